@@ -1,0 +1,47 @@
+"""The frozen models that travel between orchestrator and agent.
+
+This package decides the shape of the wire and nothing else: it imports neither side. Every model ignores fields that
+it does not know, so that a newer peer can add optional ones; a change that an older peer cannot ignore raises
+`PROTOCOL_VERSION`.
+"""
+
+from agent_protocol.build import BuildSpec, Display, Limits
+from agent_protocol.join import JoinRequest, JoinResponse
+from agent_protocol.sync import (
+    PROTOCOL_VERSION,
+    Capacity,
+    DesiredSession,
+    EndReport,
+    HostImage,
+    ObservedSession,
+    ObservedState,
+    Progress,
+    RestoreSource,
+    SavedVersion,
+    Statistics,
+    SyncRequest,
+    SyncResponse,
+    Usage,
+)
+
+__all__ = [
+    "PROTOCOL_VERSION",
+    "BuildSpec",
+    "Capacity",
+    "DesiredSession",
+    "Display",
+    "EndReport",
+    "HostImage",
+    "JoinRequest",
+    "JoinResponse",
+    "Limits",
+    "ObservedSession",
+    "ObservedState",
+    "Progress",
+    "RestoreSource",
+    "SavedVersion",
+    "Statistics",
+    "SyncRequest",
+    "SyncResponse",
+    "Usage",
+]

@@ -1,0 +1,45 @@
+"""What an agent must know of a build to run it."""
+
+from pydantic import Field
+
+from agent_protocol.model import WireModel
+
+
+class Display(WireModel):
+    """The picture that the game draws, in pixels and frames a second."""
+
+    width: int = Field(default=1280, ge=320, le=3840)
+    height: int = Field(default=720, ge=240, le=2160)
+    fps: int = Field(default=60, ge=1, le=120)
+
+
+class Limits(WireModel):
+    """The most that one container of this build may use."""
+
+    cpu_cores: float = Field(default=2.0, gt=0)
+    memory_bytes: int = Field(default=1024**3, gt=0)
+    pids: int = Field(default=256, gt=0)
+    save_bytes: int = Field(default=256 * 1024**2, gt=0)
+
+
+class BuildSpec(WireModel):
+    """One immutable version of a game.
+
+    `image_id` is the engine's config digest and always decides which image runs; `image` is the reference to pull it
+    by when `manifest_digest` says that a registry has it. `save_paths` are relative to `$HOME`; empty means the whole of
+    it. `save_excludes` are `fnmatch` patterns of paths below `$HOME` that are never saved.
+    """
+
+    build_id: str
+    image: str
+    image_id: str
+    manifest_digest: str | None = None
+    size_bytes: int = 0
+    command: tuple[str, ...] = ()
+    environment: dict[str, str] = Field(default_factory=dict)
+    display: Display = Display()
+    limits: Limits = Limits()
+    stop_signal: str = "SIGTERM"
+    stop_grace_s: float = Field(default=10.0, ge=0, le=25)
+    save_paths: tuple[str, ...] = ()
+    save_excludes: tuple[str, ...] = (".cache", ".cache/*")

@@ -1,0 +1,165 @@
+"""`POST /api/agents/sync`: what a host sees, and what it should run.
+
+The answer is complete desired state, never a command list. A session that is missing from it is not to be killed: one
+that must end is listed with `want="stop"`.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import Field
+
+from agent_protocol.build import BuildSpec
+from agent_protocol.model import WireModel
+
+PROTOCOL_VERSION = 1
+
+
+class ObservedState(StrEnum):
+    """How far a session has come on its host. `ENDED` is final and carries an `EndReport`."""
+
+    PULLING = "pulling"
+    RESTORING = "restoring"
+    BOOTING = "booting"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    ENDED = "ended"
+
+
+class Progress(WireModel):
+    """`total` is None while it is not known."""
+
+    done: int
+    total: int | None = None
+    unit: Literal["bytes"] = "bytes"
+
+
+class Statistics(WireModel):
+    """What the container used. `duration_s` and `cpu_seconds` cover its whole life; the `played_*` figures only the
+    time between first frame and stop signal, and `boot_s` the time from container start to first frame."""
+
+    duration_s: float
+    cpu_seconds: float
+    peak_memory_bytes: int
+    boot_s: float | None = None
+    played_s: float = 0.0
+    played_cpu_seconds: float = 0.0
+
+
+class SavedVersion(WireModel):
+    """A save archive that the orchestrator has taken over. `version_id` is the id that it answered with."""
+
+    version_id: str
+    digest: str
+    size_bytes: int
+
+
+class EndReport(WireModel):
+    """Why a session ended on its host.
+
+    `code` is one of: `stopped` (as ordered), `exited` (the game left by itself with status 0), `crashed`,
+    `out_of_memory`, `boot_timeout`, `image_missing`, `pull_failed`, `restore_failed`, `seat_failed`, `engine_failed`,
+    `expired` (a deadline held on the host), `save_failed` (ended, and the save is kept on the host).
+    """
+
+    code: str
+    message: str
+    log_tail: tuple[str, ...] = ()
+
+
+class ObservedSession(WireModel):
+    """One session as the host sees it.
+
+    `seat_ready` says that players can connect; `peers` how many are connected; `last_input_at` the host's clock at the
+    player's last input.
+    """
+
+    session_id: str
+    generation: int
+    state: ObservedState
+    seat_ready: bool = False
+    progress: Progress | None = None
+    peers: int = 0
+    last_input_at: datetime | None = None
+    statistics: Statistics | None = None
+    save: SavedVersion | None = None
+    end: EndReport | None = None
+
+
+class HostImage(WireModel):
+    """An image in the host's engine that carries our labels or that a build named."""
+
+    image_id: str
+    manifest_digest: str | None = None
+    size_bytes: int = 0
+
+
+class Capacity(WireModel):
+    """What the host offers to games."""
+
+    cpu_cores: float
+    memory_bytes: int
+    seats: int
+    disk_free_bytes: int
+
+
+class Usage(WireModel):
+    """What the whole machine uses now, ours or not."""
+
+    cpu_cores: float
+    memory_bytes: int
+
+
+class SyncRequest(WireModel):
+    """`seq` grows by one a request within an `incarnation`, and an older one is refused. `incarnation` grows at each
+    start of the agent."""
+
+    protocol: int = PROTOCOL_VERSION
+    incarnation: int
+    seq: int
+    public_url: str
+    sessions: tuple[ObservedSession, ...] = ()
+    images: tuple[HostImage, ...] = ()
+    capacity: Capacity
+    usage: Usage
+    pull_bytes_per_s: float | None = None
+
+
+class RestoreSource(WireModel):
+    """Where the save comes from: `GET` of `path` at the orchestrator gives a tar+zstd archive with this SHA-256."""
+
+    version_id: str
+    path: str
+    digest: str
+    size_bytes: int
+
+
+class DesiredSession(WireModel):
+    """One session that this host should run or end.
+
+    `expires_at` (idle) and `ends_at` (cap) hold on the host too: past either it ends the session by itself. `epoch`
+    below which stream tokens are refused.
+    """
+
+    session_id: str
+    generation: int
+    want: Literal["run", "stop"]
+    build: BuildSpec
+    restore: RestoreSource | None = None
+    timezone: str = "UTC"
+    language: str = "C.UTF-8"
+    epoch: int = 0
+    expires_at: datetime
+    ends_at: datetime
+
+
+class SyncResponse(WireModel):
+    """`revision` grows whenever this host's desired state changes; `GET /api/agents/wait?revision=N` returns as soon as
+    it is no longer N."""
+
+    revision: int
+    sessions: tuple[DesiredSession, ...]
+    next_sync_ms: int = Field(ge=100)
+    lease_until: datetime
+    keys: dict[str, object]

@@ -1,0 +1,71 @@
+"""One engine, two ways in: `read` and `write`.
+
+Every change happens inside `async with database.write() as session`: it commits at the end or rolls back whole. No other
+I/O belongs inside (CONTRIBUTING.md, invariant 4). On SQLite a write takes the one write lock at its start
+(`BEGIN IMMEDIATE`), so what it read is still true when it commits.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, nullcontext
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, event, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+
+_SQLITE_NOW = text("SELECT strftime('%Y-%m-%dT%H:%M:%fZ', 'now')")
+_POSTGRESQL_NOW = text("SELECT clock_timestamp()")
+
+
+class Database:
+    """The engine and its unit of work. `url` names the driver: `sqlite+aiosqlite:///…` or `postgresql+asyncpg://…`."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.is_sqlite = url.startswith("sqlite")
+        self.engine = create_async_engine(url)
+        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+        # SQLite has one writer. Waiting here is fair and immediate; its own busy handler polls.
+        self._writer = asyncio.Lock() if self.is_sqlite else None
+        if self.is_sqlite:
+            event.listen(self.engine.sync_engine, "connect", _configure_sqlite)
+            event.listen(self.engine.sync_engine, "begin", _begin_sqlite)
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncSession]:
+        """One transaction that commits when the block ends, or rolls back with its error."""
+        async with self._writer or nullcontext(), self._sessions() as session:
+            await session.connection(execution_options={"is_write": True})
+            yield session
+            await session.commit()
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncSession]:
+        """One consistent look; nothing that is changed here is kept."""
+        async with self._sessions() as session:
+            yield session
+
+    async def now(self, session: AsyncSession) -> datetime:
+        """The database's clock in UTC, which decides every lease and deadline."""
+        if self.is_sqlite:
+            value: Any = (await session.execute(_SQLITE_NOW)).scalar_one()
+            return datetime.fromisoformat(value)
+        return (await session.execute(_POSTGRESQL_NOW)).scalar_one().astimezone(UTC)
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+
+def _configure_sqlite(connection: DBAPIConnection, _record: object) -> None:
+    connection.isolation_level = None  # the driver must not begin transactions of its own
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=5000"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    is_write = connection.get_execution_options().get("is_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if is_write else "BEGIN")

@@ -1,0 +1,68 @@
+"""Every expected failure that a caller can meet, as one tree.
+
+    ApiError
+    ├── InvalidRequest   400 invalid_request
+    ├── Unauthorized     401 unauthorized
+    ├── Forbidden        403 forbidden
+    ├── NotFound         404 not_found
+    ├── Conflict         409 (its own code: session_active, session_ended, slots_full, …)
+    ├── RateLimited      429 rate_limited, with Retry-After
+    └── NoServers        503 no_servers, with Retry-After
+
+Each travels as `{"error": code, "message": text}`. Anything else that is raised is a bug and answers 500 with a request id.
+"""
+
+from typing import ClassVar
+
+
+class ApiError(Exception):
+    """The root. `message` is for people; `code` is for programs."""
+
+    status: ClassVar[int] = 500
+    code: str = "internal_error"
+
+    def __init__(self, message: str, *, code: str | None = None, retry_after_s: int | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.retry_after_s = retry_after_s
+        if code is not None:
+            self.code = code
+
+
+class InvalidRequest(ApiError):
+    status = 400
+    code = "invalid_request"
+
+
+class Unauthorized(ApiError):
+    status = 401
+    code = "unauthorized"
+
+
+class Forbidden(ApiError):
+    status = 403
+    code = "forbidden"
+
+
+class NotFound(ApiError):
+    status = 404
+    code = "not_found"
+
+
+class Conflict(ApiError):
+    status = 409
+    code = "conflict"
+
+    def __init__(self, message: str, *, code: str, details: dict[str, str] | None = None) -> None:
+        super().__init__(message, code=code)
+        self.details = details or {}
+
+
+class RateLimited(ApiError):
+    status = 429
+    code = "rate_limited"
+
+
+class NoServers(ApiError):
+    status = 503
+    code = "no_servers"

@@ -1,0 +1,50 @@
+"""Wake-ups between the parts of one replica: hints, never truth.
+
+Whoever waits subscribes first, then reads the database, then waits; a notice that comes in between is not lost. A lost
+notice costs at most the waiter's own time-out.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class Subscription:
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def notify(self) -> None:
+        self._event.set()
+
+    async def wait(self, timeout_s: float) -> bool:
+        """True as soon as there is news since the last call, False when `timeout_s` has passed without."""
+        try:
+            async with asyncio.timeout(max(0.0, timeout_s)):
+                await self._event.wait()
+        except TimeoutError:
+            return False
+        self._event.clear()
+        return True
+
+
+class Notices:
+    """Topics are strings such as `session:<id>` and `host:<id>`."""
+
+    def __init__(self) -> None:
+        self._subscriptions: dict[str, set[Subscription]] = defaultdict(set)
+
+    def publish(self, topic: str) -> None:
+        for subscription in self._subscriptions.get(topic, ()):
+            subscription.notify()
+
+    @contextmanager
+    def subscribe(self, topic: str) -> Iterator[Subscription]:
+        subscription = Subscription()
+        self._subscriptions[topic].add(subscription)
+        try:
+            yield subscription
+        finally:
+            self._subscriptions[topic].discard(subscription)
+            if not self._subscriptions[topic]:
+                del self._subscriptions[topic]
