@@ -1,0 +1,151 @@
+"""What a profile learns, by example."""
+
+import json
+from dataclasses import asdict, replace
+
+import pytest
+
+from scheduler.placement import Resources
+from scheduler.profiles import (
+    EMPTY,
+    FULL_SESSION_S,
+    LEAST_CPU_CORES,
+    LEAST_MEMORY_BYTES,
+    MEMORY_MARGIN,
+    Ema,
+    Profile,
+    Sample,
+    reservation,
+    updated,
+)
+
+MIB = 1024**2
+PRIOR = Resources(cpu_cores=1.0, memory_bytes=1024 * MIB, seats=1)
+SAMPLE = Sample(
+    played_s=FULL_SESSION_S,
+    cpu_cores=0.2,
+    memory_peak_bytes=400 * MIB,
+    boot_s=1.6,
+    out_of_memory=False,
+    failed=False,
+)
+
+
+def _after(*samples: Sample) -> Profile:
+    profile = EMPTY
+    for sample in samples:
+        profile = updated(profile, sample)
+    return profile
+
+
+def test_the_first_average_is_the_first_value() -> None:
+    assert Ema().updated(3.0, 0.5) == Ema(mean=3.0, variance=0.0, weight=0.5)
+
+
+def test_few_values_weigh_alike() -> None:
+    average = Ema().updated(1.0, 1).updated(2.0, 1).updated(6.0, 1)
+    assert average.mean == pytest.approx(3.0)
+    assert average.variance == pytest.approx(14 / 3)
+
+
+def test_after_ten_values_a_new_one_counts_a_tenth() -> None:
+    average = Ema()
+    for _ in range(10):
+        average = average.updated(1.0, 1)
+    assert average.updated(2.0, 1).mean == pytest.approx(1.1)
+
+
+def test_a_value_without_weight_changes_nothing() -> None:
+    average = Ema(1.0, 0.5, 2.0)
+    assert average.updated(100.0, 0.0) is average
+
+
+def test_an_unknown_build_gets_the_catalogues_figures() -> None:
+    assert reservation(EMPTY, PRIOR) == PRIOR
+
+
+def test_one_session_moves_the_reservation_a_quarter_of_the_way() -> None:
+    reserved = reservation(_after(SAMPLE), PRIOR)
+    assert reserved.cpu_cores == pytest.approx(0.75 * 1.0 + 0.25 * 0.2)
+    assert reserved.memory_bytes == pytest.approx((0.75 * 1024 + 0.25 * 400 * MEMORY_MARGIN) * MIB, abs=1)
+    assert reserved.seats == 1
+
+
+def test_many_like_sessions_bring_the_reservation_to_what_was_seen() -> None:
+    reserved = reservation(_after(*[SAMPLE] * 500), PRIOR)
+    assert reserved.cpu_cores == pytest.approx(0.2, rel=0.05)
+    assert reserved.memory_bytes == pytest.approx(400 * MIB * MEMORY_MARGIN, rel=0.05)
+
+
+def test_uneven_sessions_reserve_two_standard_deviations_more() -> None:
+    uneven = Profile(sessions=1000, played_weight=1e9, cpu_mean=0.4, cpu_variance=0.01)
+    assert reservation(uneven, PRIOR).cpu_cores == pytest.approx(0.6)
+
+
+def test_a_higher_peak_is_reserved_at_once() -> None:
+    reserved = reservation(_after(replace(SAMPLE, memory_peak_bytes=1500 * MIB)), PRIOR, Resources(2.0, 2048 * MIB, 1))
+    assert reserved.memory_bytes == pytest.approx(1500 * MIB * MEMORY_MARGIN, abs=1)
+
+
+def test_a_lower_peak_draws_the_memory_down_slowly() -> None:
+    high = _after(replace(SAMPLE, memory_peak_bytes=800 * MIB))
+    assert updated(high, SAMPLE).memory_peak_bytes == pytest.approx((800 - 0.05 * 400) * MIB)
+
+
+def test_nothing_is_reserved_beyond_the_limit() -> None:
+    greedy = _after(replace(SAMPLE, cpu_cores=50.0, memory_peak_bytes=10**12))
+    assert reservation(greedy, PRIOR) == PRIOR
+
+
+def test_a_game_that_idles_still_gets_the_least() -> None:
+    idle = Profile(sessions=10**9, played_weight=1e15)
+    assert reservation(idle, PRIOR) == Resources(LEAST_CPU_CORES, LEAST_MEMORY_BYTES, 1)
+
+
+def test_a_limit_below_the_least_wins() -> None:
+    small = Resources(0.01, MIB, 1)
+    assert reservation(EMPTY, small) == small
+
+
+def test_a_short_session_weighs_its_share() -> None:
+    short = replace(SAMPLE, played_s=FULL_SESSION_S / 10, cpu_cores=5.0)
+    profile = updated(_after(SAMPLE), short)
+    assert profile.played_weight == pytest.approx(1.1)
+    assert profile.cpu_mean == pytest.approx(0.2 + 0.1 / 1.1 * 4.8)
+
+
+def test_a_failed_session_weighs_a_tenth() -> None:
+    failed = replace(SAMPLE, failed=True, memory_peak_bytes=800 * MIB)
+    profile = updated(_after(SAMPLE), failed)
+    assert profile.played_weight == pytest.approx(1.1)
+    assert profile.memory_peak_bytes == pytest.approx(440 * MIB)
+
+
+def test_a_session_never_played_teaches_only_its_boot() -> None:
+    profile = updated(EMPTY, replace(SAMPLE, played_s=0.0))
+    assert profile == Profile(sessions=1, boot_weight=1.0, boot_mean_s=1.6)
+
+
+def test_a_session_without_first_frame_leaves_the_boot_unknown() -> None:
+    assert _after(replace(SAMPLE, boot_s=None)).boot_mean_s is None
+
+
+def test_boots_are_averaged_with_their_variance() -> None:
+    profile = _after(SAMPLE, replace(SAMPLE, boot_s=2.0))
+    assert profile.boot_mean_s == pytest.approx(1.8)
+    assert profile.boot_variance == pytest.approx(0.04)
+
+
+@pytest.mark.parametrize(("peak", "raised"), [(400, 500), (1000, 1200)])
+def test_out_of_memory_raises_the_peak_at_once(peak: int, raised: int) -> None:
+    before = _after(SAMPLE)
+    after = updated(before, replace(SAMPLE, memory_peak_bytes=peak * MIB, out_of_memory=True, cpu_cores=9.0))
+    assert after.memory_peak_bytes == raised * MIB
+    assert after.ooms == 1
+    assert after.sessions == 2
+    assert (after.cpu_mean, after.memory_mean_bytes) == (before.cpu_mean, before.memory_mean_bytes)
+
+
+def test_a_profile_survives_storage() -> None:
+    profile = _after(SAMPLE, replace(SAMPLE, out_of_memory=True), replace(SAMPLE, boot_s=None))
+    assert Profile(**json.loads(json.dumps(asdict(profile)))) == profile
