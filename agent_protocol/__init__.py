@@ -5,7 +5,7 @@ it does not know, so that a newer peer can add optional ones; a change that an o
 `PROTOCOL_VERSION`.
 """
 
-from agent_protocol.build import BuildSpec, Display, Limits
+from agent_protocol.build import BuildSpec, Display, Limits, Request
 from agent_protocol.join import JoinRequest, JoinResponse
 from agent_protocol.sync import (
     PROTOCOL_VERSION,
@@ -38,6 +38,7 @@ __all__ = [
     "ObservedSession",
     "ObservedState",
     "Progress",
+    "Request",
     "RestoreSource",
     "SavedVersion",
     "Statistics",

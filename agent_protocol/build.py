@@ -22,12 +22,19 @@ class Limits(WireModel):
     save_bytes: int = Field(default=256 * 1024**2, gt=0)
 
 
+class Request(WireModel):
+    """What one container of this build is expected to use, until its profile knows better."""
+
+    cpu_cores: float = Field(default=0.5, gt=0)
+    memory_bytes: int = Field(default=512 * 1024**2, gt=0)
+
+
 class BuildSpec(WireModel):
     """One immutable version of a game.
 
     `image_id` is the engine's config digest and always decides which image runs; `image` is the reference to pull it
-    by when `manifest_digest` says that a registry has it. `save_paths` are relative to `$HOME`; empty means the whole of
-    it. `save_excludes` are `fnmatch` patterns of paths below `$HOME` that are never saved.
+    by when `manifest_digest` says that a registry has it. `save_paths` are relative to `$HOME`; empty means all of it.
+    `save_excludes` are `fnmatch` patterns of paths below `$HOME` that are never saved.
     """
 
     build_id: str
@@ -39,6 +46,7 @@ class BuildSpec(WireModel):
     environment: dict[str, str] = Field(default_factory=dict)
     display: Display = Display()
     limits: Limits = Limits()
+    request: Request = Request()
     stop_signal: str = "SIGTERM"
     stop_grace_s: float = Field(default=10.0, ge=0, le=25)
     save_paths: tuple[str, ...] = ()

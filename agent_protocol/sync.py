@@ -37,7 +37,8 @@ class Progress(WireModel):
 
 class Statistics(WireModel):
     """What the container used. `duration_s` and `cpu_seconds` cover its whole life; the `played_*` figures only the
-    time between first frame and stop signal, and `boot_s` the time from container start to first frame."""
+    time between first frame and stop signal, and `boot_s` the time from container start to first frame.
+    """
 
     duration_s: float
     cpu_seconds: float
@@ -113,7 +114,8 @@ class Usage(WireModel):
 
 class SyncRequest(WireModel):
     """`seq` grows by one a request within an `incarnation`, and an older one is refused. `incarnation` grows at each
-    start of the agent."""
+    start of the agent.
+    """
 
     protocol: int = PROTOCOL_VERSION
     incarnation: int
@@ -156,7 +158,8 @@ class DesiredSession(WireModel):
 
 class SyncResponse(WireModel):
     """`revision` grows whenever this host's desired state changes; `GET /api/agents/wait?revision=N` returns as soon as
-    it is no longer N."""
+    it is no longer N.
+    """
 
     revision: int
     sessions: tuple[DesiredSession, ...]

@@ -6,8 +6,13 @@ notice costs at most the waiter's own time-out.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
+
+from sqlalchemy import event
+from sqlalchemy.ext.asyncio import AsyncSession
+
+PLACER = "placing"  # somebody waits for a place, or a place may have become free
 
 
 class Subscription:
@@ -38,8 +43,16 @@ class Notices:
         for subscription in self._subscriptions.get(topic, ()):
             subscription.notify()
 
+    def publish_after_commit(self, session: AsyncSession, topic: str) -> None:
+        """Publish once what this transaction wrote can be read; nothing happens when it rolls back."""
+
+        def publish(_session: object) -> None:
+            self.publish(topic)
+
+        event.listen(session.sync_session, "after_commit", publish, once=True)
+
     @contextmanager
-    def subscribe(self, topic: str) -> Iterator[Subscription]:
+    def subscribe(self, topic: str) -> Generator[Subscription]:
         subscription = Subscription()
         self._subscriptions[topic].add(subscription)
         try:

@@ -1,12 +1,12 @@
 """One engine, two ways in: `read` and `write`.
 
-Every change happens inside `async with database.write() as session`: it commits at the end or rolls back whole. No other
-I/O belongs inside (CONTRIBUTING.md, invariant 4). On SQLite a write takes the one write lock at its start
+Every change happens inside `async with database.write() as session`: it commits at the end or rolls back whole. No
+other I/O belongs inside (CONTRIBUTING.md, invariant 4). On SQLite a write takes the one write lock at its start
 (`BEGIN IMMEDIATE`), so what it read is still true when it commits.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import Any
@@ -34,7 +34,7 @@ class Database:
             event.listen(self.engine.sync_engine, "begin", _begin_sqlite)
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncSession]:
+    async def write(self) -> AsyncGenerator[AsyncSession]:
         """One transaction that commits when the block ends, or rolls back with its error."""
         async with self._writer or nullcontext(), self._sessions() as session:
             await session.connection(execution_options={"is_write": True})
@@ -42,7 +42,7 @@ class Database:
             await session.commit()
 
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncSession]:
+    async def read(self) -> AsyncGenerator[AsyncSession]:
         """One consistent look; nothing that is changed here is kept."""
         async with self._sessions() as session:
             yield session

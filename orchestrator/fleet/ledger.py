@@ -1,0 +1,30 @@
+"""What the fleet needs to know of sessions. `play.ledger` implements it; the fleet never reads session rows itself."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Protocol
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from agent_protocol import DesiredSession, ObservedSession
+from scheduler.placement import Resources
+
+
+class SessionLedger(Protocol):
+    """Each method works in the caller's transaction."""
+
+    async def reserved(self, session: AsyncSession) -> Mapping[str, Resources]:
+        """What live sessions take of each host, summed from their rows."""
+        ...
+
+    async def observe(
+        self, session: AsyncSession, host_id: str, observed: tuple[ObservedSession, ...], now: datetime
+    ) -> tuple[str, ...]:
+        """Move sessions by what their host reports; the ids of those that changed."""
+        ...
+
+    async def desired(
+        self, session: AsyncSession, host_id: str, observed: tuple[ObservedSession, ...], now: datetime
+    ) -> tuple[DesiredSession, ...]:
+        """The complete list for this host; what it should not run but still does is listed with `want="stop"`."""
+        ...

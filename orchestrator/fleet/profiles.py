@@ -1,0 +1,46 @@
+"""Learned profiles as rows: what `scheduler.profiles` computes, kept per build and class of host."""
+
+from dataclasses import asdict
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from agent_protocol import BuildSpec
+from orchestrator.fleet.models import BuildProfile, Host
+from scheduler.placement import Resources
+from scheduler.profiles import EMPTY, Profile, Sample, reservation, updated
+
+STANDARD_CLASS = "standard"
+SEAT_CPU_CORES = 0.25
+SEAT_MEMORY_BYTES = 150 * 1024**2
+
+
+def host_class(host: Host) -> str:
+    """Hosts with the label `class` learn apart from the others."""
+    return str(host.labels.get("class", STANDARD_CLASS))
+
+
+def needed(profile: Profile, build: BuildSpec) -> Resources:
+    """What one session of this build takes of a host: the game by its profile, and its seat."""
+    prior = Resources(build.request.cpu_cores, build.request.memory_bytes, 1)
+    limit = Resources(build.limits.cpu_cores, build.limits.memory_bytes, 1)
+    game = reservation(profile, prior, limit)
+    return Resources(game.cpu_cores + SEAT_CPU_CORES, game.memory_bytes + SEAT_MEMORY_BYTES, 1)
+
+
+async def load(session: AsyncSession, build_id: str) -> dict[str, Profile]:
+    """The build's profiles by host class."""
+    rows = await session.scalars(select(BuildProfile).where(BuildProfile.build_id == build_id))
+    return {row.host_class: Profile(**row.profile) for row in rows}
+
+
+async def record(session: AsyncSession, build_id: str, class_name: str, sample: Sample, now: datetime) -> Profile:
+    """Fold one session's sample into the profile and answer the new one."""
+    row = await session.get(BuildProfile, (build_id, class_name), with_for_update=True)
+    profile = updated(Profile(**row.profile) if row else EMPTY, sample)
+    if row is None:
+        session.add(BuildProfile(build_id=build_id, host_class=class_name, profile=asdict(profile), updated_at=now))
+    else:
+        row.profile, row.updated_at = asdict(profile), now
+    return profile

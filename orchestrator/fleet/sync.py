@@ -1,0 +1,122 @@
+"""One round of an agent: take in what its host sees, answer what it should run, renew its lease.
+
+The answer is read in the same transaction that stored the report, so no order is ever older than what it answers.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from agent_protocol import PROTOCOL_VERSION, DesiredSession, ObservedSession, ObservedState, SyncRequest, SyncResponse
+from orchestrator.database import Database
+from orchestrator.errors import Conflict, InvalidRequest
+from orchestrator.fleet.ledger import SessionLedger
+from orchestrator.fleet.models import Host
+from orchestrator.notices import PLACER, Notices
+
+WAIT_LIMIT_S = 25.0
+SHORTEST_INTERVAL_S = 2.0
+SYNCS_PER_S = 100.0
+INTERVALS_PER_LEASE = 3
+
+_log = structlog.get_logger()
+
+
+def interval_s(hosts: int) -> float:
+    """Seconds between two syncs of one host, so that all together make at most `SYNCS_PER_S`."""
+    return max(SHORTEST_INTERVAL_S, hosts / SYNCS_PER_S)
+
+
+class AgentSync:
+    """`keys` gives the JWKS that agents verify stream tokens with; `draw` a number in [0, 1) for jitter."""
+
+    def __init__(
+        self,
+        database: Database,
+        notices: Notices,
+        ledger: SessionLedger,
+        keys: Callable[[], dict[str, object]],
+        draw: Callable[[], float],
+    ) -> None:
+        self._database = database
+        self._notices = notices
+        self._ledger = ledger
+        self._keys = keys
+        self._draw = draw
+
+    async def sync(self, host_id: str, request: SyncRequest) -> SyncResponse:
+        """Raises `InvalidRequest` for a protocol that we do not speak, `Conflict` `stale_sync` for an older report."""
+        if request.protocol != PROTOCOL_VERSION:
+            raise InvalidRequest(f"this orchestrator speaks agent protocol {PROTOCOL_VERSION}")
+        async with self._database.write() as session:
+            now = await self._database.now(session)
+            host = await session.get_one(Host, host_id, with_for_update=True)
+            if (request.incarnation, request.seq) <= (host.incarnation, host.seq):
+                raise Conflict("a newer report of this host was taken already", code="stale_sync")
+            was_ready = host.lease_until is not None and host.lease_until > now
+            hosts = await session.scalar(select(func.count()).where(Host.lease_until > now)) or 1
+            interval = interval_s(hosts)
+            _store_report(host, request, now, now + timedelta(seconds=interval * INTERVALS_PER_LEASE))
+            changed = await self._ledger.observe(session, host_id, request.sessions, now)
+            await session.flush()
+            desired = await self._ledger.desired(session, host_id, request.sessions, now)
+            host.pulling = _pulling(request.sessions, desired)
+            response = SyncResponse(
+                revision=await self._revision(session, host_id),
+                sessions=desired,
+                next_sync_ms=int(1000 * interval * (0.9 + 0.2 * self._draw())),
+                lease_until=now + timedelta(seconds=interval * INTERVALS_PER_LEASE),
+                keys=self._keys(),
+            )
+        for session_id in changed:
+            self._notices.publish(f"session:{session_id}")
+        if not was_ready:
+            self._notices.publish(PLACER)
+            _log.info("host.ready", host=host_id, incarnation=request.incarnation)
+        return response
+
+    async def wait(self, host_id: str, revision: int) -> int:
+        """The host's revision as soon as it is not `revision`, at the latest after `WAIT_LIMIT_S`."""
+        with self._notices.subscribe(f"host:{host_id}") as news:
+            async with self._database.read() as session:
+                current = await self._revision(session, host_id)
+            if current == revision:
+                await news.wait(WAIT_LIMIT_S)
+                async with self._database.read() as session:
+                    current = await self._revision(session, host_id)
+        return current
+
+    async def _revision(self, session: AsyncSession, host_id: str) -> int:
+        return await session.scalar(select(Host.revision).where(Host.id == host_id)) or 0
+
+
+async def raise_revision(session: AsyncSession, host_id: str) -> None:
+    """Say that what this host should run has changed. The caller publishes `host:<id>` after its commit."""
+    await session.execute(update(Host).where(Host.id == host_id).values(revision=Host.revision + 1))
+
+
+def _store_report(host: Host, request: SyncRequest, now: datetime, lease_until: datetime) -> None:
+    host.incarnation, host.seq = request.incarnation, request.seq
+    host.public_url = request.public_url
+    host.last_sync_at, host.lease_until = now, lease_until
+    host.capacity = request.capacity.model_dump()
+    host.usage = request.usage.model_dump()
+    host.images = [image.model_dump() for image in request.images]
+    if request.pull_bytes_per_s:
+        host.pull_bytes_per_s = request.pull_bytes_per_s
+
+
+def _pulling(observed: tuple[ObservedSession, ...], desired: tuple[DesiredSession, ...]) -> dict[str, int]:
+    """Image ids on their way to the host, with the bytes still to come."""
+    images = {session.session_id: session.build.image_id for session in desired}
+    return {
+        images[session.session_id]: max(0, session.progress.total - session.progress.done)
+        for session in observed
+        if session.state is ObservedState.PULLING
+        and session.session_id in images
+        and session.progress is not None
+        and session.progress.total is not None
+    }

@@ -1,0 +1,135 @@
+"""`/api/game/*`: the documented session endpoints. HTTP only; what can be done is `play.service`'s."""
+
+from typing import Annotated, Any
+
+from litestar import Controller, Request, get, post
+from litestar.di import Provide
+from litestar.params import Parameter
+
+from orchestrator.accounts.account import Account
+from orchestrator.accounts.dependencies import provide_account, signed_in
+from orchestrator.http import origin_of
+from orchestrator.play.lifecycle import FINAL, Position, life_is_connectable, phase_of, status_of
+from orchestrator.play.models import Session, life_of
+from orchestrator.play.schemas import (
+    ErrorView,
+    Figures,
+    KeepaliveAnswer,
+    LaunchAnswer,
+    LaunchRequest,
+    ProgressView,
+    SessionRequest,
+    SessionsAnswer,
+    SessionSummary,
+    StatusAnswer,
+    StopAnswer,
+)
+from orchestrator.play.service import LaunchOrder, Play, SessionView
+from orchestrator.play.stream_access import StreamAccess
+
+SessionId = Annotated[str, Parameter(query="sessionId", pattern=r"^[A-Za-z0-9_-]+$", max_length=64)]
+WaitSeconds = Annotated[float, Parameter(query="wait", ge=0, le=25)]
+IdempotencyKey = Annotated[str | None, Parameter(header="Idempotency-Key", min_length=1, max_length=200)]
+
+
+class SessionController(Controller):
+    path = "/api/game"
+    tags = ("sessions",)
+    guards = (signed_in,)
+    dependencies = {"account": Provide(provide_account)}
+
+    @post("/launch", status_code=202, operation_id="launchGame")
+    async def launch(
+        self, data: LaunchRequest, account: Account, play: Play, idempotency_key: IdempotencyKey = None
+    ) -> LaunchAnswer:
+        order = LaunchOrder(
+            owner=account.owner,
+            game_slug=data.game_slug,
+            save_slot_id=data.save_slot_id,
+            is_fresh=data.fresh,
+            idempotency_key=idempotency_key,
+            language="C.UTF-8",
+            timezone=data.timezone,
+        )
+        row = await play.launch(order)
+        return LaunchAnswer(session_id=row.id, status=status_of(Position(row.position)))
+
+    @get("/session-status", operation_id="sessionStatus")
+    async def status(
+        self,
+        request: Request[Any, Any, Any],
+        session_id: SessionId,
+        account: Account,
+        play: Play,
+        stream_access: StreamAccess,
+        wait: WaitSeconds = 0.0,
+    ) -> StatusAnswer:
+        view = await play.wait(account.owner, session_id, wait)
+        return _status(view, stream_access, origin_of(request))
+
+    @post("/keepalive", status_code=200, operation_id="keepSessionAlive")
+    async def keepalive(self, data: SessionRequest, account: Account, play: Play) -> KeepaliveAnswer:
+        return KeepaliveAnswer(expires_at=await play.keepalive(account.owner, data.session_id))
+
+    @post("/stop", status_code=200, operation_id="stopSession")
+    async def stop(self, data: SessionRequest, account: Account, play: Play) -> StopAnswer:
+        row = await play.stop(account.owner, data.session_id)
+        if Position(row.position) not in FINAL:
+            return StopAnswer(status="stopping")
+        return StopAnswer(status="stopped", **_figures(row).model_dump())
+
+    @get("/sessions", operation_id="activeSessions")
+    async def sessions(self, account: Account, play: Play) -> SessionsAnswer:
+        return SessionsAnswer(
+            sessions=[
+                SessionSummary(
+                    session_id=row.id,
+                    game_slug=game.slug,
+                    game_title=game.title,
+                    status=status_of(Position(row.position)),
+                    started_at=row.created_at,
+                )
+                for row, game in await play.active(account.owner)
+            ]
+        )
+
+
+def _status(view: SessionView, stream_access: StreamAccess, origin: str) -> StatusAnswer:
+    row, life = view.row, life_of(view.row)
+    address = stream_access.address(view.host, row.id, origin) if view.host else None
+    can_connect = row.is_seat_ready and life_is_connectable(life) and view.host is not None
+    error = None
+    if life.end is not None:
+        error = ErrorView(
+            code=life.end.code,
+            message=life.end.message,
+            by=life.end.by.value,
+            log_tail=list(life.end.log_tail),
+        )
+    progress = row.progress
+    return StatusAnswer(
+        session_id=row.id,
+        status=status_of(life.position),
+        server_url=address.server_url if address else None,
+        container_url=address.container_url if address and can_connect else None,
+        game_title=view.game.title,
+        started_at=row.created_at,
+        game_slug=view.game.slug,
+        phase=phase_of(life.position),
+        progress=ProgressView(done=progress["done"], total=progress["total"], unit=progress["unit"])
+        if progress
+        else None,
+        queue_position=view.queue_position,
+        stream_token=stream_access.token(view.host, row) if can_connect and view.host else None,
+        expires_at=life.expires_at,
+        error=error,
+        statistics=_figures(row) if life.position in FINAL else None,
+    )
+
+
+def _figures(row: Session) -> Figures:
+    return Figures(
+        duration=None if row.duration_s is None else round(row.duration_s),
+        cpu_seconds=None if row.cpu_seconds is None else round(row.cpu_seconds, 1),
+        peak_memory_mb=None if row.peak_memory_bytes is None else round(row.peak_memory_bytes / 2**20),
+    )

@@ -1,0 +1,112 @@
+"""The table of sessions. At most one active row per owner: the database says so (invariant 1)."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from orchestrator.database import Base, JsonDict, JsonList
+from orchestrator.play.lifecycle import ACTIVE, Decider, End, Life, Position
+
+_IS_ACTIVE = "position IN ({})".format(", ".join(f"'{position.value}'" for position in ACTIVE))
+
+
+class Session(Base):
+    """One run of one build on one seat.
+
+    `slot_id` names the save slot, whose row appears with its first save version. `reserved_*` is what the session takes of
+    its host's capacity while it is there.
+    """
+
+    __tablename__ = "sessions"
+    __table_args__ = (
+        Index(
+            "one_active_session_per_owner",
+            "owner",
+            unique=True,
+            sqlite_where=text(_IS_ACTIVE),
+            postgresql_where=text(_IS_ACTIVE),
+        ),
+        Index("sessions_by_host", "host_id", sqlite_where=text(_IS_ACTIVE), postgresql_where=text(_IS_ACTIVE)),
+        UniqueConstraint("owner", "idempotency_key", name="one_session_per_idempotency_key"),
+    )
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    owner: Mapped[str] = mapped_column(String(200))
+    idempotency_key: Mapped[str | None] = mapped_column(String(200))
+    game_id: Mapped[str] = mapped_column(ForeignKey("games.id"))
+    build_id: Mapped[str] = mapped_column(ForeignKey("builds.id"))
+    slot_id: Mapped[str] = mapped_column(String(32))
+    slot_number: Mapped[int]
+    restored_version_id: Mapped[str | None] = mapped_column(String(32))
+    language: Mapped[str] = mapped_column(String(32))
+    timezone: Mapped[str] = mapped_column(String(64))
+
+    position: Mapped[str] = mapped_column(String(16))
+    generation: Mapped[int]
+    host_id: Mapped[str | None] = mapped_column(ForeignKey("hosts.id"))
+    failed_hosts: Mapped[JsonList]
+    deadline: Mapped[datetime | None]
+    expires_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
+    epoch: Mapped[int] = mapped_column(default=0)
+    reserved_cpu_cores: Mapped[float] = mapped_column(default=0.0)
+    reserved_memory_bytes: Mapped[int] = mapped_column(default=0)
+
+    is_seat_ready: Mapped[bool] = mapped_column(default=False)
+    progress: Mapped[JsonDict | None]
+    last_input_at: Mapped[datetime | None]
+
+    created_at: Mapped[datetime]
+    running_since: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    end_code: Mapped[str | None] = mapped_column(String(64))
+    end_message: Mapped[str | None] = mapped_column(String(2000))
+    end_by: Mapped[str | None] = mapped_column(String(16))
+    log_tail: Mapped[JsonList]
+    duration_s: Mapped[float | None]
+    cpu_seconds: Mapped[float | None]
+    peak_memory_bytes: Mapped[int | None]
+
+
+class LaunchAttempt(Base):
+    """One try of an owner to launch, kept for the minute that the limit looks back on."""
+
+    __tablename__ = "launch_attempts"
+    __table_args__ = (Index("launch_attempts_by_owner", "owner", "at"),)
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    owner: Mapped[str] = mapped_column(String(200))
+    at: Mapped[datetime]
+
+
+def life_of(row: Session) -> Life:
+    """The part of a row that decides."""
+    end = None
+    if row.end_code is not None:
+        end = End(row.end_code, row.end_message or "", Decider(row.end_by or "orchestrator"), tuple(row.log_tail))
+    return Life(
+        position=Position(row.position),
+        generation=row.generation,
+        host_id=row.host_id,
+        failed_hosts=tuple(row.failed_hosts),
+        deadline=row.deadline,
+        expires_at=row.expires_at,
+        ends_at=row.ends_at,
+        end=end,
+    )
+
+
+def store_life(row: Session, life: Life) -> None:
+    """Write a decision back into its row."""
+    row.position = life.position.value
+    row.generation = life.generation
+    row.host_id = life.host_id
+    row.failed_hosts = list(life.failed_hosts)
+    row.deadline = life.deadline
+    row.expires_at = life.expires_at
+    row.ends_at = life.ends_at
+    row.end_code = life.end.code if life.end else None
+    row.end_message = life.end.message[:2000] if life.end else None
+    row.end_by = life.end.by.value if life.end else None
+    row.log_tail = list(life.end.log_tail) if life.end else []

@@ -1,0 +1,70 @@
+"""`/session/{id}/…` of hosts that only this machine can reach: passed on to the agent as it is.
+
+The body carries the stream token that the agent checks, so nothing is decided here. Media never comes this way.
+"""
+
+from typing import Any
+
+import aiohttp
+from litestar import Controller, Request, Response, get, post
+from litestar.response import Redirect
+
+from orchestrator.database import Database
+from orchestrator.errors import ApiError, NotFound
+from orchestrator.fleet.models import Host
+from orchestrator.play.models import Session
+from orchestrator.play.stream_access import is_only_local
+
+CONNECT_TIMEOUT_S = 15.0
+MAX_OFFER_BYTES = 256 * 1024
+
+
+class HostUnreachable(ApiError):
+    """The session's host does not answer just now; trying again helps."""
+
+    status = 502
+    code = "host_unreachable"
+
+
+class SeatProxy:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._client: aiohttp.ClientSession | None = None
+
+    async def connect(self, session_id: str, body: bytes) -> tuple[int, bytes]:
+        """The agent's status and body for this offer. Raises `NotFound` or `HostUnreachable`."""
+        async with self._database.read() as session:
+            row = await session.get(Session, session_id)
+            host = await session.get(Host, row.host_id) if row and row.host_id else None
+        if host is None or not is_only_local(host.public_url):
+            raise NotFound("there is no such session here")
+        url = f"{host.public_url.rstrip('/')}/session/{session_id}/connect"
+        try:
+            async with self._http().post(url, data=body, headers={"Content-Type": "application/json"}) as answer:
+                return answer.status, await answer.read()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise HostUnreachable("the game's host does not answer at the moment") from error
+
+    async def close(self) -> None:
+        if self._client is not None:
+            await self._client.close()
+
+    def _http(self) -> aiohttp.ClientSession:
+        # Made at first use: aiohttp wants a running loop.
+        if self._client is None:
+            self._client = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=CONNECT_TIMEOUT_S))
+        return self._client
+
+
+class SeatProxyController(Controller):
+    path = "/session/{session_id:str}"
+    tags = ("sessions",)
+
+    @get("/", operation_id="openSession")
+    async def open(self, session_id: str) -> Redirect:
+        return Redirect(f"/play/{session_id}")
+
+    @post("/connect", status_code=200, operation_id="connectToSeat", request_max_body_size=MAX_OFFER_BYTES)
+    async def connect(self, request: Request[Any, Any, Any], session_id: str, seat_proxy: SeatProxy) -> Response[bytes]:
+        status, body = await seat_proxy.connect(session_id, await request.body())
+        return Response(body, status_code=status, media_type="application/json")

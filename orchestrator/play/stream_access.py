@@ -1,0 +1,60 @@
+"""Where a player's page finds its seat, and the token that opens it.
+
+A host that only this machine can reach (the embedded shape) is reached through the replica's own `/session/{id}/`.
+"""
+
+import ipaddress
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
+
+from orchestrator.fleet.models import Host
+from orchestrator.installation import Installation
+from orchestrator.play.models import Session
+
+TOKEN_LIFE = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """`container_url` ends with a slash, as documented."""
+
+    server_url: str
+    container_url: str
+
+
+class StreamAccess:
+    def __init__(self, installation: Installation) -> None:
+        self._installation = installation
+
+    def address(self, host: Host, session_id: str, origin: str) -> Address:
+        """`origin` is how the asking browser reaches this replica."""
+        server_url = origin if is_only_local(host.public_url) else host.public_url.rstrip("/")
+        return Address(server_url, f"{server_url}/session/{session_id}/")
+
+    def token(self, host: Host, row: Session) -> str:
+        """The right to connect to this session's seat on this host as its player, for five minutes."""
+        now = datetime.now(UTC)
+        return self._installation.sign(
+            {
+                "aud": f"host:{host.id}",
+                "iat": int(now.timestamp()),
+                "exp": int((now + TOKEN_LIFE).timestamp()),
+                "session": row.id,
+                "role": "player",
+                "epoch": row.epoch,
+                "jti": secrets.token_urlsafe(12),
+            }
+        )
+
+
+def is_only_local(url: str) -> bool:
+    """True when only this machine can reach `url`."""
+    hostname = urlsplit(url).hostname or ""
+    if hostname == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(hostname).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,1 @@
+"""Save slots, their versions, and the store that holds the archives."""
