@@ -1,0 +1,88 @@
+"""The worker's end of `control.sock`: JSON lines, many clients, each request answered on its own.
+
+It knows lines, ids and clients, and nothing of what the methods do. Events are dropped for a client that does not read.
+Standard library only: it must answer before the heavy imports are done.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+
+from streaming.errors import SeatError
+
+LINE_LIMIT_BYTES = 1024 * 1024
+BACKLOG_LIMIT_BYTES = 64 * 1024
+REQUESTS_AT_ONCE = 16
+
+Handler = Callable[[str, Mapping[str, object]], Awaitable[Mapping[str, object]]]
+
+
+def encode(message: Mapping[str, object]) -> bytes:
+    return json.dumps(message, separators=(",", ":")).encode() + b"\n"
+
+
+class ControlServer:
+    """Answers requests through `handle`, which raises `SeatError` for what it refuses."""
+
+    def __init__(self, handle: Handler) -> None:
+        self._handle = handle
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._server: asyncio.Server | None = None
+        self._path: Path | None = None
+
+    async def start(self, path: Path) -> None:
+        """Takes the path over, whoever left a socket there. The process's umask makes it ours alone."""
+        path.unlink(missing_ok=True)
+        self._server = await asyncio.start_unix_server(self._serve, path, limit=LINE_LIMIT_BYTES)
+        path.chmod(0o600)
+        self._path = path
+
+    def broadcast(self, event: Mapping[str, object]) -> None:
+        """Tells every client, except one that has stopped reading."""
+        line = encode(event)
+        for writer in self._writers:
+            if not writer.is_closing() and writer.transport.get_write_buffer_size() < BACKLOG_LIMIT_BYTES:
+                writer.write(line)
+
+    async def close(self) -> None:
+        """Ends all connections after what was written to them, and removes the socket."""
+        if self._server is not None:
+            self._server.close()
+        for writer in list(self._writers):
+            writer.close()
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.add(writer)
+        slots = asyncio.Semaphore(REQUESTS_AT_ONCE)
+        try:
+            async with asyncio.TaskGroup() as requests:
+                while line := await reader.readline():
+                    await slots.acquire()
+                    requests.create_task(self._answer(line, writer)).add_done_callback(lambda _: slots.release())
+        except* (ConnectionError, ValueError):
+            pass  # a client that left, or whose line had no end: both are gone for good
+        finally:
+            self._writers.discard(writer)
+            writer.close()
+
+    async def _answer(self, line: bytes, writer: asyncio.StreamWriter) -> None:
+        identity: object = None
+        try:
+            request: object = json.loads(line)
+            if not isinstance(request, dict):
+                raise SeatError("a request is an object", code="invalid_request")
+            identity = request.get("id")
+            method, parameters = request.get("method"), request.get("params", {})
+            if not isinstance(method, str) or not isinstance(parameters, dict):
+                raise SeatError("a request has a method and params", code="invalid_request")
+            answer: dict[str, object] = {"id": identity, "result": await self._handle(method, parameters)}
+        except SeatError as error:
+            answer = {"id": identity, "error": {"code": error.code, "message": error.message}}
+        except ValueError as error:
+            answer = {"id": identity, "error": {"code": "invalid_request", "message": str(error)}}
+        if not writer.is_closing():
+            writer.write(encode(answer))
+            await writer.drain()

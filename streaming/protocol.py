@@ -1,0 +1,75 @@
+"""What the agent and a seat worker say to each other: the seat's configuration and the messages of its control socket.
+
+The socket speaks JSON lines. A request `{"id", "method", "params"}` gets one answer `{"id", "result"}` or `{"id", "error":
+{"code", "message"}}`; events `{"event": …}` go to every client. This module names the shapes and does no I/O.
+"""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+PROTOCOL_VERSION = 1
+
+
+class SeatModel(BaseModel):
+    """Immutable, and tolerant of fields that a newer side adds."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class SeatConfig(SeatModel):
+    """`seat.json`: the picture that the seat shows and how it is sent.
+
+    Width and height are even, as 4:2:0 video needs. No `ice_addresses` means every address of the host and loopback.
+    """
+
+    width: int = Field(default=1280, ge=16, le=7680, multiple_of=2)
+    height: int = Field(default=720, ge=16, le=4320, multiple_of=2)
+    fps: int = Field(default=60, ge=1, le=120)
+    ice_addresses: tuple[str, ...] = ()
+    bitrate_bps: int = Field(default=8_000_000, ge=200_000, le=100_000_000)
+
+
+class SessionDescription(SeatModel):
+    """One side of the WebRTC negotiation, complete with its candidates."""
+
+    type: Literal["offer", "answer"]
+    sdp: str = Field(max_length=256 * 1024)
+
+
+class Hello(SeatModel):
+    """Where a game finds this seat. All paths exist when the answer is given."""
+
+    protocol: int
+    pid: int
+    display: int
+    x_socket: str
+    xauthority: str
+    pulse_socket: str
+
+
+class SeatStatus(SeatModel):
+    """`idle_s` counts from the player's last input and is None before the first; `frames` is the number encoded so far."""
+
+    first_frame: bool
+    peers: int
+    idle_s: float | None
+    fps: float
+    bitrate_bps: int
+    frames: int
+
+
+class Snapshot(SeatModel):
+    """The picture on the display now, without the cursor."""
+
+    width: int
+    height: int
+    png_base64: str
+
+
+class SeatEvent(SeatModel):
+    """News of the seat: `first_frame` once, `peers` with `count`, `failed` with `message`."""
+
+    event: str
+    count: int | None = None
+    message: str | None = None

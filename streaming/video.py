@@ -1,0 +1,181 @@
+"""The picture's thread: waits for damage, grabs, encodes, hands over. One thread, so that no frame ever waits in a queue:
+when encoding is slow the next grab is simply later, and newer.
+
+Without a viewer it only looks for the first frame that is not one single colour, then sleeps until somebody watches.
+"""
+
+import os
+import select
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import av
+import structlog
+import xcffib.damage
+import xcffib.xfixes
+
+from streaming.encoder import CLOCK_HZ, H264Encoder
+from streaming.errors import SeatFailed
+from streaming.frame_grabber import best_grabber, is_single_colour
+from streaming.frame_pacing import FramePacer
+from streaming.xconnection import XConnection
+
+FIRST_FRAME_CHECK_S = 0.05
+RATE_WINDOW_S = 1.0
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class VideoFigures:
+    """`fps` over the last second; the milliseconds are those of the last frame; `bitrate_bps` is what was produced."""
+
+    frames: int
+    fps: float
+    bitrate_bps: int
+    capture_ms: float
+    encode_ms: float
+
+
+class VideoThread:
+    """All methods may be called from any thread; all callbacks come from the video thread and must only hand over."""
+
+    def __init__(
+        self,
+        display: str,
+        fps: int,
+        bitrate_bps: int,
+        *,
+        on_packet: Callable[[av.Packet], None],
+        on_first_frame: Callable[[], None],
+        on_failure: Callable[[str], None],
+    ) -> None:
+        self._display_name = display
+        self._fps = fps
+        self._bitrate_bps = bitrate_bps
+        self._on_packet = on_packet
+        self._on_first_frame = on_first_frame
+        self._on_failure = on_failure
+        self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._is_stopping = False
+        self._is_watched = False
+        self._keyframe_wanted = False
+        self._first_frame_seen = False
+        self._recent: deque[tuple[float, int]] = deque(maxlen=240)
+        self._frames = 0
+        self._capture_ms = 0.0
+        self._encode_ms = 0.0
+        self._thread = threading.Thread(target=self._run, name="video", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def watch(self, is_watched: bool) -> None:
+        """Encode from now on, beginning with a keyframe, or stop."""
+        self._is_watched = is_watched
+        self._keyframe_wanted = is_watched
+        self._wake()
+
+    def request_keyframe(self) -> None:
+        self._keyframe_wanted = True
+        self._wake()
+
+    def figures(self) -> VideoFigures:
+        since = time.monotonic() - RATE_WINDOW_S
+        recent = [size for at, size in tuple(self._recent) if at >= since]
+        bitrate_bps = int(sum(recent) * 8 / RATE_WINDOW_S)
+        return VideoFigures(self._frames, len(recent) / RATE_WINDOW_S, bitrate_bps, self._capture_ms, self._encode_ms)
+
+    def stop(self) -> None:
+        self._is_stopping = True
+        self._wake()
+        self._thread.join(timeout=2.0)
+
+    def _wake(self) -> None:
+        try:
+            os.write(self._wake_write, b"!")
+        except BlockingIOError:
+            pass  # it is awake already
+
+    def _run(self) -> None:
+        try:
+            self._work(XConnection(self._display_name))
+        except SeatFailed as error:
+            if not self._is_stopping:
+                self._on_failure(error.message)
+        except Exception as error:
+            log.exception("video.crashed")
+            self._on_failure(f"the picture's thread crashed: {error}")
+
+    def _work(self, display: XConnection) -> None:
+        damage_extension = display.connection(xcffib.damage.key)
+        damage_extension.QueryVersion(1, 1).reply()
+        damage = display.new_identity()
+        damage_extension.Create(damage, display.root, xcffib.damage.ReportLevel.NonEmpty)
+        grabber = best_grabber(display)
+        encoder = H264Encoder(grabber.pixels, self._fps, self._bitrate_bps)
+        pacer = FramePacer(self._fps)
+        pacer.damaged()
+        look_at, has_changed = 0.0, True
+        log.info("video.started", grabber=type(grabber).__name__)
+        while not self._is_stopping:
+            now = time.monotonic()
+            if self._keyframe_wanted:
+                pacer.force()
+            if self._is_watched:
+                due_at = pacer.due_at(now)
+            elif has_changed and not self._first_frame_seen:
+                due_at = look_at
+            else:
+                due_at = float("inf")
+            if due_at > now:
+                display.flush()
+                if self._wait(display, due_at - now):
+                    pacer.damaged()
+                    has_changed = True
+                continue
+            damage_extension.Subtract(damage, 0, 0)
+            grabber.grab()
+            grabbed_at = time.monotonic()
+            has_changed = False
+            if not self._first_frame_seen and not is_single_colour(grabber.pixels):
+                self._first_frame_seen = True
+                self._on_first_frame()
+            if self._is_watched:
+                self._encode(encoder, grabbed_at)
+                pacer.captured(now)
+                self._capture_ms = (grabbed_at - now) * 1000
+            else:
+                pacer.damaged()
+                look_at = grabbed_at + FIRST_FRAME_CHECK_S
+            if display_events(display):
+                pacer.damaged()
+                has_changed = True
+
+    def _encode(self, encoder: H264Encoder, grabbed_at: float) -> None:
+        keyframe, self._keyframe_wanted = self._keyframe_wanted, False
+        packet = encoder.encode(int(grabbed_at * CLOCK_HZ), keyframe)
+        done_at = time.monotonic()
+        self._encode_ms = (done_at - grabbed_at) * 1000
+        if packet is not None:
+            self._frames += 1
+            self._recent.append((done_at, packet.size))
+            self._on_packet(packet)
+
+    def _wait(self, display: XConnection, timeout_s: float) -> bool:
+        """Sleeps until damage (True), a call from another thread, or the time-out."""
+        if display_events(display):
+            return True
+        timeout = None if timeout_s == float("inf") else timeout_s
+        readable, _, _ = select.select([display.fileno(), self._wake_read], [], [], timeout)
+        if self._wake_read in readable:
+            os.read(self._wake_read, 4096)
+        return display_events(display)
+
+
+def display_events(display: XConnection) -> bool:
+    """Whether damage was among what has arrived."""
+    return any(isinstance(event, xcffib.damage.NotifyEvent) for event in display.events())

@@ -1,0 +1,76 @@
+"""One connection to the seat's X server, with the few typed calls that capture, input and cursor share.
+
+Each user has a connection of its own, used by one thread: replies then never mix, and no lock is needed.
+"""
+
+from typing import NamedTuple
+
+import xcffib
+import xcffib.damage
+import xcffib.shm
+import xcffib.xfixes
+import xcffib.xproto
+import xcffib.xtest
+
+from streaming.errors import SeatFailed
+
+PIXEL_BYTES = 4
+ZPIXMAP = 2
+
+
+class Geometry(NamedTuple):
+    width: int
+    height: int
+
+
+class XConnection:
+    """`display` is a name such as `:7`; the cookie comes from the file that `XAUTHORITY` names."""
+
+    def __init__(self, display: str) -> None:
+        try:
+            self.connection = xcffib.Connection(display=display)
+        except xcffib.XcffibException as error:
+            raise SeatFailed(f"the X server refused a connection: {type(error).__name__}") from error
+        screen = self.connection.setup.roots[self.connection.pref_screen]
+        self.root: int = screen.root
+        self.depth: int = screen.root_depth
+        self.geometry = Geometry(screen.width_in_pixels, screen.height_in_pixels)
+
+    def fileno(self) -> int:
+        return int(self.connection.get_file_descriptor())
+
+    def new_identity(self) -> int:
+        return int(self.connection.generate_id())
+
+    def events(self) -> list[object]:
+        """Everything that has arrived. Errors of unchecked requests are dropped: they are races with a game's windows."""
+        found: list[object] = []
+        while True:
+            try:
+                event = self.connection.poll_for_event()
+            except xcffib.ProtocolException:
+                continue
+            except xcffib.XcffibException as error:
+                raise SeatFailed("the X server is gone") from error
+            if event is None:
+                return found
+            found.append(event)
+
+    def flush(self) -> None:
+        try:
+            self.connection.flush()
+        except xcffib.XcffibException as error:
+            raise SeatFailed("the X server is gone") from error
+
+    def close(self) -> None:
+        self.connection.disconnect()
+
+    def picture(self) -> bytes:
+        """The whole screen as rows of B, G, R, unused."""
+        try:
+            reply = self.connection.core.GetImage(
+                ZPIXMAP, self.root, 0, 0, self.geometry.width, self.geometry.height, 0xFFFFFFFF
+            ).reply()
+        except xcffib.XcffibException as error:
+            raise SeatFailed("the X server is gone") from error
+        return bytes(reply.data.buf())
