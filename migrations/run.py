@@ -1,0 +1,102 @@
+"""Brings a database to the newest revision, and says how far it is.
+
+The whole upgrade is one transaction that holds a lock, so that replicas which migrate at once do it once, and a failure
+leaves what was there.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, event, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+_FOLDER = Path(__file__).parent
+_ADVISORY_LOCK = 0x706C6179  # "play"
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Revisions:
+    """Where a database is, and where this program wants it."""
+
+    current: str | None
+    head: str
+    is_current: bool
+    """Also true of a database that a newer program has already taken further: migrations only ever add."""
+
+
+async def migrate(url: str) -> Revisions:
+    """Upgrade the database at `url` to the newest revision; what it was before. Does nothing to one that is there."""
+
+    def upgrade(connection: Connection) -> Revisions:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
+        before = revisions_of(connection)
+        if not before.is_current:
+            command.upgrade(config(connection), "head")
+        return before
+
+    async with _engine(url) as engine:
+        return await _in_transaction(engine, upgrade)
+
+
+async def revisions(engine: AsyncEngine) -> Revisions:
+    """How far the database of `engine` is."""
+    async with engine.connect() as connection:
+        return await connection.run_sync(revisions_of)
+
+
+def revisions_of(connection: Connection) -> Revisions:
+    scripts = ScriptDirectory.from_config(config(connection))
+    head = scripts.get_current_head() or ""
+    current = MigrationContext.configure(connection).get_current_revision()
+    known = {script.revision for script in scripts.walk_revisions()}
+    return Revisions(current, head, is_current=current is not None and (current == head or current not in known))
+
+
+def config(connection: Connection) -> Config:
+    """Alembic's configuration: this folder, that connection."""
+    configuration = Config()
+    configuration.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
+    configuration.attributes["connection"] = connection
+    return configuration
+
+
+@asynccontextmanager
+async def _engine(url: str) -> AsyncIterator[AsyncEngine]:
+    engine = create_async_engine(url, poolclass=NullPool)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine.sync_engine, "connect", _configure_sqlite)
+        event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    try:
+        yield engine
+    finally:
+        await engine.dispose()
+
+
+async def _in_transaction(engine: AsyncEngine, do: Callable[[Connection], Result]) -> Result:
+    async with engine.begin() as connection:
+        return await connection.run_sync(do)
+
+
+def _configure_sqlite(connection: DBAPIConnection, _record: object) -> None:
+    # Foreign keys stay off (SQLite's default): with them, making a table anew would empty those that point to it.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA busy_timeout=30000")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,0 +1,38 @@
+"""What the rest of the house knows of a person: a value, never a row."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    PLAYER = "player"
+    ADMIN = "admin"
+
+
+class AccountState(StrEnum):
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+
+
+@dataclass(frozen=True)
+class Account:
+    id: str
+    email: str
+    name: str
+    image: str | None
+    role: Role
+
+    @property
+    def owner(self) -> str:
+        """The name under which this person owns sessions and saves."""
+        return f"account:{self.id}"
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """An account with the token that proves it."""
+
+    account: Account
+    token_id: str
+    expires_at: datetime

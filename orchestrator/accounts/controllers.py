@@ -1,0 +1,173 @@
+"""`/api/auth`: the documented sign-in, as NextAuth clients speak it, and registration.
+
+A browser's form is answered with a redirect. A client that asks for JSON (`Accept: application/json`, the field
+`json=true`, or Auth.js' `X-Auth-Return-Redirect`) gets `{"url"}` instead, with 401 when the sign-in failed.
+"""
+
+from typing import Annotated, Any
+
+from litestar import Controller, MediaType, Response, get, post
+from litestar.datastructures import Cookie
+from litestar.enums import RequestEncodingType
+from litestar.params import Body
+from litestar.response import Redirect
+
+from orchestrator.accounts import csrf, tokens
+from orchestrator.accounts.account import SignedIn
+from orchestrator.accounts.dependencies import provide_signed_in
+from orchestrator.accounts.schemas import (
+    Credentials,
+    CsrfToken,
+    Destination,
+    NoSession,
+    Registration,
+    SessionUser,
+    SessionView,
+    SignOut,
+)
+from orchestrator.accounts.service import Accounts
+from orchestrator.errors import ApiError, Conflict, Forbidden, InvalidRequest, RateLimited
+from orchestrator.http import AnyRequest, local_path, origin_of, parse, read_fields, utc_milliseconds
+from orchestrator.settings import Settings
+
+_WITH_CSRF_TOKEN = {"csrf_token": True}
+
+
+class AuthController(Controller):
+    path = "/api/auth"
+    tags = ("Authentication",)
+
+    @get("/csrf", operation_id="getCsrfToken")
+    async def csrf_token(self, request: AnyRequest, accounts: Accounts, settings: Settings) -> Response[CsrfToken]:
+        """The token that the posts below repeat. The same one again while its cookie lives."""
+        secret = accounts.installation.cookie_secret
+        cookie = request.cookies.get(csrf.COOKIE)
+        if csrf.token_of(cookie, secret) is None:
+            cookie = csrf.new_cookie(secret)
+        token = csrf.token_of(cookie, secret) or ""
+        return Response(CsrfToken(csrfToken=token), cookies=[_cookie(settings, csrf.COOKIE, cookie or "")])
+
+    @post("/callback/credentials", operation_id="signIn", status_code=302, opt=_WITH_CSRF_TOKEN)
+    async def sign_in(
+        self,
+        request: AnyRequest,
+        accounts: Accounts,
+        settings: Settings,
+        data: Annotated[Credentials, Body(media_type=RequestEncodingType.URL_ENCODED)],
+    ) -> Response[Any]:
+        """Sign in with e-mail and password: sets the session cookie and redirects to `callbackUrl`."""
+        wants_json = _wants_json(request, data.json_answer)
+        if not _has_csrf_token(request, accounts, data.csrf_token):
+            error = Forbidden("The CSRF token is missing or wrong. Please load the page again.")
+            return _failure(request, error, "/signin?error=MissingCSRF", wants_json)
+        try:
+            account = await accounts.sign_in(data.email, data.password, address=_address(request))
+        except RateLimited as error:
+            return _failure(request, error, "/signin?error=RateLimited", wants_json)
+        except ApiError as error:
+            return _failure(request, error, "/signin?error=CredentialsSignin", wants_json)
+        path = local_path(data.callback_url, settings.public_url, origin_of(request))
+        return _onward(request, path, wants_json, _session_cookie(settings, accounts.issue_token(account)))
+
+    @get("/session", operation_id="getSession")
+    async def session(self, request: AnyRequest) -> SessionView | NoSession:
+        """Who is signed in; an empty object when nobody is."""
+        found = await provide_signed_in(request)
+        return _view(found) if found else NoSession()
+
+    @post("/signout", operation_id="signOut", status_code=302, opt=_WITH_CSRF_TOKEN)
+    async def sign_out(
+        self,
+        request: AnyRequest,
+        accounts: Accounts,
+        settings: Settings,
+        data: Annotated[SignOut, Body(media_type=RequestEncodingType.URL_ENCODED)],
+    ) -> Response[Any]:
+        """Revokes the session's token, clears the cookie, and redirects to the home page."""
+        _require_csrf_token(request, accounts, data.csrf_token)
+        if token := request.cookies.get(tokens.COOKIE):
+            await accounts.revoke(token)
+        path = local_path(data.callback_url, settings.public_url, origin_of(request))
+        cleared = _cookie(settings, tokens.COOKIE, "", max_age_s=0)
+        return _onward(request, path, _wants_json(request, data.json_answer), cleared)
+
+    @post("/register", operation_id="register", status_code=201, opt=_WITH_CSRF_TOKEN)
+    async def register(self, request: AnyRequest, accounts: Accounts, settings: Settings) -> Response[Any]:
+        """A new account, signed in at once.
+
+        Takes `email`, `password` (8 characters or more), `name` and `csrfToken` as JSON or as a form. JSON is answered
+        with 201 and the session, a form with a redirect to `callbackUrl`, or to `/register?error=` on failure.
+        """
+        fields = await read_fields(request)
+        wants_json = request.content_type[0] == MediaType.JSON or _wants_json(request, bool(fields.get("json")))
+        try:
+            _require_csrf_token(request, accounts, fields.get("csrfToken"))
+            wanted = parse(Registration, fields)
+            account = await accounts.register(wanted.email, wanted.password, wanted.name, address=_address(request))
+        except ApiError as error:
+            if wants_json:
+                raise
+            return Redirect(f"/register?error={_REGISTRATION_ERRORS.get(type(error), 'Registration')}", status_code=302)
+        cookie = _session_cookie(settings, token := accounts.issue_token(account))
+        if not wants_json:
+            path = local_path(fields.get("callbackUrl"), settings.public_url, origin_of(request))
+            return Redirect(path, status_code=302, cookies=[cookie])
+        signed_in = await accounts.authenticate(token)
+        return Response(_view(signed_in) if signed_in else NoSession(), cookies=[cookie])
+
+
+_REGISTRATION_ERRORS: dict[type[ApiError], str] = {
+    Conflict: "EmailTaken",
+    Forbidden: "MissingCSRF",
+    InvalidRequest: "InvalidFields",
+    RateLimited: "RateLimited",
+}
+
+
+def _view(signed_in: SignedIn) -> SessionView:
+    account = signed_in.account
+    user = SessionUser(id=account.id, name=account.name, email=account.email, image=account.image)
+    return SessionView(user=user, expires=utc_milliseconds(signed_in.expires_at))
+
+
+def _has_csrf_token(request: AnyRequest, accounts: Accounts, submitted: object) -> bool:
+    return csrf.is_valid(submitted, request.cookies.get(csrf.COOKIE), accounts.installation.cookie_secret)
+
+
+def _require_csrf_token(request: AnyRequest, accounts: Accounts, submitted: object) -> None:
+    if not _has_csrf_token(request, accounts, submitted):
+        raise Forbidden("The CSRF token is missing or wrong. Please load the page again.")
+
+
+def _wants_json(request: AnyRequest, json_field: bool) -> bool:
+    accepts_json = request.headers.get("accept", "").partition(",")[0].partition(";")[0] == MediaType.JSON
+    return json_field or accepts_json or "x-auth-return-redirect" in request.headers
+
+
+def _onward(request: AnyRequest, path: str, wants_json: bool, cookie: Cookie) -> Response[Any]:
+    if not wants_json:
+        return Redirect(path, status_code=302, cookies=[cookie])
+    return Response(Destination(url=origin_of(request) + path), status_code=200, cookies=[cookie])
+
+
+def _failure(request: AnyRequest, error: ApiError, path: str, wants_json: bool) -> Response[Any]:
+    """A sign-in that failed. The JSON form also says where the page with the explanation is."""
+    if not wants_json:
+        return Redirect(path, status_code=302)
+    content = {"error": error.code, "message": error.message, "url": origin_of(request) + path}
+    headers = {} if error.retry_after_s is None else {"Retry-After": str(error.retry_after_s)}
+    return Response(content, status_code=error.status, headers=headers)
+
+
+def _address(request: AnyRequest) -> str:
+    return request.client.host if request.client else "unknown"
+
+
+def _session_cookie(settings: Settings, token: str) -> Cookie:
+    return _cookie(settings, tokens.COOKIE, token, max_age_s=int(tokens.LIFETIME.total_seconds()))
+
+
+def _cookie(settings: Settings, name: str, value: str, max_age_s: int | None = None) -> Cookie:
+    return Cookie(
+        key=name, value=value, path="/", httponly=True, samesite="lax", secure=settings.is_secure, max_age=max_age_s
+    )

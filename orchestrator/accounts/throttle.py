@@ -1,0 +1,69 @@
+"""How often one may try: counted in the database, so that N replicas admit no more than one would.
+
+A try is counted before it is judged, so that many at once cannot slip past the limit together.
+"""
+
+import math
+from dataclasses import dataclass
+from datetime import timedelta
+from hashlib import sha256
+
+from sqlalchemy import case, delete
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from orchestrator.accounts.models import SignInThrottle
+from orchestrator.database import Database
+from orchestrator.errors import RateLimited
+
+
+@dataclass(frozen=True)
+class Limit:
+    """At most `tries` within a `window` that begins with the first."""
+
+    name: str
+    tries: int
+    window: timedelta
+
+
+SIGN_IN = Limit("sign-in", 10, timedelta(minutes=15))
+SIGN_INS_OF_ADDRESS = Limit("sign-ins-of-address", 200, timedelta(minutes=15))
+REGISTRATIONS_OF_ADDRESS = Limit("registrations-of-address", 30, timedelta(hours=1))
+
+
+class Throttle:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def count(self, limit: Limit, *subject: str) -> None:
+        """Count one try of `subject`; RateLimited, with the seconds until the window ends, once there are too many."""
+        async with self._database.write() as session:
+            now = await self._database.now(session)
+            await session.execute(delete(SignInThrottle).where(SignInThrottle.ends_at <= now))
+            insert = sqlite.insert if self._database.is_sqlite else postgresql.insert
+            statement = insert(SignInThrottle).values(key=_key(limit, subject), tries=1, ends_at=now + limit.window)
+            row = (
+                await session.execute(
+                    statement.on_conflict_do_update(
+                        index_elements=[SignInThrottle.key],
+                        # Beyond the limit there is nothing more to count.
+                        set_={
+                            "tries": case(
+                                (SignInThrottle.tries > limit.tries, SignInThrottle.tries),
+                                else_=SignInThrottle.tries + 1,
+                            )
+                        },
+                    ).returning(SignInThrottle.tries, SignInThrottle.ends_at)
+                )
+            ).one()
+        if row.tries > limit.tries:
+            seconds = max(1, math.ceil((row.ends_at - now).total_seconds()))
+            raise RateLimited("Too many tries. Please wait and try again.", retry_after_s=seconds)
+
+    async def forget(self, session: AsyncSession, limit: Limit, *subject: str) -> None:
+        """A success ends its window."""
+        await session.execute(delete(SignInThrottle).where(SignInThrottle.key == _key(limit, subject)))
+
+
+def _key(limit: Limit, subject: tuple[str, ...]) -> str:
+    return sha256("\0".join((limit.name, *subject)).encode()).hexdigest()

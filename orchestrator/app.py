@@ -1,0 +1,105 @@
+"""The composition root: settings in, application out. Nothing else wires.
+
+Handlers get what they name: `settings`, `database`, `installation`, `notices` and the services (`accounts`, `catalog`).
+A body may have 1 MiB unless its handler says otherwise (`request_max_body_size`).
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import fields
+from typing import Any
+
+from litestar import Controller, Litestar
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.plugins.pydantic import PydanticPlugin
+from litestar.types import ControllerRouterHandler
+
+from orchestrator.accounts import tokens
+from orchestrator.accounts.controllers import AuthController
+from orchestrator.background import Loop, running
+from orchestrator.catalog.controllers import GamesController
+from orchestrator.errors import ApiError
+from orchestrator.fleet.admin_controllers import FleetAdminController
+from orchestrator.fleet.controllers import AgentController
+from orchestrator.health import HealthController
+from orchestrator.http import (
+    RequestIds,
+    SameOriginChanges,
+    answer_api_error,
+    answer_bug,
+    answer_http_error,
+)
+from orchestrator.play.controllers import SessionController
+from orchestrator.play.proxy import SeatProxyController
+from orchestrator.replica import sole_replica
+from orchestrator.saves.controllers import SaveController
+from orchestrator.services import Services, open_services
+from orchestrator.settings import Settings
+
+_MAX_BODY_BYTES = 1024**2
+
+_CONTROLLERS: Sequence[type[Controller]] = (
+    HealthController,
+    AuthController,
+    GamesController,
+    SessionController,
+    SeatProxyController,
+    SaveController,
+    AgentController,
+    FleetAdminController,
+)
+
+
+def create_app(settings: Settings | None = None) -> Litestar:
+    """One replica. It opens its database at start-up and holds the data folder's lock until it has shut down."""
+    chosen = settings or Settings()
+
+    @asynccontextmanager
+    async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        with sole_replica(chosen):
+            async with open_services(chosen) as services:
+                for field in fields(services):
+                    app.state[field.name] = getattr(services, field.name)
+                async with running(_loops(services)):
+                    yield
+
+    return Litestar(
+        route_handlers=_route_handlers(),
+        lifespan=[lifespan],
+        dependencies={field.name: _from_state(field.name) for field in fields(Services)},
+        middleware=[RequestIds(), SameOriginChanges(chosen.public_url, tokens.COOKIE)],
+        exception_handlers={
+            ApiError: answer_api_error,
+            HTTPException: answer_http_error,
+            Exception: answer_bug,
+        },
+        plugins=[PydanticPlugin(prefer_alias=True)],
+        openapi_config=OpenAPIConfig(
+            title="Playhouse",
+            version="1",
+            path="/schema",
+            render_plugins=[JsonRenderPlugin(path=["/", "/openapi.json"])],
+        ),
+        logging_config=None,
+        request_max_body_size=_MAX_BODY_BYTES,
+    )
+
+
+def _loops(services: Services) -> Sequence[Loop]:
+    """What runs beside the requests."""
+    return (services.reconciler.run,)
+
+
+def _route_handlers() -> Sequence[ControllerRouterHandler]:
+    return _CONTROLLERS
+
+
+def _from_state(name: str) -> Provide:
+    def provide(state: State) -> Any:
+        return state[name]
+
+    return Provide(provide, sync_to_thread=False)

@@ -1,0 +1,1 @@
+"""The catalogue: games, their builds, and who likes them."""

@@ -1,0 +1,101 @@
+"""`/api/games`: the catalogue as its signed-in visitor sees it."""
+
+import math
+from typing import Annotated
+
+from litestar import Controller, delete, get, put
+from litestar.di import Provide
+from litestar.params import Parameter
+
+from orchestrator.accounts.account import Account
+from orchestrator.accounts.dependencies import provide_account, signed_in
+from orchestrator.catalog.definition import MAX_SLUG_LENGTH, SLUG_PATTERN
+from orchestrator.catalog.schemas import (
+    FavoriteState,
+    GameDetails,
+    GameEntry,
+    GameList,
+    Pagination,
+    TagCount,
+    TagList,
+)
+from orchestrator.catalog.service import Catalog, ListedGame, Order, Sort
+
+SlugParameter = Annotated[str, Parameter(pattern=SLUG_PATTERN, max_length=MAX_SLUG_LENGTH)]
+Text = Annotated[str | None, Parameter(max_length=200)]
+
+
+class GamesController(Controller):
+    path = "/api/games"
+    tags = ("Games",)
+    guards = (signed_in,)
+    dependencies = {"account": Provide(provide_account)}
+
+    @get(operation_id="listGames")
+    async def list_games(
+        self,
+        catalog: Catalog,
+        account: Account,
+        page: Annotated[int, Parameter(ge=1, le=1_000_000)] = 1,
+        limit: Annotated[int, Parameter(ge=1, le=50)] = 20,
+        search: Text = None,
+        tag: Text = None,
+        sort: Sort = "title",
+        order: Order | None = None,
+    ) -> GameList:
+        """The games that can be played. `search` matches title or developer; a page has at most 50."""
+        found = await catalog.list_games(
+            account, page=page, limit=limit, search=search, tag=tag, sort=sort, order=order
+        )
+        pages = math.ceil(found.total / limit)
+        return GameList(
+            games=[_entry(listed) for listed in found.games],
+            pagination=Pagination(page=page, limit=limit, total=found.total, totalPages=pages),
+        )
+
+    @get("/tags", operation_id="listGameTags")
+    async def list_tags(self, catalog: Catalog) -> TagList:
+        """Every tag in use, with how many games have it."""
+        return TagList(tags=[TagCount(tag=tag, games=count) for tag, count in await catalog.list_tags()])
+
+    @get("/{slug:str}", operation_id="getGame")
+    async def get_game(self, catalog: Catalog, account: Account, slug: SlugParameter) -> GameDetails:
+        """All about one game."""
+        listed = await catalog.get_game(slug, account)
+        game = listed.game
+        return GameDetails.model_validate(
+            {
+                **_entry(listed).model_dump(by_alias=True),
+                "screenshots": game.screenshots,
+                "contentRating": game.content_rating,
+                "languages": game.languages,
+                "createdAt": game.created_at,
+            }
+        )
+
+    @put("/{slug:str}/favorite", operation_id="addFavorite")
+    async def add_favorite(self, catalog: Catalog, account: Account, slug: SlugParameter) -> FavoriteState:
+        """Put a game among the visitor's favourites."""
+        await catalog.set_favorite(slug, account, is_favorite=True)
+        return FavoriteState(slug=slug, isFavorite=True)
+
+    @delete("/{slug:str}/favorite", operation_id="removeFavorite", status_code=200)
+    async def remove_favorite(self, catalog: Catalog, account: Account, slug: SlugParameter) -> FavoriteState:
+        """Take a game from the visitor's favourites."""
+        await catalog.set_favorite(slug, account, is_favorite=False)
+        return FavoriteState(slug=slug, isFavorite=False)
+
+
+def _entry(listed: ListedGame) -> GameEntry:
+    game = listed.game
+    return GameEntry(
+        id=game.id,
+        slug=game.slug,
+        title=game.title,
+        developer=game.developer,
+        description=game.description,
+        tags=game.tags,
+        thumbnail=game.thumbnail,
+        releaseDate=game.release_date,
+        isFavorite=listed.is_favorite,
+    )

@@ -1,0 +1,90 @@
+"""A game as its publisher or operator describes it, and the TOML file that says it. It reads no engine and no database."""
+
+import tomllib
+from datetime import date
+from pathlib import Path, PurePosixPath
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from agent_protocol import BuildSpec, Display, Limits
+
+SLUG_PATTERN = r"^[a-z0-9]+(-[a-z0-9]+)*$"
+MAX_SLUG_LENGTH = 100
+
+_RESERVED_SLUGS = frozenset({"tags"})  # a path of its own below /api/games
+_BUILD_DEFAULTS = BuildSpec(build_id="", image="", image_id="")
+
+
+class InvalidDefinition(ValueError):
+    """The file cannot be used; the message says why in one line."""
+
+
+def _not_reserved(slug: str) -> str:
+    if slug in _RESERVED_SLUGS:
+        raise ValueError("is reserved")
+    return slug
+
+
+def _below_home(path: str) -> str:
+    pure = PurePosixPath(path)
+    if pure.is_absolute() or ".." in pure.parts or not pure.parts:
+        raise ValueError("must be a path below the home folder")
+    return path
+
+
+Slug = Annotated[
+    str, StringConstraints(pattern=SLUG_PATTERN, max_length=MAX_SLUG_LENGTH), AfterValidator(_not_reserved)
+]
+Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=50)]
+Picture = Annotated[str, StringConstraints(pattern=r"^(https?://|/)", max_length=2000)]
+HomePath = Annotated[str, AfterValidator(_below_home)]
+
+
+class _Definition(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class BuildDefinition(_Definition):
+    """What a `BuildSpec` needs beyond what the engine knows of the image."""
+
+    version: str = Field(min_length=1, max_length=100)
+    image: str = Field(min_length=1, max_length=500)
+    command: tuple[str, ...] = ()
+    environment: dict[str, str] = Field(default_factory=dict)
+    display: Display = Display()
+    limits: Limits = Limits()
+    stop_signal: str = Field(default=_BUILD_DEFAULTS.stop_signal, pattern=r"^SIG[A-Z0-9]+$")
+    stop_grace_s: float = Field(default=_BUILD_DEFAULTS.stop_grace_s, ge=0, le=25)
+    save_paths: tuple[HomePath, ...] = ()
+    save_excludes: tuple[str, ...] = _BUILD_DEFAULTS.save_excludes
+
+
+class GameDefinition(_Definition):
+    """Lengths are the reference's (section 13.3)."""
+
+    slug: Slug
+    title: str = Field(min_length=1, max_length=200)
+    developer: str = Field(min_length=1, max_length=150)
+    description: str = Field(max_length=5000)
+    tags: tuple[Tag, ...] = Field(min_length=1, max_length=10)
+    thumbnail: Picture | None = None
+    screenshots: tuple[Picture, ...] = Field(default=(), max_length=20)
+    release_date: date | None = None
+    content_rating: str | None = Field(default=None, max_length=50)
+    languages: tuple[str, ...] = ()
+    build: BuildDefinition
+
+
+def load_definition(path: Path) -> GameDefinition:
+    """The definition in a TOML file. InvalidDefinition when it cannot be read or a field is wrong."""
+    try:
+        fields = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InvalidDefinition(f"{path}: {error}") from error
+    try:
+        return GameDefinition.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise InvalidDefinition(f"{path}: {field}: {first['msg']}") from error

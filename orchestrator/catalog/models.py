@@ -1,0 +1,77 @@
+"""Tables of the catalogue."""
+
+from datetime import date, datetime
+
+from sqlalchemy import Date, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from agent_protocol import BuildSpec
+from orchestrator.database import Base, JsonDict, JsonList
+
+
+class Game(Base):
+    """A title. `search_text` is its title and developer, casefolded, for searching and sorting alike on every database.
+
+    `current_build_id` has no foreign key: the two tables would need each other before either has a row.
+    """
+
+    __tablename__ = "games"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    slug: Mapped[str] = mapped_column(String(100), unique=True)
+    title: Mapped[str] = mapped_column(String(200))
+    developer: Mapped[str] = mapped_column(String(150))
+    search_text: Mapped[str] = mapped_column(String(1000))
+    description: Mapped[str] = mapped_column(Text)
+    thumbnail: Mapped[str | None] = mapped_column(String(2000))
+    screenshots: Mapped[JsonList]
+    release_date: Mapped[date | None] = mapped_column(Date)
+    content_rating: Mapped[str | None] = mapped_column(String(50))
+    languages: Mapped[JsonList]
+    current_build_id: Mapped[str | None] = mapped_column(String(40))
+    created_at: Mapped[datetime]
+
+    tag_rows: Mapped[list["GameTag"]] = relationship(
+        order_by="GameTag.position", cascade="all, delete-orphan", lazy="raise"
+    )
+
+    @property
+    def tags(self) -> list[str]:
+        """Its tags in the publisher's order; only of a game that was loaded with them."""
+        return [row.tag for row in self.tag_rows]
+
+
+class GameTag(Base):
+    __tablename__ = "game_tags"
+    __table_args__ = (Index("ix_game_tags_tag", "tag"),)
+
+    game_id: Mapped[str] = mapped_column(ForeignKey("games.id", ondelete="CASCADE"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    tag: Mapped[str] = mapped_column(String(50))
+
+
+class Build(Base):
+    """One immutable version of a game. `number` counts a game's builds; `spec` is a `BuildSpec`."""
+
+    __tablename__ = "builds"
+    __table_args__ = (UniqueConstraint("game_id", "number", name="uq_builds_game_id_number"),)
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    game_id: Mapped[str] = mapped_column(ForeignKey("games.id", ondelete="CASCADE"))
+    number: Mapped[int]
+    version: Mapped[str] = mapped_column(String(100))
+    image_id: Mapped[str] = mapped_column(String(100))
+    spec: Mapped[JsonDict]
+    created_at: Mapped[datetime]
+
+    @property
+    def build_spec(self) -> BuildSpec:
+        return BuildSpec.model_validate(self.spec)
+
+
+class Favorite(Base):
+    __tablename__ = "favorites"
+    __table_args__ = (Index("ix_favorites_game_id", "game_id"),)
+
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True)
+    game_id: Mapped[str] = mapped_column(ForeignKey("games.id", ondelete="CASCADE"), primary_key=True)

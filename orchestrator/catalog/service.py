@@ -1,0 +1,210 @@
+"""What can be done with the catalogue: look, search, add a build, like a game. No HTTP and no Docker."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+import structlog
+from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import selectinload
+
+from agent_protocol import BuildSpec
+from orchestrator.accounts.account import Account
+from orchestrator.catalog.definition import GameDefinition
+from orchestrator.catalog.images import EngineImage
+from orchestrator.catalog.models import Build, Favorite, Game, GameTag
+from orchestrator.database import Database
+from orchestrator.errors import NotFound
+from orchestrator.ids import new_id
+
+log = structlog.get_logger()
+
+Sort = Literal["title", "createdAt", "popular"]
+Order = Literal["asc", "desc"]
+
+
+@dataclass(frozen=True)
+class ListedGame:
+    """A game as one account sees it."""
+
+    game: Game
+    is_favorite: bool
+
+
+@dataclass(frozen=True)
+class Page:
+    games: tuple[ListedGame, ...]
+    total: int
+
+
+@dataclass(frozen=True)
+class AddedBuild:
+    """`is_new` is False when the catalogue had this very build already."""
+
+    build_id: str
+    is_new: bool
+
+
+class Catalog:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def list_games(
+        self,
+        account: Account,
+        *,
+        page: int = 1,
+        limit: int = 20,
+        search: str | None = None,
+        tag: str | None = None,
+        sort: Sort = "title",
+        order: Order | None = None,
+    ) -> Page:
+        """One page of the games that can be played. `search` matches title or developer in any case, `tag` exactly.
+
+        Without `order` titles and dates ascend, and the most popular comes first.
+        """
+        conditions: list[ColumnElement[bool]] = [Game.current_build_id.is_not(None)]
+        if search:
+            conditions.append(Game.search_text.contains(search.casefold(), autoescape=True))
+        if tag:
+            conditions.append(exists().where(GameTag.game_id == Game.id, GameTag.tag == tag))
+        listing = _seen_by(account).where(*conditions).order_by(*_ordering(sort, order))
+        async with self._database.read() as session:
+            total = (await session.execute(select(func.count()).select_from(Game).where(*conditions))).scalar_one()
+            rows = (await session.execute(listing.limit(limit).offset((page - 1) * limit))).all()
+        return Page(tuple(ListedGame(game, account_id is not None) for game, account_id in rows), total)
+
+    async def get_game(self, slug: str, account: Account) -> ListedGame:
+        """One game that can be played. NotFound."""
+        statement = _seen_by(account).where(Game.slug == slug, Game.current_build_id.is_not(None))
+        async with self._database.read() as session:
+            row = (await session.execute(statement)).one_or_none()
+        if row is None:
+            raise _no_such_game(slug)
+        return ListedGame(row[0], row[1] is not None)
+
+    async def list_tags(self) -> list[tuple[str, int]]:
+        """Every tag of a game that can be played, with how many games have it, in alphabetical order."""
+        statement = (
+            select(GameTag.tag, func.count())
+            .join(Game, Game.id == GameTag.game_id)
+            .where(Game.current_build_id.is_not(None))
+            .group_by(GameTag.tag)
+            .order_by(func.lower(GameTag.tag), GameTag.tag)
+        )
+        async with self._database.read() as session:
+            return [(tag, count) for tag, count in (await session.execute(statement)).all()]
+
+    async def set_favorite(self, slug: str, account: Account, *, is_favorite: bool) -> None:
+        """Like a game, or no longer. Doing it twice changes nothing. NotFound."""
+        async with self._database.write() as session:
+            game, _ = await self.launchable(session, slug)
+            if is_favorite:
+                await session.merge(Favorite(account_id=account.id, game_id=game.id))
+            else:
+                favorite = and_(Favorite.account_id == account.id, Favorite.game_id == game.id)
+                await session.execute(delete(Favorite).where(favorite))
+
+    async def launchable(self, session: AsyncSession, slug: str) -> tuple[Game, Build]:
+        """The game and the build that a launch would run, as this transaction sees them. NotFound."""
+        statement = select(Game, Build).join(Build, Build.id == Game.current_build_id).where(Game.slug == slug)
+        row = (await session.execute(statement)).one_or_none()
+        if row is None:
+            raise _no_such_game(slug)
+        return row[0], row[1]
+
+    async def list_builds(self) -> list[tuple[Game, Build]]:
+        """Every game with its current build, by slug, for the operator."""
+        statement = select(Game, Build).join(Build, Build.id == Game.current_build_id).order_by(Game.slug)
+        async with self._database.read() as session:
+            return [(game, build) for game, build in (await session.execute(statement)).all()]
+
+    async def add_game(self, definition: GameDefinition, image: EngineImage) -> AddedBuild:
+        """Make this definition the game's current one.
+
+        A build never changes: whatever differs in it (version, image, limits) makes a new one, and the very same
+        definition makes none. What describes the title is simply brought up to date.
+        """
+        async with self._database.write() as session:
+            now = await self._database.now(session)
+            game = await _upsert_game(session, definition, now)
+            statement = select(Build).where(Build.game_id == game.id).order_by(Build.number)
+            builds = (await session.execute(statement)).scalars().all()
+            build = next((known for known in builds if _is_same(known, definition, image)), None)
+            is_new = build is None
+            if build is None:
+                build = _new_build(game, len(builds) + 1, definition, image, now)
+                session.add(build)
+            game.current_build_id = build.id
+        if is_new:
+            log.info("build.added", game=definition.slug, build_id=build.id, version=build.version)
+        return AddedBuild(build.id, is_new)
+
+
+def _seen_by(account: Account) -> Select[Game, str]:
+    is_theirs = and_(Favorite.game_id == Game.id, Favorite.account_id == account.id)
+    return select(Game, Favorite.account_id).outerjoin(Favorite, is_theirs).options(selectinload(Game.tag_rows))
+
+
+def _ordering(sort: Sort, order: Order | None) -> list[ColumnElement[object]]:
+    """The chosen column, then the title, then the id: pages never overlap."""
+    by_title = [Game.search_text.asc(), Game.id.asc()]
+    if sort == "popular":
+        likes = select(func.count()).where(Favorite.game_id == Game.id).scalar_subquery()
+        return [likes.asc() if order == "asc" else likes.desc(), *by_title]
+    column = Game.search_text if sort == "title" else Game.created_at
+    return [column.desc() if order == "desc" else column.asc(), *by_title]
+
+
+async def _upsert_game(session: AsyncSession, definition: GameDefinition, now: datetime) -> Game:
+    found = select(Game).where(Game.slug == definition.slug).options(selectinload(Game.tag_rows))
+    game = (await session.execute(found)).scalar_one_or_none()
+    if game is None:
+        game = Game(id=new_id("clx"), slug=definition.slug, created_at=now, tag_rows=[])
+        session.add(game)
+    game.title = definition.title
+    game.developer = definition.developer
+    game.search_text = f"{definition.title}\n{definition.developer}".casefold()
+    game.description = definition.description
+    game.thumbnail = definition.thumbnail
+    game.screenshots = list(definition.screenshots)
+    game.release_date = definition.release_date
+    game.content_rating = definition.content_rating
+    game.languages = list(definition.languages)
+    if game.tags != list(definition.tags):
+        game.tag_rows.clear()
+        await session.flush()
+        game.tag_rows.extend(GameTag(position=position, tag=tag) for position, tag in enumerate(definition.tags))
+    return game
+
+
+def _is_same(build: Build, definition: GameDefinition, image: EngineImage) -> bool:
+    return build.version == definition.build.version and build.build_spec == _spec(build.id, definition, image)
+
+
+def _new_build(game: Game, number: int, definition: GameDefinition, image: EngineImage, now: datetime) -> Build:
+    build_id = new_id("bld")
+    return Build(
+        id=build_id,
+        game_id=game.id,
+        number=number,
+        version=definition.build.version,
+        image_id=image.image_id,
+        spec=_spec(build_id, definition, image).model_dump(mode="json"),
+        created_at=now,
+    )
+
+
+def _spec(build_id: str, definition: GameDefinition, image: EngineImage) -> BuildSpec:
+    return BuildSpec(
+        build_id=build_id,
+        image_id=image.image_id,
+        size_bytes=image.size_bytes,
+        **definition.build.model_dump(exclude={"version"}),
+    )
+
+
+def _no_such_game(slug: str) -> NotFound:
+    return NotFound(f"There is no game {slug!r}.")

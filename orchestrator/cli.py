@@ -1,0 +1,163 @@
+"""The `orchestrator` command: it reads the operator's words, calls a service, and prints a line.
+
+Every command works beside a running replica. What the operator can mend is one line on standard error and exit code 1.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import click
+import uvicorn
+from pydantic import ValidationError
+from sqlalchemy.exc import SQLAlchemyError
+
+from migrations import migrate as run_migrations
+from orchestrator.accounts.account import Role
+from orchestrator.accounts.schemas import Registration
+from orchestrator.app import create_app
+from orchestrator.catalog.definition import InvalidDefinition, load_definition
+from orchestrator.catalog.images import ImageUnavailable, inspect_image
+from orchestrator.errors import ApiError
+from orchestrator.http import parse
+from orchestrator.logging import configure_logging
+from orchestrator.replica import StartupError, sole_replica
+from orchestrator.services import Services, open_services
+from orchestrator.settings import Settings
+
+_SHUTDOWN_GRACE_S = 3
+
+Result = TypeVar("Result")
+
+
+@click.group()
+def main() -> None:
+    """A cloud game service from your own machines. Settings come from ORCHESTRATOR_* in the environment."""
+    configure_logging(logging.WARNING)
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8000, show_default=True)
+def serve(host: str, port: int) -> None:
+    """Serve one replica."""
+    configure_logging()
+    with _friendly():
+        settings = Settings()
+        with sole_replica(settings):  # said in one line here; held by the application itself
+            _call(settings, _nothing)
+        config = uvicorn.Config(
+            create_app(settings),
+            host=host,
+            port=port,
+            loop="uvloop",
+            access_log=False,
+            log_config=None,
+            proxy_headers=True,
+            forwarded_allow_ips="127.0.0.1,::1",
+            server_header=False,
+            timeout_graceful_shutdown=_SHUTDOWN_GRACE_S,
+        )
+        server = uvicorn.Server(config)
+        server.run()
+        if not server.started:
+            raise click.ClickException("The replica could not start; the log above says why.")
+
+
+@main.command()
+def migrate() -> None:
+    """Bring the database to the newest revision."""
+    with _friendly():
+        settings = Settings()
+        settings.data.mkdir(parents=True, exist_ok=True)
+        before = asyncio.run(run_migrations(settings.database_url))
+    if before.is_current:
+        click.echo(f"The database is up to date (revision {before.current}).")
+    else:
+        click.echo(f"The database was migrated from {before.current or 'nothing'} to revision {before.head}.")
+
+
+@main.group()
+def users() -> None:
+    """People who may sign in."""
+
+
+@users.command("create")
+@click.argument("email")
+@click.option("--password-stdin", is_flag=True, required=True, help="Read the password from standard input.")
+@click.option("--admin", is_flag=True, help="May see and change everything.")
+@click.option("--name", help="How the person is called; without it, what stands before the @.")
+def create_user(email: str, *, password_stdin: bool, admin: bool, name: str | None) -> None:
+    """Create an account for EMAIL."""
+    assert password_stdin
+    password = click.get_text_stream("stdin").readline().rstrip("\r\n")
+    role = Role.ADMIN if admin else Role.PLAYER
+    with _friendly():
+        wanted = parse(Registration, {"email": email, "password": password, "name": name or email.partition("@")[0]})
+
+        async def create(services: Services) -> None:
+            await services.accounts.create(wanted.email, wanted.password, wanted.name, role)
+
+        _call(Settings(), create)
+    click.echo(f"Created {role.value} {wanted.email}.")
+
+
+@main.group()
+def games() -> None:
+    """The catalogue."""
+
+
+@games.command("add")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--docker-host", help="The engine that has the image, such as unix:///run/docker.sock.")
+def add_game(file: Path, docker_host: str | None) -> None:
+    """Add the game that FILE describes, or bring it up to date."""
+    with _friendly():
+        definition = load_definition(file)
+        image = inspect_image(definition.build.image, docker_host)
+        added = _call(Settings(), lambda services: services.catalog.add_game(definition, image))
+    what = "Added" if added.is_new else "Already there:"
+    click.echo(f"{what} {definition.slug} {definition.build.version} (build {added.build_id}).")
+
+
+@games.command("list")
+def list_games() -> None:
+    """Print every game with its current build."""
+    with _friendly():
+        listed = _call(Settings(), lambda services: services.catalog.list_builds())
+    if not listed:
+        click.echo("There are no games yet. Add one with `orchestrator games add FILE.toml`.")
+    for game, build in listed:
+        click.echo(f"{game.slug}\t{build.version}\t{game.title}\t{build.build_spec.image}")
+
+
+def _call(settings: Settings, do: Callable[[Services], Awaitable[Result]]) -> Result:
+    """What `do` answers, with the services open around it."""
+
+    async def call() -> Result:
+        async with open_services(settings) as services:
+            return await do(services)
+
+    return asyncio.run(call())
+
+
+async def _nothing(_: Services) -> None:
+    """Opening the services has already checked the database."""
+
+
+@contextmanager
+def _friendly() -> Iterator[None]:
+    """Turns what an operator can mend into one line."""
+    try:
+        yield
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = "".join(str(part) for part in first["loc"]).upper()
+        raise click.ClickException(f"ORCHESTRATOR_{name}: {first['msg']}") from error
+    except (ApiError, StartupError, InvalidDefinition, ImageUnavailable) as error:
+        raise click.ClickException(str(error)) from error
+    except (SQLAlchemyError, OSError) as error:
+        raise click.ClickException(f"The database cannot be used: {str(error).splitlines()[0]}") from error

@@ -1,0 +1,37 @@
+"""`/health`: whether the process lives, and whether it can serve."""
+
+import structlog
+from litestar import Controller, Response, get
+from sqlalchemy.exc import SQLAlchemyError
+
+from migrations import revisions
+from orchestrator.database import Database
+from orchestrator.http import Schema
+
+log = structlog.get_logger()
+
+
+class Health(Schema):
+    status: str
+
+
+class HealthController(Controller):
+    path = "/health"
+    tags = ("Operation",)
+
+    @get("/live", operation_id="isLive")
+    async def live(self) -> Health:
+        """The process answers."""
+        return Health(status="ok")
+
+    @get("/ready", operation_id="isReady")
+    async def ready(self, database: Database) -> Response[Health]:
+        """The database answers and has every migration; 503 when not."""
+        try:
+            is_current = (await revisions(database.engine)).is_current
+        except (SQLAlchemyError, OSError) as error:
+            log.warning("database.unreachable", error=type(error).__name__)
+            return Response(Health(status="database_unreachable"), status_code=503)
+        if not is_current:
+            return Response(Health(status="database_not_migrated"), status_code=503)
+        return Response(Health(status="ok"))

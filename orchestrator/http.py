@@ -1,0 +1,188 @@
+"""What every HTTP answer of ours has in common: the shape of errors, timestamps, request ids, and who may send a change.
+
+It knows no subject: nothing here reads the database or decides what an account may do.
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, TypeVar, cast
+from urllib.parse import urlsplit
+
+import structlog
+from litestar import MediaType, Request, Response
+from litestar.connection import ASGIConnection
+from litestar.datastructures import MutableScopeHeaders
+from litestar.enums import ScopeType
+from litestar.exceptions import HTTPException, ValidationException
+from litestar.middleware import ASGIMiddleware
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from pydantic import BaseModel, ConfigDict, PlainSerializer, ValidationError
+
+from orchestrator.errors import ApiError, Conflict, Forbidden, InvalidRequest
+from orchestrator.ids import new_id
+
+log = structlog.get_logger()
+
+AnyRequest = Request[Any, Any, Any]
+AnyConnection = ASGIConnection[Any, Any, Any, Any]
+
+_CODES = {401: "unauthorized", 403: "forbidden", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def utc_seconds(moment: datetime) -> str:
+    """`2026-03-09T12:00:00Z`: every timestamp of the API but one."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def utc_milliseconds(moment: datetime) -> str:
+    """`2026-03-09T12:00:00.000Z`: `expires` of `/api/auth/session`."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+Timestamp = Annotated[datetime, PlainSerializer(utc_seconds, return_type=str)]
+
+
+class Schema(BaseModel):
+    """The base of every body that a browser sends or receives. Fields carry their camelCase names as explicit aliases."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+SchemaType = TypeVar("SchemaType", bound=BaseModel)
+
+
+def parse(schema: type[SchemaType], fields: object) -> SchemaType:
+    """`fields` as a `schema`, or InvalidRequest that names the first wrong field."""
+    try:
+        return schema.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise InvalidRequest(_sentence(".".join(str(part) for part in first["loc"]), first["msg"])) from error
+
+
+async def read_fields(request: AnyRequest) -> dict[str, Any]:
+    """The fields of a body that may be JSON or an HTML form."""
+    if request.content_type[0] == MediaType.JSON:
+        body: object = await request.json()
+        if not isinstance(body, dict):
+            raise InvalidRequest("The body must be a JSON object.")
+        return cast("dict[str, Any]", body)
+    return {str(name): value for name, value in (await request.form()).items()}
+
+
+def local_path(url: object, *origins: str) -> str:
+    """Where a redirect may lead: `url` as a path of our own, `/` when it would leave one of our `origins`."""
+    if not isinstance(url, str) or "\\" in url or any(ord(character) <= 32 for character in url):
+        return "/"
+    for origin in origins:
+        if url.startswith(f"{origin}/"):
+            url = url.removeprefix(origin)
+            break
+    return url if url.startswith("/") and not url.startswith("//") else "/"
+
+
+def origin_of(request: AnyRequest) -> str:
+    """The origin under which this request reached us, such as `http://192.168.1.5:8000`."""
+    return f"{request.base_url.scheme}://{request.base_url.netloc}"
+
+
+class RequestIds(ASGIMiddleware):
+    """Gives each request an id, binds it to the log, and answers it as `X-Request-Id`. API answers are never cached."""
+
+    scopes = (ScopeType.HTTP,)
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+        request_id = request_id_of(scope)
+        is_api = scope["path"].startswith("/api/")
+
+        async def send_with_id(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableScopeHeaders.from_message(message)
+                headers["X-Request-Id"] = request_id
+                headers.setdefault("X-Content-Type-Options", "nosniff")
+                if is_api:
+                    headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            await next_app(scope, receive, send_with_id)
+
+
+class SameOriginChanges(ASGIMiddleware):
+    """Refuses changes that another site could have caused with a signed-in browser.
+
+    Under `/api/`, a request that carries our session cookie and is not GET, HEAD or OPTIONS must come from our own
+    origin (`Origin`, as browsers send it) and, when it is a POST with a body, be JSON: a foreign page cannot send that
+    without asking. Form posts that carry a CSRF token say so with `opt={"csrf_token": True}`; what a host sends with its
+    bearer token carries no cookie and passes.
+    """
+
+    scopes = (ScopeType.HTTP,)
+    exclude_opt_key = "csrf_token"
+
+    def __init__(self, public_url: str, cookie: str) -> None:
+        self._public_host = urlsplit(public_url).netloc
+        self._cookie = cookie
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+        if scope["path"].startswith("/api/") and scope["method"] not in _SAFE_METHODS:
+            request: AnyRequest = Request(scope)
+            if self._cookie in request.cookies:
+                self._check(request)
+        await next_app(scope, receive, send)
+
+    def _check(self, request: AnyRequest) -> None:
+        origin = request.headers.get("origin")
+        if origin is not None and urlsplit(origin).netloc not in {self._public_host, request.headers.get("host")}:
+            raise Forbidden("This request comes from another site.")
+        has_body = request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
+        if request.method == "POST" and has_body and request.content_type[0] != MediaType.JSON:
+            raise InvalidRequest("The body must be JSON, with Content-Type: application/json.")
+
+
+def request_id_of(scope: Scope) -> str:
+    """This request's id, made at the first call."""
+    return scope.setdefault("state", {}).setdefault("request_id", new_id("req"))
+
+
+def answer_api_error(request: AnyRequest, error: ApiError) -> Response[Any]:
+    """An expected failure, as the reference words it: `{"error", "message"}` and what else the error carries."""
+    content: dict[str, object] = {"error": error.code, "message": error.message}
+    if isinstance(error, Conflict):
+        content |= error.details
+    headers = {} if error.retry_after_s is None else {"Retry-After": str(error.retry_after_s)}
+    return _json(request, content, error.status, headers)
+
+
+def answer_http_error(request: AnyRequest, error: HTTPException) -> Response[Any]:
+    """What the framework refuses (a malformed body, an unknown path) in the same shape."""
+    if error.status_code >= 500:
+        return answer_bug(request, error)
+    code = _CODES.get(error.status_code, "invalid_request")
+    return _json(request, {"error": code, "message": _describe(error)}, error.status_code, error.headers or {})
+
+
+def answer_bug(request: AnyRequest, error: Exception) -> Response[Any]:
+    """A bug: logged whole, answered with nothing but the id under which to find it."""
+    request_id = request_id_of(request.scope)
+    log.error("request.failed", method=request.method, path=request.url.path, request_id=request_id, exc_info=error)
+    message = "Something went wrong on our side."
+    return _json(request, {"error": "internal_error", "message": message, "requestId": request_id}, 500, {})
+
+
+def _json(request: AnyRequest, content: dict[str, object], status: int, headers: dict[str, str]) -> Response[Any]:
+    headers = {**headers, "X-Request-Id": request_id_of(request.scope)}
+    return Response(content, status_code=status, headers=headers, media_type=MediaType.JSON)
+
+
+def _describe(error: HTTPException) -> str:
+    if isinstance(error, ValidationException) and isinstance(error.extra, list) and error.extra:
+        first = cast("dict[str, str]", error.extra[0])
+        return _sentence(first.get("key", ""), first.get("message", "is not valid"))
+    if error.status_code == 404:
+        return "There is nothing here."
+    return error.detail
+
+
+def _sentence(field: str, problem: str) -> str:
+    return f"{field}: {problem}" if field else problem

@@ -1,0 +1,47 @@
+"""One replica on SQLite: a lock file in the data folder says that this one is it. PostgreSQL needs none of this."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from orchestrator.settings import Settings
+
+
+class StartupError(Exception):
+    """The replica cannot start as it is set up; the message tells the operator what to do."""
+
+
+class ReplicaAlreadyRunning(StartupError):
+    """SQLite means exactly one replica, and the data folder has one."""
+
+
+@contextmanager
+def sole_replica(settings: Settings) -> Iterator[None]:
+    """Holds `DATA/replica.lock` until the block ends. The kernel lets it go when the process dies, however it dies."""
+    if not settings.database_url.startswith("sqlite"):
+        yield
+        return
+    settings.data.mkdir(parents=True, exist_ok=True)
+    with _open(settings.data / "replica.lock") as descriptor:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            process = os.read(descriptor, 32).decode() or "unknown"
+            raise ReplicaAlreadyRunning(
+                f"A replica already runs on DATA={settings.data.absolute()} (process {process}). SQLite allows one: stop "
+                f"it, choose another ORCHESTRATOR_DATA, or use PostgreSQL."
+            ) from error
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, str(os.getpid()).encode())
+        yield
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[int]:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,93 @@
+"""Every service of one process, wired once: for the application and for the command line alike."""
+
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from migrations import revisions
+from orchestrator.accounts.service import Accounts
+from orchestrator.catalog.service import Catalog
+from orchestrator.database import Database
+from orchestrator.fleet.identity import HostIdentities
+from orchestrator.fleet.overview import FleetOverview
+from orchestrator.fleet.placement import Placement
+from orchestrator.fleet.sync import AgentSync
+from orchestrator.installation import Installation, load_or_create
+from orchestrator.notices import Notices
+from orchestrator.play.ledger import Ledger
+from orchestrator.play.moves import Moves
+from orchestrator.play.proxy import SeatProxy
+from orchestrator.play.reconciler import Reconciler
+from orchestrator.play.service import Play
+from orchestrator.play.stream_access import StreamAccess
+from orchestrator.replica import StartupError
+from orchestrator.saves.service import Saves
+from orchestrator.saves.store import FolderStore
+from orchestrator.settings import Settings
+
+
+class NotMigrated(StartupError):
+    """The database lacks what this version of the program needs."""
+
+
+@dataclass(frozen=True)
+class Services:
+    settings: Settings
+    database: Database
+    installation: Installation
+    notices: Notices
+    accounts: Accounts
+    catalog: Catalog
+    saves: Saves
+    play: Play
+    reconciler: Reconciler
+    stream_access: StreamAccess
+    seat_proxy: SeatProxy
+    identities: HostIdentities
+    agent_sync: AgentSync
+    fleet_overview: FleetOverview
+
+
+@asynccontextmanager
+async def open_services(settings: Settings) -> AsyncIterator[Services]:
+    """The services on the migrated database of `settings`; NotMigrated when it is behind. Closes it at the end."""
+    settings.data.mkdir(parents=True, exist_ok=True)
+    database = Database(settings.database_url)
+    try:
+        if not (await revisions(database.engine)).is_current:
+            raise NotMigrated("The database is not up to date. Run `orchestrator migrate` first.")
+        installation = await load_or_create(database)
+        services = _wire(settings, database, installation)
+        try:
+            yield services
+        finally:
+            await services.seat_proxy.close()
+    finally:
+        await database.close()
+
+
+def _wire(settings: Settings, database: Database, installation: Installation) -> Services:
+    notices = Notices()
+    catalog = Catalog(database)
+    saves = Saves(database, FolderStore(settings.data / "saves"))
+    moves = Moves(notices)
+    ledger = Ledger(moves, saves)
+    placement = Placement(ledger, random.random)
+    play = Play(database, notices, catalog, saves, placement, moves)
+    return Services(
+        settings=settings,
+        database=database,
+        installation=installation,
+        notices=notices,
+        accounts=Accounts(database, installation),
+        catalog=catalog,
+        saves=saves,
+        play=play,
+        reconciler=Reconciler(database, notices, play, placement, moves),
+        stream_access=StreamAccess(installation),
+        seat_proxy=SeatProxy(database),
+        identities=HostIdentities(database),
+        agent_sync=AgentSync(database, notices, ledger, installation.jwks, random.random),
+        fleet_overview=FleetOverview(database, ledger),
+    )
