@@ -43,8 +43,28 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id'),
     sa.UniqueConstraint('slug')
     )
+    op.create_table('hosts',
+    sa.Column('id', sa.String(length=32), nullable=False),
+    sa.Column('name', sa.String(length=100), nullable=False),
+    sa.Column('public_key', sa.String(length=64), nullable=False),
+    sa.Column('public_url', sa.String(length=500), nullable=False),
+    sa.Column('labels', sa.JSON(), nullable=False),
+    sa.Column('is_draining', sa.Boolean(), nullable=False),
+    sa.Column('incarnation', sa.BigInteger(), nullable=False),
+    sa.Column('seq', sa.BigInteger(), nullable=False),
+    sa.Column('revision', sa.BigInteger(), nullable=False),
+    sa.Column('lease_until', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('last_sync_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('capacity', sa.JSON(), nullable=False),
+    sa.Column('usage', sa.JSON(), nullable=False),
+    sa.Column('images', sa.JSON(), nullable=False),
+    sa.Column('pulling', sa.JSON(), nullable=False),
+    sa.Column('pull_bytes_per_s', sa.Double(), nullable=True),
+    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
+    sa.PrimaryKeyConstraint('id')
+    )
     op.create_table('installation',
-    sa.Column('singleton', sa.Integer(), autoincrement=False, nullable=False),
+    sa.Column('singleton', sa.BigInteger(), autoincrement=False, nullable=False),
     sa.Column('id', sa.String(length=40), nullable=False),
     sa.Column('cookie_secret', sa.String(length=64), nullable=False),
     sa.Column('signing_key_pem', sa.Text(), nullable=False),
@@ -53,6 +73,15 @@ def upgrade() -> None:
     sa.CheckConstraint('singleton = 1', name='installation_is_one'),
     sa.PrimaryKeyConstraint('singleton')
     )
+    op.create_table('launch_attempts',
+    sa.Column('id', sa.String(length=32), nullable=False),
+    sa.Column('owner', sa.String(length=200), nullable=False),
+    sa.Column('at', sa.DateTime(timezone=True), nullable=False),
+    sa.PrimaryKeyConstraint('id')
+    )
+    with op.batch_alter_table('launch_attempts', schema=None) as batch_op:
+        batch_op.create_index('launch_attempts_by_owner', ['owner', 'at'], unique=False)
+
     op.create_table('revoked_tokens',
     sa.Column('jti', sa.String(length=40), nullable=False),
     sa.Column('expires_at', sa.DateTime(timezone=True), nullable=False),
@@ -63,7 +92,7 @@ def upgrade() -> None:
 
     op.create_table('sign_in_throttles',
     sa.Column('key', sa.String(length=64), nullable=False),
-    sa.Column('tries', sa.Integer(), nullable=False),
+    sa.Column('tries', sa.BigInteger(), nullable=False),
     sa.Column('ends_at', sa.DateTime(timezone=True), nullable=False),
     sa.PrimaryKeyConstraint('key')
     )
@@ -73,7 +102,7 @@ def upgrade() -> None:
     op.create_table('builds',
     sa.Column('id', sa.String(length=40), nullable=False),
     sa.Column('game_id', sa.String(length=40), nullable=False),
-    sa.Column('number', sa.Integer(), nullable=False),
+    sa.Column('number', sa.BigInteger(), nullable=False),
     sa.Column('version', sa.String(length=100), nullable=False),
     sa.Column('image_id', sa.String(length=100), nullable=False),
     sa.Column('spec', sa.JSON(), nullable=False),
@@ -94,7 +123,7 @@ def upgrade() -> None:
 
     op.create_table('game_tags',
     sa.Column('game_id', sa.String(length=40), nullable=False),
-    sa.Column('position', sa.Integer(), autoincrement=False, nullable=False),
+    sa.Column('position', sa.BigInteger(), autoincrement=False, nullable=False),
     sa.Column('tag', sa.String(length=50), nullable=False),
     sa.ForeignKeyConstraint(['game_id'], ['games.id'], ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('game_id', 'position')
@@ -102,11 +131,112 @@ def upgrade() -> None:
     with op.batch_alter_table('game_tags', schema=None) as batch_op:
         batch_op.create_index('ix_game_tags_tag', ['tag'], unique=False)
 
+    op.create_table('join_tokens',
+    sa.Column('token_hash', sa.String(length=64), nullable=False),
+    sa.Column('expires_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('host_id', sa.String(length=32), nullable=True),
+    sa.ForeignKeyConstraint(['host_id'], ['hosts.id'], ),
+    sa.PrimaryKeyConstraint('token_hash')
+    )
+    op.create_table('save_slots',
+    sa.Column('id', sa.String(length=32), nullable=False),
+    sa.Column('owner', sa.String(length=200), nullable=False),
+    sa.Column('game_id', sa.String(length=40), nullable=False),
+    sa.Column('number', sa.BigInteger(), nullable=False),
+    sa.Column('label', sa.String(length=100), nullable=True),
+    sa.Column('head_version_id', sa.String(length=32), nullable=False),
+    sa.Column('last_played_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
+    sa.ForeignKeyConstraint(['game_id'], ['games.id'], ),
+    sa.PrimaryKeyConstraint('id'),
+    sa.UniqueConstraint('owner', 'game_id', 'number', name='one_slot_per_number')
+    )
+    op.create_table('build_profiles',
+    sa.Column('build_id', sa.String(length=40), nullable=False),
+    sa.Column('host_class', sa.String(length=64), nullable=False),
+    sa.Column('profile', sa.JSON(), nullable=False),
+    sa.Column('updated_at', sa.DateTime(timezone=True), nullable=False),
+    sa.ForeignKeyConstraint(['build_id'], ['builds.id'], ),
+    sa.PrimaryKeyConstraint('build_id', 'host_class')
+    )
+    op.create_table('sessions',
+    sa.Column('id', sa.String(length=32), nullable=False),
+    sa.Column('owner', sa.String(length=200), nullable=False),
+    sa.Column('idempotency_key', sa.String(length=200), nullable=True),
+    sa.Column('game_id', sa.String(length=40), nullable=False),
+    sa.Column('build_id', sa.String(length=40), nullable=False),
+    sa.Column('slot_id', sa.String(length=32), nullable=False),
+    sa.Column('slot_number', sa.BigInteger(), nullable=False),
+    sa.Column('restored_version_id', sa.String(length=32), nullable=True),
+    sa.Column('language', sa.String(length=32), nullable=False),
+    sa.Column('timezone', sa.String(length=64), nullable=False),
+    sa.Column('position', sa.String(length=16), nullable=False),
+    sa.Column('generation', sa.BigInteger(), nullable=False),
+    sa.Column('host_id', sa.String(length=32), nullable=True),
+    sa.Column('failed_hosts', sa.JSON(), nullable=False),
+    sa.Column('deadline', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('expires_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('ends_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('epoch', sa.BigInteger(), nullable=False),
+    sa.Column('reserved_cpu_cores', sa.Double(), nullable=False),
+    sa.Column('reserved_memory_bytes', sa.BigInteger(), nullable=False),
+    sa.Column('is_seat_ready', sa.Boolean(), nullable=False),
+    sa.Column('progress', sa.JSON(), nullable=True),
+    sa.Column('last_input_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('running_since', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('ended_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('end_code', sa.String(length=64), nullable=True),
+    sa.Column('end_message', sa.String(length=2000), nullable=True),
+    sa.Column('end_by', sa.String(length=16), nullable=True),
+    sa.Column('log_tail', sa.JSON(), nullable=False),
+    sa.Column('duration_s', sa.Double(), nullable=True),
+    sa.Column('cpu_seconds', sa.Double(), nullable=True),
+    sa.Column('peak_memory_bytes', sa.BigInteger(), nullable=True),
+    sa.ForeignKeyConstraint(['build_id'], ['builds.id'], ),
+    sa.ForeignKeyConstraint(['game_id'], ['games.id'], ),
+    sa.ForeignKeyConstraint(['host_id'], ['hosts.id'], ),
+    sa.PrimaryKeyConstraint('id'),
+    sa.UniqueConstraint('owner', 'idempotency_key', name='one_session_per_idempotency_key')
+    )
+    with op.batch_alter_table('sessions', schema=None) as batch_op:
+        batch_op.create_index('one_active_session_per_owner', ['owner'], unique=True, sqlite_where=sa.text("position IN ('placing', 'pulling', 'restoring', 'booting', 'running', 'stopping')"), postgresql_where=sa.text("position IN ('placing', 'pulling', 'restoring', 'booting', 'running', 'stopping')"))
+        batch_op.create_index('sessions_by_host', ['host_id'], unique=False, sqlite_where=sa.text("position IN ('placing', 'pulling', 'restoring', 'booting', 'running', 'stopping')"), postgresql_where=sa.text("position IN ('placing', 'pulling', 'restoring', 'booting', 'running', 'stopping')"))
+
+    op.create_table('save_versions',
+    sa.Column('id', sa.String(length=32), nullable=False),
+    sa.Column('slot_id', sa.String(length=32), nullable=False),
+    sa.Column('session_id', sa.String(length=32), nullable=False),
+    sa.Column('generation', sa.BigInteger(), nullable=False),
+    sa.Column('digest', sa.String(length=64), nullable=False),
+    sa.Column('size_bytes', sa.BigInteger(), nullable=False),
+    sa.Column('key', sa.String(length=300), nullable=False),
+    sa.Column('is_side', sa.Boolean(), nullable=False),
+    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
+    sa.ForeignKeyConstraint(['session_id'], ['sessions.id'], ),
+    sa.PrimaryKeyConstraint('id'),
+    sa.UniqueConstraint('session_id', 'generation', 'digest', name='one_version_per_archive')
+    )
+    with op.batch_alter_table('save_versions', schema=None) as batch_op:
+        batch_op.create_index('save_versions_by_slot', ['slot_id', 'created_at'], unique=False)
+
     # ### end Alembic commands ###
 
 
 def downgrade() -> None:
     # ### commands auto generated by Alembic - please adjust! ###
+    with op.batch_alter_table('save_versions', schema=None) as batch_op:
+        batch_op.drop_index('save_versions_by_slot')
+
+    op.drop_table('save_versions')
+    with op.batch_alter_table('sessions', schema=None) as batch_op:
+        batch_op.drop_index('sessions_by_host', sqlite_where=sa.text("position IN ('placing', 'pulling', 'restoring', 'booting', 'running', 'stopping')"), postgresql_where=sa.text("position IN ('placing', 'pulling', 'restoring', 'booting', 'running', 'stopping')"))
+        batch_op.drop_index('one_active_session_per_owner', sqlite_where=sa.text("position IN ('placing', 'pulling', 'restoring', 'booting', 'running', 'stopping')"), postgresql_where=sa.text("position IN ('placing', 'pulling', 'restoring', 'booting', 'running', 'stopping')"))
+
+    op.drop_table('sessions')
+    op.drop_table('build_profiles')
+    op.drop_table('save_slots')
+    op.drop_table('join_tokens')
     with op.batch_alter_table('game_tags', schema=None) as batch_op:
         batch_op.drop_index('ix_game_tags_tag')
 
@@ -124,7 +254,12 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_revoked_tokens_expires_at'))
 
     op.drop_table('revoked_tokens')
+    with op.batch_alter_table('launch_attempts', schema=None) as batch_op:
+        batch_op.drop_index('launch_attempts_by_owner')
+
+    op.drop_table('launch_attempts')
     op.drop_table('installation')
+    op.drop_table('hosts')
     op.drop_table('games')
     op.drop_table('accounts')
     # ### end Alembic commands ###

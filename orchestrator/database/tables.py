@@ -3,8 +3,11 @@
 from orchestrator.accounts import models as accounts
 from orchestrator.catalog import models as catalog
 from orchestrator.database.types import Base
+from orchestrator.fleet import models as fleet
 from orchestrator.installation import models as installation
+from orchestrator.play import models as play
+from orchestrator.saves import models as saves
 
-__all__ = ["accounts", "catalog", "installation", "metadata"]
+__all__ = ["accounts", "catalog", "fleet", "installation", "metadata", "play", "saves"]
 
 metadata = Base.metadata

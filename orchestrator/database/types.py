@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, TypeDecorator
+from sqlalchemy import JSON, BigInteger, DateTime, Dialect, TypeDecorator
 from sqlalchemy.orm import DeclarativeBase
 
 JsonDict = dict[str, Any]
@@ -32,4 +32,4 @@ class UtcDateTime(TypeDecorator[datetime]):
 class Base(DeclarativeBase):
     """The root of every table."""
 
-    type_annotation_map = {datetime: UtcDateTime, JsonDict: JSON, JsonList: JSON}
+    type_annotation_map = {int: BigInteger, datetime: UtcDateTime, JsonDict: JSON, JsonList: JSON}

@@ -3,8 +3,8 @@
     placing → pulling → restoring → booting → running → stopping → stopped
        ↑________________________________|  (next host, at most MAX_GENERATIONS)       any → error
 
-Every position that is not final has a deadline, and `DeadlinePassed` has a move in each of them. What happens outside the
-table is ignored: a report of an older generation, news about a session that is over.
+Every position that is not final has a deadline, and `DeadlinePassed` has a move in each of them. What happens outside
+the table is ignored: a report of an older generation, news about a session that is over.
 """
 
 from collections.abc import Callable
@@ -66,7 +66,7 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """What decides. `deadline` belongs to the position; `expires_at` (idle) and `ends_at` (cap) to the whole session."""
+    """What decides. `deadline` belongs to the position, `expires_at` (idle) and `ends_at` (cap) to the session."""
 
     position: Position
     generation: int

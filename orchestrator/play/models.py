@@ -14,8 +14,8 @@ _IS_ACTIVE = "position IN ({})".format(", ".join(f"'{position.value}'" for posit
 class Session(Base):
     """One run of one build on one seat.
 
-    `slot_id` names the save slot, whose row appears with its first save version. `reserved_*` is what the session takes of
-    its host's capacity while it is there.
+    `slot_id` names the save slot, whose row appears with its first save version. `reserved_*` is what the session takes
+    of its host's capacity while it is there.
     """
 
     __tablename__ = "sessions"

@@ -43,8 +43,8 @@ class SaveController(Controller):
 
     @get("/", operation_id="listSaves")
     async def list_saves(self, game_slug: GameSlug, account: Account, catalog: Catalog, saves: Saves) -> SavesAnswer:
-        game_id = await catalog.game_id(game_slug)
-        summaries = await saves.slots(account.owner, game_id)
+        found = await catalog.get_game(game_slug, account)
+        summaries = await saves.slots(account.owner, found.game.id)
         return SavesAnswer(
             saves=[
                 SaveView(

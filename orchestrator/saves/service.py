@@ -71,8 +71,8 @@ class Saves:
         """The slot for a launch, in the caller's transaction.
 
         Named → that slot, `is_fresh` → an empty one, neither → the one last played, else an empty one. Raises
-        `InvalidRequest` for both or for another game's slot, `NotFound`, `Forbidden` for another person's, and `Conflict`
-        `slots_full` when no place is empty.
+        `InvalidRequest` for both or for another game's slot, `NotFound`, `Forbidden` for another person's, and
+        `Conflict` `slots_full` when no place is empty.
         """
         if slot_id is not None and is_fresh:
             raise InvalidRequest("give either saveSlotId or fresh, not both")

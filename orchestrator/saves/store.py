@@ -26,7 +26,7 @@ class FolderStore:
     async def put(self, key: str, digest: str, size_bytes: int, body: AsyncIterator[bytes]) -> None:
         """Store `body` under `key`, or leave what is there: the same key always means the same bytes.
 
-        Raises `InvalidRequest` when the body is not `size_bytes` long or does not have this SHA-256; then nothing is kept.
+        Raises `InvalidRequest` when the body is not `size_bytes` long or has another SHA-256; then nothing is kept.
         """
         if not 0 <= size_bytes <= MAX_ARCHIVE_BYTES:
             raise InvalidRequest(f"a save archive has at most {MAX_ARCHIVE_BYTES} bytes")
