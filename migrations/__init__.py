@@ -1,7 +1,7 @@
 """The database's history: Alembic revisions that run on SQLite and on PostgreSQL.
 
-.venv/bin/python -m migrations.generate "add hosts"             a new revision from what the models have changed
-.venv/bin/python -m migrations.generate "initial" --from-nothing  forget all revisions and write one (before a release only)
+`.venv/bin/python -m migrations.generate "add hosts"` writes a new revision from what has changed in the models;
+with `--from-nothing` it forgets all revisions and writes a single one, which is for the time before a release only.
 """
 
 from migrations.run import Revisions, migrate, revisions

@@ -1,4 +1,4 @@
-"""Writes the next revision by comparing the models with a database that has every revision so far. A developer's tool."""
+"""Writes the next revision by comparing the models with a database that has all so far. A developer's tool."""
 
 import argparse
 import asyncio

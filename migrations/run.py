@@ -4,7 +4,7 @@ The whole upgrade is one transaction that holds a lock, so that replicas which m
 leaves what was there.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,7 +73,7 @@ def config(connection: Connection) -> Config:
 
 
 @asynccontextmanager
-async def _engine(url: str) -> AsyncIterator[AsyncEngine]:
+async def _engine(url: str) -> AsyncGenerator[AsyncEngine, None]:
     engine = create_async_engine(url, poolclass=NullPool)
     if engine.dialect.name == "sqlite":
         event.listen(engine.sync_engine, "connect", _configure_sqlite)

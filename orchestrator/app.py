@@ -4,7 +4,7 @@ Handlers get what they name: `settings`, `database`, `installation`, `notices` a
 A body may have 1 MiB unless its handler says otherwise (`request_max_body_size`).
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import fields
 from typing import Any
@@ -59,7 +59,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
     chosen = settings or Settings()
 
     @asynccontextmanager
-    async def lifespan(app: Litestar) -> AsyncIterator[None]:
+    async def lifespan(app: Litestar) -> AsyncGenerator[None, None]:
         with sole_replica(chosen):
             async with open_services(chosen) as services:
                 for field in fields(services):

@@ -4,7 +4,7 @@ What a loop does is its slice's matter; here it is only kept alive.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import structlog
@@ -17,7 +17,7 @@ _RESTART_AFTER_S = 1.0
 
 
 @asynccontextmanager
-async def running(loops: Sequence[Loop]) -> AsyncIterator[None]:
+async def running(loops: Sequence[Loop]) -> AsyncGenerator[None, None]:
     """Runs every loop until the block ends, then cancels them and waits for their end."""
     tasks = [asyncio.create_task(_keep_alive(loop)) for loop in loops]
     try:

@@ -4,8 +4,10 @@ Every command works beside a running replica. What the operator can mend is one 
 """
 
 import asyncio
+import importlib
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+import sys
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -87,13 +89,14 @@ def users() -> None:
 
 @users.command("create")
 @click.argument("email")
-@click.option("--password-stdin", is_flag=True, required=True, help="Read the password from standard input.")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 @click.option("--admin", is_flag=True, help="May see and change everything.")
 @click.option("--name", help="How the person is called; without it, what stands before the @.")
 def create_user(email: str, *, password_stdin: bool, admin: bool, name: str | None) -> None:
     """Create an account for EMAIL."""
-    assert password_stdin
-    password = click.get_text_stream("stdin").readline().rstrip("\r\n")
+    if not password_stdin:
+        raise click.UsageError("Give the password on standard input and say so with --password-stdin.")
+    password = sys.stdin.readline().rstrip("\r\n")
     role = Role.ADMIN if admin else Role.PLAYER
     with _friendly():
         wanted = parse(Registration, {"email": email, "password": password, "name": name or email.partition("@")[0]})
@@ -134,6 +137,31 @@ def list_games() -> None:
         click.echo(f"{game.slug}\t{build.version}\t{game.title}\t{build.build_spec.image}")
 
 
+@main.group()
+def hosts() -> None:
+    """Machines that run games."""
+
+
+@hosts.command("token")
+def issue_host_token() -> None:
+    """Print a token with which one machine may join, once."""
+    with _friendly():
+        token = _call(Settings(), lambda services: services.identities.issue_join_token())
+    click.echo(token)
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8000, show_default=True)
+def up(host: str, port: int) -> None:
+    """Serve one replica with an agent beside it: everything on this machine."""
+    configure_logging()
+    with _friendly():
+        settings = Settings()
+        embedded = importlib.import_module("orchestrator.embedded.up")
+        embedded.run(host=host, port=port, data=settings.data)
+
+
 def _call(settings: Settings, do: Callable[[Services], Awaitable[Result]]) -> Result:
     """What `do` answers, with the services open around it."""
 
@@ -149,7 +177,7 @@ async def _nothing(_: Services) -> None:
 
 
 @contextmanager
-def _friendly() -> Iterator[None]:
+def _friendly() -> Generator[None, None, None]:
     """Turns what an operator can mend into one line."""
     try:
         yield

@@ -1,4 +1,4 @@
-"""What every HTTP answer of ours has in common: the shape of errors, timestamps, request ids, and who may send a change.
+"""What every HTTP answer of ours has in common: the shape of errors, timestamps, request ids, who may send a change.
 
 It knows no subject: nothing here reads the database or decides what an account may do.
 """
@@ -43,7 +43,7 @@ Timestamp = Annotated[datetime, PlainSerializer(utc_seconds, return_type=str)]
 
 
 class Schema(BaseModel):
-    """The base of every body that a browser sends or receives. Fields carry their camelCase names as explicit aliases."""
+    """The base of every body that a browser sends or receives. Fields carry camelCase names as explicit aliases."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -112,9 +112,9 @@ class SameOriginChanges(ASGIMiddleware):
     """Refuses changes that another site could have caused with a signed-in browser.
 
     Under `/api/`, a request that carries our session cookie and is not GET, HEAD or OPTIONS must come from our own
-    origin (`Origin`, as browsers send it) and, when it is a POST with a body, be JSON: a foreign page cannot send that
-    without asking. Form posts that carry a CSRF token say so with `opt={"csrf_token": True}`; what a host sends with its
-    bearer token carries no cookie and passes.
+    origin (`Origin`, as browsers send it) and, when it is a POST with a body, be JSON: a foreign page cannot send
+    that without asking. Form posts that carry a CSRF token say so with `opt={"csrf_token": True}`; what a host sends
+    with its bearer token carries no cookie and passes.
     """
 
     scopes = (ScopeType.HTTP,)
@@ -125,10 +125,10 @@ class SameOriginChanges(ASGIMiddleware):
         self._cookie = cookie
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
-        if scope["path"].startswith("/api/") and scope["method"] not in _SAFE_METHODS:
-            request: AnyRequest = Request(scope)
-            if self._cookie in request.cookies:
-                self._check(request)
+        request: AnyRequest = Request(scope)
+        is_change = request.method not in _SAFE_METHODS
+        if is_change and scope["path"].startswith("/api/") and self._cookie in request.cookies:
+            self._check(request)
         await next_app(scope, receive, send)
 
     def _check(self, request: AnyRequest) -> None:

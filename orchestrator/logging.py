@@ -1,4 +1,4 @@
-"""Logs are events on standard error: lines for people on a terminal, JSON everywhere else. Nothing else is decided here."""
+"""Logs are events on standard error: lines for people on a terminal, JSON everywhere else."""
 
 import logging
 import sys

@@ -2,7 +2,7 @@
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,7 +18,7 @@ class ReplicaAlreadyRunning(StartupError):
 
 
 @contextmanager
-def sole_replica(settings: Settings) -> Iterator[None]:
+def sole_replica(settings: Settings) -> Generator[None, None, None]:
     """Holds `DATA/replica.lock` until the block ends. The kernel lets it go when the process dies, however it dies."""
     if not settings.database_url.startswith("sqlite"):
         yield
@@ -30,8 +30,8 @@ def sole_replica(settings: Settings) -> Iterator[None]:
         except BlockingIOError as error:
             process = os.read(descriptor, 32).decode() or "unknown"
             raise ReplicaAlreadyRunning(
-                f"A replica already runs on DATA={settings.data.absolute()} (process {process}). SQLite allows one: stop "
-                f"it, choose another ORCHESTRATOR_DATA, or use PostgreSQL."
+                f"A replica already runs on DATA={settings.data.absolute()} (process {process}). SQLite allows one: "
+                "stop it, choose another ORCHESTRATOR_DATA, or use PostgreSQL."
             ) from error
         os.ftruncate(descriptor, 0)
         os.write(descriptor, str(os.getpid()).encode())
@@ -39,7 +39,7 @@ def sole_replica(settings: Settings) -> Iterator[None]:
 
 
 @contextmanager
-def _open(path: Path) -> Iterator[int]:
+def _open(path: Path) -> Generator[int, None, None]:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         yield descriptor

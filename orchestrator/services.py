@@ -1,7 +1,7 @@
 """Every service of one process, wired once: for the application and for the command line alike."""
 
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -50,7 +50,7 @@ class Services:
 
 
 @asynccontextmanager
-async def open_services(settings: Settings) -> AsyncIterator[Services]:
+async def open_services(settings: Settings) -> AsyncGenerator[Services, None]:
     """The services on the migrated database of `settings`; NotMigrated when it is behind. Closes it at the end."""
     settings.data.mkdir(parents=True, exist_ok=True)
     database = Database(settings.database_url)

@@ -34,7 +34,7 @@ class Passwords:
             return await asyncio.to_thread(self._hasher.hash, password)
 
     async def verify(self, password: str, hashed: str | None) -> Verdict:
-        """Whether `password` has that hash, and whether the hash should be made anew. None is always wrong, as slowly."""
+        """Whether `password` has that hash, and whether the hash should be made anew. None is wrong, as slowly."""
         async with self._turns:
             verdict = await asyncio.to_thread(self._verify, password, hashed or DECOY)
         return Verdict.WRONG if hashed is None else verdict

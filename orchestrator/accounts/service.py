@@ -77,7 +77,7 @@ class Accounts:
         return tokens.issue(account, self.installation, datetime.now(UTC))
 
     async def authenticate(self, token: str) -> SignedIn | None:
-        """Whom a session token proves, now: None when it is foreign, expired or revoked, or the account is not active."""
+        """Whom a token proves, now: None when it is foreign, expired or revoked, or the account suspended."""
         claims = tokens.read(token, self.installation)
         if claims is None:
             return None

@@ -1,4 +1,4 @@
-"""A game as its publisher or operator describes it, and the TOML file that says it. It reads no engine and no database."""
+"""A game as its publisher describes it, and the TOML file that says it. It reads no engine and no database."""
 
 import tomllib
 from datetime import date

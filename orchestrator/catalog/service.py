@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 import structlog
-from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, select
+from sqlalchemy import ColumnElement, Select, UnaryExpression, and_, delete, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
@@ -74,7 +74,7 @@ class Catalog:
         async with self._database.read() as session:
             total = (await session.execute(select(func.count()).select_from(Game).where(*conditions))).scalar_one()
             rows = (await session.execute(listing.limit(limit).offset((page - 1) * limit))).all()
-        return Page(tuple(ListedGame(game, account_id is not None) for game, account_id in rows), total)
+        return Page(tuple(ListedGame(game, is_favorite) for game, is_favorite in rows), total)
 
     async def get_game(self, slug: str, account: Account) -> ListedGame:
         """One game that can be played. NotFound."""
@@ -83,7 +83,7 @@ class Catalog:
             row = (await session.execute(statement)).one_or_none()
         if row is None:
             raise _no_such_game(slug)
-        return ListedGame(row[0], row[1] is not None)
+        return ListedGame(row[0], row[1])
 
     async def list_tags(self) -> list[tuple[str, int]]:
         """Every tag of a game that can be played, with how many games have it, in alphabetical order."""
@@ -143,14 +143,14 @@ class Catalog:
         return AddedBuild(build.id, is_new)
 
 
-def _seen_by(account: Account) -> Select[Game, str]:
+def _seen_by(account: Account) -> Select[Game, bool]:
     is_theirs = and_(Favorite.game_id == Game.id, Favorite.account_id == account.id)
-    return select(Game, Favorite.account_id).outerjoin(Favorite, is_theirs).options(selectinload(Game.tag_rows))
+    return select(Game, Favorite.account_id.is_not(None)).outerjoin(Favorite, is_theirs).options(selectinload(Game.tag_rows))
 
 
-def _ordering(sort: Sort, order: Order | None) -> list[ColumnElement[object]]:
+def _ordering(sort: Sort, order: Order | None) -> list[UnaryExpression[Any]]:
     """The chosen column, then the title, then the id: pages never overlap."""
-    by_title = [Game.search_text.asc(), Game.id.asc()]
+    by_title: list[UnaryExpression[Any]] = [Game.search_text.asc(), Game.id.asc()]
     if sort == "popular":
         likes = select(func.count()).where(Favorite.game_id == Game.id).scalar_subquery()
         return [likes.asc() if order == "asc" else likes.desc(), *by_title]

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_pem_private_key,
 )
+from jwt.algorithms import OKPAlgorithm
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
@@ -38,7 +39,7 @@ class Installation:
 
     def jwks(self) -> dict[str, object]:
         """The public half as a JSON Web Key Set, for whoever verifies."""
-        key: dict[str, object] = jwt.algorithms.OKPAlgorithm.to_jwk(self.signing_key.public_key(), as_dict=True)
+        key: dict[str, object] = OKPAlgorithm.to_jwk(self.signing_key.public_key(), as_dict=True)
         return {"keys": [{**key, "kid": self.key_id, "alg": "EdDSA", "use": "sig"}]}
 
 
