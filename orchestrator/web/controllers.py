@@ -1,0 +1,162 @@
+"""The pages people visit, and their static files. Pages show who is signed in; all else they load from the API."""
+
+from collections.abc import Mapping
+from typing import Annotated
+from urllib.parse import quote
+
+from litestar import Controller, Response, get
+from litestar.datastructures import Cookie
+from litestar.di import Provide
+from litestar.enums import MediaType
+from litestar.params import Parameter
+from litestar.response import Redirect, Template
+
+from orchestrator.accounts import csrf
+from orchestrator.accounts.account import Account
+from orchestrator.accounts.dependencies import provide_optional_account
+from orchestrator.accounts.service import Accounts
+from orchestrator.errors import NotFound
+from orchestrator.http import AnyRequest, local_path
+from orchestrator.settings import Settings
+from orchestrator.web.rendering import STATIC
+from orchestrator.web.security import PAGE_HEADERS
+from orchestrator.web.static_files import is_known
+
+_SIGN_IN_FAILURES = {
+    "CredentialsSignin": "The e-mail address or the password is wrong.",
+    "RateLimited": "Too many tries. Wait a minute, then try again.",
+    "MissingCSRF": "The page was open for too long. Please sign in again.",
+}
+_REGISTRATION_FAILURES = {
+    "EmailTaken": "An account with this e-mail address exists already. Sign in instead.",
+    "InvalidFields": "Please give a name, an e-mail address, and a password of at least 8 characters.",
+    "RateLimited": "Too many tries. Wait a minute, then try again.",
+    "MissingCSRF": "The page was open for too long. Please try again.",
+}
+_UNKNOWN_FAILURE = "That did not work. Please try again."
+
+ErrorCode = Annotated[str | None, Parameter(query="error", max_length=100)]
+CallbackUrl = Annotated[str, Parameter(query="callbackUrl", max_length=2000)]
+
+
+class PagesController(Controller):
+    """HTML pages; never part of the API's description."""
+
+    include_in_schema = False
+    dependencies = {"account": Provide(provide_optional_account)}
+
+    @get("/")
+    async def home(
+        self, request: AnyRequest, accounts: Accounts, settings: Settings, account: Account | None
+    ) -> Template:
+        """The library, or the front door to those who are not signed in."""
+        name = "library.html" if account else "landing.html"
+        return _page(name, request, accounts, settings, account, {})
+
+    @get("/signin")
+    async def sign_in(
+        self,
+        request: AnyRequest,
+        accounts: Accounts,
+        settings: Settings,
+        account: Account | None,
+        failure: ErrorCode = None,
+        callback_url: CallbackUrl = "/",
+    ) -> Template | Redirect:
+        """The sign-in form; whoever is signed in already goes where they wanted to go."""
+        return _entrance("signin.html", _SIGN_IN_FAILURES, request, accounts, settings, account, failure, callback_url)
+
+    @get("/register")
+    async def register(
+        self,
+        request: AnyRequest,
+        accounts: Accounts,
+        settings: Settings,
+        account: Account | None,
+        failure: ErrorCode = None,
+        callback_url: CallbackUrl = "/",
+    ) -> Template | Redirect:
+        """The form for a new account."""
+        failures = _REGISTRATION_FAILURES
+        return _entrance("register.html", failures, request, accounts, settings, account, failure, callback_url)
+
+    @get("/games/{slug:str}")
+    async def game(
+        self, request: AnyRequest, accounts: Accounts, settings: Settings, account: Account | None, slug: str
+    ) -> Template | Redirect:
+        """One game with its save slots."""
+        if account is None:
+            return _to_sign_in(request)
+        return _page("game.html", request, accounts, settings, account, {"slug": slug})
+
+    @get("/play/{session_id:str}")
+    async def play(
+        self, request: AnyRequest, accounts: Accounts, settings: Settings, account: Account | None, session_id: str
+    ) -> Template | Redirect:
+        """The stage of one session."""
+        if account is None:
+            return _to_sign_in(request)
+        return _page("play.html", request, accounts, settings, account, {"session_id": session_id})
+
+
+@get(["/static/{address:path}", "/favicon.ico"], include_in_schema=False, sync_to_thread=True)
+def static_file(request: AnyRequest, address: str = "img/favicon.svg") -> Response[bytes]:
+    """A file of ours; `304` to a browser that has it."""
+    found = STATIC.find(address)
+    if found is None:
+        raise NotFound("There is no such file.")
+    headers = {"Cache-Control": found.cache_control, "ETag": found.etag, "X-Content-Type-Options": "nosniff"}
+    if is_known(found.etag, request.headers.get("if-none-match")):
+        return Response(b"", status_code=304, headers=headers, media_type=found.media_type)
+    return Response(found.path.read_bytes(), headers=headers, media_type=found.media_type)
+
+
+def _page(
+    name: str,
+    request: AnyRequest,
+    accounts: Accounts,
+    settings: Settings,
+    account: Account | None,
+    context: Mapping[str, object],
+) -> Template:
+    """A page with what all need: who is signed in, and the CSRF token of its forms with the cookie that belongs to it."""
+    secret = accounts.installation.cookie_secret
+    cookie = request.cookies.get(csrf.COOKIE)
+    cookies: list[Cookie] = []
+    if cookie is None or csrf.token_of(cookie, secret) is None:
+        cookie = csrf.new_cookie(secret)
+        is_secure = settings.is_secure
+        cookies = [Cookie(csrf.COOKIE, value=cookie, path="/", httponly=True, samesite="lax", secure=is_secure)]
+    return Template(
+        name,
+        context={"account": account, "csrf_token": csrf.token_of(cookie, secret), **context},
+        cookies=cookies,
+        headers=PAGE_HEADERS,
+        media_type=MediaType.HTML,
+    )
+
+
+def _entrance(
+    name: str,
+    failures: Mapping[str, str],
+    request: AnyRequest,
+    accounts: Accounts,
+    settings: Settings,
+    account: Account | None,
+    failure: str | None,
+    callback_url: str,
+) -> Template | Redirect:
+    destination = local_path(callback_url, settings.public_url)
+    if account is not None:
+        return Redirect(destination, status_code=302)
+    context = {
+        "failure": failures.get(failure, _UNKNOWN_FAILURE) if failure else None,
+        "callback_url": destination,
+        "email": "",
+        "name": "",
+    }
+    return _page(name, request, accounts, settings, None, context)
+
+
+def _to_sign_in(request: AnyRequest) -> Redirect:
+    return Redirect(f"/signin?callbackUrl={quote(request.url.path)}", status_code=302)

@@ -1,0 +1,67 @@
+/** Every call that the pages make to Playhouse's own API, and the one kind of failure they meet. */
+
+/** A call that was refused or could not be made. `code` is the API's, or `offline`; `details` is the whole body of the refusal. */
+export class ApiFailure extends Error {
+  constructor(status, code, message, { details = {}, retryAfterS = null } = {}) {
+    super(message);
+    this.name = "ApiFailure";
+    this.status = status;
+    this.code = code;
+    this.details = details;
+    this.retryAfterS = retryAfterS;
+  }
+}
+
+async function call(method, path, { body, headers = {}, signal, keepalive = false } = {}) {
+  let response;
+  try {
+    response = await fetch(path, {
+      method,
+      credentials: "same-origin",
+      headers: { accept: "application/json", ...(body === undefined ? {} : { "content-type": "application/json" }), ...headers },
+      body: body === undefined ? undefined : JSON.stringify(body),
+      cache: "no-store",
+      signal,
+      keepalive,
+    });
+  } catch (cause) {
+    if (signal?.aborted) throw cause;
+    throw new ApiFailure(0, "offline", "The network could not be reached.");
+  }
+  const answer = await response.json().catch(() => ({}));
+  if (response.ok) return answer;
+  const retryAfterS = Number.parseInt(response.headers.get("retry-after") ?? "", 10);
+  throw new ApiFailure(response.status, answer.error ?? "internal_error", answer.message ?? "", {
+    details: { ...answer, ...(answer.details ?? {}) },
+    retryAfterS: Number.isNaN(retryAfterS) ? null : retryAfterS,
+  });
+}
+
+const query = (values) => new URLSearchParams(Object.entries(values).filter(([, value]) => value !== "" && value !== undefined && value !== null)).toString();
+
+export const listGames = ({ search = "", page = 1, limit = 24, signal } = {}) => call("GET", `/api/games?${query({ search, page, limit })}`, { signal });
+export const readGame = (slug) => call("GET", `/api/games/${encodeURIComponent(slug)}`);
+export const listSaves = (gameSlug) => call("GET", `/api/saves?${query({ gameSlug })}`);
+export const listSessions = () => call("GET", "/api/game/sessions");
+export const stopSession = (sessionId) => call("POST", "/api/game/stop", { body: { sessionId } });
+export const keepAlive = (sessionId) => call("POST", "/api/game/keepalive", { body: { sessionId } });
+export const register = (form) => call("POST", "/api/auth/register", { body: form });
+
+/** With `waitS` the server holds its answer until something changes. */
+export const readStatus = (sessionId, { waitS, signal } = {}) => call("GET", `/api/game/session-status?${query({ sessionId, wait: waitS })}`, { signal });
+
+/** Repeating a launch with the same key gives the same session: a lost answer starts nothing twice. */
+export const launch = (order, idempotencyKey) => call("POST", "/api/game/launch", { body: order, headers: { "idempotency-key": idempotencyKey } });
+
+/** An id for one order, unique enough for the server's memory of orders; works on plain HTTP as well. */
+export function newKey() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** Sends a person whose sign-in has ended to the door and back; true when it did. */
+export function wentToSignIn(failure) {
+  if (failure.status !== 401) return false;
+  location.assign(`/signin?${query({ callbackUrl: location.pathname + location.search })}`);
+  return true;
+}

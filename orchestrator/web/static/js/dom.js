@@ -1,0 +1,43 @@
+/** Elements from values. Text is always text: nothing here reads markup. */
+
+/** `create("a", {href: "/", class: "button"}, "Play")`; a property that is null, undefined or false is left out. */
+export function create(tag, properties = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else element.setAttribute(name, value === true ? "" : String(value));
+  }
+  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  return element;
+}
+
+/** The one element with this id; a page without it is a bug. */
+export function byId(id) {
+  const element = document.getElementById(id);
+  if (element === null) throw new Error(`the page has no #${id}`);
+  return element;
+}
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/** A small drawing beside words; it means nothing by itself. */
+export function icon(name) {
+  const paths = {
+    play: "M7 4.6v14.8a1 1 0 0 0 1.5.9l12-7.4a1 1 0 0 0 0-1.8l-12-7.4a1 1 0 0 0-1.5.9z",
+    alert: "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zM12 7.5v5.5M12 16.5v.01",
+  };
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("viewBox", "0 0 24 24");
+  svg.setAttribute("aria-hidden", "true");
+  svg.setAttribute("class", `icon icon-${name}`);
+  const path = document.createElementNS(SVG, "path");
+  path.setAttribute("d", paths[name]);
+  svg.append(path);
+  return svg;
+}
+
+/** A box with words about something that went wrong, read out at once. */
+export function failureNotice(text, ...actions) {
+  return create("div", { class: "notice notice-danger", role: "alert" }, icon("alert"), create("p", {}, text), ...actions);
+}

@@ -1,0 +1,200 @@
+/** The page of one game: what it is, its three save slots, and Play. */
+import { listSaves, readGame, stopSession, wentToSignIn } from "./api.js";
+import { coverFor } from "./covers.js";
+import { byId, create, failureNotice, icon } from "./dom.js";
+import { formatAgo, formatBytes, formatDate, formatLanguages } from "./format.js";
+import { launchAndGo } from "./launching.js";
+import { describeFailure } from "./messages.js";
+import { lastPlayed, placesOf } from "./slots.js";
+
+const page = byId("game");
+const slug = page.dataset.slug;
+const dialog = byId("session-active");
+let order = null;
+
+/** Starts what a button asks for; `order` is kept for "stop it and play this". */
+async function play(button, wanted) {
+  order = { button, wanted };
+  const messages = byId("launch-message");
+  messages.replaceChildren();
+  busy(true);
+  try {
+    await launchAndGo(wanted);
+  } catch (failure) {
+    busy(false);
+    if (wentToSignIn(failure)) return;
+    if (failure.code === "session_active") {
+      askAboutRunning(failure);
+      return;
+    }
+    const { title, text, canRetry, retryAfterS } = describeFailure(failure);
+    const wait = retryAfterS ? ` In ${retryAfterS} seconds it may work.` : "";
+    const again = canRetry && create("button", { class: "button button-quiet", type: "button", id: "launch-retry", onclick: () => play(button, wanted) }, "Try again");
+    messages.replaceChildren(failureNotice(`${title}. ${text}${wait}`, ...(again ? [again] : [])));
+  }
+}
+
+function busy(isBusy) {
+  for (const button of page.querySelectorAll("button[data-plays]")) {
+    button.disabled = isBusy;
+    if (isBusy && button === order.button) button.setAttribute("aria-busy", "true");
+    else button.removeAttribute("aria-busy");
+  }
+}
+
+function askAboutRunning(failure) {
+  const sessionId = failure.details.sessionId;
+  byId("session-active-go").href = sessionId ? `/play/${encodeURIComponent(sessionId)}` : "/";
+  byId("session-active-stop").hidden = !sessionId;
+  byId("session-active-stop").dataset.sessionId = sessionId ?? "";
+  byId("session-active-failure").hidden = true;
+  dialog.showModal();
+  byId("session-active-go").focus();
+}
+
+byId("session-active-close").addEventListener("click", () => dialog.close());
+dialog.addEventListener("close", () => order?.button.focus());
+byId("session-active-stop").addEventListener("click", async ({ currentTarget: button }) => {
+  button.disabled = true;
+  button.setAttribute("aria-busy", "true");
+  try {
+    await stopSession(button.dataset.sessionId);
+    dialog.close();
+    await play(order.button, order.wanted);
+  } catch (failure) {
+    const box = byId("session-active-failure");
+    box.textContent = describeFailure(failure).text;
+    box.hidden = false;
+  } finally {
+    button.disabled = false;
+    button.removeAttribute("aria-busy");
+  }
+});
+
+function playButton(words, wanted, look) {
+  const button = create("button", { class: `button ${look}`, type: "button", "data-plays": true }, look.includes("quiet") ? null : icon("play"), words);
+  button.addEventListener("click", () => play(button, wanted));
+  return button;
+}
+
+function ticket({ number, save }, facts) {
+  const title = save ? save.label || `Slot ${number}` : "Empty";
+  const played = save?.lastPlayedAt ? `Played ${formatAgo(save.lastPlayedAt, Date.now())}` : "Not played yet";
+  const detail = save ? [played, save.sizeBytes ? formatBytes(save.sizeBytes) : null].filter(Boolean).join(", ") : "A new game starts here.";
+  const button = save
+    ? playButton("Continue", { ...facts, saveSlotId: save.id }, "")
+    : playButton("New game", { ...facts, fresh: true }, "button-quiet");
+  button.setAttribute("aria-label", save ? `Continue slot ${number}: ${title}` : `New game in slot ${number}`);
+  return create(
+    "li",
+    { class: save ? "ticket ticket-used" : "ticket" },
+    create("div", { class: "ticket-stub", "aria-hidden": "true" }, create("span", {}, "Slot"), create("span", { class: "ticket-number" }, String(number))),
+    create("div", { class: "ticket-body" }, create("div", { class: "ticket-text" }, create("h3", {}, title), create("p", {}, detail)), button),
+  );
+}
+
+/** A new game takes the first empty place, so only that one offers it; the other empty ones wait their turn. */
+function ticketsFor(saves, facts) {
+  const places = placesOf(saves);
+  const nextEmpty = places.find((place) => place.save === null);
+  return places.map((place) => {
+    const item = ticket(place, facts);
+    if (place.save === null && place !== nextEmpty) {
+      item.querySelector("button").remove();
+      item.querySelector("p").textContent = "Free";
+    }
+    return item;
+  });
+}
+
+function slotSection(saves, facts) {
+  const isFull = saves.length >= 3;
+  return create(
+    "section",
+    { class: "slots", "aria-labelledby": "slots-title" },
+    create("h2", { id: "slots-title" }, "Your saves"),
+    isFull ? create("p", { class: "notice", id: "slots-full" }, "All three slots are in use: continue one of them. A new game needs a free slot.") : null,
+    create("ol", { class: "tickets" }, ticketsFor(saves, facts)),
+  );
+}
+
+function factRows(game) {
+  const rows = [
+    ["Developer", game.developer],
+    ["Released", game.releaseDate && formatDate(game.releaseDate)],
+    ["Rating", game.contentRating],
+    ["Languages", game.languages?.length ? formatLanguages(game.languages) : null],
+  ];
+  return rows.filter(([, value]) => value).flatMap(([name, value]) => [create("dt", {}, name), create("dd", {}, value)]);
+}
+
+function screenshots(game) {
+  if (!game.screenshots?.length) return null;
+  const list = create("ul", { class: "shots" });
+  game.screenshots.forEach((address, index) => {
+    const image = create("img", { src: address, alt: `Screenshot ${index + 1} of ${game.title}`, loading: "lazy", decoding: "async", width: 640, height: 360 });
+    const item = create("li", {}, image);
+    image.addEventListener("error", () => item.remove(), { once: true });
+    list.append(item);
+  });
+  return create("section", { "aria-labelledby": "shots-title" }, create("h2", { id: "shots-title" }, "Screenshots"), list);
+}
+
+function show(game, saves) {
+  const facts = { gameSlug: game.slug, title: game.title, thumbnail: game.thumbnail };
+  document.title = `${game.title} · Playhouse`;
+  const latest = lastPlayed(saves);
+  const main = playButton("Play", latest ? { ...facts, saveSlotId: latest.id } : facts, "button-large");
+  main.id = "play-button";
+  const promise = latest ? `Goes on in slot ${latest.slot}, where you were last.` : "Starts a new game in a free slot.";
+  page.replaceChildren(
+    create(
+      "div",
+      { class: "game-head" },
+      coverFor(game),
+      create(
+        "div",
+        { class: "game-title" },
+        create("h1", {}, game.title),
+        create("p", { class: "developer" }, game.developer),
+        create("ul", { class: "tags" }, game.tags.map((tag) => create("li", { class: "tag" }, tag))),
+        create("div", { class: "button-row" }, main),
+        create("p", { class: "hint" }, promise),
+        create("div", { class: "launch-message", id: "launch-message" }),
+      ),
+    ),
+    create(
+      "div",
+      { class: "game-body" },
+      slotSection(saves, facts),
+      create(
+        "div",
+        { class: "about" },
+        create("section", { "aria-labelledby": "about-title" }, create("h2", { id: "about-title" }, "About the game"), create("p", { class: "description" }, game.description)),
+        create("dl", { class: "facts" }, factRows(game)),
+        screenshots(game),
+      ),
+    ),
+  );
+}
+
+async function load() {
+  try {
+    const [game, { saves }] = await Promise.all([readGame(slug), listSaves(slug)]);
+    show(game, saves);
+  } catch (failure) {
+    if (wentToSignIn(failure)) return;
+    const { title, text, canRetry } = describeFailure(failure);
+    const heading = failure.code === "not_found" ? "There is no such game" : title;
+    const next = canRetry
+      ? create("button", { class: "button", type: "button", onclick: load }, "Try again")
+      : create("a", { class: "button", href: "/" }, "Go to the library");
+    page.replaceChildren(create("div", { class: "lost" }, create("h1", {}, heading), create("p", { role: "alert" }, text), next));
+  }
+  page.removeAttribute("aria-busy");
+}
+
+window.addEventListener("pageshow", (event) => {
+  if (event.persisted) load();
+});
+load();

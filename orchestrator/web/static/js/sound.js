@@ -1,0 +1,57 @@
+/** Sound: silent until the first gesture (browsers want one), then on, unless the player turned it off. */
+
+const REMEMBERED = "playhouse:sound";
+
+export class Sound {
+  /** `button` shows and changes it; `hint` is shown while sound waits for a gesture. */
+  constructor({ audio, button, hint }) {
+    this._audio = audio;
+    this._button = button;
+    this._hint = hint;
+    this._isWanted = localStorage.getItem(REMEMBERED) !== "off";
+    this._hasGesture = false;
+    this._hasTrack = false;
+    audio.muted = true;
+    button.addEventListener("click", () => this._toggle());
+    hint.addEventListener("click", () => this._gesture());
+    for (const kind of ["pointerdown", "keydown", "touchend"]) {
+      document.addEventListener(kind, (event) => event.isTrusted && this._gesture(event), { capture: true });
+    }
+    this._show();
+  }
+
+  attach(track) {
+    this._audio.srcObject = new MediaStream([track]);
+    this._hasTrack = true;
+    this._apply();
+  }
+
+  _gesture(event) {
+    if (this._hasGesture || (event && this._button.contains(event.target))) return;
+    this._hasGesture = true;
+    this._apply();
+  }
+
+  _toggle() {
+    this._isWanted = this._audio.muted;
+    this._hasGesture = true;
+    localStorage.setItem(REMEMBERED, this._isWanted ? "on" : "off");
+    this._apply();
+  }
+
+  _apply() {
+    this._audio.muted = !(this._isWanted && this._hasGesture);
+    this._audio.play().catch(() => {
+      // Refused without a gesture: stay silent and wait for the next one.
+      this._audio.muted = true;
+      this._hasGesture = false;
+      this._show();
+    });
+    this._show();
+  }
+
+  _show() {
+    this._button.setAttribute("aria-pressed", String(!this._audio.muted));
+    this._hint.hidden = !(this._hasTrack && this._isWanted && !this._hasGesture);
+  }
+}

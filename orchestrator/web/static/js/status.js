@@ -1,0 +1,80 @@
+/**
+ * News of one session: each answer of session-status as it comes.
+ *
+ * The server holds a request until something changes. What changes between two held requests would be noticed late, so each
+ * new hold is followed by one plain look shortly after it began. When the server cannot be reached, plain looks every 2 s go on.
+ */
+import { readStatus } from "./api.js";
+
+const HOLD_S = 20;
+const LOOK_AFTER_MS = 120;
+const POLL_MS = 2000;
+const FINAL = new Set(["stopped", "error"]);
+
+export class StatusFeed {
+  /** `onStatus(status)` for each answer, `onTrouble(failure)` when one could not be had. */
+  constructor(sessionId, { onStatus, onTrouble }) {
+    this._sessionId = sessionId;
+    this._onStatus = onStatus;
+    this._onTrouble = onTrouble;
+    this._abort = new AbortController();
+    this._last = "";
+  }
+
+  /** Follows the session to its end, or until `stop()`, or until the server says that it is not ours. */
+  async follow() {
+    let hold = false;
+    while (!this._abort.signal.aborted) {
+      try {
+        if (hold) this._lookSoon();
+        const status = await readStatus(this._sessionId, { waitS: hold ? HOLD_S : undefined, signal: this._abort.signal });
+        this._tell(status);
+        if (FINAL.has(status.status)) return;
+        hold = true;
+      } catch (failure) {
+        if (this._abort.signal.aborted) return;
+        this._onTrouble(failure);
+        if ([401, 403, 404].includes(failure.status)) return;
+        hold = false;
+        await pause(POLL_MS, this._abort.signal);
+      }
+    }
+  }
+
+  /** One answer now, also given to `onStatus`. */
+  async look() {
+    const status = await readStatus(this._sessionId, { signal: this._abort.signal });
+    this._tell(status);
+    return status;
+  }
+
+  stop() {
+    this._abort.abort();
+  }
+
+  _lookSoon() {
+    clearTimeout(this._looking);
+    this._looking = setTimeout(() => this.look().catch(() => {}), LOOK_AFTER_MS);
+  }
+
+  _tell(status) {
+    if (this._abort.signal.aborted) return;
+    if (FINAL.has(status.status)) clearTimeout(this._looking);
+    this._onStatus(status);
+  }
+}
+
+/** Ends after `ms`, or at once when `signal` aborts. */
+export function pause(ms, signal) {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    signal?.addEventListener(
+      "abort",
+      () => {
+        clearTimeout(timer);
+        resolve();
+      },
+      { once: true },
+    );
+  });
+}
