@@ -14,6 +14,7 @@ from streaming.errors import SeatError
 LINE_LIMIT_BYTES = 1024 * 1024
 BACKLOG_LIMIT_BYTES = 64 * 1024
 REQUESTS_AT_ONCE = 16
+ANSWER_GRACE_S = 1.0
 
 Handler = Callable[[str, Mapping[str, object]], Awaitable[Mapping[str, object]]]
 
@@ -28,6 +29,7 @@ class ControlServer:
     def __init__(self, handle: Handler) -> None:
         self._handle = handle
         self._writers: set[asyncio.StreamWriter] = set()
+        self._requests: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self._path: Path | None = None
 
@@ -46,9 +48,11 @@ class ControlServer:
                 writer.write(line)
 
     async def close(self) -> None:
-        """Ends all connections after what was written to them, and removes the socket."""
+        """Ends all connections after the answers that are under way, and removes the socket."""
         if self._server is not None:
             self._server.close()
+        if self._requests:
+            await asyncio.wait(self._requests, timeout=ANSWER_GRACE_S)
         for writer in list(self._writers):
             writer.close()
         if self._path is not None:
@@ -61,7 +65,10 @@ class ControlServer:
             async with asyncio.TaskGroup() as requests:
                 while line := await reader.readline():
                     await slots.acquire()
-                    requests.create_task(self._answer(line, writer)).add_done_callback(lambda _: slots.release())
+                    request = requests.create_task(self._answer(line, writer))
+                    self._requests.add(request)
+                    request.add_done_callback(self._requests.discard)
+                    request.add_done_callback(lambda _: slots.release())
         except* (ConnectionError, ValueError):
             pass  # a client that left, or whose line had no end: both are gone for good
         finally:

@@ -1,8 +1,8 @@
 """What can go wrong with a seat, as one small tree.
 
-    SeatError               code, message; travels on the control socket
-    ├── SeatUnavailable     the worker is gone, or does not answer
-    └── SeatFailed          display, sound or media could not be started or died
+SeatError               code, message; travels on the control socket
+├── SeatUnavailable     the worker is gone, or does not answer
+└── SeatFailed          display, sound or media could not be started or died
 """
 
 

@@ -8,7 +8,17 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-PROTOCOL_VERSION = 1
+from streaming import PROTOCOL_VERSION
+
+__all__ = [
+    "PROTOCOL_VERSION",
+    "Hello",
+    "SeatConfig",
+    "SeatEvent",
+    "SeatStatus",
+    "SessionDescription",
+    "Snapshot",
+]
 
 
 class SeatModel(BaseModel):

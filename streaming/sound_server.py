@@ -34,13 +34,20 @@ class SoundServer:
         self._folder = folder
         self.socket = folder / "pulse" / "native"
         self.socket.parent.mkdir(mode=0o700, exist_ok=True)
+        self.server = self._launched()
+
+    def launch_again(self) -> None:
+        """After it has ended: a new server at the same place. Who was connected has to connect again."""
+        self.server = self._launched()
+
+    def _launched(self) -> Child:
         self.socket.unlink(missing_ok=True)
         arguments = ["pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no"]
         arguments += ["--disallow-module-loading=1", "--disallow-exit=1", "--disable-shm=yes"]
         arguments += ["--realtime=no", "--high-priority=no", "--log-level=error"]
         arguments += ["-L", f"module-null-sink sink_name={SINK} rate={SAMPLE_RATE} channels=2"]
         arguments += ["-L", f"module-native-protocol-unix auth-anonymous=1 socket={self.socket}"]
-        self.server = Child(arguments, self.environment())
+        return Child(arguments, self.environment())
 
     def environment(self) -> dict[str, str]:
         """What the server and its clients need: no D-Bus, no home of anybody else."""

@@ -1,0 +1,128 @@
+"""The game's sound to Opus: the sink's monitor in 10 ms frames, encoded on a thread of its own, nothing while it is silent.
+
+The monitor is read by `parec` (package pulseaudio-utils), which runs only while somebody listens.
+"""
+
+import array
+import fcntl
+import os
+import termios
+import threading
+from collections.abc import Callable
+from fractions import Fraction
+
+import av
+import structlog
+from av.audio.codeccontext import AudioCodecContext
+
+from streaming.children import Child
+from streaming.sound_server import MONITOR, SAMPLE_RATE, SoundServer
+
+CHANNELS = 2
+FRAME_SAMPLES = SAMPLE_RATE // 100
+FRAME_BYTES = FRAME_SAMPLES * CHANNELS * 2
+FRAMES_PER_S = SAMPLE_RATE // FRAME_SAMPLES
+SILENCE_S = 2.0
+BACKLOG_FRAMES = 6
+BITRATE_BPS = 128_000
+SILENT_FRAME = bytes(FRAME_BYTES)
+
+log = structlog.get_logger()
+
+
+class SilenceGate:
+    """Opens with the first sample that is not zero, and closes after `SILENCE_S` without one. Pure."""
+
+    def __init__(self) -> None:
+        self._silent_frames = int(SILENCE_S * FRAMES_PER_S)
+
+    def lets_pass(self, frame: bytes) -> bool:
+        self._silent_frames = self._silent_frames + 1 if frame == SILENT_FRAME else 0
+        return self._silent_frames < SILENCE_S * FRAMES_PER_S
+
+
+class OpusEncoder:
+    """10 ms of interleaved 16-bit stereo to one packet."""
+
+    def __init__(self) -> None:
+        context = av.CodecContext.create("libopus", "w")
+        if not isinstance(context, AudioCodecContext):
+            raise TypeError("libopus is no audio codec here")
+        context.sample_rate = SAMPLE_RATE
+        context.format = "s16"
+        context.layout = "stereo"
+        context.time_base = Fraction(1, SAMPLE_RATE)
+        context.bit_rate = BITRATE_BPS
+        context.options = {"application": "audio", "frame_duration": "10", "compression_level": "5"}
+        self._context = context
+
+    def encode(self, frame: bytes, pts: int) -> av.Packet | None:
+        """`pts` counts samples and becomes the packet's, without the encoder's own offset."""
+        samples = av.AudioFrame(format="s16", layout="stereo", samples=FRAME_SAMPLES)
+        samples.sample_rate = SAMPLE_RATE
+        samples.time_base = Fraction(1, SAMPLE_RATE)
+        samples.pts = pts
+        samples.planes[0].update(frame)
+        packets = self._context.encode(samples)
+        if not packets:
+            return None
+        packet = packets[0]
+        packet.pts, packet.time_base = pts, Fraction(1, SAMPLE_RATE)
+        return packet
+
+
+class SoundCapture:
+    """One listening: from the constructor until `ended` has returned. Must be made by the main thread (see `Child`).
+
+    `on_packet` is called from the sound's thread and must only hand over.
+    """
+
+    def __init__(self, server: SoundServer, on_packet: Callable[[av.Packet], None], first_pts: int) -> None:
+        self._on_packet = on_packet
+        self.pts = first_pts
+        self._pipe, write_end = os.pipe()
+        arguments = ["parec", "--raw", f"--device={MONITOR}", "--format=s16le", f"--rate={SAMPLE_RATE}"]
+        arguments += [f"--channels={CHANNELS}", "--latency-msec=10", "--client-name=seat"]
+        try:
+            self._recorder = Child(arguments, server.environment(), stdout=write_end)
+        finally:
+            os.close(write_end)
+        self._thread = threading.Thread(target=self._run, name="sound", daemon=True)
+        self._thread.start()
+
+    async def ended(self) -> None:
+        """Returns when the recorder has ended, by `stop` or by itself."""
+        await self._recorder.wait()
+
+    async def stop(self) -> None:
+        await self._recorder.stop()
+        self._thread.join(timeout=1.0)
+
+    def _run(self) -> None:
+        encoder, gate = OpusEncoder(), SilenceGate()
+        with open(self._pipe, "rb", buffering=0) as pipe:  # noqa: PTH123 -- a descriptor, not a path
+            while frame := read_frame(pipe.fileno()):
+                self.pts += FRAME_SAMPLES
+                if waiting_bytes(pipe.fileno()) > BACKLOG_FRAMES * FRAME_BYTES:
+                    continue  # we are late: newer sound is there already
+                if gate.lets_pass(frame) and (packet := encoder.encode(frame, self.pts)):
+                    self._on_packet(packet)
+
+
+def read_frame(descriptor: int) -> bytes:
+    """Exactly one frame, or nothing at the end."""
+    parts: list[bytes] = []
+    missing = FRAME_BYTES
+    while missing:
+        part = os.read(descriptor, missing)
+        if not part:
+            return b""
+        parts.append(part)
+        missing -= len(part)
+    return b"".join(parts)
+
+
+def waiting_bytes(descriptor: int) -> int:
+    count = array.array("i", [0])
+    fcntl.ioctl(descriptor, termios.FIONREAD, count)
+    return count[0]

@@ -1,0 +1,138 @@
+"""One player's WebRTC connection: an offer answered, two channels listened to, packets sent.
+
+It decides nothing about who may connect or what a message does; it tells its `PeerListener`.
+"""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Protocol
+
+import av
+import structlog
+from aiortc import RTCConfiguration, RTCDataChannel, RTCPeerConnection, RTCSessionDescription
+from aiortc.exceptions import InvalidStateError, OperationError
+
+from streaming import aiortc_extensions
+from streaming.aiortc_extensions import Feedback
+from streaming.errors import SeatError
+from streaming.protocol import SessionDescription
+from streaming.tracks import AudioTrack, VideoTrack
+
+CONNECT_TIMEOUT_S = 20.0
+LAST_WORDS_S = 0.1
+BACKLOG_LIMIT_BYTES = 256 * 1024
+
+log = structlog.get_logger()
+
+
+class PeerListener(Protocol):
+    """What a peer tells, from the event loop's thread."""
+
+    def peer_connected(self, peer: "Peer") -> None: ...
+    def peer_opened(self, peer: "Peer") -> None:
+        """The control channel is open: messages can be sent."""
+
+    def peer_closed(self, peer: "Peer") -> None: ...
+    def peer_said(self, peer: "Peer", label: str, message: object) -> None: ...
+    def peer_needs_keyframe(self, peer: "Peer") -> None: ...
+
+
+class Peer:
+    """Use: `answer` once, `send`, `offer_video`, `offer_audio`, `close`. Closes itself when nobody connects in time."""
+
+    def __init__(self, listener: PeerListener) -> None:
+        self._listener = listener
+        self._connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self._control: RTCDataChannel | None = None
+        self._video, self._audio = VideoTrack(), AudioTrack()
+        self._is_closed = False
+        self.is_connected = False
+        self.ignored_messages = 0
+        self._connection.on("connectionstatechange", self._state_changed)
+        self._connection.on("datachannel", self._channel_opened)
+        video = self._connection.addTransceiver(self._video, "sendonly")
+        audio = self._connection.addTransceiver(self._audio, "sendonly")
+        self._video_sender = video.sender
+        aiortc_extensions.prefer_h264(video)
+        aiortc_extensions.separate_stream(audio)
+        aiortc_extensions.on_keyframe_request(video.sender, lambda: listener.peer_needs_keyframe(self))
+        self._deadline = asyncio.create_task(self._expect_connection())
+        self._closing: asyncio.Task[None] | None = None
+
+    async def answer(self, offer: SessionDescription) -> SessionDescription:
+        """Raises `SeatError` `bad_offer` for an offer that cannot be met: not SDP, or no H.264 in it."""
+        sdp = aiortc_extensions.without_hidden_candidates(offer.sdp)
+        try:
+            await self._connection.setRemoteDescription(RTCSessionDescription(sdp=sdp, type=offer.type))
+            await self._connection.setLocalDescription(await self._connection.createAnswer())
+        except (ValueError, LookupError, AttributeError, AssertionError, InvalidStateError, OperationError) as error:
+            self.close()
+            raise SeatError(f"this offer cannot be answered: {error}", code="bad_offer") from error
+        local = self._connection.localDescription
+        return SessionDescription(type="answer", sdp=local.sdp)
+
+    def send(self, message: Mapping[str, object]) -> None:
+        """Tells the page, if it listens and keeps up."""
+        channel = self._control
+        if channel is None or channel.readyState != "open" or channel.bufferedAmount > BACKLOG_LIMIT_BYTES:
+            return
+        channel.send(json.dumps(message, separators=(",", ":")))
+
+    def offer_video(self, packet: av.Packet) -> bool:
+        """False when only a keyframe can be sent."""
+        return self._video.offer(packet)
+
+    def offer_audio(self, packet: av.Packet) -> None:
+        self._audio.offer(packet)
+
+    async def feedback(self) -> Feedback:
+        return await aiortc_extensions.feedback_of(self._video_sender)
+
+    def close(self, last_words: Mapping[str, object] | None = None) -> "asyncio.Task[None]":
+        """Ends the connection in the background, after `last_words` had a moment to leave. Harmless when repeated."""
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close(last_words))
+        return self._closing
+
+    async def _close(self, last_words: Mapping[str, object] | None) -> None:
+        self._closed()
+        if last_words is not None and self._control is not None:
+            self.send(last_words)
+            await asyncio.sleep(LAST_WORDS_S)
+        self._deadline.cancel()
+        await self._connection.close()
+
+    async def _expect_connection(self) -> None:
+        await asyncio.sleep(CONNECT_TIMEOUT_S)
+        if not self.is_connected:
+            log.info("peer.timed_out")
+            self.close()
+
+    def _state_changed(self) -> None:
+        state = self._connection.connectionState
+        log.info("peer.state_changed", state=state)
+        if state == "connected" and not self.is_connected and not self._is_closed:
+            self.is_connected = True
+            self._listener.peer_connected(self)
+        elif state in ("failed", "closed"):
+            self.close()
+
+    def _closed(self) -> None:
+        if not self._is_closed:
+            self._is_closed = True
+            self.is_connected = False
+            self._listener.peer_closed(self)
+
+    def _channel_opened(self, channel: RTCDataChannel) -> None:
+        label = channel.label
+
+        def said(message: object) -> None:
+            if not self._is_closed:
+                self._listener.peer_said(self, label, message)
+
+        channel.on("message", said)
+        if label == "control" and self._control is None:
+            self._control = channel
+            channel.on("close", lambda: self.close())
+            self._listener.peer_opened(self)

@@ -1,0 +1,165 @@
+"""The seat worker's process: `python -m streaming.worker FOLDER`.
+
+Composition root of one seat. It launches the display and the sound first, answers `hello` as soon as both are up, and
+imports the media libraries beside that, while the game boots. It lives on without any client of its socket and ends by
+`shutdown`, by SIGTERM, or with its X server. It never changes its uid: who starts it has chosen one.
+"""
+
+import asyncio
+import importlib
+import json
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from streaming import PROTOCOL_VERSION
+from streaming.control_server import ControlServer
+from streaming.display import Display
+from streaming.errors import SeatError, SeatFailed
+from streaming.sound_server import SoundServer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from streaming.studio import Studio
+
+SOUND_RESTARTS = 3
+SOUND_RESTART_DELAY_S = 0.5
+
+
+class Worker:
+    """One seat from its launch to its end. Made before the event loop runs, so that the children start at once."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        geometry = json.loads((folder / "seat.json").read_bytes())
+        self._display = Display(folder, int(geometry.get("width", 1280)), int(geometry.get("height", 720)))
+        self._sound = SoundServer(folder)
+        self._control = ControlServer(self._handle)
+
+    async def run(self) -> int:
+        """Until the seat ends; the exit status."""
+        loop = asyncio.get_running_loop()
+        self._ending = asyncio.Event()
+        self._failure: str | None = None
+        loop.add_signal_handler(signal.SIGTERM, self._ending.set)
+        loop.add_signal_handler(signal.SIGINT, self._ending.set)
+        self._ended = asyncio.Event()
+        self._ready = asyncio.create_task(self._bring_up())
+        self._studio = asyncio.create_task(self._open_studio())
+        await self._control.start(self._folder / "control.sock")
+        watchers = [asyncio.create_task(self._watch_display()), asyncio.create_task(self._watch_sound())]
+        await self._ending.wait()
+        for watcher in watchers:
+            watcher.cancel()
+        await self._close()
+        return 0 if self._failure is None else 1
+
+    async def _handle(self, method: str, parameters: Mapping[str, object]) -> Mapping[str, object]:
+        match method:
+            case "hello":
+                return await self._hello(parameters)
+            case "connect":
+                return await self._connect(parameters)
+            case "status":
+                return self._status()
+            case "snapshot":
+                return (await (await asyncio.shield(self._studio)).snapshot()).model_dump()
+            case "shutdown":
+                self._ending.set()
+                await self._ended.wait()
+                return {}
+            case _:
+                raise SeatError(f"there is no method {method!r}", code="unknown_method")
+
+    async def _hello(self, parameters: Mapping[str, object]) -> Mapping[str, object]:
+        if parameters.get("protocol") != PROTOCOL_VERSION:
+            raise SeatError(f"this seat speaks protocol {PROTOCOL_VERSION}", code="unknown_protocol")
+        await asyncio.shield(self._ready)
+        return {
+            "protocol": PROTOCOL_VERSION,
+            "pid": os.getpid(),
+            "display": self._display.number,
+            "x_socket": self._display.socket,
+            "xauthority": str(self._display.xauthority),
+            "pulse_socket": str(self._sound.socket),
+        }
+
+    def _status(self) -> Mapping[str, object]:
+        if self._studio.done() and self._studio.exception() is None:
+            return self._studio.result().status().model_dump()
+        nothing_yet = {"first_frame": False, "peers": 0, "idle_s": None}
+        return nothing_yet | {"fps": 0.0, "bitrate_bps": 0, "frames": 0}
+
+    async def _connect(self, parameters: Mapping[str, object]) -> Mapping[str, object]:
+        if parameters.get("role", "player") != "player":
+            raise SeatError("this seat takes players only", code="invalid_request")
+        studio = await asyncio.shield(self._studio)
+        return {"answer": (await studio.connect(parameters.get("offer"))).model_dump()}
+
+    async def _bring_up(self) -> None:
+        try:
+            await asyncio.gather(self._display.ready(), self._sound.ready())
+        except SeatFailed as error:
+            self._fail(error.message)
+            raise
+
+    async def _open_studio(self) -> "Studio":
+        """The heavy part, in a thread: the event loop goes on answering."""
+        try:
+            module = await asyncio.to_thread(importlib.import_module, "streaming.studio")
+            opened: Callable[..., Studio] = module.open_studio
+            await asyncio.shield(self._ready)
+            return opened(self._folder, self._display.name, self._sound, self._control.broadcast, self._fail)
+        except (SeatFailed, ImportError, OSError, ValueError) as error:
+            self._fail(f"the seat's media could not be started: {error}")
+            raise SeatFailed(str(error)) from error
+
+    async def _watch_display(self) -> None:
+        await self._display.server.wait()
+        self._fail("the X server ended")
+
+    async def _watch_sound(self) -> None:
+        """Starts the sound server again where it was, a few times; a seat without sound still plays."""
+        for _ in range(SOUND_RESTARTS):
+            await self._sound.server.wait()
+            await asyncio.sleep(SOUND_RESTART_DELAY_S)
+            self._sound.launch_again()
+        await self._sound.server.wait()
+        self._control.broadcast({"event": "failed", "message": "the sound server ended and does not stay up"})
+
+    def _fail(self, message: str) -> None:
+        """Tells everybody and ends the seat."""
+        if self._failure is None and not self._ending.is_set():
+            self._failure = message
+            self._control.broadcast({"event": "failed", "message": message})
+            self._ending.set()
+
+    async def _close(self) -> None:
+        if self._studio.done() and self._studio.exception() is None:
+            await self._studio.result().close()
+        else:
+            self._studio.cancel()
+        await asyncio.gather(self._display.server.stop(), self._sound.server.stop())
+        for leftover in (self._sound.socket, self._folder / "worker.pid"):
+            leftover.unlink(missing_ok=True)
+        self._ended.set()
+        await self._control.close()
+
+
+def main() -> int:
+    folder = Path(sys.argv[1]).absolute()
+    os.umask(0o077)
+    os.environ["XAUTHORITY"] = str(folder / "Xauthority")
+    with (folder / "worker.log").open("ab") as log_file:
+        os.dup2(log_file.fileno(), sys.stdout.fileno())
+        os.dup2(log_file.fileno(), sys.stderr.fileno())
+    (folder / "worker.pid").write_text(f"{os.getpid()}\n")
+    return asyncio.run(Worker(folder).run())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

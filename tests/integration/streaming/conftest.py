@@ -1,0 +1,70 @@
+"""A seat as it runs in production: a worker under a uid that nobody has heard of, a client on its display, a browser."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, Page, async_playwright
+
+from streaming.protocol import SeatConfig
+from streaming.seat_client import SeatClient
+from tests.integration.streaming.seat_support import (
+    CHROMIUM,
+    CHROMIUM_ARGUMENTS,
+    Seat,
+    open_page,
+    seat_uid,
+    start_worker,
+    until,
+)
+
+
+@pytest.fixture
+def seat_folder() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="seat-", dir="/tmp"))
+    folder.chmod(0o700)
+    os.chown(folder, seat_uid(), seat_uid())
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def config() -> SeatConfig:
+    return SeatConfig(width=1280, height=720, fps=60, ice_addresses=("127.0.0.1",), bitrate_bps=8_000_000)
+
+
+@pytest.fixture
+async def seat(seat_folder: Path, config: SeatConfig) -> AsyncIterator[Seat]:
+    process = await start_worker(seat_folder, config)
+    try:
+
+        async def is_listening() -> bool:
+            assert process.returncode is None, (seat_folder / "worker.log").read_text()
+            return (seat_folder / "control.sock").exists()
+
+        await until(is_listening, "the worker listens")
+        client = await SeatClient.open(seat_folder / "control.sock")
+        try:
+            yield Seat(seat_folder, process, client, await client.hello())
+        finally:
+            await client.close()
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture
+async def page(browser: Browser, seat: Seat) -> Page:
+    return await open_page(browser, seat)

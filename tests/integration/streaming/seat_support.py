@@ -1,0 +1,135 @@
+"""What the tests of a seat share: processes under its uid, the small game, the page, and waiting with a deadline."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, Page
+
+from streaming.protocol import Hello, SeatConfig, SessionDescription
+from streaming.seat_client import SeatClient
+
+HERE = Path(__file__).parent
+FOREIGN_UID = 210123
+CHROMIUM = "/usr/bin/chromium"
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--autoplay-policy=no-user-gesture-required",
+    "--allow-loopback-in-peer-connection",
+]
+DEADLINE_S = 20.0
+
+
+def seat_uid() -> int:
+    """A uid without a passwd entry where we may choose one, else our own."""
+    return FOREIGN_UID if os.geteuid() == 0 else os.geteuid()
+
+
+async def until(condition: Callable[[], Awaitable[bool]], what: str) -> None:
+    """Returns when the condition holds; fails the test when it does not within the deadline."""
+    try:
+        async with asyncio.timeout(DEADLINE_S):
+            while not await condition():
+                await asyncio.sleep(0.02)
+    except TimeoutError:
+        pytest.fail(f"not within {DEADLINE_S:g} s: {what}")
+
+
+async def start_as_seat(*arguments: str | Path, **environment: str) -> asyncio.subprocess.Process:
+    """A process of ours under the seat's uid, its output readable."""
+    identity = {"user": seat_uid(), "group": seat_uid(), "extra_groups": []} if os.geteuid() == 0 else {}
+    return await asyncio.create_subprocess_exec(
+        *map(str, arguments),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        cwd="/",
+        env={"PATH": os.environ["PATH"], **environment},
+        **identity,
+    )
+
+
+async def end(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        process.kill()
+    await process.wait()
+
+
+class Seat:
+    """A running worker with its client, and what the tests do around it."""
+
+    def __init__(self, folder: Path, process: asyncio.subprocess.Process, client: SeatClient, hello: Hello) -> None:
+        self.folder = folder
+        self.process = process
+        self.client = client
+        self.hello = hello
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "worker.log").read_text()
+
+    @asynccontextmanager
+    async def program(self, *arguments: str | Path) -> AsyncIterator[asyncio.subprocess.Process]:
+        """A program on this seat's display and sound, under its uid."""
+        environment = {"DISPLAY": f":{self.hello.display}", "XAUTHORITY": self.hello.xauthority, "HOME": str(self.folder)}
+        process = await start_as_seat(*arguments, PULSE_SERVER=f"unix:{self.hello.pulse_socket}", **environment)
+        try:
+            yield process
+        finally:
+            await end(process)
+
+    @asynccontextmanager
+    async def drawing(self, *options: str) -> AsyncIterator["Drawing"]:
+        async with self.program(sys.executable, HERE / "drawing_client.py", *options) as process:
+            drawing = Drawing(process)
+            await drawing.feels("ready")
+            yield drawing
+
+
+class Drawing:
+    """The drawing client, and what it has felt."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout is not None
+        self._output = process.stdout
+
+    async def feels(self, wanted: str) -> str:
+        """The first line from here on that begins so."""
+        seen: list[str] = []
+        try:
+            async with asyncio.timeout(DEADLINE_S):
+                while line := (await self._output.readline()).decode().strip():
+                    seen.append(line)
+                    if line.startswith(wanted):
+                        return line
+        except TimeoutError:
+            pass
+        return pytest.fail(f"the game did not feel {wanted!r}, but {seen[-20:]}")
+
+
+async def start_worker(folder: Path, config: SeatConfig) -> asyncio.subprocess.Process:
+    (folder / "seat.json").write_text(config.model_dump_json())
+    os.chown(folder / "seat.json", seat_uid(), seat_uid())
+    return await start_as_seat(sys.executable, "-m", "streaming.worker", folder)
+
+
+async def open_page(browser: Browser, seat: Seat) -> Page:
+    """The test's page, connected to the seat."""
+    page = await browser.new_page()
+
+    async def signal(offer: dict[str, str]) -> dict[str, str]:
+        return (await seat.client.connect(SessionDescription.model_validate(offer))).model_dump()
+
+    await page.expose_function("signal", signal)
+    await page.goto((HERE / "page.html").as_uri())
+    await page.evaluate("connect()")
+    return page
