@@ -1,0 +1,112 @@
+"""What every test may ask for: settings of its own, a migrated database of its own, the application, people in it.
+
+A database costs a file copy: the migrations run once a test session, into a template.
+"""
+
+import asyncio
+import shutil
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from litestar import Litestar
+
+from migrations import migrate
+from orchestrator.accounts import tokens
+from orchestrator.accounts.account import Account, AccountState, Role
+from orchestrator.accounts.models import AccountRow
+from orchestrator.app import create_app
+from orchestrator.database import Database
+from orchestrator.ids import new_id
+from orchestrator.services import Services
+from orchestrator.settings import Settings
+
+SignedIn = Callable[..., Awaitable[httpx.AsyncClient]]
+
+
+@pytest.fixture(scope="session")
+def migrated_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with every migration and no row."""
+    path = tmp_path_factory.mktemp("template") / "migrated.sqlite3"
+    asyncio.run(migrate(f"sqlite+aiosqlite:///{path}"))
+    return path
+
+
+@pytest.fixture
+def settings(tmp_path: Path, migrated_template: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings whose data folder holds a migrated database, for this test alone; also in the environment."""
+    data = tmp_path / "data"
+    data.mkdir()
+    monkeypatch.setenv("ORCHESTRATOR_DATA", str(data))
+    monkeypatch.delenv("ORCHESTRATOR_DATABASE_URL", raising=False)
+    monkeypatch.delenv("ORCHESTRATOR_PUBLIC_URL", raising=False)
+    shutil.copyfile(migrated_template, data / "orchestrator.sqlite3")
+    return Settings()
+
+
+@pytest.fixture
+async def database(settings: Settings) -> AsyncGenerator[Database, None]:
+    database = Database(settings.database_url)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def app(settings: Settings) -> AsyncGenerator[Litestar, None]:
+    """The application, started; it is shut down after the test."""
+    app = create_app(settings)
+    async with app.lifespan():
+        yield app
+
+
+@pytest.fixture
+def services(app: Litestar) -> Services:
+    """What the application runs on, to set a scene or to look behind it."""
+    return Services(**{name: app.state[name] for name in Services.__dataclass_fields__})
+
+
+@pytest.fixture
+async def new_client(app: Litestar, settings: Settings) -> AsyncGenerator[Callable[[], httpx.AsyncClient], None]:
+    """Makes browsers that have never been here."""
+    asgi: Any = app  # httpx and Litestar name the same interface by different types
+    async with AsyncExitStack() as stack:
+
+        def make() -> httpx.AsyncClient:
+            transport = httpx.ASGITransport(asgi)
+            client = httpx.AsyncClient(transport=transport, base_url=settings.public_url)
+            stack.push_async_callback(client.aclose)
+            return client
+
+        yield make
+
+
+@pytest.fixture
+def client(new_client: Callable[[], httpx.AsyncClient]) -> httpx.AsyncClient:
+    """A browser in which nobody is signed in."""
+    return new_client()
+
+
+@pytest.fixture
+def signed_in(new_client: Callable[[], httpx.AsyncClient], services: Services) -> SignedIn:
+    """`await signed_in(email, role=…)`: a browser in which a new account of that address is signed in."""
+
+    async def sign_in(email: str = "ada@example.org", *, role: Role = Role.PLAYER) -> httpx.AsyncClient:
+        async with services.database.write() as session:
+            account = AccountRow(
+                id=new_id("clx"),
+                email=email,
+                name=email.partition("@")[0],
+                role=role,
+                state=AccountState.ACTIVE,
+                created_at=await services.database.now(session),
+            )
+            session.add(account)
+        client = new_client()
+        known = Account(account.id, account.email, account.name, None, role)
+        client.cookies.set(tokens.COOKIE, services.accounts.issue_token(known))
+        return client
+
+    return sign_in

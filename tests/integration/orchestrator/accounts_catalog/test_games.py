@@ -1,0 +1,227 @@
+"""The catalogue over HTTP, field by field as the reference documents it."""
+
+from collections.abc import Awaitable, Callable
+
+import httpx
+import pytest
+
+from orchestrator.catalog.definition import BuildDefinition, GameDefinition
+from orchestrator.catalog.images import EngineImage
+from orchestrator.errors import NotFound
+from orchestrator.services import Services
+
+SignedIn = Callable[..., Awaitable[httpx.AsyncClient]]
+
+IMAGE = EngineImage("sha256:aa", 1000)
+
+
+def definition(slug: str = "the-question", title: str = "The Question", **fields: object) -> GameDefinition:
+    known: dict[str, object] = {
+        "slug": slug,
+        "title": title,
+        "developer": "Ren'Py Team",
+        "description": "Short.",
+        "tags": ["Romance", "Mystery"],
+        "thumbnail": "/static/games/the-question.png",
+        "release_date": "2015-01-01",
+        "content_rating": "Teen",
+        "languages": ["en"],
+        "screenshots": ["https://house.example/1.png"],
+        "build": {"version": "1.0", "image": f"playhouse/{slug}:1.0"},
+    }
+    return GameDefinition.model_validate(known | fields)
+
+
+def with_build(**fields: object) -> GameDefinition:
+    known: dict[str, object] = {"version": "1.0", "image": "playhouse/the-question:1.0"}
+    return definition(build=BuildDefinition.model_validate(known | fields))
+
+
+@pytest.fixture
+async def catalogue(services: Services) -> None:
+    for slug, title, developer, tags in (
+        ("zebra", "zebra crossing", "Stripes", ["Puzzle"]),
+        ("alpha", "Alpha", "Ünïcode Games", ["Romance"]),
+        ("beta", "Beta 100%", "Stripes", ["Romance", "Puzzle"]),
+    ):
+        await services.catalog.add_game(definition(slug, title, developer=developer, tags=tags), IMAGE)
+
+
+async def slugs(client: httpx.AsyncClient, **query: str | int) -> list[str]:
+    answer = await client.get("/api/games", params=query)
+    assert answer.status_code == 200, answer.text
+    return [game["slug"] for game in answer.json()["games"]]
+
+
+async def test_a_list_has_the_documented_fields(signed_in: SignedIn, services: Services) -> None:
+    await services.catalog.add_game(definition(), IMAGE)
+    answer = await (await signed_in()).get("/api/games")
+    body = answer.json()
+    assert body["games"][0].pop("id").startswith("clx")
+    assert body == {
+        "games": [
+            {
+                "slug": "the-question",
+                "title": "The Question",
+                "developer": "Ren'Py Team",
+                "description": "Short.",
+                "tags": ["Romance", "Mystery"],
+                "thumbnail": "/static/games/the-question.png",
+                "releaseDate": "2015-01-01",
+                "isFavorite": False,
+            }
+        ],
+        "pagination": {"page": 1, "limit": 20, "total": 1, "totalPages": 1},
+    }
+
+
+async def test_details_have_the_documented_fields(signed_in: SignedIn, services: Services) -> None:
+    await services.catalog.add_game(definition(), IMAGE)
+    body = (await (await signed_in()).get("/api/games/the-question")).json()
+    assert body.keys() == {
+        *("id", "slug", "title", "developer", "description", "tags", "thumbnail", "screenshots", "releaseDate"),
+        *("contentRating", "languages", "isFavorite", "createdAt"),
+    }
+    assert body["screenshots"] == ["https://house.example/1.png"]
+    assert body["contentRating"] == "Teen"
+    assert body["createdAt"].endswith("Z")
+    assert "." not in body["createdAt"]
+
+
+@pytest.mark.usefixtures("catalogue")
+async def test_pages_hold_every_game_once(signed_in: SignedIn) -> None:
+    client = await signed_in()
+    assert await slugs(client) == ["alpha", "beta", "zebra"]
+    assert await slugs(client, limit=2) + await slugs(client, limit=2, page=2) == ["alpha", "beta", "zebra"]
+    beyond = (await client.get("/api/games", params={"limit": 2, "page": 3})).json()
+    assert beyond == {"games": [], "pagination": {"page": 3, "limit": 2, "total": 3, "totalPages": 2}}
+
+
+@pytest.mark.usefixtures("catalogue")
+async def test_the_order_is_the_one_asked_for(signed_in: SignedIn) -> None:
+    client = await signed_in()
+    assert await slugs(client, order="desc") == ["zebra", "beta", "alpha"]
+    assert sorted(await slugs(client, sort="createdAt")) == ["alpha", "beta", "zebra"]
+    await client.put("/api/games/zebra/favorite")
+    assert await slugs(client, sort="popular") == ["zebra", "alpha", "beta"]
+    assert await slugs(client, sort="popular", order="asc") == ["alpha", "beta", "zebra"]
+
+
+@pytest.mark.usefixtures("catalogue")
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ({"search": "ALPH"}, ["alpha"]),
+        ({"search": "ÜNÏCODE"}, ["alpha"]),
+        ({"search": "stripes"}, ["beta", "zebra"]),
+        ({"search": "%"}, ["beta"]),
+        ({"search": "_"}, []),
+        ({"search": "crossing stripes"}, []),
+        ({"tag": "Romance"}, ["alpha", "beta"]),
+        ({"tag": "Roman"}, []),
+        ({"tag": "Puzzle", "search": "zebra"}, ["zebra"]),
+        ({"search": "", "tag": ""}, ["alpha", "beta", "zebra"]),
+    ],
+)
+async def test_a_search_finds_title_or_developer_and_a_tag_exactly(
+    signed_in: SignedIn, query: dict[str, str], found: list[str]
+) -> None:
+    assert await slugs(await signed_in(), **query) == found
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *(("page", value) for value in ("0", "-1", "x", "1.5", "99999999999999999999")),
+        *(("limit", value) for value in ("0", "51", "x")),
+        *(("sort", value) for value in ("price", "")),
+        ("order", "up"),
+        ("search", "x" * 201),
+    ],
+)
+async def test_a_value_out_of_range_is_named(signed_in: SignedIn, field: str, value: str) -> None:
+    answer = await (await signed_in()).get("/api/games", params={field: value})
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+    assert answer.json()["message"].startswith(f"{field}: ")
+
+
+async def test_a_slug_that_cannot_be_is_400_and_one_that_is_not_is_404(signed_in: SignedIn) -> None:
+    client = await signed_in()
+    for slug in ("Bad_Slug", "-a", "a--b", "a" * 101):
+        answer = await client.get(f"/api/games/{slug}")
+        assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+    answer = await client.get("/api/games/unknown")
+    assert (answer.status_code, answer.json()["error"]) == (404, "not_found")
+    assert "unknown" in answer.json()["message"]
+
+
+@pytest.mark.parametrize("path", ["/api/games", "/api/games?limit=x", "/api/games/Bad_Slug", "/api/games/tags"])
+async def test_who_is_not_signed_in_learns_nothing_else(client: httpx.AsyncClient, path: str) -> None:
+    answer = await client.get(path)
+    assert (answer.status_code, answer.json()["error"]) == (401, "unauthorized")
+
+
+@pytest.mark.usefixtures("catalogue")
+async def test_a_favorite_is_ones_own(signed_in: SignedIn) -> None:
+    ada, eve = await signed_in("ada@example.org"), await signed_in("eve@example.org")
+    for _ in "12":
+        answer = await ada.put("/api/games/alpha/favorite")
+        assert (answer.status_code, answer.json()) == (200, {"slug": "alpha", "isFavorite": True})
+    assert (await ada.get("/api/games/alpha")).json()["isFavorite"]
+    assert not (await eve.get("/api/games/alpha")).json()["isFavorite"]
+    for _ in "12":
+        answer = await ada.delete("/api/games/alpha/favorite")
+        assert (answer.status_code, answer.json()) == (200, {"slug": "alpha", "isFavorite": False})
+    assert not (await ada.get("/api/games/alpha")).json()["isFavorite"]
+    assert (await ada.put("/api/games/unknown/favorite")).status_code == 404
+
+
+@pytest.mark.usefixtures("catalogue")
+async def test_tags_are_counted(signed_in: SignedIn) -> None:
+    answer = await (await signed_in()).get("/api/games/tags")
+    assert answer.json() == {"tags": [{"tag": "Puzzle", "games": 2}, {"tag": "Romance", "games": 2}]}
+
+
+async def test_the_same_definition_makes_no_second_build(services: Services) -> None:
+    first = await services.catalog.add_game(definition(), IMAGE)
+    second = await services.catalog.add_game(definition(), IMAGE)
+    assert first.is_new
+    assert not second.is_new
+    assert first.build_id == second.build_id
+
+
+@pytest.mark.parametrize(
+    ("changed", "image"),
+    [
+        (with_build(), EngineImage("sha256:bb", 1000)),
+        (with_build(version="1.1"), IMAGE),
+        (with_build(limits={"memory_bytes": 2**30 * 2}), IMAGE),
+    ],
+)
+async def test_whatever_differs_makes_a_new_build_and_going_back_finds_the_old(
+    services: Services, changed: GameDefinition, image: EngineImage
+) -> None:
+    first = await services.catalog.add_game(with_build(), IMAGE)
+    second = await services.catalog.add_game(changed, image)
+    assert second.is_new
+    async with services.database.read() as session:
+        game, build = await services.catalog.launchable(session, "the-question")
+    assert game.current_build_id == build.id == second.build_id
+    assert build.build_spec.build_id == build.id
+    assert build.build_spec.image_id == image.image_id
+    assert (await services.catalog.add_game(with_build(), IMAGE)).build_id == first.build_id
+
+
+async def test_what_describes_a_title_is_brought_up_to_date(signed_in: SignedIn, services: Services) -> None:
+    await services.catalog.add_game(definition(), IMAGE)
+    renamed = definition(title="The Answer", tags=["Mystery", "Drama"])
+    assert not (await services.catalog.add_game(renamed, IMAGE)).is_new
+    client = await signed_in()
+    assert await slugs(client, search="answer") == ["the-question"]
+    assert (await client.get("/api/games/the-question")).json()["tags"] == ["Mystery", "Drama"]
+
+
+async def test_an_unknown_game_cannot_be_launched(services: Services) -> None:
+    async with services.database.read() as session:
+        with pytest.raises(NotFound, match="'unknown'"):
+            await services.catalog.launchable(session, "unknown")

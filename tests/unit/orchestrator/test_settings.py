@@ -1,0 +1,36 @@
+"""Settings: few, and right without any."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from orchestrator.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DATA", "DATABASE_URL", "PUBLIC_URL"):
+        monkeypatch.delenv(f"ORCHESTRATOR_{name}", raising=False)
+
+
+def test_the_database_is_in_the_data_folder_unless_said_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_DATA", "/srv/house")
+    assert Settings().database_url == "sqlite+aiosqlite:////srv/house/orchestrator.sqlite3"
+    monkeypatch.setenv("ORCHESTRATOR_DATABASE_URL", "postgresql+asyncpg://db/house")
+    assert Settings().database_url == "postgresql+asyncpg://db/house"
+
+
+def test_nothing_needs_to_be_set() -> None:
+    settings = Settings()
+    assert settings.data == Path("data")
+    assert settings.public_url == "http://127.0.0.1:8000"
+    assert not settings.is_secure
+
+
+def test_the_public_url_is_an_origin_without_a_slash() -> None:
+    settings = Settings(public_url="https://play.example/")
+    assert settings.public_url == "https://play.example"
+    assert settings.is_secure
+    with pytest.raises(ValidationError, match="must begin with"):
+        Settings(public_url="play.example")
