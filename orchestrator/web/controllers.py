@@ -1,14 +1,15 @@
 """The pages people visit, and their static files. Pages show who is signed in; all else they load from the API."""
 
+from asyncio import to_thread
 from collections.abc import Mapping
 from typing import Annotated
 from urllib.parse import quote
 
 from litestar import Controller, Response, get
 from litestar.datastructures import Cookie
-from litestar.di import Provide
+from litestar.di import NamedDependency, Provide
 from litestar.enums import MediaType
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 from litestar.response import Redirect, Template
 
 from orchestrator.accounts import csrf
@@ -35,8 +36,8 @@ _REGISTRATION_FAILURES = {
 }
 _UNKNOWN_FAILURE = "That did not work. Please try again."
 
-ErrorCode = Annotated[str | None, Parameter(query="error", max_length=100)]
-CallbackUrl = Annotated[str, Parameter(query="callbackUrl", max_length=2000)]
+ErrorCode = Annotated[str | None, QueryParameter(name="error", max_length=100)]
+CallbackUrl = Annotated[str, QueryParameter(name="callbackUrl", max_length=2000)]
 
 
 class PagesController(Controller):
@@ -47,7 +48,11 @@ class PagesController(Controller):
 
     @get("/")
     async def home(
-        self, request: AnyRequest, accounts: Accounts, settings: Settings, account: Account | None
+        self,
+        request: AnyRequest,
+        accounts: NamedDependency[Accounts],
+        settings: NamedDependency[Settings],
+        account: NamedDependency[Account | None],
     ) -> Template:
         """The library, or the front door to those who are not signed in."""
         name = "library.html" if account else "landing.html"
@@ -57,9 +62,9 @@ class PagesController(Controller):
     async def sign_in(
         self,
         request: AnyRequest,
-        accounts: Accounts,
-        settings: Settings,
-        account: Account | None,
+        accounts: NamedDependency[Accounts],
+        settings: NamedDependency[Settings],
+        account: NamedDependency[Account | None],
         failure: ErrorCode = None,
         callback_url: CallbackUrl = "/",
     ) -> Template | Redirect:
@@ -70,9 +75,9 @@ class PagesController(Controller):
     async def register(
         self,
         request: AnyRequest,
-        accounts: Accounts,
-        settings: Settings,
-        account: Account | None,
+        accounts: NamedDependency[Accounts],
+        settings: NamedDependency[Settings],
+        account: NamedDependency[Account | None],
         failure: ErrorCode = None,
         callback_url: CallbackUrl = "/",
     ) -> Template | Redirect:
@@ -82,7 +87,12 @@ class PagesController(Controller):
 
     @get("/games/{slug:str}")
     async def game(
-        self, request: AnyRequest, accounts: Accounts, settings: Settings, account: Account | None, slug: str
+        self,
+        request: AnyRequest,
+        accounts: NamedDependency[Accounts],
+        settings: NamedDependency[Settings],
+        account: NamedDependency[Account | None],
+        slug: str,
     ) -> Template | Redirect:
         """One game with its save slots."""
         if account is None:
@@ -91,7 +101,12 @@ class PagesController(Controller):
 
     @get("/play/{session_id:str}")
     async def play(
-        self, request: AnyRequest, accounts: Accounts, settings: Settings, account: Account | None, session_id: str
+        self,
+        request: AnyRequest,
+        accounts: NamedDependency[Accounts],
+        settings: NamedDependency[Settings],
+        account: NamedDependency[Account | None],
+        session_id: str,
     ) -> Template | Redirect:
         """The stage of one session."""
         if account is None:
@@ -99,16 +114,16 @@ class PagesController(Controller):
         return _page("play.html", request, accounts, settings, account, {"session_id": session_id})
 
 
-@get(["/static/{address:path}", "/favicon.ico"], include_in_schema=False, sync_to_thread=True)
-def static_file(request: AnyRequest, address: str = "img/favicon.svg") -> Response[bytes]:
+@get(["/static/{address:path}", "/favicon.ico"], include_in_schema=False)
+async def static_file(request: AnyRequest, address: str = "img/favicon.svg") -> Response[bytes]:
     """A file of ours; `304` to a browser that has it."""
-    found = STATIC.find(address)
+    found = await to_thread(STATIC.find, address)
     if found is None:
         raise NotFound("There is no such file.")
     headers = {"Cache-Control": found.cache_control, "ETag": found.etag, "X-Content-Type-Options": "nosniff"}
     if is_known(found.etag, request.headers.get("if-none-match")):
         return Response(b"", status_code=304, headers=headers, media_type=found.media_type)
-    return Response(found.path.read_bytes(), headers=headers, media_type=found.media_type)
+    return Response(found.content, headers=headers, media_type=found.media_type)
 
 
 def _page(
@@ -119,7 +134,7 @@ def _page(
     account: Account | None,
     context: Mapping[str, object],
 ) -> Template:
-    """A page with what all need: who is signed in, and the CSRF token of its forms with the cookie that belongs to it."""
+    """A page with what all need: who is signed in, and the CSRF token of its forms with its cookie."""
     secret = accounts.installation.cookie_secret
     cookie = request.cookies.get(csrf.COOKIE)
     cookies: list[Cookie] = []

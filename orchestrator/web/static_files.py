@@ -15,7 +15,7 @@ _TEXT_TYPES = frozenset({"text/css", "text/javascript", "image/svg+xml", "applic
 
 @dataclass(frozen=True)
 class StaticFile:
-    path: Path
+    content: bytes
     media_type: str
     etag: str
     is_immutable: bool
@@ -53,8 +53,9 @@ class StaticFiles:
         is_hidden = any(part.startswith(".") for part in Path(name).parts)
         if is_hidden or not path.is_relative_to(self._folder) or not path.is_file():
             return None
-        etag = sha256(path.read_bytes()).hexdigest()[:32]
-        return StaticFile(path, _media_type(path), f'"{etag}"', is_immutable)
+        content = path.read_bytes()
+        etag = sha256(content).hexdigest()[:32]
+        return StaticFile(content, _media_type(path), f'"{etag}"', is_immutable)
 
 
 def _media_type(path: Path) -> str:

@@ -10,7 +10,8 @@ export const wallMs = () => performance.timeOrigin + performance.now();
 export async function launchAndGo({ gameSlug, title, thumbnail, saveSlotId, fresh }) {
   const clickedAt = wallMs();
   const key = newKey();
-  const order = { gameSlug, ...(saveSlotId ? { saveSlotId } : {}), ...(fresh ? { fresh: true } : {}) };
+  const { timeZone: timezone } = Intl.DateTimeFormat().resolvedOptions();
+  const order = { gameSlug, ...(timezone ? { timezone } : {}), ...(saveSlotId ? { saveSlotId } : {}), ...(fresh ? { fresh: true } : {}) };
   const ask = () => launch(order, key);
   const { sessionId } = await ask().catch((failure) => (failure.code === "offline" ? ask() : Promise.reject(failure)));
   sessionStorage.setItem(remembered(sessionId), JSON.stringify({ clickedAt, order, gameSlug, title, thumbnail }));

@@ -1,0 +1,163 @@
+"""An API that answers what a test wants, laid under real pages, and a seat that is a page of the same browser."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from playwright.async_api import Page, Request, Route
+
+SEAT_PAGE = Path(__file__).with_name("seat.html")
+SESSION = "ses0123456789"
+CONTAINER_URL = f"http://127.0.0.1:9/session/{SESSION}/"
+
+THE_QUESTION: dict[str, Any] = {
+    "id": "clxquestion",
+    "slug": "the-question",
+    "title": "The Question",
+    "developer": "Ren'Py Team",
+    "description": "You have been friends with Sylvie for years.\n\nToday you will ask her.",
+    "tags": ["Romance", "Visual Novel"],
+    "thumbnail": None,
+    "releaseDate": "2015-01-01",
+    "isFavorite": False,
+    "screenshots": [],
+    "contentRating": "Everyone",
+    "languages": ["en", "ja"],
+}
+
+
+def game(slug: str, title: str, developer: str, *tags: str) -> dict[str, Any]:
+    return {**THE_QUESTION, "id": f"clx{slug}", "slug": slug, "title": title, "developer": developer, "tags": list(tags)}
+
+
+def save(number: int, label: str | None = None, played: str = "2026-11-20T19:30:00Z") -> dict[str, Any]:
+    return {
+        "id": f"cls{number}",
+        "gameSlug": "the-question",
+        "slot": number,
+        "label": label,
+        "lastPlayedAt": played,
+        "sizeBytes": 184_320,
+    }
+
+
+def status(name: str, phase: str | None = None, **more: Any) -> dict[str, Any]:
+    """An answer of session-status."""
+    return {
+        "sessionId": SESSION,
+        "status": name,
+        "serverUrl": None,
+        "containerUrl": None,
+        "gameTitle": "The Question",
+        "gameSlug": "the-question",
+        "startedAt": "2026-11-21T10:00:00Z",
+        "phase": phase,
+        "progress": None,
+        "queuePosition": None,
+        "streamToken": None,
+        "iceServers": [],
+        "expiresAt": "2036-11-21T10:30:00Z",
+        "error": None,
+        "statistics": None,
+        **more,
+    }
+
+
+def seated(name: str, phase: str) -> dict[str, Any]:
+    """An answer that says where the seat is."""
+    return status(name, phase, containerUrl=CONTAINER_URL, streamToken="a.b.c")
+
+
+class FakeApi:
+    """What `/api` answers; a test changes its attributes. Every call is kept in `calls` as `(method, path, body)`."""
+
+    def __init__(self) -> None:
+        self.games: list[dict[str, Any]] = [THE_QUESTION]
+        self.saves: list[dict[str, Any]] = []
+        self.sessions: list[dict[str, Any]] = []
+        self.launch: list[tuple[int, dict[str, Any]]] = []
+        self.stop: tuple[int, dict[str, Any]] = (
+            200,
+            {"status": "stopped", "duration": 754, "cpuSeconds": 120.4, "peakMemoryMb": 412},
+        )
+        self.keepalive: tuple[int, dict[str, Any]] = (200, {"status": "ok", "expiresAt": "2036-11-21T10:30:00Z"})
+        self.status_failure: tuple[int, dict[str, Any]] | None = None
+        self.calls: list[tuple[str, str, Any]] = []
+        self.headers: dict[str, dict[str, str]] = {}
+        self._status = status("starting", "placing")
+        self._news = asyncio.Condition()
+        self.connect_failures = 0
+        self.seat: Page | None = None
+
+    async def push(self, answer: dict[str, Any]) -> None:
+        """The session changed: held requests are answered now."""
+        async with self._news:
+            self._status = answer
+            self._news.notify_all()
+
+    def called(self, path: str) -> list[Any]:
+        """The bodies of all calls of a path."""
+        return [body for _, called, body in self.calls if called == path]
+
+    async def lay_under(self, page: Page) -> None:
+        await page.route("**/api/games**", self._answer)
+        await page.route("**/api/saves**", self._answer)
+        await page.route("**/api/game/**", self._answer)
+        await page.route(f"{CONTAINER_URL}connect", self._connect)
+
+    async def _answer(self, route: Route, request: Request) -> None:
+        address = urlsplit(request.url)
+        query = {name: values[0] for name, values in parse_qs(address.query).items()}
+        body = request.post_data_json if request.post_data else query
+        self.calls.append((request.method, address.path, body))
+        self.headers[address.path] = await request.all_headers()
+        code, answer = await self._result(address.path, query)
+        headers = {"retry-after": "7"} if code in {429, 503} else {}
+        await route.fulfill(status=code, json=answer, headers=headers)
+
+    async def _result(self, path: str, query: dict[str, str]) -> tuple[int, dict[str, Any]]:
+        if path == "/api/games":
+            words = query.get("search", "").lower()
+            found = [each for each in self.games if words in each["title"].lower() or words in each["developer"].lower()]
+            pagination = {"page": 1, "limit": 24, "total": len(found), "totalPages": 1 if found else 0}
+            return 200, {"games": found, "pagination": pagination}
+        if path.startswith("/api/games/"):
+            found = [each for each in self.games if path.endswith(f"/{each['slug']}")]
+            return (200, found[0]) if found else (404, {"error": "not_found", "message": "there is no such game"})
+        if path == "/api/game/session-status":
+            return await self._session_status("wait" in query)
+        return {
+            "/api/saves": (200, {"saves": self.saves}),
+            "/api/game/sessions": (200, {"sessions": self.sessions}),
+            "/api/game/launch": self.launch.pop(0) if self.launch else (202, {"sessionId": SESSION, "status": "starting"}),
+            "/api/game/stop": self.stop,
+            "/api/game/keepalive": self.keepalive,
+        }[path]
+
+    async def _session_status(self, is_held: bool) -> tuple[int, dict[str, Any]]:
+        if self.status_failure is not None:
+            return self.status_failure
+        if is_held:
+            async with self._news:
+                try:
+                    async with asyncio.timeout(20):
+                        await self._news.wait()
+                except TimeoutError:
+                    pass
+        return 200, self._status
+
+    async def _connect(self, route: Route, request: Request) -> None:
+        headers = {"access-control-allow-origin": "*", "access-control-allow-headers": "*"}
+        if request.method == "OPTIONS":
+            await route.fulfill(status=204, headers=headers)
+            return
+        body = request.post_data_json
+        self.calls.append(("POST", "connect", body))
+        if self.connect_failures > 0 or self.seat is None:
+            self.connect_failures -= 1
+            await route.fulfill(status=409, headers=headers, body=json.dumps({"error": "seat_not_ready", "message": ""}))
+            return
+        answer = await self.seat.evaluate("offer => window.seat.answer(offer)", body["offer"])
+        await route.fulfill(status=200, headers=headers, json={"answer": answer})
