@@ -58,8 +58,19 @@ async def database(settings: Settings) -> AsyncGenerator[Database, None]:
 async def app(settings: Settings) -> AsyncGenerator[Litestar, None]:
     """The application, started; it is shut down after the test."""
     app = create_app(settings)
-    async with app.lifespan():
-        yield app
+    has_started, may_stop = asyncio.Event(), asyncio.Event()
+
+    async def live() -> None:
+        # A task of its own: what the lifespan enters it must also leave, and a fixture is resumed elsewhere.
+        async with app.lifespan():
+            has_started.set()
+            await may_stop.wait()
+
+    life = asyncio.create_task(live())
+    await asyncio.wait({life, asyncio.create_task(has_started.wait())}, return_when=asyncio.FIRST_COMPLETED)
+    yield app
+    may_stop.set()
+    await life
 
 
 @pytest.fixture

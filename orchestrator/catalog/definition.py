@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from agent_protocol import BuildSpec, Display, Limits
+from agent_protocol import BuildSpec, Display, Limits, Request
 
 SLUG_PATTERN = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 MAX_SLUG_LENGTH = 100
@@ -54,6 +54,7 @@ class BuildDefinition(_Definition):
     environment: dict[str, str] = Field(default_factory=dict)
     display: Display = Display()
     limits: Limits = Limits()
+    request: Request = Request()
     stop_signal: str = Field(default=_BUILD_DEFAULTS.stop_signal, pattern=r"^SIG[A-Z0-9]+$")
     stop_grace_s: float = Field(default=_BUILD_DEFAULTS.stop_grace_s, ge=0, le=25)
     save_paths: tuple[HomePath, ...] = ()

@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from litestar import Controller, Request, get, post, put
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import HeaderParameter, Parameter
 from litestar.response import Stream
 
 from agent_protocol import JoinRequest, JoinResponse, SyncRequest, SyncResponse
@@ -15,7 +16,7 @@ from orchestrator.saves.service import Saves
 from orchestrator.saves.store import MAX_ARCHIVE_BYTES
 
 Digest = Annotated[str, Parameter(pattern=r"^[0-9a-f]{64}$")]
-Authorization = Annotated[str | None, Parameter(header="Authorization", max_length=4096)]
+Authorization = Annotated[str | None, HeaderParameter(name="Authorization", max_length=4096)]
 
 
 class AgentController(Controller):
@@ -23,7 +24,12 @@ class AgentController(Controller):
     tags = ("agents",)
 
     @post("/join", status_code=200, operation_id="joinHost")
-    async def join(self, data: JoinRequest, identities: HostIdentities, installation: Installation) -> JoinResponse:
+    async def join(
+        self,
+        data: JoinRequest,
+        identities: NamedDependency[HostIdentities],
+        installation: NamedDependency[Installation],
+    ) -> JoinResponse:
         host_id = await identities.join(data)
         return JoinResponse(host_id=host_id, installation=installation.installation_id, keys=installation.jwks())
 
@@ -31,8 +37,8 @@ class AgentController(Controller):
     async def sync(
         self,
         data: SyncRequest,
-        identities: HostIdentities,
-        agent_sync: AgentSync,
+        identities: NamedDependency[HostIdentities],
+        agent_sync: NamedDependency[AgentSync],
         authorization: Authorization = None,
     ) -> SyncResponse:
         return await agent_sync.sync(await identities.authenticate(authorization), data)
@@ -41,8 +47,8 @@ class AgentController(Controller):
     async def wait(
         self,
         revision: int,
-        identities: HostIdentities,
-        agent_sync: AgentSync,
+        identities: NamedDependency[HostIdentities],
+        agent_sync: NamedDependency[AgentSync],
         authorization: Authorization = None,
     ) -> dict[str, int]:
         host_id = await identities.authenticate(authorization)
@@ -61,8 +67,8 @@ class AgentController(Controller):
         generation: int,
         digest: Digest,
         size: int,
-        identities: HostIdentities,
-        saves: Saves,
+        identities: NamedDependency[HostIdentities],
+        saves: NamedDependency[Saves],
         authorization: Authorization = None,
     ) -> dict[str, str | bool]:
         host_id = await identities.authenticate(authorization)
@@ -73,8 +79,8 @@ class AgentController(Controller):
     async def get_save(
         self,
         version_id: str,
-        identities: HostIdentities,
-        saves: Saves,
+        identities: NamedDependency[HostIdentities],
+        saves: NamedDependency[Saves],
         authorization: Authorization = None,
     ) -> Stream:
         await identities.authenticate(authorization)

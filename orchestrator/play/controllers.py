@@ -3,8 +3,8 @@
 from typing import Annotated, Any
 
 from litestar import Controller, Request, get, post
-from litestar.di import Provide
-from litestar.params import Parameter
+from litestar.di import NamedDependency, Provide
+from litestar.params import HeaderParameter, QueryParameter
 
 from orchestrator.accounts.account import Account
 from orchestrator.accounts.dependencies import provide_account, signed_in
@@ -27,9 +27,9 @@ from orchestrator.play.schemas import (
 from orchestrator.play.service import LaunchOrder, Play, SessionView
 from orchestrator.play.stream_access import StreamAccess
 
-SessionId = Annotated[str, Parameter(query="sessionId", pattern=r"^[A-Za-z0-9_-]+$", max_length=64)]
-WaitSeconds = Annotated[float, Parameter(query="wait", ge=0, le=25)]
-IdempotencyKey = Annotated[str | None, Parameter(header="Idempotency-Key", min_length=1, max_length=200)]
+SessionId = Annotated[str, QueryParameter(name="sessionId", pattern=r"^[A-Za-z0-9_-]+$", max_length=64)]
+WaitSeconds = Annotated[float, QueryParameter(name="wait", ge=0, le=25)]
+IdempotencyKey = Annotated[str | None, HeaderParameter(name="Idempotency-Key", min_length=1, max_length=200)]
 
 
 class SessionController(Controller):
@@ -40,7 +40,11 @@ class SessionController(Controller):
 
     @post("/launch", status_code=202, operation_id="launchGame")
     async def launch(
-        self, data: LaunchRequest, account: Account, play: Play, idempotency_key: IdempotencyKey = None
+        self,
+        data: LaunchRequest,
+        account: NamedDependency[Account],
+        play: NamedDependency[Play],
+        idempotency_key: IdempotencyKey = None,
     ) -> LaunchAnswer:
         order = LaunchOrder(
             owner=account.owner,
@@ -59,27 +63,31 @@ class SessionController(Controller):
         self,
         request: Request[Any, Any, Any],
         session_id: SessionId,
-        account: Account,
-        play: Play,
-        stream_access: StreamAccess,
+        account: NamedDependency[Account],
+        play: NamedDependency[Play],
+        stream_access: NamedDependency[StreamAccess],
         wait: WaitSeconds = 0.0,
     ) -> StatusAnswer:
         view = await play.wait(account.owner, session_id, wait)
         return _status(view, stream_access, origin_of(request))
 
     @post("/keepalive", status_code=200, operation_id="keepSessionAlive")
-    async def keepalive(self, data: SessionRequest, account: Account, play: Play) -> KeepaliveAnswer:
+    async def keepalive(
+        self, data: SessionRequest, account: NamedDependency[Account], play: NamedDependency[Play]
+    ) -> KeepaliveAnswer:
         return KeepaliveAnswer(expires_at=await play.keepalive(account.owner, data.session_id))
 
     @post("/stop", status_code=200, operation_id="stopSession")
-    async def stop(self, data: SessionRequest, account: Account, play: Play) -> StopAnswer:
+    async def stop(
+        self, data: SessionRequest, account: NamedDependency[Account], play: NamedDependency[Play]
+    ) -> StopAnswer:
         row = await play.stop(account.owner, data.session_id)
         if Position(row.position) not in FINAL:
             return StopAnswer(status="stopping")
         return StopAnswer(status="stopped", **_figures(row).model_dump())
 
     @get("/sessions", operation_id="activeSessions")
-    async def sessions(self, account: Account, play: Play) -> SessionsAnswer:
+    async def sessions(self, account: NamedDependency[Account], play: NamedDependency[Play]) -> SessionsAnswer:
         return SessionsAnswer(
             sessions=[
                 SessionSummary(

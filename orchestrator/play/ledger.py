@@ -143,7 +143,7 @@ async def reserved(session: AsyncSession) -> dict[str, Resources]:
         .where(Session.position.in_(_POSITIONS_ON_HOST))
         .group_by(Session.host_id)
     )
-    rows = (await session.execute(query)).tuples()
+    rows = await session.execute(query)
     return {host_id: Resources(float(cpu), int(memory), seats) for host_id, cpu, memory, seats in rows if host_id}
 
 

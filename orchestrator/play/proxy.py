@@ -7,6 +7,7 @@ from typing import Any
 
 import aiohttp
 from litestar import Controller, Request, Response, get, post
+from litestar.di import NamedDependency
 from litestar.response import Redirect
 
 from orchestrator.database import Database
@@ -65,6 +66,8 @@ class SeatProxyController(Controller):
         return Redirect(f"/play/{session_id}")
 
     @post("/connect", status_code=200, operation_id="connectToSeat", request_max_body_size=MAX_OFFER_BYTES)
-    async def connect(self, request: Request[Any, Any, Any], session_id: str, seat_proxy: SeatProxy) -> Response[bytes]:
+    async def connect(
+        self, request: Request[Any, Any, Any], session_id: str, seat_proxy: NamedDependency[SeatProxy]
+    ) -> Response[bytes]:
         status, body = await seat_proxy.connect(session_id, await request.body())
         return Response(body, status_code=status, media_type="application/json")

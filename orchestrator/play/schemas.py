@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field, StrictBool, StringConstraints
 from pydantic.alias_generators import to_camel
 
 from orchestrator.http import Schema, Timestamp
@@ -13,15 +13,15 @@ ZoneName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_+-]+(/[A-Za-z0
 
 
 class Wire(Schema):
-    """camelCase outside, snake_case inside; a wrong type is refused rather than bent."""
+    """camelCase outside, snake_case inside."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, strict=True)
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
 
 
 class LaunchRequest(Wire):
     game_slug: Slug
     save_slot_id: Id | None = None
-    fresh: bool = False
+    fresh: StrictBool = False
     timezone: ZoneName = "UTC"
 
 

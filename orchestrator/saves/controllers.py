@@ -3,8 +3,8 @@
 from typing import Annotated
 
 from litestar import Controller, get
-from litestar.di import Provide
-from litestar.params import Parameter
+from litestar.di import NamedDependency, Provide
+from litestar.params import QueryParameter
 from pydantic import ConfigDict
 from pydantic.alias_generators import to_camel
 
@@ -14,7 +14,7 @@ from orchestrator.catalog.service import Catalog
 from orchestrator.http import Schema, Timestamp
 from orchestrator.saves.service import SLOTS_PER_GAME, Saves
 
-GameSlug = Annotated[str, Parameter(query="gameSlug", pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=100)]
+GameSlug = Annotated[str, QueryParameter(name="gameSlug", pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=100)]
 
 
 class SaveView(Schema):
@@ -42,7 +42,13 @@ class SaveController(Controller):
     dependencies = {"account": Provide(provide_account)}
 
     @get("/", operation_id="listSaves")
-    async def list_saves(self, game_slug: GameSlug, account: Account, catalog: Catalog, saves: Saves) -> SavesAnswer:
+    async def list_saves(
+        self,
+        game_slug: GameSlug,
+        account: NamedDependency[Account],
+        catalog: NamedDependency[Catalog],
+        saves: NamedDependency[Saves],
+    ) -> SavesAnswer:
         found = await catalog.get_game(game_slug, account)
         summaries = await saves.slots(account.owner, found.game.id)
         return SavesAnswer(

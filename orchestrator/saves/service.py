@@ -63,7 +63,7 @@ class Saves:
             .order_by(SaveSlot.number)
         )
         async with self._database.read() as session:
-            return [SlotSummary(slot, size) for slot, size in (await session.execute(query)).tuples()]
+            return [SlotSummary(slot, size) for slot, size in (await session.execute(query))]
 
     async def choose(
         self, session: AsyncSession, owner: str, game_id: str, *, slot_id: str | None, is_fresh: bool
