@@ -1,0 +1,117 @@
+"""`gameserver-agent`: the command line of the daemon. It reads options and starts; everything else is elsewhere."""
+
+import asyncio
+import logging
+import os
+import socket
+import sys
+from pathlib import Path
+
+import click
+import structlog
+
+from gameserver_agent import settings as defaults
+from gameserver_agent.settings import AgentSettings
+
+
+@click.group()
+@click.version_option(package_name="playhouse")
+def main() -> None:
+    """Run games for a Playhouse orchestrator on this machine."""
+
+
+@main.command()
+@click.option("--orchestrator", "orchestrator_url", required=True, help="Where the orchestrator answers.")
+@click.option("--orchestrator-public-url", default=None, help="Where players open it, when that is another URL.")
+@click.option("--token", default=None, help="One-time token of `orchestrator hosts token`; needed once.")
+@click.option("--token-file", type=click.Path(path_type=Path, exists=True, dir_okay=False), default=None)
+@click.option("--host", default="0.0.0.0", show_default=True, help="Address to listen on.")  # noqa: S104
+@click.option("--port", type=click.IntRange(0, 65535), default=9100, show_default=True, help="0 takes a free one.")
+@click.option("--public-url", default=None, help="Where players reach this agent.")
+@click.option("--docker-host", default=None, help="The Docker Engine, unix://… or tcp://…")
+@click.option("--data", type=click.Path(path_type=Path, file_okay=False), default=None, help="The agent's own folder.")
+@click.option("--seat-folders", type=click.Path(path_type=Path, file_okay=False), default=None)
+@click.option("--seat-runtime", type=click.Path(path_type=Path, file_okay=False), default=None)
+@click.option("--name", default=socket.gethostname, show_default="host name")
+@click.option("--seats", type=click.IntRange(1, 1000), default=None, help="Most sessions at a time; default 2 a core.")
+@click.option("--ice-address", "ice_addresses", multiple=True, help="Address that players reach; repeatable.")
+@click.option("--bitrate", "bitrate_bps", type=click.IntRange(200_000, 100_000_000), default=8_000_000)
+@click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", help="For placement; repeatable.")
+@click.option("--stop-sessions-on-exit", is_flag=True, help="End games with their saves instead of leaving them.")
+@click.option("--verbose", is_flag=True)
+def run(
+    *,
+    orchestrator_url: str,
+    orchestrator_public_url: str | None,
+    token: str | None,
+    token_file: Path | None,
+    host: str,
+    port: int,
+    public_url: str | None,
+    docker_host: str | None,
+    data: Path | None,
+    seat_folders: Path | None,
+    seat_runtime: Path | None,
+    name: str,
+    seats: int | None,
+    ice_addresses: tuple[str, ...],
+    bitrate_bps: int,
+    labels: tuple[str, ...],
+    stop_sessions_on_exit: bool,
+    verbose: bool,
+) -> None:
+    """Join if needed, then run the sessions that the orchestrator wants here, until SIGTERM."""
+    from gameserver_agent.service import serve  # noqa: PLC0415 - `--help` must not load the engine's SDK
+
+    _configure_logging(verbose=verbose)
+    if token_file is not None:
+        token = token_file.read_text().strip()
+    settings = AgentSettings(
+        orchestrator_url=orchestrator_url,
+        play_url=orchestrator_public_url or orchestrator_url,
+        token=token or os.environ.get("PLAYHOUSE_HOST_TOKEN") or None,
+        host=host,
+        port=port,
+        public_url=public_url,
+        docker_host=docker_host or defaults.default_docker_host(),
+        data=(data or defaults.default_data()).absolute(),
+        seat_folders=seat_folders or defaults.default_seat_folders(),
+        seat_runtime=(seat_runtime or defaults.default_seat_runtime()).absolute(),
+        name=name[:100],
+        seats=seats or 2 * len(os.sched_getaffinity(0)),
+        ice_addresses=ice_addresses,
+        bitrate_bps=bitrate_bps,
+        labels=_labels(labels),
+        stop_sessions_on_exit=stop_sessions_on_exit,
+    )
+    sys.exit(asyncio.run(serve(settings)))
+
+
+def _labels(pairs: tuple[str, ...]) -> dict[str, str]:
+    labels: dict[str, str] = {}
+    for pair in pairs:
+        name, separator, value = pair.partition("=")
+        if not separator or not name:
+            raise click.BadParameter(f"{pair!r} is not NAME=VALUE", param_hint="--label")
+        labels[name] = value
+    return labels
+
+
+def _configure_logging(*, verbose: bool) -> None:
+    renderer = structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if verbose else logging.INFO),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+"""Every failure that the agent expects, by name.
+
+AgentError
+├── StartUpError        the agent cannot begin; its text tells the operator what to do
+├── EngineError         the Docker Engine did not do what was asked
+│   ├── EngineUnreachableError   it does not answer, or not within the deadline
+│   ├── EngineBusyError          too many calls wait in a lane
+│   ├── ContainerNotFoundError
+│   └── ImageNotFoundError
+├── ControlPlaneError   the orchestrator did not do what was asked
+│   ├── ControlPlaneUnreachableError  no answer, or one that a later try may better
+│   └── ControlPlaneRefusedError      a final no, with its status
+├── SeatError           the seat could not be raised or spoken to
+├── SaveError           a save could not be captured or restored
+└── SessionEndedError        a session's way ends here, with the code that the wire knows
+"""
+
+
+class AgentError(Exception):
+    """Base of everything that the agent expects to go wrong."""
+
+
+class StartUpError(AgentError):
+    """The agent cannot begin."""
+
+
+class EngineError(AgentError):
+    """The Docker Engine did not do what was asked."""
+
+
+class EngineUnreachableError(EngineError):
+    """The engine does not answer within the deadline."""
+
+
+class EngineBusyError(EngineError):
+    """Too many calls wait in one lane."""
+
+
+class ContainerNotFoundError(EngineError):
+    """The engine knows no such container."""
+
+
+class ImageNotFoundError(EngineError):
+    """Neither the engine nor a registry has the image."""
+
+
+class ControlPlaneError(AgentError):
+    """The orchestrator did not do what was asked."""
+
+
+class ControlPlaneUnreachableError(ControlPlaneError):
+    """No answer, or one that a later try may better."""
+
+
+class ControlPlaneRefusedError(ControlPlaneError):
+    """A final no. `status` is the HTTP status, `code` the wire's error code."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(f"{status} {code}: {message}")
+        self.status = status
+        self.code = code
+        self.message = message
+
+
+class SeatError(AgentError):
+    """The seat could not be raised, or does not answer."""
+
+
+class SaveError(AgentError):
+    """A save could not be captured or restored; the text is fit for people."""
+
+
+class SessionEndedError(AgentError):
+    """A session's way ends here. `code` is one of `EndReport`'s; the text is fit for people."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message

@@ -1,0 +1,180 @@
+"""The agent's HTTP server. It decides who may connect (`stream_token`) and passes the rest to what it is given."""
+
+import hmac
+import time
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+import pydantic
+import structlog
+from aiohttp import web
+
+from agent_protocol import ObservedSession, ObservedState
+from gameserver_agent.errors import SeatError
+from gameserver_agent.host_usage import HostFigures
+from gameserver_agent.http.stream_token import Expected, TokenRefusedError, verified_role
+from streaming.protocol import SessionDescription
+
+log = structlog.get_logger()
+_BODY_LIMIT = 512 * 1024
+
+
+class PlayableSession(Protocol):
+    """A session that a page can connect to."""
+
+    @property
+    def lowest_epoch(self) -> int: ...
+
+    async def connect(self, offer: SessionDescription) -> SessionDescription: ...
+
+
+class AgentView(Protocol):
+    """What the server shows and asks of the agent."""
+
+    def figures(self) -> HostFigures: ...
+
+    def is_engine_well(self) -> bool: ...
+
+    def is_ready(self) -> bool: ...
+
+    def observed(self) -> tuple[ObservedSession, ...]: ...
+
+    def session(self, session_id: str) -> PlayableSession | None: ...
+
+    def keys(self) -> dict[str, object]: ...
+
+    def names(self) -> tuple[str, str]:
+        """Host id and installation."""
+        ...
+
+
+class ConnectRequest(pydantic.BaseModel):
+    token: str = pydantic.Field(max_length=8192)
+    offer: SessionDescription
+
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def make_app(agent: AgentView, *, secret: str, play_url: str, now: Callable[[], float] = time.time) -> web.Application:
+    """`play_url` is the orchestrator's public URL: the only foreign origin whose pages may call us."""
+    server = _Server(agent, secret, play_url.rstrip("/"), now)
+    app = web.Application(client_max_size=_BODY_LIMIT, middlewares=[server.cross_origin])
+    app.add_routes(
+        [
+            web.get("/api/health", server.health),
+            web.get("/api/containers", server.containers),
+            web.get("/health/live", server.live),
+            web.get("/health/ready", server.ready),
+            web.get("/session/{session_id}/", server.page),
+            web.post("/session/{session_id}/connect", server.connect),
+            web.options("/session/{session_id}/connect", server.preflight),
+        ]
+    )
+    return app
+
+
+class _Server:
+    def __init__(self, agent: AgentView, secret: str, play_url: str, now: Callable[[], float]) -> None:
+        self._agent = agent
+        self._secret = secret
+        self._play_url = play_url
+        self._now = now
+
+    async def health(self, request: web.Request) -> web.Response:
+        figures = self._agent.figures()
+        running = sum(session.state in _RUNNING for session in self._agent.observed())
+        return web.json_response(
+            {
+                "status": "ok" if self._agent.is_engine_well() else "error",
+                "containers": running,
+                "cpu_percent": figures.cpu_percent,
+                "memory_percent": figures.memory_percent,
+                "disk_percent": figures.disk_percent,
+            }
+        )
+
+    async def containers(self, request: web.Request) -> web.Response:
+        given = request.headers.get("Authorization", "")
+        if not hmac.compare_digest(given.encode(), f"Bearer {self._secret}".encode()):
+            return _problem(401, "unauthorized", "This needs the agent's secret as bearer token.")
+        shown = [
+            {
+                "session_id": session.session_id,
+                "generation": session.generation,
+                "state": session.state,
+                "peers": session.peers,
+                "cpu_seconds": 0.0 if session.statistics is None else session.statistics.cpu_seconds,
+                "peak_memory_bytes": 0 if session.statistics is None else session.statistics.peak_memory_bytes,
+                "duration_s": 0.0 if session.statistics is None else session.statistics.duration_s,
+            }
+            for session in self._agent.observed()
+            if session.state in _RUNNING
+        ]
+        return web.json_response(shown)
+
+    async def live(self, request: web.Request) -> web.Response:
+        return web.json_response({"status": "ok"})
+
+    async def ready(self, request: web.Request) -> web.Response:
+        is_ready = self._agent.is_ready()
+        return web.json_response({"status": "ok" if is_ready else "starting"}, status=200 if is_ready else 503)
+
+    async def page(self, request: web.Request) -> web.Response:
+        raise web.HTTPFound(f"{self._play_url}/play/{request.match_info['session_id']}")
+
+    async def preflight(self, request: web.Request) -> web.Response:
+        return web.Response(status=204)
+
+    async def connect(self, request: web.Request) -> web.Response:
+        session_id = request.match_info["session_id"]
+        try:
+            order = ConnectRequest.model_validate_json(await request.read())
+        except pydantic.ValidationError:
+            return _problem(400, "bad_request", "The body must be {token, offer: {type, sdp}}.")
+        session = self._agent.session(session_id)
+        lowest_epoch = 0 if session is None else session.lowest_epoch
+        host_id, installation = self._agent.names()
+        try:
+            verified_role(
+                order.token,
+                self._agent.keys(),
+                Expected(host_id, installation, session_id, lowest_epoch),
+                self._now(),
+            )
+        except TokenRefusedError as error:
+            log.info("stream_token.refused", session=session_id, reason=str(error))
+            return _problem(401, "unauthorized", "The stream token is not valid (any more).")
+        if session is None:
+            return _problem(404, "not_found", "This host runs no such session.")
+        try:
+            answer = await session.connect(order.offer)
+        except SeatError as error:
+            return _problem(409, "seat_not_ready", f"The seat is not ready: {error}")
+        return web.json_response({"answer": answer.model_dump()})
+
+    @web.middleware
+    async def cross_origin(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            response = await handler(request)
+        except web.HTTPException as error:
+            if error.status >= 400:
+                response = _problem(error.status, "not_found" if error.status == 404 else "refused", error.reason)
+            else:
+                response = error
+        if request.path.startswith("/session/"):
+            response.headers["Access-Control-Allow-Origin"] = self._play_url
+            response.headers["Access-Control-Allow-Methods"] = "POST, OPTIONS"
+            response.headers["Access-Control-Allow-Headers"] = "Content-Type"
+            response.headers["Access-Control-Max-Age"] = "600"
+            response.headers["Vary"] = "Origin"
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+
+_RUNNING: frozenset[ObservedState] = frozenset({ObservedState.BOOTING, ObservedState.RUNNING, ObservedState.STOPPING})
+
+
+def _problem(status: int, code: str, message: str) -> web.Response:
+    return web.json_response({"error": code, "message": message}, status=status)

@@ -1,0 +1,191 @@
+"""The agent's side of `/api/agents/…`: joining, syncing, waiting for news, and moving saves.
+
+Every call has a deadline. A failure that a later try may better is `ControlPlaneUnreachableError`; a final no is
+`ControlPlaneRefusedError`. One log line says when the control plane goes away, and one when it is back.
+"""
+
+import hashlib
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self, TypeVar
+
+import aiohttp
+import jwt
+import pydantic
+import structlog
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from agent_protocol import JoinRequest, JoinResponse, RestoreSource, SavedVersion, SyncRequest, SyncResponse
+from gameserver_agent.errors import ControlPlaneRefusedError, ControlPlaneUnreachableError, SaveError
+
+log = structlog.get_logger()
+_TOKEN_LIFE_S = 60
+_MAY_BETTER = frozenset({408, 425, 429})
+_JSON = {"Content-Type": "application/json"}
+
+
+@dataclass(frozen=True)
+class HostIdentity:
+    host_id: str
+    key: Ed25519PrivateKey
+
+
+class OrchestratorClient:
+    """One control plane. Use as `async with`."""
+
+    def __init__(self, base_url: str, now: Callable[[], float] = time.time) -> None:
+        self._base_url = base_url.rstrip("/")
+        self._now = now
+        self._session: aiohttp.ClientSession | None = None
+        self._away_since: float | None = None
+        self.identity: HostIdentity | None = None
+
+    async def __aenter__(self) -> Self:
+        timeout = aiohttp.ClientTimeout(total=10, sock_connect=3)
+        self._session = aiohttp.ClientSession(timeout=timeout, auto_decompress=False)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def join(self, request: JoinRequest) -> JoinResponse:
+        body = await self._ask("POST", "/api/agents/join", data=request.model_dump_json().encode(), headers=_JSON)
+        return _parsed(JoinResponse, body)
+
+    async def sync(self, request: SyncRequest) -> SyncResponse:
+        headers = {**self._authorization(), **_JSON}
+        body = await self._ask("POST", "/api/agents/sync", data=request.model_dump_json().encode(), headers=headers)
+        return _parsed(SyncResponse, body)
+
+    async def wait(self, revision: int) -> int:
+        """Held by the orchestrator for up to 25 s; answers the revision that it has then."""
+        path = f"/api/agents/wait?revision={revision}"
+        body = await self._ask("GET", path, headers=self._authorization(), total_s=35)
+        return _parsed(_Revision, body).revision
+
+    async def download_save(self, source: RestoreSource, target: Path) -> None:
+        """Write the archive to `target` and prove its size and SHA-256. Raises `SaveError` when they differ."""
+        digest, size_bytes = hashlib.sha256(), 0
+        try:
+            async with self._require_session().get(
+                self._url(source.path), headers=self._authorization(), timeout=_timeout(60)
+            ) as response:
+                if response.status != 200:
+                    raise _refusal(response.status, await response.read())
+                with target.open("wb") as handle:
+                    async for chunk in response.content.iter_chunked(256 * 1024):
+                        size_bytes += len(chunk)
+                        if size_bytes > source.size_bytes:
+                            break
+                        digest.update(chunk)
+                        handle.write(chunk)
+        except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
+            raise self._gone(error) from error
+        if size_bytes != source.size_bytes or digest.hexdigest() != source.digest:
+            raise SaveError("The save that arrived is not the one that was promised.")
+
+    async def upload_save(
+        self, session_id: str, generation: int, archive: Path, digest: str, *, total_s: float = 60
+    ) -> SavedVersion:
+        """Idempotent: the same archive of the same session and generation gives the same version."""
+        headers = {**self._authorization(), "Content-Type": "application/octet-stream"}
+        with archive.open("rb") as handle:
+            size_bytes = os.fstat(handle.fileno()).st_size
+            path = f"/api/agents/sessions/{session_id}/saves?generation={generation}&digest={digest}&size={size_bytes}"
+            body = await self._ask("PUT", path, data=handle, headers=headers, total_s=total_s)
+        return SavedVersion(version_id=_parsed(_Version, body).version_id, digest=digest, size_bytes=size_bytes)
+
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: dict[str, str],
+        data: object = None,
+        total_s: float = 10,
+    ) -> bytes:
+        try:
+            async with self._require_session().request(
+                method, self._url(path), data=data, headers=headers, timeout=_timeout(total_s)
+            ) as response:
+                body = await response.read()
+                if response.status >= 500 or response.status in _MAY_BETTER:
+                    raise self._gone(f"status {response.status}")
+                if response.status != 200:
+                    raise _refusal(response.status, body)
+        except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
+            raise self._gone(error) from error
+        if self._away_since is not None:
+            log.info("control_plane.back", away_s=round(self._now() - self._away_since, 1))
+            self._away_since = None
+        return body
+
+    def _gone(self, reason: object) -> ControlPlaneUnreachableError:
+        text = str(reason) or type(reason).__name__
+        if self._away_since is None:
+            self._away_since = self._now()
+            log.warning("control_plane.away", url=self._base_url, reason=text)
+        return ControlPlaneUnreachableError(f"the orchestrator does not answer: {text}")
+
+    def _authorization(self) -> dict[str, str]:
+        identity = self.identity
+        if identity is None:
+            raise ControlPlaneRefusedError(401, "not_joined", "this host has not joined yet")
+        now = int(self._now())
+        claims = {
+            "iss": f"host:{identity.host_id}",
+            "aud": "orchestrator",
+            "iat": now,
+            "exp": now + _TOKEN_LIFE_S,
+        }
+        return {"Authorization": "Bearer " + jwt.encode(claims, identity.key, algorithm="EdDSA")}
+
+    def _url(self, path: str) -> str:
+        if not path.startswith("/") or path.startswith("//"):
+            raise ControlPlaneRefusedError(400, "bad_path", f"the orchestrator named the path {path}")
+        return self._base_url + path
+
+    def _require_session(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            raise RuntimeError("OrchestratorClient is used outside `async with`")
+        return self._session
+
+
+class _Revision(pydantic.BaseModel):
+    revision: int
+
+
+class _Version(pydantic.BaseModel):
+    version_id: str = pydantic.Field(alias="versionId")
+
+
+class _Problem(pydantic.BaseModel):
+    error: str = "unknown"
+    message: str = ""
+
+
+Model = TypeVar("Model", bound=pydantic.BaseModel)
+
+
+def _parsed(kind: type[Model], body: bytes) -> Model:
+    """An answer that cannot be read changes nothing here; the next one may be better."""
+    try:
+        return kind.model_validate_json(body)
+    except pydantic.ValidationError as error:
+        raise ControlPlaneUnreachableError(f"the orchestrator's answer cannot be read: {error}") from error
+
+
+def _refusal(status: int, body: bytes) -> ControlPlaneRefusedError:
+    try:
+        problem = _Problem.model_validate_json(body)
+    except pydantic.ValidationError:
+        problem = _Problem(message=body[:200].decode(errors="replace"))
+    return ControlPlaneRefusedError(status, problem.error, problem.message)
+
+
+def _timeout(total_s: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=total_s, sock_connect=3)

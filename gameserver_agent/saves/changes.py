@@ -1,0 +1,65 @@
+"""Has a save changed, and is it time to take a checkpoint? `signature` looks (cheaply, and safely in a folder that a
+game writes to); `CheckpointClock` decides, and is pure.
+"""
+
+import fnmatch
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from gameserver_agent.saves.archive import MOST_ENTRIES
+
+QUIET_S = 0.5
+LATEST_S = 3.0
+
+
+def signature(home: Path, paths: tuple[str, ...], excludes: tuple[str, ...] = ()) -> bytes:
+    """Equal as long as no name, size or time below the save paths has changed. Follows no link. Blocks."""
+    digest = hashlib.blake2b(digest_size=16)
+    seen = 0
+    for path in sorted(paths) or ["."]:
+        start = home / path
+        if start.is_file() and not start.is_symlink():
+            about = start.lstat()
+            digest.update(f"{path} {about.st_size} {about.st_mtime_ns}\n".encode(errors="surrogateescape"))
+            continue
+        for folder, _, files, descriptor in os.fwalk(start, follow_symlinks=False):
+            inside = os.path.relpath(folder, home)
+            for name in sorted(files):
+                inner = name if inside == "." else f"{inside}/{name}"
+                if any(fnmatch.fnmatchcase(inner, pattern) for pattern in excludes):
+                    continue
+                seen += 1
+                if seen > MOST_ENTRIES:
+                    return digest.digest()
+                try:
+                    about = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+                except OSError:
+                    continue
+                line = f"{inner} {about.st_size} {about.st_mtime_ns}\n"
+                digest.update(line.encode(errors="surrogateescape"))
+    return digest.digest()
+
+
+@dataclass(frozen=True)
+class CheckpointClock:
+    """Due after `QUIET_S` without a change, at the latest `LATEST_S` after the first change since a checkpoint."""
+
+    signature: bytes
+    first_change_s: float | None = None
+    last_change_s: float | None = None
+
+    def looked(self, signature: bytes, now_s: float) -> "CheckpointClock":
+        if signature == self.signature:
+            return self
+        first_s = now_s if self.first_change_s is None else self.first_change_s
+        return CheckpointClock(signature, first_s, now_s)
+
+    def is_due(self, now_s: float) -> bool:
+        if self.first_change_s is None or self.last_change_s is None:
+            return False
+        return now_s - self.last_change_s >= QUIET_S or now_s - self.first_change_s >= LATEST_S
+
+    def taken(self) -> "CheckpointClock":
+        return CheckpointClock(self.signature)

@@ -1,0 +1,116 @@
+"""Archives on their way to the orchestrator. What is in the outbox survives the agent and is sent until it is taken.
+
+One file an archive, named by session, generation and digest. A newer archive of the same generation replaces an older
+unsent one. What the orchestrator refuses for good is set aside in `refused/`, never deleted unseen: the newest hundred.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import structlog
+
+from agent_protocol import SavedVersion
+from gameserver_agent.backoff import delay_s
+from gameserver_agent.errors import ControlPlaneRefusedError, ControlPlaneUnreachableError
+from gameserver_agent.saves.archive import Archive
+
+log = structlog.get_logger()
+_REFUSED_KEPT = 100
+
+
+class Uploads(Protocol):
+    """The part of the orchestrator's client that is needed here."""
+
+    async def upload_save(self, session_id: str, generation: int, archive: Path, digest: str) -> SavedVersion: ...
+
+
+@dataclass(frozen=True)
+class Letter:
+    """One archive in the outbox."""
+
+    file: Path
+    session_id: str
+    generation: int
+    digest: str
+
+
+class Outbox:
+    """`data/unsent`. `on_sent` is told of every archive that the background sender got through."""
+
+    def __init__(self, folder: Path, uploads: Uploads, on_sent: Callable[[Letter, SavedVersion], None]) -> None:
+        self._folder = folder
+        self._uploads = uploads
+        self._on_sent = on_sent
+        self._sending: set[Path] = set()
+        for path in (folder, folder / "refused"):
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for left in folder.glob("*.partial"):
+            left.unlink()
+
+    def workplace(self, session_id: str) -> Path:
+        """Where an archive of this session is written before it is posted."""
+        return self._folder / f"{session_id}.partial"
+
+    def post(self, session_id: str, generation: int, archive: Archive) -> Letter:
+        """Move a finished archive into the outbox."""
+        file = self._folder / f"{session_id}~{generation}~{archive.digest}.tar.zst"
+        for older in self._folder.glob(f"{session_id}~{generation}~*.tar.zst"):
+            if older not in self._sending and older != file:
+                older.unlink(missing_ok=True)
+        archive.file.replace(file)
+        return Letter(file, session_id, generation, archive.digest)
+
+    async def send(self, letter: Letter) -> SavedVersion:
+        """One attempt. Raises `ControlPlaneError`; the letter then stays (or is set aside when refused)."""
+        self._sending.add(letter.file)
+        try:
+            saved = await self._uploads.upload_save(letter.session_id, letter.generation, letter.file, letter.digest)
+        except ControlPlaneRefusedError as error:
+            if error.status not in (401, 403):
+                self._set_aside(letter, error)
+            raise
+        finally:
+            self._sending.discard(letter.file)
+        letter.file.unlink(missing_ok=True)
+        log.info("save.sent", session=letter.session_id, version=saved.version_id, bytes=saved.size_bytes)
+        return saved
+
+    def letters(self) -> tuple[Letter, ...]:
+        """What waits, oldest first."""
+        found: list[tuple[int, Letter]] = []
+        for file in self._folder.glob("*~*~*.tar.zst"):
+            session_id, generation, digest = file.name.removesuffix(".tar.zst").split("~")
+            if generation.isdigit():
+                found.append((file.stat().st_mtime_ns, Letter(file, session_id, int(generation), digest)))
+        return tuple(letter for _, letter in sorted(found, key=lambda pair: pair[0]))
+
+    async def keep_sending(self, is_active: Callable[[str], bool]) -> None:
+        """For ever: retry what was left, with backoff. A session that is still here sends its own."""
+        failures = 0
+        while True:
+            try:
+                for letter in self.letters():
+                    if letter.file not in self._sending and not is_active(letter.session_id):
+                        self._on_sent(letter, await self.send(letter))
+                failures = 0
+            except ControlPlaneUnreachableError:
+                failures += 1
+            except ControlPlaneRefusedError as error:
+                log.warning("save.refused", status=error.status, code=error.code)
+                failures += 1
+            except OSError as error:
+                log.warning("save.unreadable", error=str(error))
+                failures += 1
+            await asyncio.sleep(delay_s(failures, random.random, first_s=5, most_s=60))
+
+    def _set_aside(self, letter: Letter, error: ControlPlaneRefusedError) -> None:
+        aside = self._folder / "refused"
+        letter.file.replace(aside / letter.file.name)
+        log.warning("save.set_aside", session=letter.session_id, status=error.status, code=error.code)
+        kept = sorted(aside.iterdir(), key=lambda file: file.stat().st_mtime_ns)
+        for file in kept[:-_REFUSED_KEPT]:
+            file.unlink()

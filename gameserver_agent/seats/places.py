@@ -1,0 +1,164 @@
+"""Where a seat lives on the host: a folder with a short path, and a uid that no other living seat has.
+
+A uid is taken by the folder that it owns: whoever holds the lock file sees every agent's seats of this machine, so two
+agents never share a uid. All calls block and are run in a thread.
+"""
+
+import fcntl
+import os
+import secrets
+import shutil
+import signal
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from gameserver_agent.errors import SeatError
+from gameserver_agent.saves.archive import Owner
+
+FIRST_UID = 210_000
+LAST_UID = 219_999
+X_SOCKETS = Path("/tmp/.X11-unix")  # noqa: S108 - where every X server and client looks
+
+
+@dataclass(frozen=True)
+class SeatPlace:
+    """`seat` is the worker's own folder; `session` is what the game sees as `/session`."""
+
+    folder: Path
+    owner: Owner
+
+    @property
+    def seat(self) -> Path:
+        return self.folder / "seat"
+
+    @property
+    def session(self) -> Path:
+        return self.folder / "session"
+
+    @property
+    def control_socket(self) -> Path:
+        return self.seat / "control.sock"
+
+
+class SeatPlaces:
+    """All seat folders of this machine's agents lie at `root/<host>/<session>`."""
+
+    def __init__(self, root: Path, host_id: str) -> None:
+        self._root = root
+        self._own = root / host_id
+        self._is_root = os.geteuid() == 0
+
+    def claim(self, session_id: str) -> SeatPlace:
+        """A fresh folder and a free uid. What an earlier seat of the session left there is removed."""
+        folder = self._own / session_id
+        self._root.mkdir(mode=0o711, parents=True, exist_ok=True)
+        self._own.mkdir(mode=0o711, exist_ok=True)
+        with self._locked():
+            if folder.exists():
+                shutil.rmtree(folder)
+            owner = self._free_owner()
+            folder.mkdir(mode=0o711)
+            folder.chmod(0o711)
+            place = SeatPlace(folder, owner)
+            for inner in (place.session, place.seat):
+                inner.mkdir(mode=0o700)
+            (place.session / "Xauthority").touch()
+            (place.session / "pulse").touch()
+            if owner.drop:
+                for path in (place.session / "Xauthority", place.session / "pulse", place.session, place.seat):
+                    os.chown(path, owner.uid, owner.gid)
+        prepare_x_sockets()
+        return place
+
+    def existing(self, session_id: str) -> SeatPlace | None:
+        """The place of a session that an earlier agent raised."""
+        folder = self._own / session_id
+        try:
+            about = (folder / "seat").lstat()
+        except FileNotFoundError:
+            return None
+        return SeatPlace(folder, Owner(about.st_uid, about.st_gid, self._is_root))
+
+    def release(self, place: SeatPlace) -> None:
+        """End every process of the seat that is left, and remove the folder with its uid's claim."""
+        for _ in range(5):  # a process may have forked while we looked
+            left = seat_processes(place)
+            for process_id in left:
+                with suppress(ProcessLookupError):
+                    os.kill(process_id, signal.SIGKILL)
+            if not left:
+                break
+        if place.owner.drop:
+            _remove_x_leftovers(place.owner.uid)
+        with self._locked():
+            if place.folder.exists():
+                shutil.rmtree(place.folder)
+
+    def _free_owner(self) -> Owner:
+        if not self._is_root:
+            return Owner(os.getuid(), os.getgid(), drop=False)
+        taken = {path.lstat().st_uid for path in self._root.glob("*/*/seat")}
+        for _ in range(1000):
+            uid = FIRST_UID + secrets.randbelow(LAST_UID - FIRST_UID + 1)
+            if uid not in taken:
+                return Owner(uid, uid, drop=True)
+        raise SeatError("the host has no free user id for another seat")
+
+    @contextmanager
+    def _locked(self) -> Generator[None]:
+        descriptor = os.open(self._root / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+
+def seat_processes(place: SeatPlace) -> tuple[int, ...]:
+    """Processes of this seat: all of its uid where it has one of its own, else those started for its folder."""
+    found: list[int] = []
+    own_uid = place.owner.drop and FIRST_UID <= place.owner.uid <= LAST_UID
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            if own_uid:
+                belongs = entry.stat().st_uid == place.owner.uid
+            else:
+                command = (entry / "cmdline").read_bytes().split(b"\0")
+                belongs = entry.stat().st_uid == os.getuid() and any(
+                    str(place.seat).encode() in word for word in command
+                )
+        except OSError:
+            continue  # it ended while we looked
+        if belongs and int(entry.name) != os.getpid():
+            found.append(int(entry.name))
+    return tuple(found)
+
+
+def _remove_x_leftovers(uid: int) -> None:
+    """An X server that was killed leaves its socket and its lock behind."""
+    for pattern in (".X11-unix/X*", ".X*-lock"):
+        for path in X_SOCKETS.parent.glob(pattern):
+            with suppress(FileNotFoundError):
+                if path.lstat().st_uid == uid:
+                    path.unlink()
+
+
+def prepare_x_sockets() -> None:
+    """X servers that do not run as root cannot make this folder themselves."""
+    try:
+        X_SOCKETS.mkdir(mode=0o1777)
+        X_SOCKETS.chmod(0o1777)
+    except FileExistsError:
+        return
+
+
+def default_root() -> Path:
+    """A short path: a socket's may be 107 bytes long."""
+    if os.geteuid() == 0:
+        return Path("/run/playhouse-agent")
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    return Path(runtime, "playhouse-agent") if runtime else Path(f"/tmp/playhouse-agent-{os.getuid()}")  # noqa: S108

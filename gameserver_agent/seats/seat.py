@@ -1,0 +1,164 @@
+"""A seat as a session sees it: raised, spoken to, taken up again after the agent's restart, and ended.
+
+`HostSeats` is the real one; `fake_seats.FakeSeats` the in-memory one. Both raise `SeatError` alone.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Protocol
+
+from gameserver_agent.errors import SeatError
+from gameserver_agent.seats.launcher import SeatLauncher
+from gameserver_agent.seats.places import X_SOCKETS, SeatPlace, SeatPlaces
+from gameserver_agent.tasks import finished_despite_cancellation
+from streaming.errors import SeatError as WorkerError
+from streaming.errors import SeatUnavailable
+from streaming.protocol import Hello, SeatConfig, SeatEvent, SeatStatus, SessionDescription
+from streaming.seat_client import SeatClient
+
+_ASK_AGAIN_S = 0.02
+
+
+class Seat(Protocol):
+    """One living seat."""
+
+    @property
+    def hello(self) -> Hello: ...
+
+    async def connect(self, offer: SessionDescription) -> SessionDescription: ...
+
+    async def status(self) -> SeatStatus: ...
+
+    def events(self) -> AsyncIterator[SeatEvent]:
+        """For one consumer; ends when the worker is gone."""
+        ...
+
+    async def shutdown(self) -> None:
+        """End it with its display, sound and peers."""
+        ...
+
+    async def leave(self) -> None:
+        """Hang up and let it live."""
+        ...
+
+
+class Seats(Protocol):
+    """The seats of this host."""
+
+    async def claim(self, session_id: str) -> SeatPlace: ...
+
+    async def existing(self, session_id: str) -> SeatPlace | None: ...
+
+    async def open(self, place: SeatPlace, config: SeatConfig) -> Seat:
+        """Start a worker and wait until display and sound are up."""
+        ...
+
+    async def adopt(self, place: SeatPlace) -> Seat:
+        """Speak to a worker that an earlier agent started."""
+        ...
+
+    async def release(self, place: SeatPlace) -> None:
+        """Whatever is left of the seat is killed and removed; its uid is free again."""
+        ...
+
+
+class WorkerSeat:
+    """A seat worker behind its control socket."""
+
+    def __init__(self, client: SeatClient, hello: Hello) -> None:
+        self._client = client
+        self._hello = hello
+
+    @property
+    def hello(self) -> Hello:
+        return self._hello
+
+    async def connect(self, offer: SessionDescription) -> SessionDescription:
+        try:
+            return await self._client.connect(offer, timeout_s=15)
+        except WorkerError as error:
+            raise SeatError(error.message) from error
+
+    async def status(self) -> SeatStatus:
+        try:
+            return await self._client.status(timeout_s=5)
+        except WorkerError as error:
+            raise SeatError(error.message) from error
+
+    async def events(self) -> AsyncIterator[SeatEvent]:
+        async for event in self._client.events():
+            yield event
+
+    async def shutdown(self) -> None:
+        try:
+            await self._client.shutdown(timeout_s=5)
+        except WorkerError as error:
+            raise SeatError(error.message) from error
+        finally:
+            await self._client.close()
+
+    async def leave(self) -> None:
+        await self._client.close()
+
+
+class HostSeats:
+    """Seat workers as processes of this host."""
+
+    def __init__(self, places: SeatPlaces, launcher: SeatLauncher) -> None:
+        self._places = places
+        self._launcher = launcher
+
+    async def claim(self, session_id: str) -> SeatPlace:
+        return await asyncio.to_thread(self._places.claim, session_id)
+
+    async def existing(self, session_id: str) -> SeatPlace | None:
+        return await asyncio.to_thread(self._places.existing, session_id)
+
+    async def open(self, place: SeatPlace, config: SeatConfig) -> Seat:
+        await asyncio.to_thread(_write_config, place, config)
+        await finished_despite_cancellation(asyncio.ensure_future(self._launcher.launch(place)))
+        while True:  # until the caller's deadline: the worker listens a moment after it was started
+            try:
+                return await self.adopt(place)
+            except _NobodyListensError:
+                await asyncio.sleep(_ASK_AGAIN_S)
+
+    async def adopt(self, place: SeatPlace) -> Seat:
+        try:
+            client = await SeatClient.open(place.control_socket)
+        except SeatUnavailable as error:
+            raise _NobodyListensError(error.message) from error
+        try:
+            return WorkerSeat(client, _checked(await client.hello(timeout_s=15), place))
+        except BaseException as error:
+            await client.close()
+            if isinstance(error, WorkerError):
+                raise SeatError(error.message) from error
+            raise
+
+    async def release(self, place: SeatPlace) -> None:
+        await asyncio.to_thread(self._places.release, place)
+
+
+class _NobodyListensError(SeatError):
+    """The control socket is not there, or nobody accepts on it."""
+
+
+def _checked(hello: Hello, place: SeatPlace) -> Hello:
+    """What a worker names is mounted into a container: it may name nothing but its own."""
+    inside = (Path(hello.xauthority), Path(hello.pulse_socket))
+    if Path(hello.x_socket).parent != X_SOCKETS or not all(
+        path.is_relative_to(place.seat) and ".." not in path.parts for path in inside
+    ):
+        raise SeatError("the seat worker named a path that is not its own")
+    return hello
+
+
+def _write_config(place: SeatPlace, config: SeatConfig) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        place.control_socket.unlink()
+    file = place.seat / "seat.json"
+    file.write_text(config.model_dump_json())
+    file.chmod(0o644)

@@ -1,0 +1,213 @@
+"""The composition root: settings become a running agent, and a signal its orderly end.
+
+The exit code is 0 after an orderly end, 1 when a session could not be stopped in time, 3 when the orchestrator refuses
+this host, 4 when something that the agent needs is missing.
+"""
+
+import asyncio
+import random
+import signal
+import socket
+from pathlib import Path
+
+import structlog
+from aiohttp import web
+
+from agent_protocol import JoinRequest
+from gameserver_agent.agent import Agent
+from gameserver_agent.backoff import delay_s
+from gameserver_agent.errors import (
+    ControlPlaneRefusedError,
+    ControlPlaneUnreachableError,
+    EngineError,
+    StartUpError,
+)
+from gameserver_agent.host_usage import HostMeter
+from gameserver_agent.http.app import make_app
+from gameserver_agent.identity import DataFolder, Membership, public_key_text
+from gameserver_agent.images import Images
+from gameserver_agent.orchestrator_client import HostIdentity, OrchestratorClient
+from gameserver_agent.runtime.docker_runtime import DockerRuntime
+from gameserver_agent.runtime.port import Runtime
+from gameserver_agent.saves.outbox import Outbox
+from gameserver_agent.seats.install import SeatRuntime, install
+from gameserver_agent.seats.launcher import DetachedLauncher
+from gameserver_agent.seats.places import SeatPlaces
+from gameserver_agent.seats.seat import HostSeats
+from gameserver_agent.sessions.container import host_labels
+from gameserver_agent.sessions.services import SessionServices
+from gameserver_agent.settings import AgentSettings
+from gameserver_agent.tasks import cancelled
+
+log = structlog.get_logger()
+STOP_WITHIN_S = 12.0
+EXIT_ORDERLY, EXIT_UNSTOPPED, EXIT_REFUSED, EXIT_CANNOT_START = 0, 1, 3, 4
+
+
+async def serve(settings: AgentSettings) -> int:
+    """Run until SIGTERM or SIGINT; answers the exit code."""
+    ordered_to_end = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ordered_to_end.set)
+    working = asyncio.ensure_future(_serve(settings, ordered_to_end))
+    waiting = asyncio.ensure_future(ordered_to_end.wait())
+    try:
+        await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        return await working
+    except ControlPlaneRefusedError as error:
+        log.error("agent.refused", status=error.status, code=error.code, message=error.message)  # noqa: TRY400
+        return EXIT_REFUSED
+    except StartUpError as error:
+        log.error("agent.cannot_start", reason=str(error))  # noqa: TRY400 - the operator needs the text, not the stack
+        return EXIT_CANNOT_START
+    finally:
+        await cancelled(working)
+        await cancelled(waiting)
+
+
+async def _serve(settings: AgentSettings, ordered_to_end: asyncio.Event) -> int:
+    listener = _listen(settings.host, settings.port)
+    data = await asyncio.to_thread(DataFolder, settings.data)
+    runtime = DockerRuntime(settings.docker_host)
+    try:
+        public_url = settings.public_url or f"http://127.0.0.1:{listener.getsockname()[1]}"
+        async with OrchestratorClient(settings.orchestrator_url) as client:
+            prepared = asyncio.ensure_future(asyncio.to_thread(install, settings.seat_runtime))
+            try:
+                membership = await _joined(settings, data, client, public_url, ordered_to_end)
+                if membership is None:
+                    return EXIT_ORDERLY
+                seat_runtime = await prepared
+            finally:
+                await asyncio.gather(prepared, return_exceptions=True)
+            client.identity = HostIdentity(membership.host_id, data.private_key())
+            storage = await _storage_folder(runtime, settings.data)
+            agent = Agent(
+                data=data,
+                membership=membership,
+                client=client,
+                runtime=runtime,
+                meter=HostMeter(storage, settings.seats),
+                public_url=public_url,
+            )
+            outbox = Outbox(settings.data / "unsent", client, agent.save_was_sent)
+            services = _services(settings, membership, runtime, client, outbox, agent, seat_runtime)
+            server = web.AppRunner(
+                make_app(agent, secret=data.static_secret(), play_url=settings.play_url),
+                access_log=None,
+                handler_cancellation=True,
+            )
+            await server.setup()
+            try:
+                await web.SockSite(server, listener, shutdown_timeout=1).start()
+                log.info("agent.started", host=membership.host_id, port=listener.getsockname()[1], url=public_url)
+                return await _run(agent, services, outbox, settings, ordered_to_end)
+            finally:
+                await server.cleanup()
+    finally:
+        listener.close()
+        await runtime.close()
+        data.close()
+
+
+async def _run(
+    agent: Agent, services: SessionServices, outbox: Outbox, settings: AgentSettings, ordered_to_end: asyncio.Event
+) -> int:
+    async def work() -> None:
+        await agent.adopt(services)
+        await agent.run(outbox)
+
+    working = asyncio.ensure_future(work())
+    waiting = asyncio.ensure_future(ordered_to_end.wait())
+    try:
+        await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            working.result()
+        if settings.stop_sessions_on_exit:
+            all_stopped = await agent.stop_sessions(STOP_WITHIN_S)
+            log.info("agent.sessions_stopped", all_stopped=all_stopped)
+            return EXIT_ORDERLY if all_stopped else EXIT_UNSTOPPED
+        return EXIT_ORDERLY
+    finally:
+        await cancelled(working)
+        await cancelled(waiting)
+        await agent.leave()
+        log.info("agent.left")
+
+
+async def _joined(
+    settings: AgentSettings,
+    data: DataFolder,
+    client: OrchestratorClient,
+    public_url: str,
+    ordered_to_end: asyncio.Event,
+) -> Membership | None:
+    """Who we are, joining if need be and for as long as it takes. None when ordered to end meanwhile."""
+    membership = data.membership()
+    if membership is not None:
+        return membership
+    if settings.token is None:
+        raise StartUpError("this host has not joined yet: start it once with --token (orchestrator hosts token)")
+    request = JoinRequest(
+        token=settings.token,
+        name=settings.name,
+        public_key=public_key_text(data.private_key()),
+        public_url=public_url,
+        labels=settings.labels,
+    )
+    failures = 0
+    while not ordered_to_end.is_set():
+        try:
+            answer = await client.join(request)
+        except ControlPlaneUnreachableError:
+            failures += 1
+            try:
+                async with asyncio.timeout(delay_s(failures, random.random, most_s=5)):
+                    await ordered_to_end.wait()
+            except TimeoutError:
+                continue
+        else:
+            membership = Membership(answer.host_id, answer.installation, answer.keys)
+            data.remember(membership)
+            log.info("agent.joined", host=answer.host_id, installation=answer.installation)
+            return membership
+    return None
+
+
+def _services(
+    settings: AgentSettings,
+    membership: Membership,
+    runtime: Runtime,
+    client: OrchestratorClient,
+    outbox: Outbox,
+    agent: Agent,
+    seat_runtime: SeatRuntime,
+) -> SessionServices:
+    return SessionServices(
+        runtime=runtime,
+        images=Images(runtime),
+        seats=HostSeats(SeatPlaces(settings.seat_folders, membership.host_id), DetachedLauncher(seat_runtime)),
+        downloads=client,
+        outbox=outbox,
+        data=settings.data,
+        interpreter=seat_runtime.interpreter,
+        ours=host_labels(membership.installation, membership.host_id),
+        changed=agent.changed,
+        ice_addresses=settings.ice_addresses,
+        bitrate_bps=settings.bitrate_bps,
+    )
+
+
+async def _storage_folder(runtime: Runtime, otherwise: Path) -> Path:
+    try:
+        return Path((await runtime.info()).storage_folder)
+    except EngineError:
+        return otherwise
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port), backlog=128)
+    except OSError as error:
+        raise StartUpError(f"cannot listen on {host}:{port}: {error.strerror}") from error

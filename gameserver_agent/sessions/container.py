@@ -1,0 +1,77 @@
+"""Which container a session gets, and what its end means. Pure."""
+
+from agent_protocol import DesiredSession, EndReport
+from gameserver_agent.runtime.port import ContainerSpec, ContainerStatus, Mount
+from gameserver_agent.seats.places import SeatPlace
+from streaming.protocol import Hello
+
+INSTALLATION_LABEL = "playhouse.installation"
+HOST_LABEL = "playhouse.host"
+SESSION_LABEL = "playhouse.session"
+GENERATION_LABEL = "playhouse.generation"
+BUILD_LABEL = "playhouse.build"
+
+_SIGNAL_NAMES = {4: "SIGILL", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 9: "SIGKILL", 11: "SIGSEGV", 15: "SIGTERM"}
+
+
+def host_labels(installation: str, host_id: str) -> dict[str, str]:
+    """What every container of this host carries; reconcile and clean-up touch nothing without both."""
+    return {INSTALLATION_LABEL: installation, HOST_LABEL: host_id}
+
+
+def session_labels(desired: DesiredSession, ours: dict[str, str]) -> dict[str, str]:
+    return {**ours, SESSION_LABEL: desired.session_id, GENERATION_LABEL: str(desired.generation)}
+
+
+def game_container(
+    desired: DesiredSession, ours: dict[str, str], place: SeatPlace, hello: Hello, home: str
+) -> ContainerSpec:
+    """The container in which this session's game runs, seeing only its own display, sound and save."""
+    build = desired.build
+    environment = {
+        **build.environment,
+        "HOME": "/home/player",
+        "DISPLAY": ":0",
+        "XAUTHORITY": "/session/Xauthority",
+        "PULSE_SERVER": "unix:/session/pulse",
+        "TZ": desired.timezone,
+        "LANG": desired.language,
+    }
+    return ContainerSpec(
+        name=f"playhouse-{desired.session_id}-{desired.generation}",
+        image_id=build.image_id,
+        command=build.command,
+        user=f"{place.owner.uid}:{place.owner.gid}",
+        environment=environment,
+        labels={**session_labels(desired, ours), BUILD_LABEL: build.build_id},
+        mounts=(
+            Mount(home, "/home/player"),
+            Mount(str(place.session), "/session"),
+            Mount(hello.xauthority, "/session/Xauthority", read_only=True),
+            Mount(hello.pulse_socket, "/session/pulse"),
+            Mount(hello.x_socket, "/tmp/.X11-unix/X0"),  # noqa: S108 - inside the container
+        ),
+        cpu_cores=build.limits.cpu_cores,
+        memory_bytes=build.limits.memory_bytes,
+        pids=build.limits.pids,
+        stop_signal=build.stop_signal,
+    )
+
+
+def left_by_itself(status: ContainerStatus, log_tail: tuple[str, ...], memory_bytes: int) -> EndReport:
+    """What to tell when nobody ordered the end."""
+    if status.out_of_memory:
+        megabytes = memory_bytes // 1024**2
+        return EndReport(
+            code="out_of_memory",
+            message=f"The game needed more memory than its {megabytes} MB and was ended.",
+            log_tail=log_tail,
+        )
+    if status.exit_code == 0:
+        return EndReport(code="exited", message="The game was closed.", log_tail=log_tail)
+    how = f"exit code {status.exit_code}"
+    if status.exit_code > 128:
+        number = status.exit_code - 128
+        how = f"signal {_SIGNAL_NAMES.get(number, str(number))}"
+    words = f" Its last words: {log_tail[-1][:200]}" if log_tail else ""
+    return EndReport(code="crashed", message=f"The game crashed ({how}).{words}", log_tail=log_tail)

@@ -1,0 +1,55 @@
+"""What must be known of a session to take it up again after the agent's restart, as one small file."""
+
+from pathlib import Path
+
+import pydantic
+import structlog
+from pydantic import BaseModel, ConfigDict
+
+from agent_protocol import DesiredSession, EndReport, ObservedState, SavedVersion, Statistics
+from gameserver_agent.identity import write_private
+from gameserver_agent.statistics import Meter
+
+log = structlog.get_logger()
+
+
+class SessionRecord(BaseModel):
+    """`end` is known from the moment that the session begins to stop."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    desired: DesiredSession
+    state: ObservedState
+    container_id: str | None = None
+    meter: Meter | None = None
+    statistics: Statistics | None = None
+    save: SavedVersion | None = None
+    end: EndReport | None = None
+
+
+class SessionFolder:
+    """`data/sessions/<id>`: the record, and beside it the home folder."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def write(self, record: SessionRecord) -> None:
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_private(self.path / "record.json", record.model_dump_json().encode())
+
+    def read(self) -> SessionRecord | None:
+        """None when there is none; a damaged one is logged, kept, and kills nothing."""
+        file = self.path / "record.json"
+        try:
+            return SessionRecord.model_validate_json(file.read_bytes())
+        except FileNotFoundError:
+            return None
+        except pydantic.ValidationError as error:
+            log.exception("session.record_damaged", file=str(file), error_count=error.error_count())
+            return None
+
+    def forget(self) -> None:
+        """Remove the record and the folder; whatever else lies in it stays."""
+        (self.path / "record.json").unlink(missing_ok=True)
+        if self.path.exists() and not any(self.path.iterdir()):
+            self.path.rmdir()

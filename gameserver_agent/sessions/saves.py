@@ -1,0 +1,126 @@
+"""One session's save on this host: restored once, checkpointed while the game runs, captured at the end.
+
+Never decides what the head of a slot is; it sends archives and remembers which one the orchestrator took last.
+"""
+
+import asyncio
+import contextlib
+import random
+
+import structlog
+
+from agent_protocol import DesiredSession, SavedVersion
+from gameserver_agent.backoff import delay_s
+from gameserver_agent.errors import (
+    AgentError,
+    ControlPlaneError,
+    ControlPlaneUnreachableError,
+    SaveError,
+    SessionEndedError,
+)
+from gameserver_agent.saves import archive
+from gameserver_agent.saves.archive import Owner, SaveRules
+from gameserver_agent.saves.changes import CheckpointClock, signature
+from gameserver_agent.saves.home import HomeFolder
+from gameserver_agent.sessions.services import SessionServices
+from gameserver_agent.tasks import finished_despite_cancellation
+
+log = structlog.get_logger()
+_LOOK_EVERY_S = 0.25
+
+
+class SessionSaves:
+    """`last` is the newest version that the orchestrator has taken over in this session."""
+
+    def __init__(self, desired: DesiredSession, services: SessionServices, last: SavedVersion | None) -> None:
+        build = desired.build
+        self._desired = desired
+        self._services = services
+        self._rules = SaveRules(build.save_paths, build.save_excludes, build.limits.save_bytes)
+        self.home = HomeFolder(services.session_folder(desired.session_id))
+        self.last = last
+
+    async def prepare(self, owner: Owner) -> None:
+        """A fresh home with the restored save in it. Raises `SessionEndedError` `restore_failed`."""
+        source = self._desired.restore
+        download = self.home.folder / "restore.tar.zst"
+        try:
+            making = asyncio.ensure_future(asyncio.to_thread(self.home.make, self._rules.most_bytes, owner))
+            await finished_despite_cancellation(making)
+            if source is None:
+                return
+            async with self._services.restores:
+                await self._services.downloads.download_save(source, download)
+                await archive.restore(download, self.home.path, self._rules, owner, self._services.interpreter)
+        except (AgentError, OSError) as error:
+            raise SessionEndedError("restore_failed", f"The save could not be restored: {error}") from error
+        finally:
+            archive.discard(download)
+
+    async def keep_checkpointing(self, owner: Owner) -> None:
+        """For ever. A checkpoint that fails is tried again with the next change; the game is never disturbed."""
+        loop = asyncio.get_running_loop()
+        clock = CheckpointClock(await self._signature())
+        while True:
+            await asyncio.sleep(_LOOK_EVERY_S)
+            clock = clock.looked(await self._signature(), loop.time())
+            if not clock.is_due(loop.time()):
+                continue
+            clock = clock.taken()
+            try:
+                await self.checkpoint(owner)
+            except (SaveError, ControlPlaneError, OSError) as error:
+                log.warning("save.checkpoint_failed", session=self._desired.session_id, error=str(error))
+
+    async def checkpoint(self, owner: Owner) -> None:
+        """Capture and send once, unless nothing has changed. Raises `SaveError` or `ControlPlaneError`; in the second
+        case the archive waits in the outbox.
+        """
+        session_id, generation = self._desired.session_id, self._desired.generation
+        outbox = self._services.outbox
+        workplace = outbox.workplace(session_id)
+        captured = await archive.capture(self.home.path, workplace, self._rules, owner, self._services.interpreter)
+        if self._is_known(captured):
+            archive.discard(captured.file)
+            return
+        if captured.skipped:
+            log.info("save.entries_skipped", session=session_id, count=captured.skipped)
+        letter = outbox.post(session_id, generation, captured)
+        self.last = await outbox.send(letter)
+        self._services.changed()
+
+    async def capture_last(self, *, within_s: float) -> None:
+        """The capture after the game's end, sent with retries for `within_s`. Raises `SaveError` when it could not be
+        made and `ControlPlaneError` when it could not be sent.
+        """
+        owner = await asyncio.to_thread(self.home.found_again)
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + within_s
+        failures = 0
+        while True:
+            try:
+                await self.checkpoint(owner)
+            except ControlPlaneUnreachableError:
+                failures += 1
+                wait_s = delay_s(failures, random.random, first_s=0.2, most_s=3)
+                if loop.time() + wait_s > until_s:
+                    raise
+                await asyncio.sleep(wait_s)
+            else:
+                return
+
+    async def remove(self) -> None:
+        await asyncio.to_thread(self.home.remove)
+
+    def _is_known(self, captured: archive.Archive) -> bool:
+        if self.last is not None:
+            return captured.digest == self.last.digest
+        restored = self._desired.restore
+        if restored is not None:
+            return captured.digest == restored.digest
+        return captured.entries == 0
+
+    async def _signature(self) -> bytes:
+        with contextlib.suppress(OSError):
+            return await asyncio.to_thread(signature, self.home.path, self._rules.paths, self._rules.excludes)
+        return b""

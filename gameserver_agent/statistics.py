@@ -1,0 +1,83 @@
+"""What a container used, from samples of its cgroup. Pure: samples in, figures out.
+
+Memory is `usage - inactive_file`, as the docker CLI shows it: the page cache that the kernel would give back is not
+the game's. cgroup v1 also keeps the highest usage, page cache included; when that rose between two samples, it is taken
+as well, less the present inactive cache. cgroup v2 keeps no maximum, so there the peak is the highest sample.
+"""
+
+from dataclasses import dataclass, replace
+
+from agent_protocol import Statistics
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One reading. `cpu_seconds` and `highest_usage_bytes` (cgroup v1 alone) cover the container's whole life."""
+
+    cpu_seconds: float
+    usage_bytes: int
+    inactive_file_bytes: int
+    highest_usage_bytes: int | None = None
+
+    @property
+    def memory_bytes(self) -> int:
+        return max(0, self.usage_bytes - self.inactive_file_bytes)
+
+
+@dataclass(frozen=True)
+class Meter:
+    """The running account of one container. Times are the host's wall clock, so that it survives the agent."""
+
+    started_s: float
+    cpu_seconds: float = 0.0
+    memory_bytes: int = 0
+    peak_memory_bytes: int = 0
+    highest_usage_bytes: int | None = None
+    first_frame_s: float | None = None
+    first_frame_cpu_seconds: float = 0.0
+    stopping_s: float | None = None
+    ended_s: float | None = None
+
+    def sampled(self, sample: Sample) -> "Meter":
+        peak = max(self.peak_memory_bytes, sample.memory_bytes)
+        highest = sample.highest_usage_bytes
+        if highest is not None and self.highest_usage_bytes is not None and highest > self.highest_usage_bytes:
+            peak = max(peak, highest - sample.inactive_file_bytes)
+        return replace(
+            self,
+            cpu_seconds=max(self.cpu_seconds, sample.cpu_seconds),
+            memory_bytes=sample.memory_bytes,
+            peak_memory_bytes=peak,
+            highest_usage_bytes=self.highest_usage_bytes if highest is None else highest,
+        )
+
+    def first_frame(self, now_s: float) -> "Meter":
+        """Only the first call counts."""
+        if self.first_frame_s is not None:
+            return self
+        return replace(self, first_frame_s=now_s, first_frame_cpu_seconds=self.cpu_seconds)
+
+    def stopping(self, now_s: float) -> "Meter":
+        return self if self.stopping_s is not None else replace(self, stopping_s=now_s)
+
+    def ended(self, now_s: float) -> "Meter":
+        return self if self.ended_s is not None else replace(self, ended_s=now_s)
+
+    def statistics(self, now_s: float) -> Statistics:
+        """The figures so far; after `ended` they no longer move."""
+        end_s = now_s if self.ended_s is None else self.ended_s
+        played_s = played_cpu_seconds = 0.0
+        boot_s = None
+        if self.first_frame_s is not None:
+            boot_s = max(0.0, self.first_frame_s - self.started_s)
+            played_until_s = end_s if self.stopping_s is None else min(self.stopping_s, end_s)
+            played_s = max(0.0, played_until_s - self.first_frame_s)
+            played_cpu_seconds = max(0.0, self.cpu_seconds - self.first_frame_cpu_seconds)
+        return Statistics(
+            duration_s=round(max(0.0, end_s - self.started_s), 3),
+            cpu_seconds=round(self.cpu_seconds, 3),
+            peak_memory_bytes=self.peak_memory_bytes,
+            boot_s=boot_s if boot_s is None else round(boot_s, 3),
+            played_s=round(played_s, 3),
+            played_cpu_seconds=round(played_cpu_seconds, 3),
+        )

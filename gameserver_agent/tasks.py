@@ -1,0 +1,39 @@
+"""Two shapes of structured concurrency that the agent needs and asyncio does not have."""
+
+import asyncio
+import contextlib
+from collections.abc import Coroutine
+from typing import TypeVar
+
+Result = TypeVar("Result")
+
+
+async def all_or_first_error(*coroutines: Coroutine[object, object, object]) -> None:
+    """Run all together. The first error cancels the others, waits for them to be gone, and is raised bare."""
+    tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+    finally:
+        await cancelled(*tasks)
+    for task in tasks:  # in the order of the arguments, should several have failed at once
+        error = task.exception() if task in done else None
+        if error is not None:
+            raise error
+
+
+async def cancelled(*tasks: "asyncio.Future[Result]") -> None:
+    """Cancel what still runs and wait until it is gone. Their errors stay with them."""
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def finished_despite_cancellation(task: "asyncio.Future[Result]") -> Result:
+    """Wait for `task` to its end even when the caller is cancelled meanwhile; the cancellation is raised afterwards."""
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        with contextlib.suppress(Exception):
+            await task
+        raise
