@@ -1,10 +1,10 @@
-"""Everything that touches the insides of aiortc and aioice. No other file of ours uses a name of theirs that begins with
-an underscore or replaces one of their names; `tests/unit/streaming/test_aiortc_extensions.py` fails when an upgrade
-moves what this file holds on to.
+"""Everything that touches the insides of aiortc and aioice. No other file uses a name of theirs that begins with an
+underscore, or replaces one of their names; `tests/unit/streaming/test_aiortc_extensions.py` fails when an upgrade moves
+what this file holds on to.
 
 What is changed, and why:
 - every video packet carries the playout-delay extension (0, 0), so that the browser shows a frame when it is there
-  (http://www.webrtc.org/experiments/rtp-hdrext/playout-delay): p95 213 ms → 12 ms for a single frame after a still picture;
+  (http://www.webrtc.org/experiments/rtp-hdrext/playout-delay): p95 213 → 12 ms for one frame after a still picture;
 - PLI and FIR reach our encoder (aiortc would keep them for an encoder of its own);
 - sound and picture have streams of their own, so that the browser does not hold one back for the other;
 - the retransmission history covers more than 100 ms;
@@ -53,7 +53,7 @@ class PlayoutDelayMap(_original_map):
                     self._suffixes |= {ONE_BYTE_PROFILE: one_byte + PLAYOUT_DELAY_ZERO}
 
     def set(self, values: rtp.HeaderExtensions) -> tuple[int, bytes]:
-        """The packed extensions; ours is a whole number of words, so it can follow what is padded already (RFC 8285)."""
+        """The packed extensions. Ours is a whole number of words, so it may follow what is padded (RFC 8285)."""
         profile, packed = super().set(values)
         if not packed:
             profile = ONE_BYTE_PROFILE if ONE_BYTE_PROFILE in self._suffixes else TWO_BYTE_PROFILE
@@ -66,7 +66,7 @@ def install(ice_addresses: Sequence[str]) -> None:
         extension = RTCRtpHeaderExtensionParameters(id=PLAYOUT_DELAY_ID, uri=PLAYOUT_DELAY_URI)
         HEADER_EXTENSIONS["video"].append(extension)
     rtp.HeaderExtensionsMap = PlayoutDelayMap
-    rtcrtpsender.RTP_HISTORY_SIZE = HISTORY_PACKETS
+    setattr(rtcrtpsender, "RTP_HISTORY_SIZE", HISTORY_PACKETS)  # noqa: B010 -- a copy that the module keeps for itself
     aioice.ice.CONSENT_FAILURES = CONSENT_FAILURES
     aioice.ice.CONSENT_INTERVAL = CONSENT_INTERVAL_S
     aioice.ice.get_host_addresses = lambda use_ipv4, use_ipv6: host_addresses(ice_addresses, use_ipv4, use_ipv6)
@@ -112,7 +112,8 @@ async def feedback_of(sender: RTCRtpSender) -> Feedback:
 
 def without_hidden_candidates(sdp: str) -> str:
     """The offer without its `.local` candidates, whose look-up would only cost time: the page is learnt as
-    peer-reflexive. Without end-of-candidates too, or aioice would give up before the page's first check."""
+    peer-reflexive. Without end-of-candidates too, or aioice would give up before the page's first check.
+    """
 
     def is_kept(line: str) -> bool:
         if line.startswith("a=candidate:"):

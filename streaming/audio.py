@@ -1,4 +1,4 @@
-"""The game's sound to Opus: the sink's monitor in 10 ms frames, encoded on a thread of its own, nothing while it is silent.
+"""The game's sound to Opus: the sink's monitor in 10 ms frames, on a thread of its own, and nothing while it is silent.
 
 The monitor is read by `parec` (package pulseaudio-utils), which runs only while somebody listens.
 """
@@ -12,10 +12,9 @@ from collections.abc import Callable
 from fractions import Fraction
 
 import av
-import structlog
-from av.audio.codeccontext import AudioCodecContext
 
 from streaming.children import Child
+from streaming.packets import EncodedPacket
 from streaming.sound_server import MONITOR, SAMPLE_RATE, SoundServer
 
 CHANNELS = 2
@@ -26,8 +25,6 @@ SILENCE_S = 2.0
 BACKLOG_FRAMES = 6
 BITRATE_BPS = 128_000
 SILENT_FRAME = bytes(FRAME_BYTES)
-
-log = structlog.get_logger()
 
 
 class SilenceGate:
@@ -46,8 +43,6 @@ class OpusEncoder:
 
     def __init__(self) -> None:
         context = av.CodecContext.create("libopus", "w")
-        if not isinstance(context, AudioCodecContext):
-            raise TypeError("libopus is no audio codec here")
         context.sample_rate = SAMPLE_RATE
         context.format = "s16"
         context.layout = "stereo"
@@ -56,7 +51,7 @@ class OpusEncoder:
         context.options = {"application": "audio", "frame_duration": "10", "compression_level": "5"}
         self._context = context
 
-    def encode(self, frame: bytes, pts: int) -> av.Packet | None:
+    def encode(self, frame: bytes, pts: int) -> EncodedPacket | None:
         """`pts` counts samples and becomes the packet's, without the encoder's own offset."""
         samples = av.AudioFrame(format="s16", layout="stereo", samples=FRAME_SAMPLES)
         samples.sample_rate = SAMPLE_RATE
@@ -64,11 +59,7 @@ class OpusEncoder:
         samples.pts = pts
         samples.planes[0].update(frame)
         packets = self._context.encode(samples)
-        if not packets:
-            return None
-        packet = packets[0]
-        packet.pts, packet.time_base = pts, Fraction(1, SAMPLE_RATE)
-        return packet
+        return EncodedPacket(bytes(packets[0]), pts) if packets else None
 
 
 class SoundCapture:
@@ -77,7 +68,7 @@ class SoundCapture:
     `on_packet` is called from the sound's thread and must only hand over.
     """
 
-    def __init__(self, server: SoundServer, on_packet: Callable[[av.Packet], None], first_pts: int) -> None:
+    def __init__(self, server: SoundServer, on_packet: Callable[[EncodedPacket], None], first_pts: int) -> None:
         self._on_packet = on_packet
         self.pts = first_pts
         self._pipe, write_end = os.pipe()

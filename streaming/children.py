@@ -1,4 +1,4 @@
-"""Child processes of a worker: started without a shell, ended with the worker whatever ends it, and waited for without polling.
+"""Child processes of a worker: started without a shell, ended with the worker whatever ends it, waited for unpolled.
 
 `setpriv --pdeathsig` makes the kernel end a child when the worker's main thread is gone, so a killed worker leaves
 nothing behind. Children must therefore be launched from the main thread.

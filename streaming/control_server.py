@@ -6,6 +6,7 @@ Standard library only: it must answer before the heavy imports are done.
 
 import asyncio
 import json
+import socket
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
@@ -23,6 +24,12 @@ def encode(message: Mapping[str, object]) -> bytes:
     return json.dumps(message, separators=(",", ":")).encode() + b"\n"
 
 
+def an_object(value: object) -> Mapping[str, object]:
+    if not isinstance(value, dict):
+        raise SeatError("a request and its params are objects", code="invalid_request")
+    return value
+
+
 class ControlServer:
     """Answers requests through `handle`, which raises `SeatError` for what it refuses."""
 
@@ -31,14 +38,12 @@ class ControlServer:
         self._writers: set[asyncio.StreamWriter] = set()
         self._requests: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
-        self._path: Path | None = None
 
     async def start(self, path: Path) -> None:
-        """Takes the path over, whoever left a socket there. The process's umask makes it ours alone."""
-        path.unlink(missing_ok=True)
-        self._server = await asyncio.start_unix_server(self._serve, path, limit=LINE_LIMIT_BYTES)
-        path.chmod(0o600)
-        self._path = path
+        """Listens at `path`, where no socket may be. The process's umask makes it ours alone."""
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(path))
+        self._server = await asyncio.start_unix_server(self._serve, sock=listener, limit=LINE_LIMIT_BYTES)
 
     def broadcast(self, event: Mapping[str, object]) -> None:
         """Tells every client, except one that has stopped reading."""
@@ -48,15 +53,13 @@ class ControlServer:
                 writer.write(line)
 
     async def close(self) -> None:
-        """Ends all connections after the answers that are under way, and removes the socket."""
+        """Ends all connections after the answers that are under way, in so far as they come soon."""
         if self._server is not None:
             self._server.close()
         if self._requests:
             await asyncio.wait(self._requests, timeout=ANSWER_GRACE_S)
         for writer in list(self._writers):
             writer.close()
-        if self._path is not None:
-            self._path.unlink(missing_ok=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
@@ -78,14 +81,10 @@ class ControlServer:
     async def _answer(self, line: bytes, writer: asyncio.StreamWriter) -> None:
         identity: object = None
         try:
-            request: object = json.loads(line)
-            if not isinstance(request, dict):
-                raise SeatError("a request is an object", code="invalid_request")
-            identity = request.get("id")
-            method, parameters = request.get("method"), request.get("params", {})
-            if not isinstance(method, str) or not isinstance(parameters, dict):
-                raise SeatError("a request has a method and params", code="invalid_request")
-            answer: dict[str, object] = {"id": identity, "result": await self._handle(method, parameters)}
+            request = an_object(json.loads(line))
+            identity, method = request.get("id"), request.get("method")
+            parameters = an_object(request.get("params", {}))
+            answer: dict[str, object] = {"id": identity, "result": await self._handle(str(method), parameters)}
         except SeatError as error:
             answer = {"id": identity, "error": {"code": error.code, "message": error.message}}
         except ValueError as error:

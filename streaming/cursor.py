@@ -38,7 +38,7 @@ class CursorWatch:
     """Tells changes of the cursor on the connection that it was given, and reads the image."""
 
     def __init__(self, display: XConnection) -> None:
-        self._extension = display.connection(xcffib.xfixes.key)
+        self._extension = display.extension(xcffib.xfixes.key)
         self._extension.QueryVersion(2, 0).reply()
         self._extension.SelectCursorInput(display.root, xcffib.xfixes.CursorNotifyMask.DisplayCursor)
         display.flush()

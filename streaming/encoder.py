@@ -1,4 +1,4 @@
-"""Pictures to H.264: x264 at its fastest, with nothing held back, a bounded frame size and a keyframe only when asked for.
+"""Pictures to H.264: x264 at its fastest, nothing held back, a bounded frame size, a keyframe only when asked for.
 
 The stream is Annex B with constrained-baseline slices; parameter sets travel with every keyframe.
 """
@@ -10,6 +10,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 
 from streaming.frame_grabber import Pixels
+from streaming.packets import EncodedPacket
 
 CLOCK_HZ = 90_000
 CLOCK = Fraction(1, CLOCK_HZ)
@@ -22,8 +23,8 @@ LIMITED_RANGE = 1
 class H264Encoder:
     """Encodes the buffer that it was made with, in place: `pixels` is B, G, R, unused, and may change between calls.
 
-    One thread uses it. `bitrate_bps` may change at any time and holds within a few frames, since the VBV bounds every one
-    (without it x264 ignores the target for as long as the picture stands still).
+    One thread uses it. `bitrate_bps` may change at any time and holds within a few frames, since the VBV bounds every
+    one (without it x264 ignores the target for as long as the picture stands still).
     """
 
     def __init__(self, pixels: Pixels, fps: int, bitrate_bps: int) -> None:
@@ -38,7 +39,7 @@ class H264Encoder:
         """At most the rate that the encoder was made with: the VBV's ceiling stays."""
         self._context.bit_rate = min(bitrate_bps, self._bitrate_bps)
 
-    def encode(self, pts: int, keyframe: bool) -> av.Packet | None:
+    def encode(self, pts: int, keyframe: bool) -> EncodedPacket | None:
         """The buffer's picture at `pts` (90 kHz, growing) as one packet, an IDR if `keyframe`."""
         picture = self._source.reformat(
             width=self._width,
@@ -52,7 +53,7 @@ class H264Encoder:
         picture.time_base = CLOCK
         picture.pict_type = PictureType.I if keyframe else PictureType.NONE
         packets = self._context.encode(picture)
-        return packets[0] if packets else None
+        return EncodedPacket(bytes(packets[0]), pts, packets[0].is_keyframe) if packets else None
 
     def _open(self) -> VideoCodecContext:
         context = av.CodecContext.create("libx264", "w")

@@ -15,7 +15,7 @@ class FocusKeeper:
     """Works on the connection that it was given, from that connection's events."""
 
     def __init__(self, display: XConnection) -> None:
-        self._core = display.connection.core
+        self._core = display.core
         mask = xcffib.xproto.EventMask.SubstructureNotify
         self._core.ChangeWindowAttributes(display.root, xcffib.xproto.CW.EventMask, [mask])
         for window in list(self._core.QueryTree(display.root).reply().children):

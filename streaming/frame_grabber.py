@@ -1,4 +1,4 @@
-"""The screen's pixels, into one buffer that stays where it is: by MIT-SHM, or by GetImage where the server refuses that.
+"""The screen's pixels, into one buffer that stays where it is: by MIT-SHM, or by GetImage where the server refuses it.
 
 Neither picture contains the cursor: Xvfb takes its software cursor out of what clients read.
 """
@@ -32,7 +32,7 @@ class FrameGrabber(Protocol):
 
 
 class SharedMemoryGrabber:
-    """The X server writes straight into our memory: 0.1 ms at 1280x720. Raises OSError or XcffibException if it cannot."""
+    """The X server writes into our memory: 0.1 ms at 1280x720. Raises OSError or XcffibException where it cannot."""
 
     def __init__(self, display: XConnection) -> None:
         self._display = display
@@ -48,12 +48,12 @@ class SharedMemoryGrabber:
             address = libc.shmat(identity, None, 0)
             if address in (None, ctypes.c_void_p(-1).value):
                 raise OSError(ctypes.get_errno(), "shmat")
-            self._extension = display.connection(xcffib.shm.key)
+            self._extension = display.extension(xcffib.shm.key)
             self._segment = display.new_identity()
             self._extension.AttachChecked(self._segment, identity, False).check()
         finally:
             libc.shmctl(identity, IPC_RMID, None)  # lives on until both sides have let go
-        memory = (ctypes.c_uint8 * size).from_address(address)
+        memory = memoryview((ctypes.c_uint8 * size).from_address(address)).cast("B")
         self.pixels: Pixels = np.frombuffer(memory, dtype=np.uint8).reshape(height, width, PIXEL_BYTES)
 
     def grab(self) -> None:

@@ -1,8 +1,8 @@
 """When the next frame is due. Pure: `now` is seconds on any monotonic clock.
 
-A frame is due when the picture has changed, no more often than the target rate; then a few more at that rate, in which a
-low-bitrate encoder sharpens what now stands still; then one now and then, which repairs whatever was lost. A change never
-waits for such a filler.
+A frame is due when the picture has changed, no more often than the target rate; then a few more at that rate, in which
+the encoder sharpens what now stands still; then one now and then, which repairs whatever was lost. A change never waits
+for such a filler.
 """
 
 REPAIR_INTERVAL_S = 5.0
@@ -37,7 +37,7 @@ class FramePacer:
         return self._filler_at
 
     def captured(self, now: float) -> None:
-        """A frame was taken. Half a frame of lateness is credited to the next, so that a jittering source keeps its rate."""
+        """A frame was taken. Half a frame of lateness is credited to the next, so an unsteady source keeps its rate."""
         if self._is_damaged or self._is_forced:
             self._change_allowed_at = max(self._change_allowed_at, now - self._interval_s / 2) + self._interval_s
             self._settling_left = SETTLING_FRAMES

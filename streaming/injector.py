@@ -1,12 +1,11 @@
 """A player's input into the X server, by XTEST.
 
-It decides nothing about who may play. Keys go by place; text goes by meaning, over the keys of the layout where they have
-the character and over spare keycodes that are remapped in turn where they have not.
+It decides nothing about who may play. Keys go by place; text goes by meaning, over the keys of the layout where
+they have the character, and over spare keycodes that are remapped in turn where they have not.
 """
 
 from collections import OrderedDict
 
-import xcffib.xproto
 import xcffib.xtest
 
 from streaming.held_inputs import HeldInputs, Releases
@@ -47,7 +46,7 @@ class Injector:
 
     def __init__(self, display: XConnection) -> None:
         self._display = display
-        self._extension = display.connection(xcffib.xtest.key)
+        self._extension = display.extension(xcffib.xtest.key)
         self._extension.GetVersion(2, 2).reply()
         self._held = HeldInputs()
         self._wheel_x, self._wheel_y = WheelSteps(), WheelSteps()
@@ -132,13 +131,13 @@ class Injector:
             keycode = self._spare_keycodes[len(self._borrowed)]
         else:
             _, keycode = self._borrowed.popitem(last=False)
-        self._display.connection.core.ChangeKeyboardMapping(1, keycode, 2, [keysym, keysym])
+        self._display.core.ChangeKeyboardMapping(1, keycode, 2, [keysym, keysym])
         self._borrowed[keysym] = keycode
         return keycode
 
     def _read_layout(self) -> tuple[dict[int, tuple[int, bool]], list[int]]:
         """Keysym → (keycode, needs shift) of the keys that players have, and the keycodes that nobody has."""
-        reply = self._display.connection.core.GetKeyboardMapping(FIRST_KEYCODE, KEYCODES_TOTAL).reply()
+        reply = self._display.core.GetKeyboardMapping(FIRST_KEYCODE, KEYCODES_TOTAL).reply()
         width = int(reply.keysyms_per_keycode)
         keysyms = [int(keysym) for keysym in reply.keysyms]
         rows = {FIRST_KEYCODE + i: keysyms[i * width : (i + 1) * width] for i in range(KEYCODES_TOTAL)}

@@ -81,14 +81,16 @@ _EVENT_CODES: dict[str, int] = {
     "MetaRight": 126,
     "ContextMenu": 127,
 }
-_EVENT_CODES |= {f"Digit{digit}": 1 + (digit or 10) for digit in range(10)}
-_EVENT_CODES |= {f"Key{letter}": 16 + place for place, letter in enumerate("QWERTYUIOP")}
-_EVENT_CODES |= {f"Key{letter}": 30 + place for place, letter in enumerate("ASDFGHJKL")}
-_EVENT_CODES |= {f"Key{letter}": 44 + place for place, letter in enumerate("ZXCVBNM")}
-_EVENT_CODES |= {f"F{number}": 58 + number for number in range(1, 11)}
-_EVENT_CODES |= {f"F{number}": 170 + number for number in range(13, 25)}
+_ROWS: dict[str, int] = {
+    **{f"Digit{digit}": 1 + (digit or 10) for digit in range(10)},
+    **{f"Key{letter}": 16 + place for place, letter in enumerate("QWERTYUIOP")},
+    **{f"Key{letter}": 30 + place for place, letter in enumerate("ASDFGHJKL")},
+    **{f"Key{letter}": 44 + place for place, letter in enumerate("ZXCVBNM")},
+    **{f"F{number}": 58 + number for number in range(1, 11)},
+    **{f"F{number}": 170 + number for number in range(13, 25)},
+}
 
-KEYCODES: dict[str, int] = {code: event + EVDEV_OFFSET for code, event in _EVENT_CODES.items()}
+KEYCODES: dict[str, int] = {code: event + EVDEV_OFFSET for code, event in (_EVENT_CODES | _ROWS).items()}
 
 _CONTROL_KEYSYMS = {"\n": 0xFF0D, "\r": 0xFF0D, "\t": 0xFF09, "\b": 0xFF08}
 

@@ -7,6 +7,7 @@ count and forget.
 import json
 import math
 import struct
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 MESSAGE_LIMIT_CHARACTERS = 16 * 1024
@@ -83,6 +84,7 @@ class Pointer:
     y: float
 
 
+Fields = Mapping[str, object]
 ControlMessage = Key | Button | Wheel | Text | Held | ReleaseAll | Ping | KeyframeRequest
 
 
@@ -94,7 +96,9 @@ def parse_control(message: object) -> ControlMessage | None:
         fields: object = json.loads(message)
         if not isinstance(fields, dict):
             return None
-        return _typed(fields)
+        kind = fields.get("type")
+        parser = _PARSERS.get(kind) if isinstance(kind, str) else None
+        return None if parser is None else parser(fields)
     except (ValueError, RecursionError):
         return None
 
@@ -107,30 +111,6 @@ def parse_pointer(message: object) -> Pointer | None:
     if kind != POINTER_KIND:
         return None
     return Pointer(sequence, x / POINTER_SCALE, y / POINTER_SCALE)
-
-
-def _typed(fields: dict[object, object]) -> ControlMessage | None:
-    match fields.get("type"):
-        case "key":
-            return Key(_code(fields.get("code")), _boolean(fields.get("down")))
-        case "button":
-            x, y = _fraction(fields.get("x")), _fraction(fields.get("y"))
-            return Button(_button(fields.get("button")), _boolean(fields.get("down")), x, y)
-        case "wheel":
-            return Wheel(_pixels(fields.get("dx", 0)), _pixels(fields.get("dy", 0)))
-        case "text":
-            return Text(_text(fields.get("text"), TEXT_LIMIT_CHARACTERS))
-        case "held":
-            codes, buttons = _list(fields.get("codes", [])), _list(fields.get("buttons", []))
-            return Held(frozenset(map(_code, codes)), frozenset(map(_button, buttons)))
-        case "release_all":
-            return ReleaseAll()
-        case "ping":
-            return Ping(_number(fields.get("t")))
-        case "keyframe":
-            return KeyframeRequest()
-        case _:
-            return None
 
 
 def _text(value: object, limit: int) -> str:
@@ -151,7 +131,7 @@ def _boolean(value: object) -> bool:
 
 def _number(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("not a number")
+        raise ValueError("not a number")  # noqa: TRY004 -- as above
     try:
         number = float(value)
     except OverflowError as error:
@@ -179,3 +159,33 @@ def _list(value: object) -> list[object]:
     if not isinstance(value, list) or len(value) > HELD_LIMIT:
         raise ValueError("not a list within its limit")
     return value
+
+
+def _key(fields: Fields) -> Key:
+    return Key(_code(fields.get("code")), _boolean(fields.get("down")))
+
+
+def _mouse_button(fields: Fields) -> Button:
+    x, y = _fraction(fields.get("x")), _fraction(fields.get("y"))
+    return Button(_button(fields.get("button")), _boolean(fields.get("down")), x, y)
+
+
+def _wheel(fields: Fields) -> Wheel:
+    return Wheel(_pixels(fields.get("dx", 0)), _pixels(fields.get("dy", 0)))
+
+
+def _held(fields: Fields) -> Held:
+    codes, buttons = _list(fields.get("codes", [])), _list(fields.get("buttons", []))
+    return Held(frozenset(map(_code, codes)), frozenset(map(_button, buttons)))
+
+
+_PARSERS: dict[str, Callable[[Fields], ControlMessage]] = {
+    "key": _key,
+    "button": _mouse_button,
+    "wheel": _wheel,
+    "text": lambda fields: Text(_text(fields.get("text"), TEXT_LIMIT_CHARACTERS)),
+    "held": _held,
+    "release_all": lambda _: ReleaseAll(),
+    "ping": lambda fields: Ping(_number(fields.get("t"))),
+    "keyframe": lambda _: KeyframeRequest(),
+}

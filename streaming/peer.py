@@ -8,7 +8,6 @@ import json
 from collections.abc import Mapping
 from typing import Protocol
 
-import av
 import structlog
 from aiortc import RTCConfiguration, RTCDataChannel, RTCPeerConnection, RTCSessionDescription
 from aiortc.exceptions import InvalidStateError, OperationError
@@ -16,6 +15,7 @@ from aiortc.exceptions import InvalidStateError, OperationError
 from streaming import aiortc_extensions
 from streaming.aiortc_extensions import Feedback
 from streaming.errors import SeatError
+from streaming.packets import EncodedPacket
 from streaming.protocol import SessionDescription
 from streaming.tracks import AudioTrack, VideoTrack
 
@@ -79,11 +79,11 @@ class Peer:
             return
         channel.send(json.dumps(message, separators=(",", ":")))
 
-    def offer_video(self, packet: av.Packet) -> bool:
+    def offer_video(self, packet: EncodedPacket) -> bool:
         """False when only a keyframe can be sent."""
         return self._video.offer(packet)
 
-    def offer_audio(self, packet: av.Packet) -> None:
+    def offer_audio(self, packet: EncodedPacket) -> None:
         self._audio.offer(packet)
 
     async def feedback(self) -> Feedback:
@@ -134,5 +134,5 @@ class Peer:
         channel.on("message", said)
         if label == "control" and self._control is None:
             self._control = channel
-            channel.on("close", lambda: self.close())
+            channel.on("close", self.close)
             self._listener.peer_opened(self)

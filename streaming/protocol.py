@@ -1,7 +1,7 @@
 """What the agent and a seat worker say to each other: the seat's configuration and the messages of its control socket.
 
-The socket speaks JSON lines. A request `{"id", "method", "params"}` gets one answer `{"id", "result"}` or `{"id", "error":
-{"code", "message"}}`; events `{"event": …}` go to every client. This module names the shapes and does no I/O.
+The socket speaks JSON lines. A request `{"id", "method", "params"}` gets one answer `{"id", "result"}` or `{"id",
+"error": {"code", "message"}}`; events `{"event": …}` go to every client. This module names the shapes and does no I/O.
 """
 
 from typing import Literal
@@ -59,7 +59,7 @@ class Hello(SeatModel):
 
 
 class SeatStatus(SeatModel):
-    """`idle_s` counts from the player's last input and is None before the first; `frames` is the number encoded so far."""
+    """`idle_s` counts from the player's last input and is None before the first; `frames` are those encoded so far."""
 
     first_frame: bool
     peers: int

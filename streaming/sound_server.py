@@ -1,7 +1,8 @@
 """The seat's sound: one PulseAudio with one null sink, `game`, behind one Unix socket.
 
 Nothing can be loaded or ended through that socket: a client that could load modules could open files and TCP ports,
-which would be a way out of a container without network. Shared memory is off, since the game lives in an IPC namespace of its own.
+which would be a way out of a container without network. Shared memory is off, since the game has an IPC namespace of
+its own.
 """
 
 import asyncio

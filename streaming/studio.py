@@ -5,13 +5,13 @@ This is what needs the heavy libraries; the worker imports it after it has answe
 
 import asyncio
 import base64
+import contextlib
 import sys
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-import av
 import numpy as np
 import structlog
 
@@ -21,6 +21,7 @@ from streaming.cursor import CursorImage, CursorWatch
 from streaming.errors import SeatFailed
 from streaming.focus import FocusKeeper
 from streaming.injector import Injector
+from streaming.packets import EncodedPacket
 from streaming.page_messages import KeyframeRequest, Ping, ReleaseAll, parse_control, parse_pointer
 from streaming.peer import Peer
 from streaming.png import encode_png
@@ -37,16 +38,16 @@ SOUND_RETRY_S = 1.0
 
 log = structlog.get_logger()
 
-Announce = Callable[[dict[str, object]], None]
+Announce = Callable[[Mapping[str, object]], None]
+Fail = Callable[[str], None]
 
 
 class Studio:
     """Lives on one event loop, in the main thread. `announce` takes the events of the control socket; `fail` the reason
-    why the seat cannot go on."""
+    why the seat cannot go on.
+    """
 
-    def __init__(
-        self, config: SeatConfig, display: str, sound: SoundServer, announce: Announce, fail: Callable[[str], None]
-    ) -> None:
+    def __init__(self, config: SeatConfig, display: str, sound: SoundServer, announce: Announce, fail: Fail) -> None:
         aiortc_extensions.install(config.ice_addresses)
         self._config = config
         self._display_name = display
@@ -72,7 +73,7 @@ class Studio:
             display,
             config.fps,
             config.bitrate_bps,
-            on_packet=lambda packet: self._post(self._send_video, packet),
+            on_packet=self._video_encoded,
             on_first_frame=lambda: self._post(self._first_frame_seen),
             on_failure=lambda message: self._post(fail, message),
         )
@@ -85,7 +86,8 @@ class Studio:
 
     async def connect(self, offer: object) -> SessionDescription:
         """Answers a player's `SessionDescription`; who was connected before is told that it was replaced.
-        Raises `SeatError`, or ValueError for what is no session description."""
+        Raises `SeatError`, or ValueError for what is no session description.
+        """
         description = SessionDescription.model_validate(offer)
         peer = Peer(self)
         answer = await peer.answer(description)
@@ -170,22 +172,26 @@ class Studio:
     # What threads and timers bring
 
     def _post(self, call: Callable[..., None], *arguments: object) -> None:
-        try:
+        with contextlib.suppress(RuntimeError):  # the loop has ended, and with it everybody who could listen
             self._loop.call_soon_threadsafe(call, *arguments)
-        except RuntimeError:
-            pass  # the loop has ended, and with it everybody who could listen
+
+    def _video_encoded(self, packet: EncodedPacket) -> None:
+        self._post(self._send_video, packet)
+
+    def _audio_encoded(self, packet: EncodedPacket) -> None:
+        self._post(self._send_audio, packet)
 
     def _ask_for_keyframe(self) -> None:
         self._keyframe_timer = None
         self._keyframe_at = time.monotonic()
         self._video.request_keyframe()
 
-    def _send_video(self, packet: av.Packet) -> None:
+    def _send_video(self, packet: EncodedPacket) -> None:
         peer = self._peer
         if peer is not None and peer.is_connected and not peer.offer_video(packet):
             self.peer_needs_keyframe(peer)
 
-    def _send_audio(self, packet: av.Packet) -> None:
+    def _send_audio(self, packet: EncodedPacket) -> None:
         if self._peer is not None and self._peer.is_connected:
             self._peer.offer_audio(packet)
 
@@ -215,13 +221,13 @@ class Studio:
         if self._peer is not None:
             self._peer.send(self._cursor_message())
 
-    def _cursor_message(self) -> dict[str, object]:
-        return {"type": "cursor"} | asdict(self._cursor_image)
+    def _cursor_message(self) -> Mapping[str, object]:
+        return {"type": "cursor", **asdict(self._cursor_image)}
 
     async def _listen(self) -> None:
         """Keeps the sound coming for as long as somebody is connected, also over a restart of the sound server."""
         while True:
-            capture = SoundCapture(self._sound, lambda packet: self._post(self._send_audio, packet), self._sound_pts)
+            capture = SoundCapture(self._sound, self._audio_encoded, self._sound_pts)
             try:
                 await capture.ended()
             finally:
@@ -263,10 +269,8 @@ class Studio:
         return task
 
 
-def open_studio(
-    folder: Path, display: str, sound: SoundServer, announce: Announce, fail: Callable[[str], None]
-) -> Studio:
-    """A started studio for the seat in `folder`; raises ValueError for a bad `seat.json`, `SeatFailed` without a display."""
+def open_studio(folder: Path, display: str, sound: SoundServer, announce: Announce, fail: Fail) -> Studio:
+    """A started studio for the seat in `folder`. Raises ValueError for a bad `seat.json`, `SeatFailed` without X."""
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,

@@ -1,9 +1,10 @@
-"""The picture's thread: waits for damage, grabs, encodes, hands over. One thread, so that no frame ever waits in a queue:
-when encoding is slow the next grab is simply later, and newer.
+"""The picture's thread: waits for damage, grabs, encodes, hands over. One thread, so that no frame ever waits in a
+queue: when encoding is slow the next grab is simply later, and newer.
 
 Without a viewer it only looks for the first frame that is not one single colour, then sleeps until somebody watches.
 """
 
+import contextlib
 import os
 import select
 import threading
@@ -12,15 +13,14 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import av
 import structlog
 import xcffib.damage
-import xcffib.xfixes
 
 from streaming.encoder import CLOCK_HZ, H264Encoder
 from streaming.errors import SeatFailed
 from streaming.frame_grabber import best_grabber, is_single_colour
 from streaming.frame_pacing import FramePacer
+from streaming.packets import EncodedPacket
 from streaming.xconnection import XConnection
 
 FIRST_FRAME_CHECK_S = 0.05
@@ -49,7 +49,7 @@ class VideoThread:
         fps: int,
         bitrate_bps: int,
         *,
-        on_packet: Callable[[av.Packet], None],
+        on_packet: Callable[[EncodedPacket], None],
         on_first_frame: Callable[[], None],
         on_failure: Callable[[str], None],
     ) -> None:
@@ -95,10 +95,8 @@ class VideoThread:
         self._thread.join(timeout=2.0)
 
     def _wake(self) -> None:
-        try:
+        with contextlib.suppress(BlockingIOError):  # it is awake already
             os.write(self._wake_write, b"!")
-        except BlockingIOError:
-            pass  # it is awake already
 
     def _run(self) -> None:
         try:
@@ -111,7 +109,7 @@ class VideoThread:
             self._on_failure(f"the picture's thread crashed: {error}")
 
     def _work(self, display: XConnection) -> None:
-        damage_extension = display.connection(xcffib.damage.key)
+        damage_extension = display.extension(xcffib.damage.key)
         damage_extension.QueryVersion(1, 1).reply()
         damage = display.new_identity()
         damage_extension.Create(damage, display.root, xcffib.damage.ReportLevel.NonEmpty)
@@ -162,7 +160,7 @@ class VideoThread:
         self._encode_ms = (done_at - grabbed_at) * 1000
         if packet is not None:
             self._frames += 1
-            self._recent.append((done_at, packet.size))
+            self._recent.append((done_at, len(packet.data)))
             self._on_packet(packet)
 
     def _wait(self, display: XConnection, timeout_s: float) -> bool:

@@ -35,6 +35,7 @@ class Worker:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        (folder / "control.sock").unlink(missing_ok=True)  # of a worker that was killed
         geometry = json.loads((folder / "seat.json").read_bytes())
         self._display = Display(folder, int(geometry.get("width", 1280)), int(geometry.get("height", 720)))
         self._sound = SoundServer(folder)
@@ -144,10 +145,14 @@ class Worker:
         else:
             self._studio.cancel()
         await asyncio.gather(self._display.server.stop(), self._sound.server.stop())
-        for leftover in (self._sound.socket, self._folder / "worker.pid"):
-            leftover.unlink(missing_ok=True)
+        self._remove_leftovers()
         self._ended.set()
         await self._control.close()
+
+    def _remove_leftovers(self) -> None:
+        for name in ("control.sock", "worker.pid", "Xauthority"):
+            (self._folder / name).unlink(missing_ok=True)
+        self._sound.socket.unlink(missing_ok=True)
 
 
 def main() -> int:

@@ -3,17 +3,17 @@
 Each user has a connection of its own, used by one thread: replies then never mix, and no lock is needed.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import xcffib
 import xcffib.damage
 import xcffib.shm
 import xcffib.xfixes
-import xcffib.xproto
 import xcffib.xtest
 
 from streaming.errors import SeatFailed
 
+EXTENSIONS = (xcffib.damage.key, xcffib.shm.key, xcffib.xfixes.key, xcffib.xtest.key)  # known before connecting
 PIXEL_BYTES = 4
 ZPIXMAP = 2
 
@@ -31,7 +31,9 @@ class XConnection:
             self.connection = xcffib.Connection(display=display)
         except xcffib.XcffibException as error:
             raise SeatFailed(f"the X server refused a connection: {type(error).__name__}") from error
-        screen = self.connection.setup.roots[self.connection.pref_screen]
+        self.core: Any = self.connection.core
+        setup: Any = self.connection.setup
+        screen = setup.roots[self.connection.pref_screen]
         self.root: int = screen.root
         self.depth: int = screen.root_depth
         self.geometry = Geometry(screen.width_in_pixels, screen.height_in_pixels)
@@ -39,11 +41,15 @@ class XConnection:
     def fileno(self) -> int:
         return int(self.connection.get_file_descriptor())
 
+    def extension(self, key: xcffib.ExtensionKey) -> Any:
+        """The extension's requests on this connection; xcffib makes them at run time, so they have no static type."""
+        return self.connection(key)
+
     def new_identity(self) -> int:
         return int(self.connection.generate_id())
 
     def events(self) -> list[object]:
-        """Everything that has arrived. Errors of unchecked requests are dropped: they are races with a game's windows."""
+        """All that has arrived. Errors of unchecked requests are dropped: they are races with a game's windows."""
         found: list[object] = []
         while True:
             try:
@@ -68,7 +74,7 @@ class XConnection:
     def picture(self) -> bytes:
         """The whole screen as rows of B, G, R, unused."""
         try:
-            reply = self.connection.core.GetImage(
+            reply = self.core.GetImage(
                 ZPIXMAP, self.root, 0, 0, self.geometry.width, self.geometry.height, 0xFFFFFFFF
             ).reply()
         except xcffib.XcffibException as error:
