@@ -4,12 +4,12 @@ Handlers get what they name: `settings`, `database`, `installation`, `notices` a
 A body may have 1 MiB unless its handler says otherwise (`request_max_body_size`).
 """
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import fields
-from typing import Any
+from typing import Any, TypeVar
 
-from litestar import Controller, Litestar
+from litestar import Litestar, Response
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
@@ -27,11 +27,13 @@ from orchestrator.fleet.admin_controllers import FleetAdminController
 from orchestrator.fleet.controllers import AgentController
 from orchestrator.health import HealthController
 from orchestrator.http import (
+    AnyRequest,
     RequestIds,
     SameOriginChanges,
     answer_api_error,
     answer_bug,
     answer_http_error,
+    request_id_of,
 )
 from orchestrator.play.controllers import SessionController
 from orchestrator.play.proxy import SeatProxyController
@@ -39,10 +41,16 @@ from orchestrator.replica import sole_replica
 from orchestrator.saves.controllers import SaveController
 from orchestrator.services import Services, open_services
 from orchestrator.settings import Settings
+from orchestrator.web.controllers import PagesController, static_file
+from orchestrator.web.failures import failure_page, wants_page
+from orchestrator.web.rendering import template_config
+
+FailureType = TypeVar("FailureType", bound=Exception)
+Answer = Callable[[AnyRequest, FailureType], Response[Any]]
 
 _MAX_BODY_BYTES = 1024**2
 
-_CONTROLLERS: Sequence[type[Controller]] = (
+_ROUTE_HANDLERS: Sequence[ControllerRouterHandler] = (
     HealthController,
     AuthController,
     GamesController,
@@ -51,6 +59,8 @@ _CONTROLLERS: Sequence[type[Controller]] = (
     SaveController,
     AgentController,
     FleetAdminController,
+    PagesController,
+    static_file,
 )
 
 
@@ -68,15 +78,16 @@ def create_app(settings: Settings | None = None) -> Litestar:
                     yield
 
     return Litestar(
-        route_handlers=_route_handlers(),
+        route_handlers=_ROUTE_HANDLERS,
         lifespan=[lifespan],
         dependencies={field.name: _from_state(field.name) for field in fields(Services)},
         middleware=[RequestIds(), SameOriginChanges(chosen.public_url, tokens.COOKIE)],
         exception_handlers={
-            ApiError: answer_api_error,
-            HTTPException: answer_http_error,
-            Exception: answer_bug,
+            ApiError: _for_its_reader(answer_api_error),
+            HTTPException: _for_its_reader(answer_http_error),
+            Exception: _for_its_reader(answer_bug),
         },
+        template_config=template_config(),
         plugins=[PydanticPlugin(prefer_alias=True)],
         openapi_config=OpenAPIConfig(
             title="Playhouse",
@@ -94,8 +105,16 @@ def _loops(services: Services) -> Sequence[Loop]:
     return (services.reconciler.run,)
 
 
-def _route_handlers() -> Sequence[ControllerRouterHandler]:
-    return _CONTROLLERS
+def _for_its_reader(answer: Answer[FailureType]) -> Answer[FailureType]:
+    """`answer` for programs; for a person in a browser, a page that says the same."""
+
+    def answer_its_reader(request: AnyRequest, failure: FailureType) -> Response[Any]:
+        response = answer(request, failure)
+        if not wants_page(request):
+            return response
+        return failure_page(response.status_code or 500, request_id_of(request.scope))
+
+    return answer_its_reader
 
 
 def _from_state(name: str) -> Provide:

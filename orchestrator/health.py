@@ -2,6 +2,7 @@
 
 import structlog
 from litestar import Controller, Response, get
+from litestar.di import NamedDependency
 from sqlalchemy.exc import SQLAlchemyError
 
 from migrations import revisions
@@ -25,7 +26,7 @@ class HealthController(Controller):
         return Health(status="ok")
 
     @get("/ready", operation_id="isReady")
-    async def ready(self, database: Database) -> Response[Health]:
+    async def ready(self, database: NamedDependency[Database]) -> Response[Health]:
         """The database answers and has every migration; 503 when not."""
         try:
             is_current = (await revisions(database.engine)).is_current

@@ -16,7 +16,8 @@ def configure_logging(level: int = logging.INFO) -> None:
     ]
     is_terminal = sys.stderr.isatty()
     rendering: list[Processor] = (
-        [structlog.dev.ConsoleRenderer()]
+        # Plain tracebacks: the rich ones print local variables, and among those may be a password.
+        [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
         if is_terminal
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     )

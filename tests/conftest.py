@@ -21,10 +21,16 @@ from orchestrator.accounts.models import AccountRow
 from orchestrator.app import create_app
 from orchestrator.database import Database
 from orchestrator.ids import new_id
+from orchestrator.logging import configure_logging
 from orchestrator.services import Services
 from orchestrator.settings import Settings
 
 SignedIn = Callable[..., Awaitable[httpx.AsyncClient]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def logs_as_in_production() -> None:
+    configure_logging()
 
 
 @pytest.fixture(scope="session")

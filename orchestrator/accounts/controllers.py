@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from litestar import Controller, MediaType, Response, get, post
 from litestar.datastructures import Cookie
+from litestar.di import NamedDependency
 from litestar.enums import RequestEncodingType
 from litestar.params import Body
 from litestar.response import Redirect
@@ -38,7 +39,9 @@ class AuthController(Controller):
     tags = ("Authentication",)
 
     @get("/csrf", operation_id="getCsrfToken")
-    async def csrf_token(self, request: AnyRequest, accounts: Accounts, settings: Settings) -> Response[CsrfToken]:
+    async def csrf_token(
+        self, request: AnyRequest, accounts: NamedDependency[Accounts], settings: NamedDependency[Settings]
+    ) -> Response[CsrfToken]:
         """The token that the posts below repeat. The same one again while its cookie lives."""
         secret = accounts.installation.cookie_secret
         cookie = request.cookies.get(csrf.COOKIE)
@@ -51,8 +54,8 @@ class AuthController(Controller):
     async def sign_in(
         self,
         request: AnyRequest,
-        accounts: Accounts,
-        settings: Settings,
+        accounts: NamedDependency[Accounts],
+        settings: NamedDependency[Settings],
         data: Annotated[Credentials, Body(media_type=RequestEncodingType.URL_ENCODED)],
     ) -> Response[Any]:
         """Sign in with e-mail and password: sets the session cookie and redirects to `callbackUrl`."""
@@ -79,8 +82,8 @@ class AuthController(Controller):
     async def sign_out(
         self,
         request: AnyRequest,
-        accounts: Accounts,
-        settings: Settings,
+        accounts: NamedDependency[Accounts],
+        settings: NamedDependency[Settings],
         data: Annotated[SignOut, Body(media_type=RequestEncodingType.URL_ENCODED)],
     ) -> Response[Any]:
         """Revokes the session's token, clears the cookie, and redirects to the home page."""
@@ -92,7 +95,9 @@ class AuthController(Controller):
         return _onward(request, path, _wants_json(request, data.json_answer), cleared)
 
     @post("/register", operation_id="register", status_code=201, opt=_WITH_CSRF_TOKEN)
-    async def register(self, request: AnyRequest, accounts: Accounts, settings: Settings) -> Response[Any]:
+    async def register(
+        self, request: AnyRequest, accounts: NamedDependency[Accounts], settings: NamedDependency[Settings]
+    ) -> Response[Any]:
         """A new account, signed in at once.
 
         Takes `email`, `password` (8 characters or more), `name` and `csrfToken` as JSON or as a form. JSON is answered

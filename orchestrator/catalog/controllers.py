@@ -4,8 +4,8 @@ import math
 from typing import Annotated
 
 from litestar import Controller, delete, get, put
-from litestar.di import Provide
-from litestar.params import Parameter
+from litestar.di import NamedDependency, Provide
+from litestar.params import FromQuery, PathParameter, QueryParameter
 
 from orchestrator.accounts.account import Account
 from orchestrator.accounts.dependencies import provide_account, signed_in
@@ -21,8 +21,8 @@ from orchestrator.catalog.schemas import (
 )
 from orchestrator.catalog.service import Catalog, ListedGame, Order, Sort
 
-SlugParameter = Annotated[str, Parameter(pattern=SLUG_PATTERN, max_length=MAX_SLUG_LENGTH)]
-Text = Annotated[str | None, Parameter(max_length=200)]
+SlugParameter = Annotated[str, PathParameter(pattern=SLUG_PATTERN, max_length=MAX_SLUG_LENGTH)]
+Text = Annotated[str | None, QueryParameter(max_length=200)]
 
 
 class GamesController(Controller):
@@ -34,14 +34,14 @@ class GamesController(Controller):
     @get(operation_id="listGames")
     async def list_games(
         self,
-        catalog: Catalog,
-        account: Account,
-        page: Annotated[int, Parameter(ge=1, le=1_000_000)] = 1,
-        limit: Annotated[int, Parameter(ge=1, le=50)] = 20,
+        catalog: NamedDependency[Catalog],
+        account: NamedDependency[Account],
+        page: Annotated[int, QueryParameter(ge=1, le=1_000_000)] = 1,
+        limit: Annotated[int, QueryParameter(ge=1, le=50)] = 20,
         search: Text = None,
         tag: Text = None,
-        sort: Sort = "title",
-        order: Order | None = None,
+        sort: FromQuery[Sort] = "title",
+        order: FromQuery[Order | None] = None,
     ) -> GameList:
         """The games that can be played. `search` matches title or developer; a page has at most 50."""
         found = await catalog.list_games(
@@ -54,12 +54,14 @@ class GamesController(Controller):
         )
 
     @get("/tags", operation_id="listGameTags")
-    async def list_tags(self, catalog: Catalog) -> TagList:
+    async def list_tags(self, catalog: NamedDependency[Catalog]) -> TagList:
         """Every tag in use, with how many games have it."""
         return TagList(tags=[TagCount(tag=tag, games=count) for tag, count in await catalog.list_tags()])
 
     @get("/{slug:str}", operation_id="getGame")
-    async def get_game(self, catalog: Catalog, account: Account, slug: SlugParameter) -> GameDetails:
+    async def get_game(
+        self, catalog: NamedDependency[Catalog], account: NamedDependency[Account], slug: SlugParameter
+    ) -> GameDetails:
         """All about one game."""
         listed = await catalog.get_game(slug, account)
         game = listed.game
@@ -74,13 +76,17 @@ class GamesController(Controller):
         )
 
     @put("/{slug:str}/favorite", operation_id="addFavorite")
-    async def add_favorite(self, catalog: Catalog, account: Account, slug: SlugParameter) -> FavoriteState:
+    async def add_favorite(
+        self, catalog: NamedDependency[Catalog], account: NamedDependency[Account], slug: SlugParameter
+    ) -> FavoriteState:
         """Put a game among the visitor's favourites."""
         await catalog.set_favorite(slug, account, is_favorite=True)
         return FavoriteState(slug=slug, isFavorite=True)
 
     @delete("/{slug:str}/favorite", operation_id="removeFavorite", status_code=200)
-    async def remove_favorite(self, catalog: Catalog, account: Account, slug: SlugParameter) -> FavoriteState:
+    async def remove_favorite(
+        self, catalog: NamedDependency[Catalog], account: NamedDependency[Account], slug: SlugParameter
+    ) -> FavoriteState:
         """Take a game from the visitor's favourites."""
         await catalog.set_favorite(slug, account, is_favorite=False)
         return FavoriteState(slug=slug, isFavorite=False)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import structlog
 from sqlalchemy import ColumnElement, Select, UnaryExpression, and_, delete, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import selectinload
+from sqlalchemy.orm import aliased, selectinload
 
 from agent_protocol import BuildSpec
 from orchestrator.accounts.account import Account
@@ -145,14 +145,19 @@ class Catalog:
 
 def _seen_by(account: Account) -> Select[Game, bool]:
     is_theirs = and_(Favorite.game_id == Game.id, Favorite.account_id == account.id)
-    return select(Game, Favorite.account_id.is_not(None)).outerjoin(Favorite, is_theirs).options(selectinload(Game.tag_rows))
+    return (
+        select(Game, Favorite.account_id.is_not(None))
+        .outerjoin(Favorite, is_theirs)
+        .options(selectinload(Game.tag_rows))
+    )
 
 
 def _ordering(sort: Sort, order: Order | None) -> list[UnaryExpression[Any]]:
     """The chosen column, then the title, then the id: pages never overlap."""
     by_title: list[UnaryExpression[Any]] = [Game.search_text.asc(), Game.id.asc()]
     if sort == "popular":
-        likes = select(func.count()).where(Favorite.game_id == Game.id).scalar_subquery()
+        everybodys = aliased(Favorite)
+        likes = select(func.count()).where(everybodys.game_id == Game.id).correlate(Game).scalar_subquery()
         return [likes.asc() if order == "asc" else likes.desc(), *by_title]
     column = Game.search_text if sort == "title" else Game.created_at
     return [column.desc() if order == "desc" else column.asc(), *by_title]
