@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, StrictBool, StringConstraints
+from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
 from orchestrator.http import Schema, Timestamp
@@ -10,6 +10,16 @@ from orchestrator.http import Schema, Timestamp
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=100)]
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+$", max_length=64)]
 ZoneName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$", max_length=64)]
+
+
+def _only_boolean(value: object) -> object:
+    # Litestar validates leniently, which would take "yes" and 1 for true.
+    if not isinstance(value, bool):
+        raise ValueError("must be true or false")
+    return value
+
+
+Flag = Annotated[bool, BeforeValidator(_only_boolean)]
 
 
 class Wire(Schema):
@@ -21,7 +31,7 @@ class Wire(Schema):
 class LaunchRequest(Wire):
     game_slug: Slug
     save_slot_id: Id | None = None
-    fresh: StrictBool = False
+    fresh: Flag = False
     timezone: ZoneName = "UTC"
 
 

@@ -243,4 +243,4 @@ class Play:
             .where(Session.owner == owner, Session.position.in_(_ACTIVE))
         )
         async with self._database.read() as session:
-            return list((await session.execute(query)))
+            return list(await session.execute(query))

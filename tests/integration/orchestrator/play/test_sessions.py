@@ -9,7 +9,7 @@ import pytest
 from agent_protocol import ObservedState, Progress
 from orchestrator.play import service as play_service
 from orchestrator.services import Services
-from tests.integration.orchestrator.play.conftest import HostMaker, ScriptedHost, add_game
+from tests.integration.orchestrator.conftest import HostMaker, ScriptedHost, add_game
 
 STATUS_FIELDS = {
     "sessionId", "status", "serverUrl", "containerUrl", "gameTitle", "startedAt",

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -151,13 +151,13 @@ HostMaker = Callable[..., Awaitable[ScriptedHost]]
 
 
 @pytest.fixture
-async def make_host(client: httpx.AsyncClient, services: Services) -> AsyncIterator[HostMaker]:
+async def make_host(client: httpx.AsyncClient, services: Services) -> HostMaker:
     async def make(**settings: Any) -> ScriptedHost:
         host = ScriptedHost(client, await services.identities.issue_join_token(), **settings)
         await host.sync()
         return host
 
-    yield make
+    return make
 
 
 @pytest.fixture
