@@ -128,10 +128,11 @@ class FakeApi:
             return (200, found[0]) if found else (404, {"error": "not_found", "message": "there is no such game"})
         if path == "/api/game/session-status":
             return await self._session_status("wait" in query)
+        if path == "/api/game/launch":
+            return self.launch.pop(0) if self.launch else (202, {"sessionId": SESSION, "status": "starting"})
         return {
             "/api/saves": (200, {"saves": self.saves}),
             "/api/game/sessions": (200, {"sessions": self.sessions}),
-            "/api/game/launch": self.launch.pop(0) if self.launch else (202, {"sessionId": SESSION, "status": "starting"}),
             "/api/game/stop": self.stop,
             "/api/game/keepalive": self.keepalive,
         }[path]
@@ -161,3 +162,16 @@ class FakeApi:
             return
         answer = await self.seat.evaluate("offer => window.seat.answer(offer)", body["offer"])
         await route.fulfill(status=200, headers=headers, json={"answer": answer})
+
+
+async def until(page: Page, condition: str, deadline_s: float = 15) -> None:
+    """Waits until a JavaScript expression is true. (Playwright's own wait uses eval, which our pages forbid.)"""
+    expression = f"""async () => {{
+        const end = performance.now() + {deadline_s * 1000};
+        while (performance.now() < end) {{
+            if ({condition}) return true;
+            await new Promise((resolve) => setTimeout(resolve, 20));
+        }}
+        return false;
+    }}"""
+    assert await page.evaluate(expression), f"never came true: {condition}"

@@ -72,7 +72,7 @@ byId("session-active-stop").addEventListener("click", async ({ currentTarget: bu
 });
 
 function playButton(words, wanted, look) {
-  const button = create("button", { class: `button ${look}`, type: "button", "data-plays": true }, look.includes("quiet") ? null : icon("play"), words);
+  const button = create("button", { class: `button ${look}`, type: "button", "data-plays": true }, words === "New game" ? null : icon("play"), words);
   button.addEventListener("click", () => play(button, wanted));
   return button;
 }
@@ -82,7 +82,7 @@ function ticket({ number, save }, facts) {
   const played = save?.lastPlayedAt ? `Played ${formatAgo(save.lastPlayedAt, Date.now())}` : "Not played yet";
   const detail = save ? [played, save.sizeBytes ? formatBytes(save.sizeBytes) : null].filter(Boolean).join(", ") : "A new game starts here.";
   const button = save
-    ? playButton("Continue", { ...facts, saveSlotId: save.id }, "")
+    ? playButton("Continue", { ...facts, saveSlotId: save.id }, "button-quiet")
     : playButton("New game", { ...facts, fresh: true }, "button-quiet");
   button.setAttribute("aria-label", save ? `Continue slot ${number}: ${title}` : `New game in slot ${number}`);
   return create(

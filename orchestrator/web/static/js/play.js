@@ -196,8 +196,8 @@ function show(scene, make) {
   const isPlaying = scene === "playing";
   curtain.hidden = isPlaying;
   stage.inert = !isPlaying;
-  byId("stop-button").hidden = !["starting", "playing", "replaced"].includes(scene);
-  for (const id of ["fullscreen-button", "sound-button", "numbers-button", "leave-link"]) byId(id).classList.toggle("is-idle", !isPlaying);
+  byId("toolbar").hidden = !["starting", "playing", "replaced"].includes(scene);
+  for (const id of ["sound-button", "numbers-button"]) byId(id).hidden = !isPlaying;
   document.body.classList.toggle("playing", isPlaying);
   byId("typing-button").hidden = !(isPlaying && matchMedia("(pointer: coarse)").matches);
   toolbar.allowTucking(isPlaying);
