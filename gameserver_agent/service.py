@@ -97,10 +97,11 @@ async def _serve(settings: AgentSettings, ordered_to_end: asyncio.Event) -> int:
                 make_app(agent, secret=data.static_secret(), play_url=settings.play_url),
                 access_log=None,
                 handler_cancellation=True,
+                shutdown_timeout=1,
             )
             await server.setup()
             try:
-                await web.SockSite(server, listener, shutdown_timeout=1).start()
+                await web.SockSite(server, listener).start()
                 log.info("agent.started", host=membership.host_id, port=listener.getsockname()[1], url=public_url)
                 return await _run(agent, services, outbox, settings, ordered_to_end)
             finally:

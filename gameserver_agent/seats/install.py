@@ -26,9 +26,7 @@ from gameserver_agent.errors import StartUpError
 log = structlog.get_logger()
 _ROOTS = ("aiortc", "av", "numpy", "pydantic", "structlog", "xcffib")
 _REQUIREMENT_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*")
-_PRIME = "import importlib.util, pydantic, av, aiortc, numpy, xcffib, streaming.protocol as p\n" + (
-    "if importlib.util.find_spec('streaming.worker'): import streaming.worker\n"
-)
+_PRIME = "import pydantic, structlog, av, aiortc, numpy, xcffib, streaming.worker, streaming.studio"
 
 
 @dataclass(frozen=True)

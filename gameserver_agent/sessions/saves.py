@@ -39,6 +39,7 @@ class SessionSaves:
         self._rules = SaveRules(build.save_paths, build.save_excludes, build.limits.save_bytes)
         self.home = HomeFolder(services.session_folder(desired.session_id))
         self.last = last
+        self._looked_at_start = b""
 
     async def prepare(self, owner: Owner) -> None:
         """A fresh home with the restored save in it. Raises `SessionEndedError` `restore_failed`."""
@@ -56,11 +57,12 @@ class SessionSaves:
             raise SessionEndedError("restore_failed", f"The save could not be restored: {error}") from error
         finally:
             archive.discard(download)
+            self._looked_at_start = await self._signature()
 
     async def keep_checkpointing(self, owner: Owner) -> None:
         """For ever. A checkpoint that fails is tried again with the next change; the game is never disturbed."""
         loop = asyncio.get_running_loop()
-        clock = CheckpointClock(await self._signature())
+        clock = CheckpointClock(self._looked_at_start)
         while True:
             await asyncio.sleep(_LOOK_EVERY_S)
             clock = clock.looked(await self._signature(), loop.time())

@@ -1,0 +1,106 @@
+"""Seats without display, sound or processes: an in-memory twin of `HostSeats` for tests and simulations."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from gameserver_agent.errors import SeatError
+from gameserver_agent.seats.places import SeatPlace, SeatPlaces
+from gameserver_agent.seats.seat import Seat
+from streaming.protocol import Hello, SeatConfig, SeatEvent, SeatStatus, SessionDescription
+
+
+class FakeSeat:
+    """Shows its first frame when told to. `fail` and `die` do what a broken worker does."""
+
+    def __init__(self, place: SeatPlace) -> None:
+        self.place = place
+        self.first_frame = False
+        self.is_alive = True
+        self.peers = 0
+        self._news: asyncio.Queue[SeatEvent | None] = asyncio.Queue()
+        for name in ("X0", "Xauthority", "pulse"):
+            (place.seat / name).touch()
+
+    @property
+    def hello(self) -> Hello:
+        place = self.place
+        return Hello(
+            protocol=1,
+            pid=1,
+            display=0,
+            x_socket=str(place.seat / "X0"),
+            xauthority=str(place.seat / "Xauthority"),
+            pulse_socket=str(place.seat / "pulse"),
+        )
+
+    async def connect(self, offer: SessionDescription) -> SessionDescription:
+        self._require_alive()
+        self.peers = 1
+        self._news.put_nowait(SeatEvent(event="peers", count=1))
+        return SessionDescription(type="answer", sdp=f"answer to {offer.sdp}")
+
+    async def status(self) -> SeatStatus:
+        self._require_alive()
+        return SeatStatus(
+            first_frame=self.first_frame, peers=self.peers, idle_s=None, fps=0, bitrate_bps=0, frames=0
+        )
+
+    async def events(self) -> AsyncIterator[SeatEvent]:
+        while self.is_alive and (event := await self._news.get()) is not None:
+            yield event
+
+    async def shutdown(self) -> None:
+        self._require_alive()
+        self.die()
+
+    async def leave(self) -> None:
+        """Nothing to hang up."""
+
+    def show_first_frame(self) -> None:
+        self.first_frame = True
+        self._news.put_nowait(SeatEvent(event="first_frame"))
+
+    def fail(self, message: str) -> None:
+        self._news.put_nowait(SeatEvent(event="failed", message=message))
+
+    def die(self) -> None:
+        self.is_alive = False
+        self._news.put_nowait(None)
+
+    def _require_alive(self) -> None:
+        if not self.is_alive:
+            raise SeatError("the seat worker is gone")
+
+
+class FakeSeats:
+    """Real folders and uids, imagined workers. With `boots` a seat shows its first frame as soon as it is up."""
+
+    def __init__(self, places: SeatPlaces, *, boots: bool = True) -> None:
+        self._places = places
+        self._boots = boots
+        self.living: dict[str, FakeSeat] = {}
+        self.refuses: str | None = None
+
+    async def claim(self, session_id: str) -> SeatPlace:
+        return await asyncio.to_thread(self._places.claim, session_id)
+
+    async def existing(self, session_id: str) -> SeatPlace | None:
+        return await asyncio.to_thread(self._places.existing, session_id)
+
+    async def open(self, place: SeatPlace, config: SeatConfig) -> Seat:
+        if self.refuses is not None:
+            raise SeatError(self.refuses)
+        seat = self.living[place.folder.name] = FakeSeat(place)
+        if self._boots:
+            seat.show_first_frame()
+        return seat
+
+    async def adopt(self, place: SeatPlace) -> Seat:
+        seat = self.living.get(place.folder.name)
+        if seat is None or not seat.is_alive:
+            raise SeatError("nobody listens")
+        return seat
+
+    async def release(self, place: SeatPlace) -> None:
+        self.living.pop(place.folder.name, None)
+        await asyncio.to_thread(self._places.release, place)

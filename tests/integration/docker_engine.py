@@ -1,0 +1,128 @@
+"""A private Docker Engine for the tests, and a tiny image made without any network.
+
+Needs root, `docker.io` and `busybox-static`. The engine lives in a temporary folder and leaves nothing behind.
+"""
+
+import io
+import shutil
+import socket
+import subprocess
+import tarfile
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import docker
+
+_BUSYBOX = Path("/bin/busybox")
+_APPLETS = (
+    "sh",
+    "sleep",
+    "cat",
+    "id",
+    "ls",
+    "grep",
+    "touch",
+    "mkdir",
+    "ln",
+    "mkfifo",
+    "kill",
+    "dd",
+    "env",
+    "ps",
+    "head",
+)
+
+
+@dataclass(frozen=True)
+class DockerEngine:
+    """A running engine; `url` is what `--docker-host` takes."""
+
+    url: str
+    folder: Path
+
+    def client(self) -> docker.APIClient:
+        return docker.APIClient(base_url=self.url, version="1.41", timeout=30)
+
+
+class RunningEngine:
+    """A private engine: no bridge, no iptables, containers survive its restart."""
+
+    def __init__(self) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="engine-", dir="/tmp"))
+        self._process: subprocess.Popen[bytes] | None = None
+        self.engine = DockerEngine(f"unix://{self._folder}/docker.sock", self._folder)
+
+    def __enter__(self) -> DockerEngine:
+        self.start()
+        return self.engine
+
+    def start(self) -> None:
+        folder = self._folder
+        with (folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    "dockerd",
+                    *("--data-root", str(folder / "root"), "--exec-root", str(folder / "exec")),
+                    *("--pidfile", str(folder / "pid"), "-H", f"unix://{folder}/docker.sock"),
+                    *("--bridge=none", "--iptables=false", "--live-restore"),
+                ],
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + 30
+        while not self._answers():
+            assert self._process.poll() is None, (folder / "log").read_text()[-2000:]
+            assert time.monotonic() < deadline, "dockerd did not come up"
+            time.sleep(0.1)
+
+    def stop(self) -> None:
+        assert self._process is not None
+        self._process.terminate()
+        self._process.wait(20)
+
+    def __exit__(self, *_: object) -> None:
+        client = self.engine.client()
+        try:
+            for container in client.containers(all=True):
+                client.remove_container(container["Id"], force=True)
+        finally:
+            client.close()
+        self.stop()
+        mounted = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
+        for point in sorted((point for point in mounted if point.startswith(f"{self._folder}/")), reverse=True):
+            subprocess.run(["umount", "--lazy", point], check=True)
+        shutil.rmtree(self._folder)
+
+    def _answers(self) -> bool:
+        """Tried without the SDK, whose failed connections leave sockets open."""
+        with socket.socket(socket.AF_UNIX) as probe:
+            try:
+                probe.connect(str(self._folder / "docker.sock"))
+            except OSError:
+                return False
+            probe.sendall(b"GET /_ping HTTP/1.0\r\nHost: docker\r\n\r\n")
+            return b" 200 " in probe.recv(64)
+
+
+def import_tiny_image(engine: DockerEngine, tag: str = "latest") -> str:
+    assert _BUSYBOX.exists(), "these tests need the package busybox-static"
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w") as archive:
+        for folder in ("bin", "home", "home/player", "session", "tmp", "run", "proc", "sys", "dev", "etc"):
+            member = tarfile.TarInfo(folder)
+            member.type, member.mode = tarfile.DIRTYPE, 0o755
+            archive.addfile(member)
+        archive.add(_BUSYBOX, "bin/busybox")
+        for applet in _APPLETS:
+            link = tarfile.TarInfo(f"bin/{applet}")
+            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
+            archive.addfile(link)
+    client = engine.client()
+    try:
+        client.import_image_from_data(raw.getvalue(), repository="playhouse/tiny", tag=tag)
+        return str(client.inspect_image(f"playhouse/tiny:{tag}")["Id"])
+    finally:
+        client.close()

@@ -1,0 +1,67 @@
+"""The agent as a process of its own."""
+
+import asyncio
+import os
+import signal
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.integration.gameserver_agent.control_plane import HOST_ID, ControlPlane
+from tests.integration.gameserver_agent.display import paint
+
+
+@dataclass
+class AgentProcess:
+    """`gameserver-agent run`, started in a process group of its own."""
+
+    control_plane: ControlPlane
+    engine_url: str
+    folder: Path
+    arguments: tuple[str, ...] = ()
+    process: asyncio.subprocess.Process | None = None
+    logs: list[Path] = field(default_factory=list[Path])
+
+    async def start(self, *extra: str) -> None:
+        self.logs.append(self.folder / f"agent-{len(self.logs)}.log")
+        with self.logs[-1].open("wb") as log:
+            self.process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "gameserver_agent.cli", "run"),
+                *("--orchestrator", self.control_plane.url, "--token", "token"),
+                *("--host", "127.0.0.1", "--port", "0", "--docker-host", self.engine_url),
+                *("--data", str(self.folder / "data"), "--seat-folders", str(self.folder / "seats")),
+                *extra,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    async def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        assert self.process is not None
+        if self.process.returncode is None:
+            self.process.send_signal(number)
+        async with asyncio.timeout(20):
+            return await self.process.wait()
+
+    async def kill_group(self) -> None:
+        """Everything in the agent's process group dies at once."""
+        assert self.process is not None
+        os.killpg(self.process.pid, signal.SIGKILL)
+        await self.process.wait()
+
+    async def end_everything(self) -> None:
+        """Whatever a test left: sessions are stopped, then the agent."""
+        if self.process is None:
+            return
+        if self.process.returncode is not None:
+            await self.start()
+        for session_id in tuple(self.control_plane.desired):
+            await self.control_plane.want_stop(session_id)
+            await self.control_plane.until(session_id, lambda seen: seen.state == "ended")
+        await self.end()
+
+    def paint(self, session_id: str) -> None:
+        """Give the session its first frame."""
+        paint(self.folder / "seats" / HOST_ID / session_id / "seat")
+
+    def log(self) -> str:
+        return "\n".join(file.read_text() for file in self.logs)

@@ -1,0 +1,211 @@
+"""A control plane small enough to read: it keeps the wire's contract and remembers everything that it was told."""
+
+import asyncio
+import contextlib
+import hashlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Self
+
+import jwt
+from aiohttp import web
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from agent_protocol import (
+    BuildSpec,
+    DesiredSession,
+    JoinRequest,
+    JoinResponse,
+    ObservedSession,
+    RestoreSource,
+    SyncRequest,
+    SyncResponse,
+)
+from gameserver_agent.identity import public_key_text
+
+HOST_ID = "hst1"
+INSTALLATION = "ins1"
+
+
+@dataclass
+class ControlPlane:
+    """Desired sessions in, observed sessions and saves out."""
+
+    desired: dict[str, DesiredSession] = field(default_factory=dict[str, DesiredSession])
+    observed: dict[str, ObservedSession] = field(default_factory=dict[str, ObservedSession])
+    saves: dict[str, bytes] = field(default_factory=dict[str, bytes])
+    syncs: list[SyncRequest] = field(default_factory=list[SyncRequest])
+    revision: int = 1
+    is_away: bool = False
+    url: str = ""
+    signing: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
+    host_key: Ed25519PublicKey | None = None
+    news: asyncio.Condition = field(default_factory=asyncio.Condition)
+    runner: web.AppRunner | None = None
+
+    async def __aenter__(self) -> Self:
+        app = web.Application(client_max_size=512 * 1024**2, middlewares=[self._away])
+        app.add_routes(
+            [
+                web.post("/api/agents/join", self._join),
+                web.post("/api/agents/sync", self._sync),
+                web.get("/api/agents/wait", self._wait),
+                web.get("/api/agents/saves/{version}", self._save),
+                web.put("/api/agents/sessions/{session}/saves", self._take_save),
+            ]
+        )
+        self.runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
+        await self.runner.setup()
+        site = web.TCPSite(self.runner, "127.0.0.1", 0)
+        await site.start()
+        host, port = self.runner.addresses[0][:2]
+        self.url = f"http://{host}:{port}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self.runner is not None
+        await self.runner.cleanup()
+
+    async def want(self, session: DesiredSession) -> None:
+        self.desired[session.session_id] = session
+        await self._tell()
+
+    async def want_stop(self, session_id: str) -> None:
+        await self.want(self.desired[session_id].model_copy(update={"want": "stop"}))
+
+    async def drop(self, session_id: str) -> None:
+        del self.desired[session_id]
+        self.observed.pop(session_id, None)
+        await self._tell()
+
+    async def until(
+        self, session_id: str, fact: Callable[[ObservedSession], bool], within_s: float = 30
+    ) -> ObservedSession:
+        """The observed session as soon as `fact` holds of it."""
+        try:
+            async with asyncio.timeout(within_s), self.news:
+                await self.news.wait_for(lambda: session_id in self.observed and fact(self.observed[session_id]))
+        except TimeoutError:
+            raise AssertionError(f"{session_id} is still {self.observed.get(session_id)}") from None
+        return self.observed[session_id]
+
+    async def until_synced(self, count: int = 1, within_s: float = 30) -> None:
+        seen = len(self.syncs)
+        async with asyncio.timeout(within_s), self.news:
+            await self.news.wait_for(lambda: len(self.syncs) >= seen + count)
+
+    def restore_source(self, archive: bytes) -> RestoreSource:
+        digest = hashlib.sha256(archive).hexdigest()
+        self.saves[f"ver-{digest[:8]}"] = archive
+        return RestoreSource(
+            version_id=f"ver-{digest[:8]}",
+            path=f"/api/agents/saves/ver-{digest[:8]}",
+            digest=digest,
+            size_bytes=len(archive),
+        )
+
+    def stream_token(self, session_id: str, *, epoch: int = 0, host_id: str = HOST_ID) -> str:
+        claims = {
+            "iss": INSTALLATION,
+            "aud": f"host:{host_id}",
+            "exp": int(datetime.now(UTC).timestamp()) + 300,
+            "session": session_id,
+            "role": "player",
+            "epoch": epoch,
+            "jti": "1",
+        }
+        return jwt.encode(claims, self.signing, algorithm="EdDSA", headers={"kid": "k1"})
+
+    @property
+    def keys(self) -> dict[str, object]:
+        key = {"kty": "OKP", "crv": "Ed25519", "x": public_key_text(self.signing), "kid": "k1", "alg": "EdDSA"}
+        return {"keys": [key]}
+
+    @web.middleware
+    async def _away(
+        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        if self.is_away:
+            return web.Response(status=503)
+        return await handler(request)
+
+    async def _tell(self) -> None:
+        async with self.news:
+            self.revision += 1
+            self.news.notify_all()
+
+    def _check(self, request: web.Request) -> None:
+        assert self.host_key is not None
+        token = request.headers["Authorization"].removeprefix("Bearer ")
+        claims = jwt.decode(token, self.host_key, algorithms=["EdDSA"], audience="orchestrator")
+        assert claims["iss"] == f"host:{HOST_ID}"
+
+    async def _join(self, request: web.Request) -> web.Response:
+        order = JoinRequest.model_validate_json(await request.read())
+        if order.token != "token":
+            return web.json_response({"error": "unauthorized", "message": "bad token"}, status=401)
+        entry = {"kty": "OKP", "crv": "Ed25519", "x": order.public_key}
+        key = jwt.PyJWK(entry, algorithm="EdDSA").key
+        assert isinstance(key, Ed25519PublicKey)
+        self.host_key = key
+        answer = JoinResponse(host_id=HOST_ID, installation=INSTALLATION, keys=self.keys)
+        return web.Response(text=answer.model_dump_json(), content_type="application/json")
+
+    async def _sync(self, request: web.Request) -> web.Response:
+        self._check(request)
+        order = SyncRequest.model_validate_json(await request.read())
+        async with self.news:
+            self.syncs.append(order)
+            for session in order.sessions:
+                self.observed[session.session_id] = session
+            self.news.notify_all()
+        answer = SyncResponse(
+            revision=self.revision,
+            sessions=tuple(self.desired.values()),
+            next_sync_ms=1000,
+            lease_until=datetime.now(UTC) + timedelta(seconds=6),
+            keys=self.keys,
+        )
+        return web.Response(text=answer.model_dump_json(), content_type="application/json")
+
+    async def _wait(self, request: web.Request) -> web.Response:
+        self._check(request)
+        known = int(request.query["revision"])
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(25), self.news:
+                await self.news.wait_for(lambda: self.revision != known)
+        return web.json_response({"revision": self.revision})
+
+    async def _save(self, request: web.Request) -> web.Response:
+        self._check(request)
+        return web.Response(body=self.saves[request.match_info["version"]])
+
+    async def _take_save(self, request: web.Request) -> web.Response:
+        self._check(request)
+        body = await request.read()
+        digest = request.query["digest"]
+        assert hashlib.sha256(body).hexdigest() == digest
+        assert len(body) == int(request.query["size"])
+        self.saves[f"ver-{digest[:8]}"] = body
+        return web.json_response({"versionId": f"ver-{digest[:8]}", "head": True})
+
+
+def desired_session(session_id: str, image_id: str, script: str, **build_changes: object) -> DesiredSession:
+    """A session whose game is a shell script in the tiny image, and which may last an hour."""
+    now = datetime.now(UTC)
+    build = BuildSpec(
+        build_id="bld1",
+        image="playhouse/tiny:latest",
+        image_id=image_id,
+        command=("/bin/sh", "-c", script),
+        stop_grace_s=3,
+    )
+    return DesiredSession(
+        session_id=session_id,
+        generation=1,
+        want="run",
+        build=build.model_copy(update=build_changes),
+        expires_at=now + timedelta(minutes=30),
+        ends_at=now + timedelta(hours=1),
+    )
