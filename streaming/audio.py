@@ -92,25 +92,22 @@ class SoundCapture:
     def _run(self) -> None:
         encoder, gate = OpusEncoder(), SilenceGate()
         with open(self._pipe, "rb", buffering=0) as pipe:  # noqa: PTH123 -- a descriptor, not a path
-            while frame := read_frame(pipe.fileno()):
+            descriptor = pipe.fileno()
+            while frame := read_frame(descriptor):
                 self.pts += FRAME_SAMPLES
-                if waiting_bytes(pipe.fileno()) > BACKLOG_FRAMES * FRAME_BYTES:
-                    continue  # we are late: newer sound is there already
-                if gate.lets_pass(frame) and (packet := encoder.encode(frame, self.pts)):
+                if not gate.lets_pass(frame) or waiting_bytes(descriptor) > BACKLOG_FRAMES * FRAME_BYTES:
+                    continue  # silence, or we are late and newer sound is there already
+                if packet := encoder.encode(frame, self.pts):
                     self._on_packet(packet)
 
 
 def read_frame(descriptor: int) -> bytes:
     """Exactly one frame, or nothing at the end."""
-    parts: list[bytes] = []
-    missing = FRAME_BYTES
-    while missing:
-        part = os.read(descriptor, missing)
-        if not part:
-            return b""
-        parts.append(part)
-        missing -= len(part)
-    return b"".join(parts)
+    frame = os.read(descriptor, FRAME_BYTES)
+    while frame and len(frame) < FRAME_BYTES:
+        part = os.read(descriptor, FRAME_BYTES - len(frame))
+        frame = frame + part if part else b""
+    return frame
 
 
 def waiting_bytes(descriptor: int) -> int:

@@ -47,7 +47,7 @@ class H264Encoder:
             format="yuv420p",
             dst_colorspace="ITU709",
             dst_color_range="MPEG",
-            interpolation="FAST_BILINEAR",
+            interpolation="POINT",
         )
         picture.pts = pts
         picture.time_base = CLOCK

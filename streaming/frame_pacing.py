@@ -5,7 +5,7 @@ the encoder sharpens what now stands still; then one now and then, which repairs
 for such a filler.
 """
 
-REPAIR_INTERVAL_S = 5.0
+REPAIR_INTERVAL_S = 2.0  # Chromium asks for a keyframe after 3 s without a frame, which costs more than this
 SETTLING_FRAMES = 10
 
 

@@ -1,4 +1,4 @@
-"""A seat as it runs in production: a worker under a uid that nobody has heard of, a client on its display, a browser."""
+"""A seat as it runs in production: a worker under a uid that nobody has heard of, its client, and a browser."""
 
 import os
 import shutil

@@ -1,11 +1,13 @@
-"""The smallest game: a window in one colour that changes at every button press, and a line on stdout for everything it feels.
+"""The smallest game: a window in one colour that changes at every button press, and a line on stdout for what it feels.
 
-Run as `python drawing_client.py` with DISPLAY and XAUTHORITY. Colours go round `COLOURS`; with `--animate` it redraws at 60 Hz.
+Run as `python drawing_client.py` with DISPLAY and XAUTHORITY. Colours go round `COLOURS`; `--animate` redraws half of it at
+60 Hz.
 """
 
 import select
 import sys
 import time
+from typing import Any
 
 import xcffib
 import xcffib.xproto
@@ -16,23 +18,27 @@ MASK = xcffib.xproto.EventMask
 
 def main() -> None:
     connection = xcffib.Connection()
-    screen = connection.setup.roots[0]
+    setup: Any = connection.setup
+    core: Any = connection.core
+    screen = setup.roots[0]
     window, context = connection.generate_id(), connection.generate_id()
     width, height = screen.width_in_pixels, screen.height_in_pixels
-    wanted = MASK.ButtonPress | MASK.ButtonRelease | MASK.KeyPress | MASK.KeyRelease | MASK.Exposure | MASK.PointerMotion
-    create = connection.core.CreateWindow
+    wanted = (
+        MASK.ButtonPress | MASK.ButtonRelease | MASK.KeyPress | MASK.KeyRelease | MASK.Exposure | MASK.PointerMotion
+    )
+    create = core.CreateWindow
     mask = xcffib.xproto.CW.BackPixel | xcffib.xproto.CW.EventMask
     create(24, window, screen.root, 0, 0, width, height, 0, 1, screen.root_visual, mask, [COLOURS[0], wanted])
-    connection.core.CreateGC(context, window, xcffib.xproto.GC.Foreground, [COLOURS[0]])
-    connection.core.MapWindow(window)
+    core.CreateGC(context, window, xcffib.xproto.GC.Foreground, [COLOURS[0]])
+    core.MapWindow(window)
     connection.flush()
     presses = 0
     animate = "--animate" in sys.argv
     print("ready", flush=True)
 
     def fill(colour: int, y: int = 0, rows: int = height) -> None:
-        connection.core.ChangeGC(context, xcffib.xproto.GC.Foreground, [colour])
-        connection.core.PolyFillRectangle(window, context, 1, [xcffib.xproto.RECTANGLE.synthetic(0, y, width, rows)])
+        core.ChangeGC(context, xcffib.xproto.GC.Foreground, [colour])
+        core.PolyFillRectangle(window, context, 1, [xcffib.xproto.RECTANGLE.synthetic(0, y, width, rows)])
         connection.flush()
 
     while True:
@@ -49,8 +55,10 @@ def main() -> None:
                     print(f"motion {event.event_x} {event.event_y}", flush=True)
                 case xcffib.xproto.KeyPressEvent() | xcffib.xproto.KeyReleaseEvent():
                     direction = "down" if isinstance(event, xcffib.xproto.KeyPressEvent) else "up"
-                    keysyms = connection.core.GetKeyboardMapping(event.detail, 1).reply().keysyms
+                    keysyms = core.GetKeyboardMapping(event.detail, 1).reply().keysyms
                     print(f"key {event.detail} {direction} {keysyms[event.state & 1]:#x}", flush=True)
+                case _:
+                    pass
         if animate:
             fill(int(time.monotonic() * 60) * 0x010305 & 0xFFFFFF, height // 2, height // 2)
         select.select([connection.get_file_descriptor()], [], [], 1 / 60 if animate else None)

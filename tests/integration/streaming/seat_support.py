@@ -2,8 +2,9 @@
 
 import asyncio
 import os
+import re
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -39,7 +40,7 @@ async def until(condition: Callable[[], Awaitable[bool]], what: str) -> None:
     """Returns when the condition holds; fails the test when it does not within the deadline."""
     try:
         async with asyncio.timeout(DEADLINE_S):
-            while not await condition():
+            while not await condition():  # noqa: ASYNC110 -- what is waited for lives in other processes
                 await asyncio.sleep(0.02)
     except TimeoutError:
         pytest.fail(f"not within {DEADLINE_S:g} s: {what}")
@@ -47,14 +48,16 @@ async def until(condition: Callable[[], Awaitable[bool]], what: str) -> None:
 
 async def start_as_seat(*arguments: str | Path, **environment: str) -> asyncio.subprocess.Process:
     """A process of ours under the seat's uid, its output readable."""
-    identity = {"user": seat_uid(), "group": seat_uid(), "extra_groups": []} if os.geteuid() == 0 else {}
+    changes = os.geteuid() == 0
     return await asyncio.create_subprocess_exec(
         *map(str, arguments),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         cwd="/",
         env={"PATH": os.environ["PATH"], **environment},
-        **identity,
+        user=seat_uid() if changes else None,
+        group=seat_uid() if changes else None,
+        extra_groups=[] if changes else None,
     )
 
 
@@ -78,9 +81,13 @@ class Seat:
         return (self.folder / "worker.log").read_text()
 
     @asynccontextmanager
-    async def program(self, *arguments: str | Path) -> AsyncIterator[asyncio.subprocess.Process]:
+    async def program(self, *arguments: str | Path) -> AsyncGenerator[asyncio.subprocess.Process]:
         """A program on this seat's display and sound, under its uid."""
-        environment = {"DISPLAY": f":{self.hello.display}", "XAUTHORITY": self.hello.xauthority, "HOME": str(self.folder)}
+        environment = {
+            "DISPLAY": f":{self.hello.display}",
+            "XAUTHORITY": self.hello.xauthority,
+            "HOME": str(self.folder),
+        }
         process = await start_as_seat(*arguments, PULSE_SERVER=f"unix:{self.hello.pulse_socket}", **environment)
         try:
             yield process
@@ -88,7 +95,7 @@ class Seat:
             await end(process)
 
     @asynccontextmanager
-    async def drawing(self, *options: str) -> AsyncIterator["Drawing"]:
+    async def drawing(self, *options: str) -> AsyncGenerator["Drawing"]:
         async with self.program(sys.executable, HERE / "drawing_client.py", *options) as process:
             drawing = Drawing(process)
             await drawing.feels("ready")
@@ -103,13 +110,13 @@ class Drawing:
         self._output = process.stdout
 
     async def feels(self, wanted: str) -> str:
-        """The first line from here on that begins so."""
+        """The first line from here on whose beginning matches this expression."""
         seen: list[str] = []
         try:
             async with asyncio.timeout(DEADLINE_S):
                 while line := (await self._output.readline()).decode().strip():
                     seen.append(line)
-                    if line.startswith(wanted):
+                    if re.match(wanted, line):
                         return line
         except TimeoutError:
             pass
