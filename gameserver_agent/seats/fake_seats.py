@@ -41,9 +41,7 @@ class FakeSeat:
 
     async def status(self) -> SeatStatus:
         self._require_alive()
-        return SeatStatus(
-            first_frame=self.first_frame, peers=self.peers, idle_s=None, fps=0, bitrate_bps=0, frames=0
-        )
+        return SeatStatus(first_frame=self.first_frame, peers=self.peers, idle_s=None, fps=0, bitrate_bps=0, frames=0)
 
     async def events(self) -> AsyncIterator[SeatEvent]:
         while self.is_alive and (event := await self._news.get()) is not None:

@@ -48,16 +48,15 @@ class SessionSaves:
         try:
             making = asyncio.ensure_future(asyncio.to_thread(self.home.make, self._rules.most_bytes, owner))
             await finished_despite_cancellation(making)
-            if source is None:
-                return
-            async with self._services.restores:
-                await self._services.downloads.download_save(source, download)
-                await archive.restore(download, self.home.path, self._rules, owner, self._services.interpreter)
+            if source is not None:
+                async with self._services.restores:
+                    await self._services.downloads.download_save(source, download)
+                    await archive.restore(download, self.home.path, self._rules, owner, self._services.interpreter)
+            self._looked_at_start = await self._signature()
         except (AgentError, OSError) as error:
             raise SessionEndedError("restore_failed", f"The save could not be restored: {error}") from error
         finally:
             archive.discard(download)
-            self._looked_at_start = await self._signature()
 
     async def keep_checkpointing(self, owner: Owner) -> None:
         """For ever. A checkpoint that fails is tried again with the next change; the game is never disturbed."""

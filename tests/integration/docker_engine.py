@@ -3,6 +3,7 @@
 Needs root, `docker.io` and `busybox-static`. The engine lives in a temporary folder and leaves nothing behind.
 """
 
+import contextlib
 import io
 import shutil
 import socket
@@ -41,6 +42,23 @@ class DockerEngine:
 
     url: str
     folder: Path
+
+    def container_names(self) -> set[str]:
+        """All containers, running or not."""
+        with contextlib.closing(self.client()) as client:
+            return {str(entry["Names"][0]).removeprefix("/") for entry in client.containers(all=True)}
+
+    def run_sleeper(self, name: str, image_id: str, labels: dict[str, str]) -> None:
+        """A container that is none of the agent's business."""
+        with contextlib.closing(self.client()) as client:
+            answer = client.create_container(
+                image=image_id, command=["/bin/sleep", "600"], name=name, labels=labels, network_disabled=True
+            )
+            client.start(answer["Id"])
+
+    def remove(self, name: str) -> None:
+        with contextlib.closing(self.client()) as client:
+            client.remove_container(name, force=True)
 
     def client(self) -> docker.APIClient:
         return docker.APIClient(base_url=self.url, version="1.41", timeout=30)

@@ -7,8 +7,9 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from agent_protocol import DesiredSession, ObservedSession, ObservedState
+from tests.integration.gameserver_agent import display
 from tests.integration.gameserver_agent.control_plane import HOST_ID, ControlPlane
-from tests.integration.gameserver_agent.display import paint
 
 
 @dataclass
@@ -59,9 +60,38 @@ class AgentProcess:
             await self.control_plane.until(session_id, lambda seen: seen.state == "ended")
         await self.end()
 
-    def paint(self, session_id: str) -> None:
+    async def play(self, desired: DesiredSession) -> ObservedSession:
+        """Order a session, give it its first frame, and wait until it runs."""
+        session_id = desired.session_id
+        await self.control_plane.want(desired)
+        await self.control_plane.until(session_id, lambda seen: seen.seat_ready or seen.end is not None)
+        await self.paint(session_id)
+        return await self.control_plane.until(session_id, lambda seen: seen.state == ObservedState.RUNNING)
+
+    async def stop(self, session_id: str) -> ObservedSession:
+        await self.control_plane.want_stop(session_id)
+        return await self.ended(session_id)
+
+    async def ended(self, session_id: str) -> ObservedSession:
+        return await self.control_plane.until(session_id, lambda seen: seen.state == ObservedState.ENDED)
+
+    @property
+    def url(self) -> str:
+        return self.control_plane.syncs[-1].public_url
+
+    def home(self, session_id: str) -> Path:
+        return self.folder / "data" / "sessions" / session_id / "home"
+
+    async def paint(self, session_id: str) -> None:
         """Give the session its first frame."""
-        paint(self.folder / "seats" / HOST_ID / session_id / "seat")
+        seat = self.folder / "seats" / HOST_ID / session_id / "seat"
+        painter = await asyncio.create_subprocess_exec(sys.executable, display.__file__, str(seat))
+        assert await painter.wait() == 0
+
+    async def until_log(self, text: str, within_s: float) -> None:
+        async with asyncio.timeout(within_s):
+            while text not in self.log():  # noqa: ASYNC110 - a file tells nobody that it grows
+                await asyncio.sleep(0.1)
 
     def log(self) -> str:
         return "\n".join(file.read_text() for file in self.logs)

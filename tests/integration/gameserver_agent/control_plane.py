@@ -3,12 +3,15 @@
 import asyncio
 import contextlib
 import hashlib
+import io
+import tarfile
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Self
 
 import jwt
+import zstandard
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
@@ -75,9 +78,11 @@ class ControlPlane:
         await self.want(self.desired[session_id].model_copy(update={"want": "stop"}))
 
     async def drop(self, session_id: str) -> None:
+        """Stop listing it, and wait until the host no longer reports it."""
         del self.desired[session_id]
-        self.observed.pop(session_id, None)
         await self._tell()
+        async with asyncio.timeout(20), self.news:
+            await self.news.wait_for(lambda: session_id not in {seen.session_id for seen in self.syncs[-1].sessions})
 
     async def until(
         self, session_id: str, fact: Callable[[ObservedSession], bool], within_s: float = 30
@@ -209,3 +214,21 @@ def desired_session(session_id: str, image_id: str, script: str, **build_changes
         expires_at=now + timedelta(minutes=30),
         ends_at=now + timedelta(hours=1),
     )
+
+
+def files_of(archive: bytes) -> dict[str, bytes]:
+    """A save archive's files by path."""
+    raw = zstandard.ZstdDecompressor().decompressobj().decompress(archive)
+    with tarfile.open(fileobj=io.BytesIO(raw)) as tar:
+        found = {member.name: tar.extractfile(member) for member in tar if member.isfile()}
+    return {name: content.read() for name, content in found.items() if content is not None}
+
+
+def archive_of(files: dict[str, bytes]) -> bytes:
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w", format=tarfile.GNU_FORMAT) as tar:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size, member.mtime = len(content), 1_700_000_000
+            tar.addfile(member, io.BytesIO(content))
+    return zstandard.ZstdCompressor().compress(raw.getvalue())

@@ -1,5 +1,9 @@
-"""Drawing on a seat's display, as a game would."""
+"""Drawing on a seat's display, as a game would: `python display.py SEAT_FOLDER`.
 
+A program of its own, because the X library keeps state in its process beyond a display's end.
+"""
+
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -26,3 +30,7 @@ def paint(seat_folder: Path) -> None:
         core.GetInputFocus().reply()
     finally:
         connection.disconnect()
+
+
+if __name__ == "__main__":
+    paint(Path(sys.argv[1]))
