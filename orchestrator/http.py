@@ -12,7 +12,7 @@ from litestar import MediaType, Request, Response
 from litestar.connection import ASGIConnection
 from litestar.datastructures import MutableScopeHeaders
 from litestar.enums import ScopeType
-from litestar.exceptions import HTTPException, ValidationException
+from litestar.exceptions import HTTPException, SerializationException, ValidationException
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from pydantic import BaseModel, ConfigDict, PlainSerializer, ValidationError
@@ -63,7 +63,10 @@ def parse(schema: type[SchemaType], fields: object) -> SchemaType:
 async def read_fields(request: AnyRequest) -> dict[str, Any]:
     """The fields of a body that may be JSON or an HTML form."""
     if request.content_type[0] == MediaType.JSON:
-        body: object = await request.json()
+        try:
+            body: object = await request.json()
+        except SerializationException as error:
+            raise InvalidRequest("The body is not valid JSON.") from error
         if not isinstance(body, dict):
             raise InvalidRequest("The body must be a JSON object.")
         return cast("dict[str, Any]", body)

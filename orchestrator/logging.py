@@ -37,4 +37,5 @@ def configure_logging(level: int = logging.INFO) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # it reports each look at the revision
+    for chatty in ("alembic", "httpx"):  # each look at the revision, each request that we send
+        logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -73,7 +73,11 @@ async def app(settings: Settings) -> AsyncGenerator[Litestar, None]:
             await may_stop.wait()
 
     life = asyncio.create_task(live())
-    await asyncio.wait({life, asyncio.create_task(has_started.wait())}, return_when=asyncio.FIRST_COMPLETED)
+    start = asyncio.create_task(has_started.wait())
+    await asyncio.wait({life, start}, return_when=asyncio.FIRST_COMPLETED)
+    start.cancel()
+    if life.done():
+        await life  # it could not start: say why
     yield app
     may_stop.set()
     await life

@@ -1,0 +1,181 @@
+"""The `orchestrator` command as an operator types it, and a replica as a process of its own."""
+
+import asyncio
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+from click.testing import CliRunner, Result
+
+from orchestrator import cli
+from orchestrator.catalog.images import EngineImage, ImageUnavailable
+from orchestrator.settings import Settings
+
+DEFINITION = """
+slug = "the-question"
+title = "The Question"
+developer = "Someone"
+description = "Short."
+tags = ["Romance"]
+[build]
+version = "1.0"
+image = "playhouse/the-question:1.0"
+"""
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(settings: Settings) -> Run:
+    def run(*arguments: str, stdin: str | None = None) -> Result:
+        return CliRunner().invoke(cli.main, arguments, input=stdin)
+
+    return run
+
+
+@pytest.fixture
+def game_file(tmp_path: Path) -> str:
+    path = tmp_path / "game.toml"
+    path.write_text(DEFINITION)
+    return str(path)
+
+
+def test_migrating_twice_says_so(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_DATA", str(tmp_path / "new"))
+    assert run("migrate").output.startswith("The database was migrated from nothing to revision ")
+    assert run("migrate").output.startswith("The database is up to date")
+
+
+def test_a_person_is_created_once(run: Run) -> None:
+    created = run("users", "create", "ada@example.org", "--password-stdin", "--admin", stdin="correct horse\n")
+    assert (created.exit_code, created.output) == (0, "Created admin ada@example.org.\n")
+    again = run("users", "create", "Ada@example.org", "--password-stdin", stdin="correct horse\n")
+    assert (again.exit_code, again.output) == (1, "Error: An account with this e-mail address exists already.\n")
+
+
+@pytest.mark.parametrize(
+    ("email", "password", "problem"), [("nobody", "correct horse", "email: "), ("a@b.example", "short", "password: ")]
+)
+def test_a_person_that_cannot_be_is_one_line(run: Run, email: str, password: str, problem: str) -> None:
+    refused = run("users", "create", email, "--password-stdin", stdin=f"{password}\n")
+    assert refused.exit_code == 1
+    assert refused.output.startswith(f"Error: {problem}")
+    assert refused.output.count("\n") == 1
+
+
+def test_a_password_is_never_an_argument(run: Run) -> None:
+    assert run("users", "create", "ada@example.org").exit_code == 2
+
+
+def test_a_game_is_added_once_and_listed(run: Run, game_file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def found(reference: str, docker_host: str | None) -> EngineImage:
+        assert (reference, docker_host) == ("playhouse/the-question:1.0", "unix:///somewhere")
+        return EngineImage("sha256:aa", 1000)
+
+    monkeypatch.setattr(cli, "inspect_image", found)
+    assert "There are no games yet" in run("games", "list").output
+    added = run("games", "add", game_file, "--docker-host", "unix:///somewhere")
+    assert added.exit_code == 0
+    assert added.output.startswith("Added the-question 1.0")
+    again = run("games", "add", game_file, "--docker-host", "unix:///somewhere")
+    assert again.output.startswith("Already there: the-question 1.0")
+    assert run("games", "list").output == "the-question\t1.0\tThe Question\tplayhouse/the-question:1.0\n"
+
+
+def test_a_missing_image_is_one_line(run: Run, game_file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(reference: str, docker_host: str | None) -> EngineImage:
+        raise ImageUnavailable("The Docker engine has no image 'x'.")
+
+    monkeypatch.setattr(cli, "inspect_image", missing)
+    refused = run("games", "add", game_file)
+    assert (refused.exit_code, refused.output) == (1, "Error: The Docker engine has no image 'x'.\n")
+
+
+def test_an_engine_that_does_not_answer_is_one_line(run: Run, game_file: str) -> None:
+    refused = run("games", "add", game_file, "--docker-host", "tcp://127.0.0.1:1")
+    assert refused.exit_code == 1
+    assert refused.output.startswith("Error: No Docker engine answers")
+    assert refused.output.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("environment", "problem"),
+    [
+        ({"ORCHESTRATOR_DATABASE_URL": "nonsense"}, "Error: "),
+        ({"ORCHESTRATOR_PUBLIC_URL": "play.example"}, "Error: ORCHESTRATOR_PUBLIC_URL: "),
+    ],
+)
+@pytest.mark.parametrize("command", [("games", "list"), ("serve",), ("migrate",)])
+def test_a_setting_that_cannot_be_is_one_line(
+    run: Run, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], problem: str, command: tuple[str, ...]
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    refused = run(*command)
+    assert refused.exit_code == 1
+    assert refused.output.startswith(problem)
+    assert refused.output.count("\n") == 1
+
+
+def test_a_database_that_is_behind_is_one_line(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_DATA", str(tmp_path / "new"))
+    for command in (("games", "list"), ("serve",)):
+        refused = run(*command)
+        assert refused.exit_code == 1
+        assert refused.output == "Error: The database is not up to date. Run `orchestrator migrate` first.\n"
+
+
+def test_a_host_token_is_the_only_line(run: Run) -> None:
+    printed = run("hosts", "token")
+    assert printed.exit_code == 0
+    assert len(printed.output.split()) == 1
+
+
+async def test_a_replica_serves_shares_its_database_with_commands_and_ends_in_time(settings: Settings) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    replica = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "orchestrator", "serve", "--port", port), stderr=asyncio.subprocess.DEVNULL
+    )
+    try:
+        await _ready(f"http://127.0.0.1:{port}", replica)
+        second = await _command("serve", "--port", "0")
+        assert second[0] == 1
+        assert f"A replica already runs on DATA={settings.data}" in second[1]
+        created = await _command("users", "create", "ada@example.org", "--password-stdin", stdin=b"correct horse\n")
+        assert created == (0, "Created player ada@example.org.\n")
+        asked_at = time.monotonic()
+        replica.send_signal(signal.SIGTERM)
+        await asyncio.wait_for(replica.wait(), 10)
+        assert time.monotonic() - asked_at < 5
+    finally:
+        if replica.returncode is None:
+            replica.kill()
+            await replica.wait()
+
+
+async def _ready(url: str, replica: asyncio.subprocess.Process) -> None:
+    async with asyncio.timeout(60), httpx.AsyncClient() as client:
+        while True:
+            assert replica.returncode is None, "the replica ended by itself"
+            try:
+                if (await client.get(f"{url}/health/ready")).status_code == 200:
+                    return
+            except httpx.TransportError:
+                await asyncio.sleep(0.05)
+
+
+async def _command(*arguments: str, stdin: bytes = b"") -> tuple[int | None, str]:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "orchestrator", *arguments),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await process.communicate(stdin)
+    return process.returncode, output.decode()
