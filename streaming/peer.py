@@ -53,7 +53,7 @@ class Peer:
         self._connection.on("datachannel", self._channel_opened)
         video = self._connection.addTransceiver(self._video, "sendonly")
         audio = self._connection.addTransceiver(self._audio, "sendonly")
-        self._video_sender = video.sender
+        self.video_sender = video.sender
         aiortc_extensions.prefer_h264(video)
         aiortc_extensions.separate_stream(audio)
         aiortc_extensions.on_keyframe_request(video.sender, lambda: listener.peer_needs_keyframe(self))
@@ -87,7 +87,7 @@ class Peer:
         self._audio.offer(packet)
 
     async def feedback(self) -> Feedback:
-        return await aiortc_extensions.feedback_of(self._video_sender)
+        return await aiortc_extensions.feedback_of(self.video_sender)
 
     def close(self, last_words: Mapping[str, object] | None = None) -> "asyncio.Task[None]":
         """Ends the connection in the background, after `last_words` had a moment to leave. Harmless when repeated."""

@@ -1,7 +1,7 @@
 """The smallest game: a window in one colour that changes at every button press, and a line on stdout for what it feels.
 
-Run as `python drawing_client.py` with DISPLAY and XAUTHORITY. Colours go round `COLOURS`; `--animate` redraws half of it at
-60 Hz.
+Run as `python drawing_client.py` with DISPLAY and XAUTHORITY. Colours go round `COLOURS`; half of it at 60 Hz
+with `--animate`.
 """
 
 import select

@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import os
 import sys
 import zlib
 from collections.abc import Callable
@@ -24,6 +23,11 @@ Recorder = Callable[[str, object], None]
 
 def rgb(colour: int) -> list[int]:
     return [colour >> 16, colour >> 8 & 0xFF, colour & 0xFF]
+
+
+def identity(path: Path) -> tuple[int, int] | None:
+    """Which file is there: another seat may have taken a display's number over."""
+    return (path.stat().st_ino, path.stat().st_ctime_ns) if path.exists() else None
 
 
 async def shows(page: Page, colour: int) -> None:
@@ -268,13 +272,14 @@ async def test_a_worker_outlives_its_clients(seat: Seat, page: Page) -> None:
 
 async def test_shutdown_says_bye_and_leaves_nothing(seat: Seat, page: Page) -> None:
     children = psutil.Process(seat.process.pid).children(recursive=True)
+    display = identity(Path(seat.hello.x_socket))
     await seat.client.shutdown()
     await heard(page, "bye")
     assert await seat.process.wait() == 0
     assert not [child for child in children if child.is_running()]
     left = {path.name for path in seat.folder.rglob("*") if path.is_socket()}
     assert not left
-    assert not os.path.lexists(seat.hello.x_socket)
+    assert identity(Path(seat.hello.x_socket)) != display
     with pytest.raises(SeatUnavailable):
         await seat.client.status()
 

@@ -1,0 +1,92 @@
+"""Client and server of the control socket against each other, without a seat behind them."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from streaming.control_server import ControlServer
+from streaming.errors import SeatError, SeatUnavailable
+from streaming.protocol import SeatConfig
+from streaming.seat_client import SeatClient
+
+
+async def echo(method: str, parameters: Mapping[str, object]) -> Mapping[str, object]:
+    if method == "refuse":
+        raise SeatError("not today", code="refused")
+    if method == "never":
+        await asyncio.Event().wait()
+    return {"method": method, **parameters}
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[ControlServer]:
+    server = ControlServer(echo)
+    await server.start(tmp_path / "s")
+    yield server
+    await server.close()
+
+
+@pytest.fixture
+async def client(server: ControlServer, tmp_path: Path) -> AsyncIterator[SeatClient]:
+    client = await SeatClient.open(tmp_path / "s")
+    yield client
+    await client.close()
+
+
+async def test_answers_find_their_questions(client: SeatClient) -> None:
+    answers = await asyncio.gather(*(client.call("say", {"n": n}, 5) for n in range(50)))
+    assert [answer["n"] for answer in answers] == list(range(50))
+
+
+async def test_a_refusal_keeps_its_code(client: SeatClient) -> None:
+    with pytest.raises(SeatError) as refused:
+        await client.call("refuse", {}, 5)
+    assert (refused.value.code, refused.value.message) == ("refused", "not today")
+
+
+async def test_a_slow_answer_holds_up_no_other_and_ends_by_its_deadline(client: SeatClient) -> None:
+    slow = asyncio.create_task(client.call("never", {}, 0.2))
+    assert (await client.call("say", {}, 5))["method"] == "say"
+    with pytest.raises(SeatUnavailable):
+        await slow
+
+
+async def test_events_reach_every_client(server: ControlServer, client: SeatClient, tmp_path: Path) -> None:
+    other = await SeatClient.open(tmp_path / "s")
+    await asyncio.gather(client.call("say", {}, 5), other.call("say", {}, 5))
+    server.broadcast({"event": "peers", "count": 1})
+    for each in (client, other):
+        assert (await anext(each.events())).count == 1
+    await other.close()
+
+
+async def test_a_vanished_worker_is_unavailable(server: ControlServer, client: SeatClient, tmp_path: Path) -> None:
+    asked = asyncio.create_task(client.call("never", {}, 30))
+    await client.call("say", {}, 5)
+    await server.close()
+    with pytest.raises(SeatUnavailable):
+        await asked
+    assert [event async for event in client.events()] == []
+    with pytest.raises(SeatUnavailable):
+        await client.status()
+    with pytest.raises(SeatUnavailable):
+        await SeatClient.open(tmp_path / "nobody")
+
+
+@pytest.mark.parametrize("line", [b"\n", b"{\n", b"[]\n", b'{"id": 3, "method": "say", "params": 4}\n'])
+async def test_nonsense_is_answered_as_such(server: ControlServer, tmp_path: Path, line: bytes) -> None:
+    reader, writer = await asyncio.open_unix_connection(tmp_path / "s")
+    writer.write(line)
+    assert json.loads(await reader.readline())["error"]["code"] == "invalid_request"
+    writer.close()
+    await writer.wait_closed()
+
+
+def test_a_seat_config_survives_its_file() -> None:
+    config = SeatConfig(width=640, height=480, ice_addresses=("127.0.0.1",))
+    assert SeatConfig.model_validate_json(config.model_dump_json()) == config
+    with pytest.raises(ValueError, match="multiple of 2"):
+        SeatConfig(width=641)

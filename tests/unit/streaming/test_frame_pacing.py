@@ -1,0 +1,68 @@
+"""When frames are taken: at once after a pause, never faster than the target, hardly at all while nothing changes."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streaming.frame_pacing import REPAIR_INTERVAL_S, SETTLING_FRAMES, FramePacer
+
+FPS = 60
+INTERVAL_S = 1 / FPS
+
+
+def run(pacer: FramePacer, changes: list[float], until: float) -> list[float]:
+    """The times of all captures, when the picture changes at these times."""
+    taken: list[float] = []
+    now = 0.0
+    waiting = sorted(changes)
+    while now < until:
+        while waiting and waiting[0] <= now:
+            waiting.pop(0)
+            pacer.damaged()
+        if pacer.due_at(now) <= now:
+            taken.append(now)
+            pacer.captured(now)
+        else:
+            now = min([pacer.due_at(now), *waiting[:1], until])
+    return taken
+
+
+def test_a_change_after_a_pause_is_taken_at_once() -> None:
+    assert run(FramePacer(FPS), [5.0], 5.001) == [5.0]
+
+
+def test_a_change_does_not_wait_for_a_settling_frame() -> None:
+    taken = run(FramePacer(FPS), [1.0, 1.0 + 2.5 * INTERVAL_S], 1.0 + 2.6 * INTERVAL_S)
+    assert taken[-1] == pytest.approx(1.0 + 2.5 * INTERVAL_S)
+
+
+def test_a_still_picture_settles_and_is_then_repaired_now_and_then() -> None:
+    taken = run(FramePacer(FPS), [0.5], 0.5 + 3.5 * REPAIR_INTERVAL_S)
+    settled = [at for at in taken if at < 0.5 + REPAIR_INTERVAL_S / 2]
+    assert len(settled) == 1 + SETTLING_FRAMES
+    assert len(taken) - len(settled) == 3
+
+
+def test_a_forced_frame_is_due_at_once() -> None:
+    pacer = FramePacer(FPS)
+    pacer.damaged()
+    pacer.captured(1.0)
+    pacer.force()
+    assert pacer.due_at(1.001) <= 1.001
+
+
+def test_nothing_is_due_before_anything_happened() -> None:
+    assert FramePacer(FPS).due_at(0.0) == float("inf")
+
+
+@given(st.lists(st.floats(0, 2), max_size=400))
+def test_the_target_rate_is_never_exceeded(changes: list[float]) -> None:
+    taken = run(FramePacer(FPS), changes, 2.5)
+    for first in taken:
+        assert len([at for at in taken if first <= at < first + 1]) <= FPS + SETTLING_FRAMES + 2
+
+
+@given(st.lists(st.floats(-0.004, 0.004), min_size=60, max_size=60))
+def test_an_unsteady_source_at_the_target_rate_keeps_nearly_every_frame(jitter: list[float]) -> None:
+    changes = [1 + place * INTERVAL_S + late for place, late in enumerate(jitter)]
+    assert len(run(FramePacer(FPS), changes, 1 + 60 * INTERVAL_S)) >= 55

@@ -1,0 +1,134 @@
+"""Encoders, cursor and PNG without a display: real codecs, made-up pixels."""
+
+import zlib
+
+import av
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streaming.audio import FRAME_BYTES, FRAME_SAMPLES, OpusEncoder, SilenceGate
+from streaming.cursor import straight_rgba
+from streaming.display import authority_entry
+from streaming.encoder import H264Encoder
+from streaming.frame_grabber import is_single_colour
+from streaming.injector import WheelSteps
+from streaming.packets import EncodedPacket
+from streaming.png import encode_png
+
+FPS = 60
+BITRATE_BPS = 2_000_000
+
+
+def moving(pixels: "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]", frames: int, encoder: H264Encoder) -> list[int]:
+    """Sizes in bytes of a picture that moves."""
+    still = pixels.copy()
+    sizes: list[int] = []
+    for place in range(frames):
+        pixels[:] = np.roll(still, place * 7, axis=1)
+        packet = encoder.encode(place * 1500, place == 0)
+        assert packet is not None
+        sizes.append(len(packet.data))
+    return sizes
+
+
+def noise() -> "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]":
+    return np.random.default_rng(1).integers(0, 255, (180, 320, 4), dtype=np.uint8)
+
+
+def nal_types(packet: EncodedPacket) -> list[int]:
+    return [part[0] & 31 for part in packet.data.split(b"\x00\x00\x01")[1:]]
+
+
+def test_a_keyframe_comes_when_asked_for_and_carries_its_parameter_sets() -> None:
+    encoder = H264Encoder(noise(), FPS, BITRATE_BPS)
+    packets = [encoder.encode(place * 1500, place in (0, 90)) for place in range(120)]
+    assert [place for place, packet in enumerate(packets) if packet and packet.is_keyframe] == [0, 90]
+    for place in (0, 90):
+        packet = packets[place]
+        assert packet is not None
+        assert {7, 8, 5} <= set(nal_types(packet))
+        assert packet.pts == place * 1500
+
+
+def test_no_frame_is_held_back_and_what_comes_out_is_the_picture() -> None:
+    pixels = np.zeros((180, 320, 4), dtype=np.uint8)
+    pixels[:] = (200, 100, 50, 0)  # blue, green, red
+    encoder = H264Encoder(pixels, FPS, BITRATE_BPS)
+    decoder = av.CodecContext.create("h264", "r")
+    packets = [encoder.encode(place * 1500, place == 0) for place in range(3)]
+    frames = [frame for packet in packets if packet for frame in decoder.decode(av.Packet(packet.data))]
+    frames += decoder.decode(None)
+    assert len(frames) == 3
+    red, green, blue = frames[-1].to_ndarray(format="rgb24")[90, 160]
+    assert max(abs(int(red) - 50), abs(int(green) - 100), abs(int(blue) - 200)) < 8
+
+
+def test_the_vbv_bounds_every_frame_and_the_rate_can_change() -> None:
+    pixels = noise()
+    encoder = H264Encoder(pixels, FPS, BITRATE_BPS)
+    sizes = moving(pixels, 120, encoder)
+    assert max(sizes) < BITRATE_BPS / 8 / FPS * 4
+    assert sum(sizes) * 8 * FPS / len(sizes) < BITRATE_BPS * 1.15
+    encoder.set_bitrate(BITRATE_BPS // 4)
+    slower = moving(pixels, 120, encoder)[60:]
+    assert sum(slower) * 8 * FPS / len(slower) < BITRATE_BPS / 4 * 1.3
+
+
+def test_odd_sizes_lose_a_row_and_a_column() -> None:
+    encoder = H264Encoder(np.zeros((181, 321, 4), dtype=np.uint8), FPS, BITRATE_BPS)
+    assert encoder.encode(0, True) is not None
+
+
+def test_opus_keeps_the_time_it_was_given() -> None:
+    encoder = OpusEncoder()
+    packets = [encoder.encode(bytes([place]) * FRAME_BYTES, 96_000 + place * FRAME_SAMPLES) for place in range(5)]
+    assert [packet.pts for packet in packets if packet] == [96_000 + place * FRAME_SAMPLES for place in range(5)]
+
+
+def test_the_gate_closes_after_two_seconds_of_silence_and_opens_with_the_first_sound() -> None:
+    gate, silence, sound = SilenceGate(), bytes(FRAME_BYTES), b"\x01" + bytes(FRAME_BYTES - 1)
+    assert not gate.lets_pass(silence)
+    assert gate.lets_pass(sound)
+    assert sum(gate.lets_pass(silence) for _ in range(500)) == 199
+    assert gate.lets_pass(sound)
+
+
+def test_one_different_pixel_is_a_picture_and_the_unused_byte_is_none() -> None:
+    pixels = np.zeros((20, 30, 4), dtype=np.uint8)
+    pixels[5:, :, 3] = 255
+    assert is_single_colour(pixels)
+    pixels[19, 29, 0] = 1
+    assert not is_single_colour(pixels)
+
+
+def test_premultiplied_cursor_colours_become_straight() -> None:
+    argb = np.array([0x80400020, 0xFF102030, 0x00000000, 0x01FFFFFF], dtype=np.uint32)
+    assert straight_rgba(argb, 2, 2).reshape(4, 4).tolist() == [
+        [127, 0, 63, 128],
+        [16, 32, 48, 255],
+        [0, 0, 0, 0],
+        [255, 255, 255, 1],
+    ]
+
+
+@settings(max_examples=20)
+@given(st.integers(1, 9), st.integers(1, 9), st.sampled_from([3, 4]))
+def test_a_png_can_be_read_back(width: int, height: int, channels: int) -> None:
+    pixels = np.random.default_rng(width).integers(0, 255, (height, width, channels), dtype=np.uint8)
+    decoder = av.CodecContext.create("png", "r")
+    [frame] = decoder.decode(av.Packet(encode_png(pixels)))
+    assert np.array_equal(frame.to_ndarray(format="rgb24" if channels == 3 else "rgba"), pixels)
+    assert zlib.crc32(b"IEND") == 0xAE426082
+
+
+def test_a_notch_is_a_notch_whatever_the_browser_calls_it() -> None:
+    steps = WheelSteps()
+    assert [steps.turn(pixels) for pixels in (100, 120, -120, 240)] == [1, 1, -1, 2]
+    assert [steps.turn(pixels) for pixels in (40, 40, 40, -10)] == [0, 0, 1, 0]
+
+
+def test_the_cookie_is_good_for_every_display() -> None:
+    entry = authority_entry(b"0123456789abcdef")
+    assert entry.startswith(b"\xff\xff\x00\x00\x00\x00\x00\x12MIT-MAGIC-COOKIE-1\x00\x10")
+    assert entry.endswith(b"0123456789abcdef")
