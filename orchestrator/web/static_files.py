@@ -10,8 +10,6 @@ from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 
-_TEXT_TYPES = frozenset({"text/css", "text/javascript", "image/svg+xml", "application/json"})
-
 
 @dataclass(frozen=True)
 class StaticFile:
@@ -59,9 +57,9 @@ class StaticFiles:
 
 
 def _media_type(path: Path) -> str:
-    guessed = "text/javascript" if path.suffix == ".js" else mimetypes.guess_type(path.name)[0]
-    media_type = guessed or "application/octet-stream"
-    return f"{media_type}; charset=utf-8" if media_type in _TEXT_TYPES else media_type
+    if path.suffix == ".js":
+        return "text/javascript"  # whatever this machine's table of types says
+    return mimetypes.guess_type(path.name)[0] or "application/octet-stream"
 
 
 def is_known(etag: str, if_none_match: str | None) -> bool:

@@ -11,11 +11,11 @@ import httpx
 import pytest
 import pytest_asyncio
 import uvicorn
-from pages_support import SEAT_PAGE, FakeApi
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from orchestrator.app import create_app
 from orchestrator.settings import Settings
+from tests.browser.pages.pages_support import SEAT_PAGE, FakeApi
 
 PASSWORD = "correct horse battery"
 CHROMIUM_ARGUMENTS = (
@@ -50,7 +50,7 @@ def replica(tmp_path_factory: pytest.TempPathFactory, migrated_template: Path) -
     while not server.started and thread.is_alive() and time.monotonic() < deadline:
         thread.join(0.02)
     assert server.started
-    url = "http://127.0.0.1:{}".format(server.servers[0].sockets[0].getsockname()[1])
+    url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     with httpx.Client(base_url=url) as client:
         token = client.get("/api/auth/csrf").json()["csrfToken"]
         person = {"email": "ada@example.org", "password": PASSWORD, "name": "Ada", "csrfToken": token}
@@ -73,7 +73,9 @@ async def browser() -> AsyncGenerator[Browser]:
 async def context(browser: Browser, replica: Replica) -> AsyncGenerator[BrowserContext]:
     """A browser in which Ada is signed in."""
     context = await browser.new_context(base_url=replica.url, viewport={"width": 1280, "height": 800})
-    await context.add_cookies([{"name": name, "value": value, "url": replica.url} for name, value in replica.cookies.items()])
+    await context.add_cookies(
+        [{"name": name, "value": value, "url": replica.url} for name, value in replica.cookies.items()]
+    )
     context.set_default_timeout(15_000)
     yield context
     await context.close()
@@ -86,15 +88,17 @@ def api() -> FakeApi:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def page(context: BrowserContext, api: FakeApi) -> AsyncGenerator[Page]:
-    """A page on the fake API. A test fails when the page's console showed an error that the test did not cause itself."""
+    """A page on the fake API. A test fails when its console showed an error that the test did not cause itself."""
     page = await context.new_page()
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on(
         "console",
-        lambda message: problems.append(message.text)
-        if message.type == "error" and "Failed to load resource" not in message.text
-        else None,
+        lambda message: (
+            problems.append(message.text)
+            if message.type == "error" and "Failed to load resource" not in message.text
+            else None
+        ),
     )
     await api.lay_under(page)
     yield page

@@ -29,7 +29,14 @@ THE_QUESTION: dict[str, Any] = {
 
 
 def game(slug: str, title: str, developer: str, *tags: str) -> dict[str, Any]:
-    return {**THE_QUESTION, "id": f"clx{slug}", "slug": slug, "title": title, "developer": developer, "tags": list(tags)}
+    return {
+        **THE_QUESTION,
+        "id": f"clx{slug}",
+        "slug": slug,
+        "title": title,
+        "developer": developer,
+        "tags": list(tags),
+    }
 
 
 def save(number: int, label: str | None = None, played: str = "2026-11-20T19:30:00Z") -> dict[str, Any]:
@@ -120,7 +127,9 @@ class FakeApi:
     async def _result(self, path: str, query: dict[str, str]) -> tuple[int, dict[str, Any]]:
         if path == "/api/games":
             words = query.get("search", "").lower()
-            found = [each for each in self.games if words in each["title"].lower() or words in each["developer"].lower()]
+            found = [
+                each for each in self.games if words in each["title"].lower() or words in each["developer"].lower()
+            ]
             pagination = {"page": 1, "limit": 24, "total": len(found), "totalPages": 1 if found else 0}
             return 200, {"games": found, "pagination": pagination}
         if path.startswith("/api/games/"):
@@ -154,11 +163,13 @@ class FakeApi:
         if request.method == "OPTIONS":
             await route.fulfill(status=204, headers=headers)
             return
-        body = request.post_data_json
+        body: dict[str, Any] = json.loads(request.post_data or "{}")
         self.calls.append(("POST", "connect", body))
         if self.connect_failures > 0 or self.seat is None:
             self.connect_failures -= 1
-            await route.fulfill(status=409, headers=headers, body=json.dumps({"error": "seat_not_ready", "message": ""}))
+            await route.fulfill(
+                status=409, headers=headers, body=json.dumps({"error": "seat_not_ready", "message": ""})
+            )
             return
         answer = await self.seat.evaluate("offer => window.seat.answer(offer)", body["offer"])
         await route.fulfill(status=200, headers=headers, json={"answer": answer})

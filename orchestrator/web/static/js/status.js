@@ -18,7 +18,7 @@ export class StatusFeed {
     this._onStatus = onStatus;
     this._onTrouble = onTrouble;
     this._abort = new AbortController();
-    this._last = "";
+    this._answers = 0;
   }
 
   /** Follows the session to its end, or until `stop()`, or until the server says that it is not ours. */
@@ -28,6 +28,7 @@ export class StatusFeed {
       try {
         if (hold) this._lookSoon();
         const status = await readStatus(this._sessionId, { waitS: hold ? HOLD_S : undefined, signal: this._abort.signal });
+        this._answers += 1;
         this._tell(status);
         if (FINAL.has(status.status)) return;
         hold = true;
@@ -41,11 +42,11 @@ export class StatusFeed {
     }
   }
 
-  /** One answer now, also given to `onStatus`. */
+  /** One answer now, given to `onStatus` unless a held request was answered meanwhile: that one may be newer. */
   async look() {
+    const answersBefore = this._answers;
     const status = await readStatus(this._sessionId, { signal: this._abort.signal });
-    this._tell(status);
-    return status;
+    if (answersBefore === this._answers) this._tell(status);
   }
 
   stop() {

@@ -1,0 +1,175 @@
+"""Library, game page and the door, as people use them: by mouse, by keyboard alone, and when things go wrong."""
+
+import pytest
+from playwright.async_api import BrowserContext, Page, expect
+
+from tests.browser.pages.pages_support import SESSION, FakeApi, game, save, until
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+CONFLICT = (409, {"error": "session_active", "message": "You have one running.", "sessionId": "sesother"})
+
+
+async def test_the_library_shows_games_and_finds_them(page: Page, api: FakeApi) -> None:
+    api.games = [game("moss", "Moss", "Underleaf", "Cosy"), game("salt", "Salt and Stars", "Harbour Nine", "Mystery")]
+    await page.goto("/")
+    await expect(page.get_by_role("link", name="Moss")).to_be_visible()
+    await page.get_by_role("searchbox").fill("harbour")
+    await expect(page.get_by_role("link", name="Moss")).to_have_count(0)
+    await expect(page.get_by_role("link", name="Salt and Stars")).to_be_visible()
+    await page.get_by_role("searchbox").fill("nothing like it")
+    await page.get_by_role("button", name="Show all games").click()
+    await expect(page.get_by_role("link", name="Moss")).to_be_visible()
+
+
+async def test_a_running_game_is_offered_in_the_library(page: Page, api: FakeApi) -> None:
+    api.sessions = [
+        {
+            "sessionId": SESSION,
+            "gameSlug": "the-question",
+            "gameTitle": "The Question",
+            "status": "running",
+            "startedAt": "2026-11-21T10:00:00Z",
+        }
+    ]
+    await page.goto("/")
+    await expect(page.get_by_text("The Question is still running")).to_be_visible()
+    await expect(page.get_by_role("link", name="Continue")).to_have_attribute("href", f"/play/{SESSION}")
+
+
+async def test_a_title_is_text_whatever_it_contains(page: Page, api: FakeApi) -> None:
+    api.games = [game("evil", "<img src=x onerror=alert(1)>", "<b>nobody</b>")]
+    await page.goto("/")
+    await expect(page.get_by_role("link", name="<img src=x onerror=alert(1)>")).to_be_visible()
+
+
+async def test_play_goes_on_in_the_slot_last_played(page: Page, api: FakeApi) -> None:
+    api.saves = [save(1, "Old", "2026-01-01T00:00:00Z"), save(2, "New", "2026-11-01T00:00:00Z")]
+    await page.goto("/games/the-question")
+    await page.locator("#play-button").click()
+    await page.wait_for_url(f"**/play/{SESSION}")
+    [order] = api.called("/api/game/launch")
+    assert (order["gameSlug"], order["saveSlotId"]) == ("the-question", "cls2")
+    assert len(api.headers["/api/game/launch"]["idempotency-key"]) == 32
+    assert abs(await page.evaluate("performance.timeOrigin + performance.now() - window.playhouse.clickedAt")) < 20_000
+
+
+async def test_a_new_game_takes_the_first_empty_slot(page: Page, api: FakeApi) -> None:
+    api.saves = [save(1)]
+    await page.goto("/games/the-question")
+    await page.get_by_role("button", name="New game in slot 2").click()
+    await page.wait_for_url(f"**/play/{SESSION}")
+    [order] = api.called("/api/game/launch")
+    assert order["fresh"] is True
+    assert "saveSlotId" not in order
+
+
+async def test_full_slots_say_so_and_offer_no_new_game(page: Page, api: FakeApi) -> None:
+    api.saves = [save(1), save(2), save(3)]
+    await page.goto("/games/the-question")
+    await expect(page.locator("#slots-full")).to_be_visible()
+    await expect(page.get_by_role("button", name="New game")).to_have_count(0)
+    await expect(page.get_by_role("button", name="Continue")).to_have_count(3)
+
+
+async def test_by_keyboard_alone_from_the_library_to_the_stage(page: Page, api: FakeApi) -> None:
+    await page.goto("/")
+    await expect(page.get_by_role("link", name="The Question")).to_be_visible()
+    await page.keyboard.press("Tab")
+    await expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    await page.keyboard.press("Enter")
+    await page.keyboard.press("Tab")
+    await expect(page.get_by_role("searchbox")).to_be_focused()
+    await page.keyboard.press("Tab")
+    await page.keyboard.press("Enter")
+    await page.wait_for_url("**/games/the-question")
+    await expect(page.locator("#play-button")).to_be_visible()
+    for _ in range(8):
+        await page.keyboard.press("Tab")
+        if await page.evaluate("document.activeElement.id") == "play-button":
+            break
+    await page.keyboard.press("Enter")
+    await page.wait_for_url(f"**/play/{SESSION}")
+
+
+async def test_another_running_game_can_be_gone_to(page: Page, api: FakeApi) -> None:
+    api.launch = [CONFLICT]
+    await page.goto("/games/the-question")
+    await page.locator("#play-button").click()
+    dialog = page.get_by_role("dialog", name="A game is already running")
+    await expect(dialog.get_by_role("link", name="Go to the running game")).to_be_focused()
+    await expect(dialog.get_by_role("link")).to_have_attribute("href", "/play/sesother")
+    await page.keyboard.press("Escape")
+    await expect(dialog).to_be_hidden()
+    await expect(page.locator("#play-button")).to_be_focused()
+
+
+async def test_another_running_game_can_be_stopped_for_this_one(page: Page, api: FakeApi) -> None:
+    api.launch = [CONFLICT]
+    await page.goto("/games/the-question")
+    await page.locator("#play-button").click()
+    await page.get_by_role("button", name="Stop it and play this").click()
+    await page.wait_for_url(f"**/play/{SESSION}")
+    assert api.called("/api/game/stop") == [{"sessionId": "sesother"}]
+    assert len(api.called("/api/game/launch")) == 2
+
+
+@pytest.mark.parametrize(
+    ("code", "error", "words", "has_retry"),
+    [
+        (403, "forbidden", "This is not in your library", False),
+        (429, "rate_limited", "In 7 seconds", True),
+        (503, "no_servers", "No machine is free", True),
+        (409, "slots_full", "All three slots are in use", False),
+    ],
+)
+async def test_a_refused_launch_says_what_to_do(
+    page: Page, api: FakeApi, code: int, error: str, words: str, has_retry: bool
+) -> None:
+    api.launch = [(code, {"error": error, "message": ""})]
+    await page.goto("/games/the-question")
+    await page.locator("#play-button").click()
+    await expect(page.get_by_role("alert")).to_contain_text(words)
+    await expect(page.locator("#launch-retry")).to_have_count(1 if has_retry else 0)
+    if has_retry:
+        await page.locator("#launch-retry").click()
+        await page.wait_for_url(f"**/play/{SESSION}")
+
+
+async def test_a_game_that_is_not_there_says_so(page: Page) -> None:
+    await page.goto("/games/nowhere")
+    await expect(page.get_by_role("heading", name="There is no such game")).to_be_visible()
+
+
+async def test_register_shows_the_refusal_and_keeps_the_form(context: BrowserContext, page: Page) -> None:
+    await context.clear_cookies()
+    await page.goto("/register")
+    await page.get_by_label("Name").fill("Ada")
+    await page.get_by_label("E-mail").fill("ada@example.org")
+    await page.get_by_label("Password").fill("correct horse battery")
+    await page.get_by_role("button", name="Create account").click()
+    await expect(page.get_by_role("alert")).to_contain_text("exists already")
+    await expect(page.get_by_label("E-mail")).to_have_value("ada@example.org")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", ["/", "/games/the-question", f"/play/{SESSION}"])
+async def test_pages_fit_a_phone_and_have_large_enough_targets(
+    context: BrowserContext, api: FakeApi, path: str, scheme: str
+) -> None:
+    page = await context.new_page()
+    await page.set_viewport_size({"width": 320, "height": 640})
+    await page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    await api.lay_under(page)
+    await page.goto(path)
+    await until(page, "document.querySelector('.game-card, .ticket, .footlight')")
+    assert await page.evaluate("document.documentElement.scrollWidth") <= 320
+    small = await page.evaluate(
+        """() => [...document.querySelectorAll("button, input:not([type=hidden]), a.button, a.tool")]
+            .filter((e) => e.checkVisibility() && !e.inert && e.className !== "typing")
+            .map((e) => ({ id: e.id || e.textContent, box: e.getBoundingClientRect() }))
+            .filter(({ box }) => box.width < 24 || box.height < 24)
+            .map(({ id }) => id)"""
+    )
+    assert small == []
+    await page.close()

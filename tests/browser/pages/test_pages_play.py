@@ -1,0 +1,262 @@
+"""The play page: the curtain while a session starts, the stage, and every way it ends. The seat is a browser page."""
+
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.browser.pages.pages_support import SESSION, FakeApi, seated, status, until
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+PLAY = f"/play/{SESSION}"
+FIRST_PICTURE = "window.playhouse && window.playhouse.firstPictureAt !== null"
+
+
+async def play(page: Page, api: FakeApi) -> None:
+    """Opens the page of a running session and waits for its picture."""
+    await api.push(seated("running", "ready"))
+    await page.bring_to_front()
+    await page.goto(PLAY)
+    await until(page, FIRST_PICTURE)
+    await expect(page.locator("#curtain")).to_be_hidden()
+
+
+async def received(seat: Page, kind: str) -> list[dict[str, Any]]:
+    messages: list[dict[str, Any]] = await seat.evaluate("window.seat.received")
+    return [message for message in messages if message["type"] == kind]
+
+
+async def test_the_lamps_follow_the_phases_and_bytes_are_told(page: Page, api: FakeApi) -> None:
+    await api.push(status("starting", "placing", queuePosition=2))
+    await page.goto(PLAY)
+    await expect(page.locator("#progress-sentence")).to_contain_text("number 2 in the queue")
+    await api.push(status("starting", "pulling", progress={"done": 112_400_000, "total": 245_000_000, "unit": "bytes"}))
+    bar = page.get_by_role("progressbar")
+    await expect(bar).to_have_attribute("aria-valuenow", "46")
+    await expect(page.get_by_text("112 MB of 245 MB")).to_be_visible()
+    await expect(page.locator("[aria-current=step]")).to_contain_text("Fetching the game")
+    await api.push(status("starting", "restoring"))
+    await expect(page.locator("[aria-current=step]")).to_contain_text("Bringing your save")
+    await expect(bar).to_be_hidden()
+    await api.push(status("starting", "booting"))
+    await expect(page.locator("[aria-current=step]")).to_contain_text("Starting the game")
+    assert set(await page.evaluate("Object.keys(window.playhouse.phases)")) == {
+        "placing",
+        "pulling",
+        "restoring",
+        "booting",
+    }
+
+
+async def test_it_connects_while_the_game_boots_and_opens_at_the_first_picture(
+    page: Page, api: FakeApi, seat: Page
+) -> None:
+    await api.push(status("starting", "placing"))
+    await page.bring_to_front()
+    await page.goto(PLAY)
+    await expect(page.locator("#curtain")).to_be_visible()
+    await api.push(seated("starting", "booting"))
+    await until(page, FIRST_PICTURE)
+    await expect(page.locator("#curtain")).to_be_hidden()
+    await expect(page.locator("#stage")).to_be_focused()
+    marks = await page.evaluate("({...window.playhouse, state: window.playhouse.connectionState})")
+    assert marks["state"] == "connected"
+    assert marks["firstFrameAt"] <= marks["firstPictureAt"]
+    assert marks["status"]["status"] == "starting"
+    assert api.called("connect")[0]["token"] == "a.b.c"
+
+
+async def test_a_seat_that_is_not_ready_is_tried_again_with_a_new_token(page: Page, api: FakeApi, seat: Page) -> None:
+    api.connect_failures = 2
+    await play(page, api)
+    assert len(api.called("connect")) == 3
+    plain_looks = [query for query in api.called("/api/game/session-status") if "wait" not in query]
+    assert len(plain_looks) >= 3
+
+
+async def test_pointer_keys_and_wheel_reach_the_seat(page: Page, api: FakeApi, seat: Page) -> None:
+    await play(page, api)
+    await page.mouse.move(640, 400)
+    await page.mouse.down()
+    await page.mouse.up()
+    await page.mouse.wheel(0, 120)
+    await page.keyboard.press("KeyA")
+    await page.keyboard.press("Tab")
+    await until(seat, "window.seat.received.filter((m) => m.type === 'key').length === 4")
+    presses = await received(seat, "button")
+    assert [press["down"] for press in presses] == [True, False]
+    assert presses[0]["button"] == 0
+    assert (presses[0]["x"], presses[0]["y"]) == (pytest.approx(0.5, abs=0.01), pytest.approx(0.5, abs=0.01))
+    assert (await received(seat, "wheel"))[0]["dy"] == 120
+    assert [(key["code"], key["down"]) for key in await received(seat, "key")][:2] == [("KeyA", True), ("KeyA", False)]
+    pointers = await seat.evaluate("window.seat.pointers")
+    assert all(len(pointer) == 9 and pointer[0] == 1 for pointer in pointers)
+    assert pointers
+
+
+async def test_what_is_held_is_repeated_and_released_on_leaving_the_stage(page: Page, api: FakeApi, seat: Page) -> None:
+    await play(page, api)
+    await page.keyboard.down("ArrowLeft")
+    await until(seat, "window.seat.received.filter((m) => m.type === 'held' && m.codes[0] === 'ArrowLeft').length >= 2")
+    await page.keyboard.press("Control+Alt+Enter")
+    await until(seat, "window.seat.received.some((m) => m.type === 'release_all')")
+    await expect(page.locator("#fullscreen-button")).to_be_focused()
+
+
+async def test_the_toolbar_goes_and_comes_back_by_keyboard(page: Page, api: FakeApi, seat: Page) -> None:
+    await play(page, api)
+    await page.mouse.move(400, 500)
+    await until(page, "document.getElementById('toolbar').classList.contains('is-tucked')")
+    await page.keyboard.press("Control+Alt+Enter")
+    await expect(page.locator("#fullscreen-button")).to_be_focused()
+    await page.keyboard.press("Escape")
+    await expect(page.locator("#stage")).to_be_focused()
+
+
+async def test_sound_is_silent_until_the_first_gesture(page: Page, api: FakeApi, seat: Page) -> None:
+    await play(page, api)
+    assert await page.evaluate("document.getElementById('game-audio').muted") is True
+    await expect(page.locator("#sound-hint")).to_be_visible()
+    await page.mouse.click(500, 500)
+    await until(page, "!document.getElementById('game-audio').muted")
+    await expect(page.locator("#sound-hint")).to_be_hidden()
+    await page.keyboard.press("Control+Alt+Enter")
+    await page.locator("#sound-button").click()
+    await expect(page.locator("#sound-button")).to_have_attribute("aria-pressed", "false")
+    assert await page.evaluate("document.getElementById('game-audio').muted") is True
+
+
+async def test_the_games_cursor_is_drawn_by_the_browser(page: Page, api: FakeApi, seat: Page) -> None:
+    await play(page, api)
+    await seat.evaluate(
+        "window.seat.tell({type: 'cursor', visible: true, png: 'aGk=', hot_x: 3, hot_y: 4, width: 16, height: 16})"
+    )
+    await until(page, "document.getElementById('stage').style.cursor.includes('base64,aGk=') ")
+    await seat.evaluate("window.seat.tell({type: 'cursor', visible: false})")
+    await until(page, "document.getElementById('stage').style.cursor === 'none'")
+
+
+async def test_the_numbers_tell_host_network_and_decoder_apart(page: Page, api: FakeApi, seat: Page) -> None:
+    await play(page, api)
+    await seat.evaluate(
+        "window.seat.tell({type: 'stats', fps: 60, bitrate_bps: 1e6, encode_ms: 2.5, capture_ms: 1, loss: 0})"
+    )
+    await until(page, "(await window.playhouse.stats()).host !== null")
+    await page.locator("#numbers-button").click()
+    await expect(page.locator("#numbers")).to_contain_text("3.5 ms")
+    await expect(page.locator("#numbers")).to_contain_text("Mbit/s")
+
+
+async def test_a_reload_comes_back_to_the_same_session(page: Page, api: FakeApi, seat: Page) -> None:
+    await play(page, api)
+    await page.reload()
+    await until(page, FIRST_PICTURE)
+    assert len(api.called("connect")) == 2
+    assert api.called("/api/game/stop") == []
+
+
+async def test_a_silent_seat_is_connected_to_again(page: Page, api: FakeApi, seat: Page) -> None:
+    await play(page, api)
+    await seat.evaluate("window.seat.isMute = true; 0")
+    await expect(page.locator("#connection-hint")).to_contain_text("Reconnecting")
+    await seat.evaluate("window.seat.isMute = false; 0")
+    await until(page, "window.playhouse.connections === 2 && window.playhouse.connectionState === 'connected'")
+    await expect(page.locator("#connection-hint")).to_be_hidden()
+
+
+async def test_another_device_wins_until_the_player_wants_it_back(page: Page, api: FakeApi, seat: Page) -> None:
+    await play(page, api)
+    await seat.evaluate("window.seat.tell({type: 'replaced'})")
+    await expect(page.get_by_role("heading", name="Playing on another device")).to_be_visible()
+    assert len(api.called("connect")) == 1
+    await page.get_by_role("button", name="Play here").click()
+    await until(page, "window.playhouse.connections === 2")
+    await expect(page.locator("#curtain")).to_be_hidden()
+
+
+async def test_stop_shows_the_final_figures(page: Page, api: FakeApi, seat: Page) -> None:
+    await play(page, api)
+    await page.keyboard.press("Control+Alt+Enter")
+    await page.locator("#stop-button").click()
+    await expect(page.locator("#figure-duration")).to_have_text("12 min 34 s")
+    await expect(page.locator("#figure-cpu")).to_have_text("120.4 s")
+    await expect(page.locator("#figure-memory")).to_have_text("412 MB")
+    await page.get_by_role("button", name="Play again").click()
+    await page.wait_for_url(f"**{PLAY}")
+    assert api.called("/api/game/launch")[0]["gameSlug"] == "the-question"
+
+
+async def test_a_slow_stop_waits_for_the_figures(page: Page, api: FakeApi, seat: Page) -> None:
+    api.stop = (200, {"status": "stopping", "duration": None, "cpuSeconds": None, "peakMemoryMb": None})
+    await play(page, api)
+    await page.keyboard.press("Control+Alt+Enter")
+    await page.locator("#stop-button").click()
+    await expect(page.get_by_role("heading", name="Saving your game")).to_be_visible()
+    await api.push(status("stopped", statistics={"duration": 61, "cpuSeconds": 9.5, "peakMemoryMb": 300}))
+    await expect(page.locator("#figure-duration")).to_have_text("1 min 1 s")
+
+
+async def test_an_error_says_what_happened_and_shows_the_last_lines(page: Page, api: FakeApi) -> None:
+    await page.goto(PLAY)
+    await api.push(
+        status(
+            "error",
+            error={
+                "code": "crashed",
+                "message": "The game ended with code 1.",
+                "logTail": ["Traceback", "<b>Invalid window</b>"],
+            },
+        )
+    )
+    await expect(page.get_by_role("alert")).to_contain_text("The game ended with code 1.")
+    await page.get_by_text("The last 2 lines of the game").click()
+    await expect(page.locator("pre")).to_have_text("Traceback\n<b>Invalid window</b>")
+    await expect(page.get_by_role("button", name="Try again")).to_be_visible()
+
+
+async def test_an_idle_end_says_why(page: Page, api: FakeApi) -> None:
+    await api.push(status("stopped", error={"code": "idle", "message": "Nobody played for 30 minutes.", "logTail": []}))
+    await page.goto(PLAY)
+    await expect(page.get_by_text("Nobody played for 30 minutes.")).to_be_visible()
+
+
+async def test_without_the_server_it_says_so_and_goes_on_by_polling(page: Page, api: FakeApi) -> None:
+    await api.push(status("starting", "placing"))
+    api.status_failure = (500, {"error": "internal_error", "message": ""})
+    await page.goto(PLAY)
+    await expect(page.locator("#connection-hint")).to_contain_text("cannot be reached")
+    api.status_failure = None
+    await expect(page.locator("[aria-current=step]")).to_contain_text("Finding a machine")
+    await expect(page.locator("#connection-hint")).to_be_hidden()
+
+
+@pytest.mark.parametrize(("code", "words"), [(404, "There is no such session"), (403, "This is not your session")])
+async def test_a_session_that_is_not_ours_is_not_shown(page: Page, api: FakeApi, code: int, words: str) -> None:
+    api.status_failure = (code, {"error": "not_found", "message": ""})
+    await page.goto(PLAY)
+    await expect(page.get_by_role("heading", name=words)).to_be_visible()
+
+
+async def test_leaving_the_page_stops_nothing(page: Page, api: FakeApi, seat: Page) -> None:
+    await play(page, api)
+    await page.goto("/")
+    await expect(page.get_by_role("link", name="The Question")).to_be_visible()
+    assert api.called("/api/game/stop") == []
+
+
+async def test_keepalives_go_out_and_an_ended_session_is_noticed(page: Page, api: FakeApi) -> None:
+    await page.clock.install()
+    await page.goto(PLAY)
+    await expect(page.locator("[aria-current=step]")).to_be_visible()
+    await page.clock.run_for(30_500)
+    await until_called(page, api, "/api/game/keepalive")
+    assert api.called("/api/game/keepalive")[0] == {"sessionId": SESSION}
+
+
+async def until_called(page: Page, api: FakeApi, path: str) -> None:
+    for _ in range(100):
+        if api.called(path):
+            return
+        await page.evaluate("0")
+    raise AssertionError(f"{path} was never called")

@@ -1,0 +1,176 @@
+"""The pages' pure modules, asked in the browser that runs them."""
+
+from typing import Any
+
+import pytest
+from playwright.async_api import Page
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def ask(page: Page, module: str, expression: str, argument: Any = None) -> Any:
+    await page.goto("/static/img/favicon.svg")
+    return await page.evaluate(
+        f"async (given) => {{ const m = await import('/static/js/{module}.js'); return {expression}; }}", argument
+    )
+
+
+async def test_bytes_and_times_read_as_people_say_them(page: Page) -> None:
+    sizes = await ask(page, "format", "given.map(m.formatBytes)", [0, 999, 1500, 245_000_000, 9_960_000_000])
+    assert sizes == ["0 B", "999 B", "1.5 kB", "245 MB", "10 GB"]
+    times = await ask(page, "format", "given.map(m.formatDuration)", [0, 59.4, 60, 754, 3600, 3754])
+    assert times == ["0 s", "59 s", "1 min", "12 min 34 s", "1 h", "1 h 2 min"]
+    now = 1_700_000_000_000
+    ago = await ask(
+        page,
+        "format",
+        f"[5, 300, 7200, 86400].map((s) => m.formatAgo(new Date({now} - s * 1000).toISOString(), {now}))",
+    )
+    assert ago == ["just now", "5 minutes ago", "2 hours ago", "yesterday"]
+
+
+@pytest.mark.parametrize(
+    ("key", "route"),
+    [
+        ({"code": "KeyA", "key": "a"}, "game"),
+        ({"code": "Tab", "key": "Tab"}, "game"),
+        ({"code": "Escape", "key": "Escape"}, "game"),
+        ({"code": "F5", "key": "F5"}, "game"),
+        ({"code": "KeyS", "key": "s", "ctrlKey": True}, "game"),
+        ({"code": "F11", "key": "F11"}, "browser"),
+        ({"code": "KeyR", "key": "r", "ctrlKey": True}, "browser"),
+        ({"code": "KeyC", "key": "c", "metaKey": True}, "browser"),
+        ({"code": "Enter", "key": "Enter", "ctrlKey": True, "altKey": True}, "toolbar"),
+        ({"code": "", "key": "é"}, "text"),
+        ({"code": "", "key": "Unidentified"}, "ignore"),
+        ({"code": "KeyA", "key": "Process"}, "ignore"),
+    ],
+)
+async def test_keys_go_to_the_game_save_those_that_a_browser_needs(page: Page, key: dict[str, Any], route: str) -> None:
+    assert await ask(page, "keys", "m.routeKey(given)", key) == route
+
+
+async def test_a_locked_keyboard_leaves_only_the_way_out(page: Page) -> None:
+    assert await ask(page, "keys", "m.routeKey({code: 'F11', key: 'F11'}, true)") == "game"
+    assert await ask(page, "keys", "m.routeKey({code: 'Enter', ctrlKey: true, altKey: true}, true)") == "toolbar"
+
+
+async def test_a_point_is_a_fraction_of_the_letterboxed_picture(page: Page) -> None:
+    box = {"left": 0, "top": 0, "width": 1280, "height": 800}
+    at = "((p) => m.fractionsOf(p[0], p[1], m.letterbox(given, 16 / 9)))"
+    assert await ask(page, "picture", f"[[640, 400], [0, 0], [1280, 760], [1280, 800]].map({at})", box) == [
+        {"x": 0.5, "y": 0.5},
+        {"x": 0, "y": 0},
+        {"x": 1, "y": 1},
+        {"x": 1, "y": 1},
+    ]
+
+
+async def test_a_pointer_message_is_nine_little_endian_bytes(page: Page) -> None:
+    assert await ask(page, "picture", "[...new Uint8Array(m.encodePointer(0x01020304, 0, 1))]") == [
+        1,
+        4,
+        3,
+        2,
+        1,
+        0,
+        0,
+        255,
+        255,
+    ]
+
+
+async def test_an_empty_display_is_one_colour_and_a_title_screen_is_not(page: Page) -> None:
+    colours = "[Array(64).fill(3), Array.from({length: 64}, (_, i) => i * 4)].map((c) => m.isOneColour(c))"
+    assert await ask(page, "picture", colours) == [True, False]
+
+
+async def test_lamps_follow_the_phase(page: Page) -> None:
+    states = "given.map((phase) => m.stepsFor(phase).map((step) => step.state[0]).join(''))"
+    phases = ["placing", "pulling", "restoring", "booting", "ready"]
+    assert await ask(page, "phases", states, phases) == ["cwww", "dcww", "ddcw", "dddc", "dddd"]
+
+
+async def test_the_documented_states_alone_move_the_page(page: Page) -> None:
+    answers = [{"status": name} for name in ("starting", "running", "stopping", "stopped", "error")]
+    assert await ask(page, "phases", "given.map(m.phaseOf)", answers) == [
+        "placing",
+        "ready",
+        "stopping",
+        "stopped",
+        "error",
+    ]
+    assert await ask(page, "phases", "given.map(m.sceneOf)", answers) == [
+        "starting",
+        "playing",
+        "stopping",
+        "stopped",
+        "error",
+    ]
+
+
+async def test_the_page_may_connect_while_the_game_boots(page: Page) -> None:
+    seated = {"status": "starting", "phase": "booting", "containerUrl": "http://h/session/s/", "streamToken": "t"}
+    cases = [
+        seated,
+        {**seated, "streamToken": None},
+        {**seated, "containerUrl": None},
+        {**seated, "status": "stopping"},
+    ]
+    assert await ask(page, "phases", "given.map(m.canConnect)", cases) == [True, False, False, False]
+
+
+async def test_tries_come_slower_up_to_two_seconds(page: Page) -> None:
+    waits = await ask(page, "backoff", "[0, 1, 2, 3, 4, 20].map((n) => m.backoffMs(n, 1))")
+    assert waits == [250, 500, 1000, 2000, 2000, 2000]
+
+
+async def test_rates_are_differences_of_two_samples(page: Page) -> None:
+    zero = {
+        "framesDecoded": 0,
+        "decodeSeconds": 0,
+        "jitterBufferSeconds": 0,
+        "jitterBufferFrames": 0,
+        "bytes": 0,
+        "packets": 0,
+        "packetsLost": 0,
+    }
+    before = {**zero, "atMs": 1000}
+    after = {
+        **zero,
+        "atMs": 3000,
+        "framesDecoded": 120,
+        "decodeSeconds": 0.36,
+        "bytes": 2_000_000,
+        "packets": 99,
+        "packetsLost": 1,
+    }
+    rates = await ask(page, "rates", "m.ratesBetween(given[0], given[1])", [before, after])
+    assert rates["framesPerSecond"] == 60
+    assert rates["bitrateBps"] == 8_000_000
+    assert rates["decodeMs"] == pytest.approx(3)
+    assert rates["lossShare"] == pytest.approx(0.01)
+    assert (await ask(page, "rates", "m.ratesBetween(given, given)", before))["framesPerSecond"] is None
+
+
+async def test_a_cursor_message_is_a_css_cursor_and_nothing_else(page: Page) -> None:
+    style = "given.map(m.cursorStyle)"
+    messages = [
+        {"visible": True, "png": "aGk=", "hot_x": 3, "hot_y": 4, "width": 16, "height": 16},
+        {"visible": False},
+        {"visible": True, "png": 'x"); background: url(evil', "width": 16, "height": 16},
+        {"visible": True, "png": "aGk=", "width": 256, "height": 256},
+    ]
+    assert await ask(page, "cursor", style, messages) == [
+        'url("data:image/png;base64,aGk=") 3 4, default',
+        "none",
+        "default",
+        "default",
+    ]
+
+
+async def test_every_failure_has_words(page: Page) -> None:
+    codes = ["session_active", "slots_full", "rate_limited", "no_servers", "forbidden", "offline", "never_heard_of"]
+    words = await ask(page, "messages", "given.map((code) => m.describeFailure({code}))", codes)
+    assert all(each["title"] and each["text"] for each in words)
+    assert [each["canRetry"] for each in words] == [False, False, True, True, False, True, True]

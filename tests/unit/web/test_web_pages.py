@@ -1,0 +1,139 @@
+"""The pages as a server answers them: who sees what, the forms without scripts, the headers, failures as pages."""
+
+import re
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from orchestrator.services import Services
+from orchestrator.web.rendering import FOLDER
+from tests.conftest import SignedIn
+
+PASSWORD = "correct horse battery"
+
+HTML = {"accept": "text/html,application/xhtml+xml"}
+
+
+def csrf_token_of(page: httpx.Response) -> str:
+    found = re.search(r'name="csrfToken" value="([0-9a-f]{64})"', page.text)
+    assert found is not None
+    return found[1]
+
+
+async def test_home_is_the_front_door_or_the_library(client: httpx.AsyncClient, signed_in: SignedIn) -> None:
+    assert "Pick a game" in (await client.get("/")).text
+    library = (await (await signed_in()).get("/")).text
+    assert "What will you play?" in library
+    assert "Sign out" in library
+
+
+async def test_sign_in_works_without_scripts(client: httpx.AsyncClient, services: Services) -> None:
+    await services.accounts.create("ada@example.org", PASSWORD, "ada")
+    page = await client.get("/signin?callbackUrl=/games/moss")
+    assert 'value="/games/moss"' in page.text
+    form = {
+        "email": "ada@example.org",
+        "password": PASSWORD,
+        "csrfToken": csrf_token_of(page),
+        "callbackUrl": "/games/moss",
+    }
+    answer = await client.post("/api/auth/callback/credentials", data=form)
+    assert (answer.status_code, answer.headers["location"]) == (302, "/games/moss")
+    assert "ada" in (await client.get("/")).text
+
+
+async def test_a_refused_sign_in_is_explained(client: httpx.AsyncClient) -> None:
+    page = await client.get("/signin")
+    form = {"email": "ada@example.org", "password": "wrong", "csrfToken": csrf_token_of(page)}
+    answer = await client.post("/api/auth/callback/credentials", data=form)
+    explained = await client.get(answer.headers["location"])
+    assert "The e-mail address or the password is wrong." in explained.text
+
+
+async def test_register_works_without_scripts(client: httpx.AsyncClient) -> None:
+    page = await client.get("/register")
+    form = {
+        "name": "Grace",
+        "email": "grace@example.org",
+        "password": PASSWORD,
+        "csrfToken": csrf_token_of(page),
+        "callbackUrl": "/",
+    }
+    answer = await client.post("/api/auth/register", data=form)
+    assert (answer.status_code, answer.headers["location"]) == (302, "/")
+    assert "Grace" in (await client.get("/")).text
+
+
+@pytest.mark.parametrize("callback", ["https://evil.example/", "//evil.example", "/\\evil.example"])
+async def test_sign_in_leads_nowhere_else(client: httpx.AsyncClient, callback: str) -> None:
+    page = await client.get("/signin", params={"callbackUrl": callback})
+    assert 'name="callbackUrl" value="/"' in page.text
+
+
+@pytest.mark.parametrize("path", ["/games/the-question", "/play/ses123"])
+async def test_a_page_for_players_leads_strangers_to_the_door_and_back(client: httpx.AsyncClient, path: str) -> None:
+    answer = await client.get(path)
+    assert (answer.status_code, answer.headers["location"]) == (302, f"/signin?callbackUrl={path}")
+
+
+@pytest.mark.parametrize("path", ["/signin", "/register"])
+async def test_the_door_is_open_to_those_who_are_in(signed_in: SignedIn, path: str) -> None:
+    answer = await (await signed_in()).get(path)
+    assert (answer.status_code, answer.headers["location"]) == (302, "/")
+
+
+async def test_what_a_visitor_writes_in_an_address_is_escaped(signed_in: SignedIn) -> None:
+    page = await (await signed_in()).get('/games/"><script>alert(1)<')
+    assert "<script>alert" not in page.text
+
+
+async def test_pages_forbid_foreign_and_inline_code(client: httpx.AsyncClient, signed_in: SignedIn) -> None:
+    player = await signed_in()
+    pages = [await client.get(path) for path in ("/", "/signin", "/register")]
+    pages += [await player.get(path) for path in ("/", "/games/x", "/play/ses1")]
+    for page in pages:
+        policy = page.headers["content-security-policy"]
+        assert "default-src 'self'" in policy
+        assert "unsafe" not in policy
+        assert page.headers["x-frame-options"] == "DENY"
+        assert not re.search(r"\sstyle=|\son\w+=|<style|<script(?![^>]*\ssrc=)", page.text)
+
+
+async def test_static_files_carry_an_etag_and_are_not_sent_twice(client: httpx.AsyncClient) -> None:
+    first = await client.get("/static/css/base.css")
+    assert first.status_code == 200
+    assert first.headers["content-type"] == "text/css; charset=utf-8"
+    again = await client.get("/static/css/base.css", headers={"if-none-match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+async def test_every_static_file_that_a_page_names_is_there(client: httpx.AsyncClient, signed_in: SignedIn) -> None:
+    player = await signed_in()
+    for path in ("/", "/games/x", "/play/ses1"):
+        addresses = re.findall(r'(?:href|src)="(/static/[^"]+)"', (await player.get(path)).text)
+        assert addresses
+        for address in addresses:
+            found = await client.get(address)
+            assert found.status_code == 200
+            assert "immutable" in found.headers["cache-control"]
+
+
+async def test_a_module_imports_only_modules_that_are_there() -> None:
+    folder = FOLDER / "static" / "js"
+    for module in folder.glob("*.js"):
+        for name in re.findall(r'from "\./([^"]+)"', module.read_text()):
+            assert (folder / name).is_file(), f"{module.name} imports {name}"
+
+
+async def test_a_failure_is_a_page_for_people_and_json_for_programs(client: httpx.AsyncClient) -> None:
+    page = await client.get("/nowhere", headers=HTML)
+    assert page.status_code == 404
+    assert "Nothing is playing here" in page.text
+    assert (await client.get("/api/nowhere", headers=HTML)).json()["error"] == "not_found"
+    assert (await client.get("/nowhere")).json()["error"] == "not_found"
+
+
+async def test_two_visitors_get_different_csrf_tokens(new_client: Callable[[], httpx.AsyncClient]) -> None:
+    one, other = await new_client().get("/"), await new_client().get("/")
+    assert csrf_token_of(one) != csrf_token_of(other)
