@@ -149,10 +149,12 @@ async def test_a_replica_serves_shares_its_database_with_commands_and_ends_in_ti
         assert f"A replica already runs on DATA={settings.data}" in second[1]
         created = await _command("users", "create", "ada@example.org", "--password-stdin", stdin=b"correct horse\n")
         assert created == (0, "Created player ada@example.org.\n")
+        _, held = await _hold_a_request(int(port))
         asked_at = time.monotonic()
         replica.send_signal(signal.SIGTERM)
         await asyncio.wait_for(replica.wait(), 10)
         assert time.monotonic() - asked_at < 5
+        held.close()
     finally:
         if replica.returncode is None:
             replica.kill()
@@ -168,6 +170,15 @@ async def _ready(url: str, replica: asyncio.subprocess.Process) -> None:
                     return
             except httpx.TransportError:
                 await asyncio.sleep(0.05)
+
+
+async def _hold_a_request(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A request that the replica goes on waiting for, as it does in a long poll."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    head = "POST /api/auth/register HTTP/1.1", "Host: house", "Content-Type: application/json", "Content-Length: 9"
+    writer.write("\r\n".join((*head, "Expect: 100-continue", "", "")).encode())
+    assert b"100" in await reader.readline()  # it has begun to read the body, which never comes
+    return reader, writer
 
 
 async def _command(*arguments: str, stdin: bytes = b"") -> tuple[int | None, str]:

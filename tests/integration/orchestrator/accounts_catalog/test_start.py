@@ -21,7 +21,7 @@ from orchestrator.database import Database
 from orchestrator.database.tables import metadata
 from orchestrator.installation import load_or_create
 from orchestrator.replica import ReplicaAlreadyRunning, sole_replica
-from orchestrator.services import NotMigrated
+from orchestrator.services import NotMigrated, open_services
 from orchestrator.settings import Settings
 
 
@@ -64,9 +64,8 @@ async def test_a_database_that_a_newer_program_migrated_still_serves(database: D
 
 
 async def test_a_database_that_is_behind_stops_the_start(tmp_path: Path) -> None:
-    app = create_app(Settings(data=tmp_path / "new"))
     with pytest.raises(NotMigrated, match="orchestrator migrate"):
-        async with app.lifespan():
+        async with open_services(Settings(data=tmp_path / "new")):
             pass
 
 
