@@ -1,0 +1,43 @@
+"""How the agent of this machine is started: its words, its one-time token, and what an exit code asks for."""
+
+import sys
+from pathlib import Path
+
+from orchestrator.embedded.address import Address
+from orchestrator.fleet.identity import HostIdentities
+
+EXIT_REFUSED = 3
+FALLBACK_SEAT_RUNTIME = Path("/var/lib/playhouse-agent/seat-runtime")
+
+
+def command(address: Address, public_url: str, docker_host: str, data: Path) -> tuple[str, ...]:
+    """The agent beside the replica at `address`; it stops its sessions, with their saves, when it is told to end."""
+    words = [
+        *(sys.executable, "-m", "gameserver_agent.cli", "run"),
+        *("--orchestrator", address.local_url),
+        *("--orchestrator-public-url", public_url),
+        *("--host", "127.0.0.1"),
+        *("--port", "0"),
+        *("--docker-host", docker_host),
+        *("--data", str(data / "agent")),
+        *("--seat-runtime", str(seat_runtime(data))),
+        "--stop-sessions-on-exit",
+    ]
+    for ice_address in address.ice_addresses:
+        words += ["--ice-address", ice_address]
+    return tuple(words)
+
+
+def seat_runtime(data: Path) -> Path:
+    """Below DATA when every user can enter it, as seats must; a checkout in root's home cannot be entered."""
+    folder = data.resolve()
+    is_open = all(parent.stat().st_mode & 0o001 for parent in (folder, *folder.parents))
+    return folder / "seat-runtime" if is_open else FALLBACK_SEAT_RUNTIME
+
+
+async def join_token(identities: HostIdentities, data: Path, last_exit: int | None) -> str | None:
+    """A token when the agent needs one: before its first join, and when the replica no longer knows it."""
+    membership = data / "agent" / "host.json"
+    if last_exit == EXIT_REFUSED:  # the database was replaced: what the agent joined is gone
+        membership.unlink(missing_ok=True)
+    return None if membership.exists() else await identities.issue_join_token()
