@@ -149,7 +149,7 @@ def request_id_of(scope: Scope) -> str:
 
 
 def answer_api_error(request: AnyRequest, error: ApiError) -> Response[Any]:
-    """An expected failure, as the reference words it: `{"error", "message"}` and what else the error carries."""
+    """An expected failure, as the public API words it: `{"error", "message"}` and what else the error carries."""
     content: dict[str, object] = {"error": error.code, "message": error.message}
     if isinstance(error, Conflict):
         content |= error.details

@@ -42,7 +42,10 @@ class Passwords:
     def _verify(self, password: str, hashed: str) -> Verdict:
         if hashed.startswith(_BCRYPT_PREFIXES):
             # bcrypt has always ignored what follows the 72nd byte; its library refuses it now.
-            is_right = bcrypt.checkpw(password.encode()[:_BCRYPT_MAX_BYTES], hashed.encode())
+            try:
+                is_right = bcrypt.checkpw(password.encode()[:_BCRYPT_MAX_BYTES], hashed.encode())
+            except ValueError:  # no hash at all, whatever its prefix says
+                return Verdict.WRONG
             return Verdict.RIGHT_BUT_OUTDATED if is_right else Verdict.WRONG
         try:
             self._hasher.verify(hashed, password)

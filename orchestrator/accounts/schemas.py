@@ -1,4 +1,4 @@
-"""The bodies of `/api/auth`, named as the reference names them."""
+"""The bodies of `/api/auth`, named as the public API names them (docs/compatibility.md)."""
 
 from typing import Annotated
 
@@ -6,9 +6,9 @@ from pydantic import Field, StringConstraints
 
 from orchestrator.http import Schema
 
-Email = Annotated[str, StringConstraints(strip_whitespace=True, max_length=320, pattern=r"^[^@\s]+@[^@\s]+$")]
+Email = Annotated[str, StringConstraints(strip_whitespace=True, max_length=320, pattern=r"^[^@\s\x00]+@[^@\s\x00]+$")]
 Password = Annotated[str, StringConstraints(min_length=8, max_length=1000)]
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=r"^[^\x00]*$")]
 
 
 class CsrfToken(Schema):
@@ -18,7 +18,7 @@ class CsrfToken(Schema):
 class Credentials(Schema):
     """A sign-in form. Every field may be missing: then the sign-in fails, it is not malformed."""
 
-    email: str = ""
+    email: str = Field(default="", pattern=r"^[^\x00]*$")  # PostgreSQL knows no text with a NUL
     password: str = ""
     csrf_token: str = Field(default="", alias="csrfToken")
     callback_url: str = Field(default="/", alias="callbackUrl")

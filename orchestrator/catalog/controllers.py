@@ -22,7 +22,7 @@ from orchestrator.catalog.schemas import (
 from orchestrator.catalog.service import Catalog, ListedGame, Order, Sort
 
 SlugParameter = Annotated[str, PathParameter(pattern=SLUG_PATTERN, max_length=MAX_SLUG_LENGTH)]
-Text = Annotated[str | None, QueryParameter(max_length=200)]
+Text = Annotated[str | None, QueryParameter(max_length=200, pattern=r"^[^\x00]*$")]
 
 
 class GamesController(Controller):

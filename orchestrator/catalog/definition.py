@@ -62,7 +62,7 @@ class BuildDefinition(_Definition):
 
 
 class GameDefinition(_Definition):
-    """Lengths are the reference's (section 13.3)."""
+    """Lengths are those of the public API (docs/compatibility.md)."""
 
     slug: Slug
     title: str = Field(min_length=1, max_length=200)

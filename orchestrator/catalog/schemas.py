@@ -1,4 +1,4 @@
-"""The bodies of `/api/games`, named as the reference names them."""
+"""The bodies of `/api/games`, named as the public API names them (docs/compatibility.md)."""
 
 from datetime import date
 

@@ -31,6 +31,7 @@ from scheduler.profiles import Sample
 
 _log = structlog.get_logger()
 _POSITIONS_ON_HOST = [position.value for position in ON_HOST]
+_WHOLE_SESSIONS = {"stopped", "exited", "expired", "save_failed"}
 _REPORTED = {
     ObservedState.PULLING: Position.PULLING,
     ObservedState.RESTORING: Position.RESTORING,
@@ -89,13 +90,17 @@ class Ledger:
         row.peak_memory_bytes = statistics.peak_memory_bytes
         host = await session.get(Host, row.host_id) if row.host_id else None
         class_name = profiles.host_class(host) if host else profiles.STANDARD_CLASS
+        peak_bytes = statistics.peak_memory_bytes
+        if code == "out_of_memory":  # it wanted more than it was allowed, however little a sample saw
+            build = await session.get_one(Build, row.build_id)
+            peak_bytes = max(peak_bytes, BuildSpec.model_validate(build.spec).limits.memory_bytes)
         sample = Sample(
             played_s=statistics.played_s,
             cpu_cores=statistics.played_cpu_seconds / statistics.played_s if statistics.played_s > 0 else 0.0,
-            memory_peak_bytes=statistics.peak_memory_bytes,
+            memory_peak_bytes=peak_bytes,
             boot_s=statistics.boot_s,
             out_of_memory=code == "out_of_memory",
-            failed=code not in {"stopped", "exited", "expired"},
+            failed=code not in _WHOLE_SESSIONS,
         )
         await profiles.record(session, row.build_id, class_name, sample, now)
 

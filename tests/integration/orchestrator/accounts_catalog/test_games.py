@@ -1,4 +1,4 @@
-"""The catalogue over HTTP, field by field as the reference documents it."""
+"""The catalogue over HTTP, field by field as the public API documents it."""
 
 from collections.abc import Awaitable, Callable
 
@@ -137,6 +137,8 @@ async def test_a_search_finds_title_or_developer_and_a_tag_exactly(
         *(("sort", value) for value in ("price", "")),
         ("order", "up"),
         ("search", "x" * 201),
+        ("search", "\0"),
+        ("tag", "\0"),
     ],
 )
 async def test_a_value_out_of_range_is_named(signed_in: SignedIn, field: str, value: str) -> None:

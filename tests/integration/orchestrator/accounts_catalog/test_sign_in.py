@@ -255,6 +255,8 @@ async def test_registering_by_form_leads_onward(client: httpx.AsyncClient) -> No
         ({"password": "short"}, "password"),
         ({"email": "nobody"}, "email"),
         ({"email": "a b@example.org"}, "email"),
+        ({"email": "a\0b@example.org"}, "email"),
+        ({"name": "A\0"}, "name"),
         ({"name": "  "}, "name"),
         ({"name": 7}, "name"),
     ],

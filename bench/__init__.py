@@ -1,0 +1,1 @@
+"""Benchmarks that anyone can rerun: `make bench-NAME` writes `bench/results/NAME.json`."""

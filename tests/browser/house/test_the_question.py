@@ -1,0 +1,117 @@
+"""A real game, the whole way, as a player sees it: pixels of the real stream in Debian's Chromium.
+
+One story told in order, because a save can only be found again after it was made: on an empty data folder first, then
+after Ctrl-C on the same one again.
+"""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from bench.browser_player import Player, chromium, part_difference
+from bench.house import STOP_S, House
+
+TITLE = Image.open(Path(__file__).parent / "title.jpg").convert("RGB")
+START, LOAD = (153, 274), (146, 309)
+FIRST_SAVE_PLACE = (376, 210, 632, 352)
+LOOKS_LIKE, IS_ANOTHER_PICTURE, HAS_A_THUMBNAIL = 6.0, 12.0, 20.0
+
+
+@pytest.mark.timeout(900)
+def test_play_save_stop_and_find_the_save_again(data_folder: Path) -> None:
+    house = House(data_folder)
+    try:
+        house.start()
+        with chromium(house.url) as player:
+            player.sign_in(*house.credentials)
+            empty_place = play_and_save(player)
+        assert house.interrupt() <= STOP_S
+        assert_nothing_left(data_folder)
+
+        assert house.start() < 60, "a second start builds nothing"
+        with chromium(house.url) as player:
+            player.sign_in(*house.credentials)
+            find_the_save_again(player, empty_place)
+        assert house.interrupt() <= STOP_S
+        assert_nothing_left(data_folder)
+    finally:
+        house.close()
+
+
+def play_and_save(player: Player) -> Image.Image:
+    """From Play to the final figures; answers how the first save place looks while it is empty."""
+    player.open_game("the-question")
+    player.play()
+    player.wait_for_picture()
+    player.wait_for_running()
+    title = player.wait_until_like(TITLE, LOOKS_LIKE)
+
+    player.click(*LOAD)
+    player.wait_until_different(title, IS_ANOTHER_PICTURE)
+    player.move(640, 680)
+    empty_place = player.wait_until_still()
+    player.page.keyboard.press("Escape")
+    player.wait_until_like(TITLE, LOOKS_LIKE)
+
+    player.click(*START)
+    player.wait_until_different(title, IS_ANOTHER_PICTURE)
+    assert_sound_arrives(player)
+    player.click(640, 400)
+    player.click(640, 300, button="right")
+    save_screen = player.wait_until_still()
+    player.click(500, 280)
+    for _ in player.frames(20):
+        if part_difference(save_screen, player.picture(), FIRST_SAVE_PLACE) > HAS_A_THUMBNAIL:
+            break
+    else:
+        pytest.fail("the game did not show the new save")
+
+    session_id = player.page.url.rsplit("/", 1)[-1]
+    player.page.reload()
+    player.wait_for_picture()
+    assert player.page.url.endswith(session_id)
+    assert part_difference(save_screen, player.wait_until_still(), FIRST_SAVE_PLACE) > HAS_A_THUMBNAIL
+
+    figures = player.stop()
+    assert figures["status"] == "stopped"
+    assert figures["duration"] > 0
+    assert figures["cpuSeconds"] > 0
+    assert figures["peakMemoryMb"] > 50
+    player.page.wait_for_selector("text=MB")
+    profile = player.page.request.get(f"{player.url}/api/admin/games/the-question/profile").json()
+    assert profile["profiles"][0]["sessions"] == 1
+    assert profile["profiles"][0]["bootMeanS"] > 0
+    return empty_place
+
+
+def find_the_save_again(player: Player, empty_place: Image.Image) -> None:
+    """The slot is offered, and the game's own Load screen holds the save."""
+    player.open_game("the-question")
+    player.play("button[aria-label^='Continue slot 1']")
+    player.wait_for_picture()
+    player.wait_for_running()
+    title = player.wait_until_like(TITLE, LOOKS_LIKE)
+    player.click(*LOAD)
+    player.wait_until_different(title, IS_ANOTHER_PICTURE)
+    player.move(640, 680)
+    assert part_difference(empty_place, player.wait_until_still(), FIRST_SAVE_PLACE) > HAS_A_THUMBNAIL
+    assert player.stop()["status"] == "stopped"
+
+
+def assert_sound_arrives(player: Player) -> None:
+    """Audio packets come, and what they carry is louder than silence."""
+    before = player.stats()["audioPackets"]
+    for _ in player.frames(20):
+        stats = player.stats()
+        if stats["audioPackets"] > before and (stats["audioLevel"] or 0) > 0.001:
+            return
+    pytest.fail("no sound above silence arrived")
+
+
+def assert_nothing_left(data_folder: Path) -> None:
+    """After Ctrl-C no process, mount or container of this data folder is left."""
+    commands = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    assert str(data_folder) not in commands
+    assert str(data_folder) not in Path("/proc/mounts").read_text()
