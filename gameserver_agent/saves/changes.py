@@ -5,7 +5,11 @@ game writes to); `CheckpointClock` decides, and is pure.
 import fnmatch
 import hashlib
 import os
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from gameserver_agent.saves.archive import MOST_ENTRIES
@@ -17,29 +21,28 @@ LATEST_S = 3.0
 def signature(home: Path, paths: tuple[str, ...], excludes: tuple[str, ...] = ()) -> bytes:
     """Equal as long as no name, size or time below the save paths has changed. Follows no link. Blocks."""
     digest = hashlib.blake2b(digest_size=16)
-    seen = 0
+    for line in islice(_lines(home, paths, excludes), MOST_ENTRIES):
+        digest.update(line.encode(errors="surrogateescape"))
+    return digest.digest()
+
+
+def _lines(home: Path, paths: tuple[str, ...], excludes: tuple[str, ...]) -> Iterator[str]:
     for path in sorted(paths) or ["."]:
         start = home / path
-        if start.is_file() and not start.is_symlink():
+        with suppress(OSError):  # it is not there (yet), or no longer
             about = start.lstat()
-            digest.update(f"{path} {about.st_size} {about.st_mtime_ns}\n".encode(errors="surrogateescape"))
-            continue
-        for folder, _, files, descriptor in os.fwalk(start, follow_symlinks=False):
-            inside = os.path.relpath(folder, home)
-            for name in sorted(files):
-                inner = name if inside == "." else f"{inside}/{name}"
-                if any(fnmatch.fnmatchcase(inner, pattern) for pattern in excludes):
-                    continue
-                seen += 1
-                if seen > MOST_ENTRIES:
-                    return digest.digest()
-                try:
-                    about = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
-                except OSError:
-                    continue
-                line = f"{inner} {about.st_size} {about.st_mtime_ns}\n"
-                digest.update(line.encode(errors="surrogateescape"))
-    return digest.digest()
+            if not stat.S_ISDIR(about.st_mode):
+                yield f"{path} {about.st_size} {about.st_mtime_ns}\n"
+                continue
+            for folder, _, files, descriptor in os.fwalk(start, follow_symlinks=False):
+                inside = os.path.relpath(folder, home)
+                for name in sorted(files):
+                    inner = name if inside == "." else f"{inside}/{name}"
+                    if any(fnmatch.fnmatchcase(inner, pattern) for pattern in excludes):
+                        continue
+                    with suppress(OSError):
+                        about = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+                        yield f"{inner} {about.st_size} {about.st_mtime_ns}\n"
 
 
 @dataclass(frozen=True)

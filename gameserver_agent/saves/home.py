@@ -72,7 +72,7 @@ class HomeFolder:
 
     def _mounted_image(self, size_bytes: int, owner: Owner) -> bool:
         """False where the machine lets us mount nothing: a plain folder then, without a limit of its own."""
-        whole_bytes = size_bytes + size_bytes // 8 + 4 * 1024**2
+        whole_bytes = max(size_bytes, 2 * 1024**2)  # what fits into it can always be captured
         try:
             with self.image.open("wb") as handle:
                 os.fchmod(handle.fileno(), 0o600)

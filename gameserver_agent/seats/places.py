@@ -9,6 +9,7 @@ import os
 import secrets
 import shutil
 import signal
+import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from gameserver_agent.saves.archive import Owner
 
 FIRST_UID = 210_000
 LAST_UID = 219_999
+_KILL_ROUNDS = 100
 X_SOCKETS = Path("/tmp/.X11-unix")  # noqa: S108 - where every X server and client looks
 
 
@@ -83,13 +85,14 @@ class SeatPlaces:
 
     def release(self, place: SeatPlace) -> None:
         """End every process of the seat that is left, and remove the folder with its uid's claim."""
-        for _ in range(5):  # a process may have forked while we looked
+        for _ in range(_KILL_ROUNDS):  # a process may have forked while we looked, and takes a moment to be gone
             left = seat_processes(place)
+            if not left:
+                break
             for process_id in left:
                 with suppress(ProcessLookupError):
                     os.kill(process_id, signal.SIGKILL)
-            if not left:
-                break
+            time.sleep(0.02)
         if place.owner.drop:
             _remove_x_leftovers(place.owner.uid)
         with self._locked():
@@ -133,9 +136,17 @@ def seat_processes(place: SeatPlace) -> tuple[int, ...]:
                 )
         except OSError:
             continue  # it ended while we looked
-        if belongs and int(entry.name) != os.getpid():
+        if belongs and int(entry.name) != os.getpid() and not _is_dead(entry):
             found.append(int(entry.name))
     return tuple(found)
+
+
+def _is_dead(process: Path) -> bool:
+    """A process that has ended and that its parent has not yet asked about."""
+    try:
+        return (process / "stat").read_text().rpartition(")")[2].split()[0] in {"Z", "X"}
+    except OSError:
+        return True
 
 
 def _remove_x_leftovers(uid: int) -> None:

@@ -249,6 +249,7 @@ class SessionTask:
         await self._services.runtime.start(self._container_id)
         self._meter = Meter(started_s=self._services.now().timestamp())
         self._log.info("container.started", container=self._container_id[:12])
+        self._services.changed()
         await self._write_record()
 
     async def _take_up(self) -> bool:
@@ -279,6 +280,7 @@ class SessionTask:
             raise SeatError("the display does not answer") from error
         if self._state is not ObservedState.RUNNING:
             self._become(ObservedState.BOOTING, force=True)
+        self._services.changed()
         return True
 
     # While the game runs.

@@ -1,8 +1,9 @@
 """Drawing on a seat's display, as a game would: `python display.py SEAT_FOLDER`.
 
-A program of its own, because the X library keeps state in its process beyond a display's end.
+A program of its own, because the X library takes its cookie from the environment.
 """
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,8 @@ def paint(seat_folder: Path) -> None:
     """Show something that is not one single colour."""
     owner = seat_folder.stat().st_uid
     number = next(path.name[1:] for path in _X_SOCKETS.glob("X*") if path.stat().st_uid == owner)
-    cookie = (seat_folder / "Xauthority").read_bytes()[-16:]
-    connection = xcffib.connect(f":{number}", auth=b"MIT-MAGIC-COOKIE-1:" + cookie)
+    os.environ["XAUTHORITY"] = str(seat_folder / "Xauthority")
+    connection = xcffib.connect(f":{number}")
     try:
         setup: Any = connection.get_setup()
         screen = setup.roots[0]
