@@ -1,6 +1,6 @@
 """A Docker Engine of our own: its images live under DATA, its sockets in a short path under /run; it makes no network.
 
-It runs in a session of its own, so that Ctrl-C does not reach it, and with live-restore, so that games outlive its crash.
+It runs in a session of its own, out of reach of Ctrl-C, and with live-restore, so that games outlive its crash.
 One that still runs from an earlier start on the same DATA is adopted. `stop` leaves no process, mount or socket behind.
 """
 
