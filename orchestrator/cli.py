@@ -159,7 +159,8 @@ def up(host: str, port: int) -> None:
     with _friendly():
         settings = Settings()
         embedded = importlib.import_module("orchestrator.embedded.up")
-        embedded.run(host=host, port=port, data=settings.data)
+        code: int = embedded.run(host=host, port=port, data=settings.data)
+    sys.exit(code)
 
 
 def _call(settings: Settings, do: Callable[[Services], Awaitable[Result]]) -> Result:

@@ -35,7 +35,7 @@ async def test_a_weaker_argon2_hash_asks_to_be_upgraded() -> None:
     assert await Passwords().verify("correct horse", weaker) is Verdict.RIGHT_BUT_OUTDATED
 
 
-@pytest.mark.parametrize("hashed", [None, "", "plain text", "$argon2id$broken"])
+@pytest.mark.parametrize("hashed", [None, "", "plain text", "$argon2id$broken", "$2b$broken"])
 async def test_what_is_no_hash_is_never_right(hashed: str | None) -> None:
     assert await Passwords().verify("correct horse", hashed) is Verdict.WRONG
 
