@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright
 
 from streaming.protocol import SeatConfig
@@ -36,7 +37,7 @@ def config() -> SeatConfig:
     return SeatConfig(width=1280, height=720, fps=60, ice_addresses=("127.0.0.1",), bitrate_bps=8_000_000)
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def seat(seat_folder: Path, config: SeatConfig) -> AsyncIterator[Seat]:
     process = await start_worker(seat_folder, config)
     try:
@@ -57,7 +58,7 @@ async def seat(seat_folder: Path, config: SeatConfig) -> AsyncIterator[Seat]:
         await process.wait()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def browser() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
@@ -65,6 +66,8 @@ async def browser() -> AsyncIterator[Browser]:
         await browser.close()
 
 
-@pytest.fixture
-async def page(browser: Browser, seat: Seat) -> Page:
-    return await open_page(browser, seat)
+@pytest_asyncio.fixture(loop_scope="module")
+async def page(browser: Browser, seat: Seat) -> AsyncIterator[Page]:
+    page = await open_page(browser, seat)
+    yield page
+    await page.close()

@@ -16,6 +16,9 @@ from streaming.protocol import SeatConfig, SessionDescription
 from streaming.seat_client import SeatClient
 from tests.integration.streaming.drawing_client import COLOURS
 from tests.integration.streaming.seat_support import HERE, Seat, open_page, seat_uid, start_worker, until
+from tests.integration.streaming.tone import tone
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")  # one browser for all
 
 PHOTON_ROUNDS = 30
 Recorder = Callable[[str, object], None]
@@ -104,11 +107,22 @@ async def test_sound_arrives_only_while_there_is_some(seat: Seat, page: Page) ->
     async def is_audible() -> bool:
         return (await page.evaluate("report(seat.audio.receiver, 'inbound-rtp')")).get("totalAudioEnergy", 0) > 0.01
 
+    async def is_silent() -> bool:
+        before = await packets()
+        await page.evaluate("new Promise((resolve) => setTimeout(resolve, 300))")
+        return await packets() == before
+
+    async def packets() -> int:
+        return (await page.evaluate("report(seat.audio.receiver, 'inbound-rtp')")).get("packetsReceived", 0)
+
     assert not await is_audible()
-    script = f"{sys.executable} {HERE / 'tone.py'} 20 | pacat --raw --format=s16le --rate=48000 --channels=2"
-    async with seat.program("setsid", "--wait", "sh", "-c", script) as program:
+    assert await packets() == 0
+    samples = seat.folder / "tone.raw"
+    samples.write_bytes(tone(20))
+    samples.chmod(0o644)
+    async with seat.program("pacat", "--raw", "--format=s16le", "--rate=48000", "--channels=2", samples):
         await until(is_audible, "sound above silence")
-        program.terminate()
+    await until(is_silent, "no packets while there is no sound")
 
 
 async def test_the_sound_socket_loads_nothing(seat: Seat) -> None:
@@ -134,6 +148,7 @@ async def test_a_newer_page_replaces_the_older_and_sees_a_still_picture_at_once(
         await click(second)
         await shows(second, COLOURS[1])
         assert (await seat.client.status()).peers == 1
+        await second.close()
 
 
 async def test_a_reload_finds_the_same_game(seat: Seat, page: Page) -> None:
