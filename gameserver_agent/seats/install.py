@@ -16,6 +16,7 @@ import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,6 +63,7 @@ def install(parent: Path) -> SeatRuntime:
             if temporary.exists():
                 shutil.rmtree(temporary)
         log.info("seat_runtime.installed", folder=str(site))
+        _remove_unused(parent, site)
     for folder in (parent, site):
         if not _is_reachable(folder):
             raise StartUpError(f"{folder} cannot be entered by the uids that seats run as; put it elsewhere")
@@ -83,6 +85,19 @@ def readable_interpreter() -> str:
         f"seats run as users of their own and need a Python {minor} that everybody can read, and {own} is not: "
         f"install python{minor} (Debian/Ubuntu: apt-get install python{minor}) or run the agent from one under /usr"
     )
+
+
+def _remove_unused(parent: Path, current: Path) -> None:
+    """Older versions from which no living process runs any more."""
+    environments: list[bytes] = []
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit():
+            with suppress(OSError):
+                environments.append((process / "environ").read_bytes())
+    for version in parent.iterdir():
+        in_use = f"PYTHONPATH={version}\0".encode()
+        if version != current and not version.name.startswith(".") and not any(in_use in each for each in environments):
+            shutil.rmtree(version, ignore_errors=True)
 
 
 def _standard_library() -> Path:

@@ -25,7 +25,7 @@ def programs_of(uid: int) -> list[str]:
     return [
         entry.joinpath("comm").read_text().strip()
         for entry in Path("/proc").iterdir()
-        if entry.name.isdigit() and entry.stat().st_uid == uid
+        if entry.name.isdigit() and entry.stat().st_uid == uid and " Z " not in entry.joinpath("stat").read_text()
     ]
 
 

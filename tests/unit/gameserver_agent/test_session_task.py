@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -99,7 +99,7 @@ class Host:
 
 
 @pytest.fixture
-def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Host]:
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)  # a rootless agent: plain folders, its own uid
     monkeypatch.setattr("gameserver_agent.sessions.session_task._SEND_LAST_SAVE_S", 0.3)
     runtime = FakeRuntime()
@@ -118,7 +118,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Host]:
         ours=OURS,
         changed=news.set,
     )
-    yield Host(tmp_path, runtime, seats, store, services, news)
+    return Host(tmp_path, runtime, seats, store, services, news)
 
 
 async def test_a_session_runs_from_first_frame_to_stop_order(host: Host) -> None:
