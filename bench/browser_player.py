@@ -64,14 +64,25 @@ class Player:
 
     def wait_for_picture(self, timeout_s: float = 60) -> None:
         """Until the first frame that is not one single colour is on the screen."""
-        self.page.wait_for_function(
-            "() => window.playhouse && window.playhouse.firstPictureAt !== null", timeout=timeout_s * 1000
-        )
+        self._until("window.playhouse && window.playhouse.firstPictureAt !== null", timeout_s)
 
     def wait_for_running(self, timeout_s: float = 60) -> None:
-        self.page.wait_for_function(
-            "() => window.playhouse && window.playhouse.status?.status === 'running'", timeout=timeout_s * 1000
+        """Until the page knows that the session runs."""
+        self._until("window.playhouse && window.playhouse.status?.status === 'running'", timeout_s)
+
+    def _until(self, condition: str, timeout_s: float) -> None:
+        # Playwright's own wait uses eval, which the pages' CSP forbids.
+        came_true = self.page.evaluate(
+            f"""async () => {{
+              const end = performance.now() + {timeout_s * 1000};
+              while (performance.now() < end) {{
+                if ({condition}) return true;
+                await new Promise((resolve) => setTimeout(resolve, 20));
+              }}
+              return false;
+            }}"""
         )
+        assert came_true, f"never came true: {condition}; the page knows {self.marks()}"
 
     def marks(self) -> dict[str, Any]:
         """`window.playhouse` without its functions."""

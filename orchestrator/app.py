@@ -41,7 +41,7 @@ from orchestrator.replica import sole_replica
 from orchestrator.saves.controllers import SaveController
 from orchestrator.services import Services, open_services
 from orchestrator.settings import Settings
-from orchestrator.web.controllers import PagesController, static_file
+from orchestrator.web.controllers import PagesController, favicon, static_file
 from orchestrator.web.failures import failure_page, wants_page
 from orchestrator.web.rendering import template_config
 
@@ -60,6 +60,7 @@ _ROUTE_HANDLERS: Sequence[ControllerRouterHandler] = (
     AgentController,
     FleetAdminController,
     PagesController,
+    favicon,
     static_file,
 )
 

@@ -2,6 +2,7 @@
 
 from litestar import Controller, get
 from litestar.di import NamedDependency
+from litestar.params import FromPath
 
 from orchestrator.accounts.dependencies import signed_in_as_admin
 from orchestrator.fleet.overview import FleetOverview
@@ -14,7 +15,9 @@ class FleetAdminController(Controller):
     guards = (signed_in_as_admin,)
 
     @get("/games/{slug:str}/profile", operation_id="gameProfile")
-    async def game_profile(self, slug: str, fleet_overview: NamedDependency[FleetOverview]) -> GameProfileAnswer:
+    async def game_profile(
+        self, slug: FromPath[str], fleet_overview: NamedDependency[FleetOverview]
+    ) -> GameProfileAnswer:
         return profile_answer(slug, await fleet_overview.game_profile(slug))
 
     @get("/hosts", operation_id="listHosts")

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from litestar import Controller, Request, get, post, put
 from litestar.di import NamedDependency
-from litestar.params import HeaderParameter, Parameter
+from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
 from litestar.response import Stream
 
 from agent_protocol import JoinRequest, JoinResponse, SyncRequest, SyncResponse
@@ -15,7 +15,7 @@ from orchestrator.installation import Installation
 from orchestrator.saves.service import Saves
 from orchestrator.saves.store import MAX_ARCHIVE_BYTES
 
-Digest = Annotated[str, Parameter(pattern=r"^[0-9a-f]{64}$")]
+Digest = Annotated[str, QueryParameter(pattern=r"^[0-9a-f]{64}$")]
 Authorization = Annotated[str | None, HeaderParameter(name="Authorization", max_length=4096)]
 
 
@@ -26,7 +26,7 @@ class AgentController(Controller):
     @post("/join", status_code=200, operation_id="joinHost")
     async def join(
         self,
-        data: JoinRequest,
+        data: JSONBody[JoinRequest],
         identities: NamedDependency[HostIdentities],
         installation: NamedDependency[Installation],
     ) -> JoinResponse:
@@ -36,7 +36,7 @@ class AgentController(Controller):
     @post("/sync", status_code=200, operation_id="syncHost")
     async def sync(
         self,
-        data: SyncRequest,
+        data: JSONBody[SyncRequest],
         identities: NamedDependency[HostIdentities],
         agent_sync: NamedDependency[AgentSync],
         authorization: Authorization = None,
@@ -46,7 +46,7 @@ class AgentController(Controller):
     @get("/wait", operation_id="waitForOrders")
     async def wait(
         self,
-        revision: int,
+        revision: FromQuery[int],
         identities: NamedDependency[HostIdentities],
         agent_sync: NamedDependency[AgentSync],
         authorization: Authorization = None,
@@ -63,10 +63,10 @@ class AgentController(Controller):
     async def put_save(
         self,
         request: Request[Any, Any, Any],
-        session_id: str,
-        generation: int,
+        session_id: FromPath[str],
+        generation: FromQuery[int],
         digest: Digest,
-        size: int,
+        size: FromQuery[int],
         identities: NamedDependency[HostIdentities],
         saves: NamedDependency[Saves],
         authorization: Authorization = None,
@@ -78,7 +78,7 @@ class AgentController(Controller):
     @get("/saves/{version_id:str}", operation_id="getSave")
     async def get_save(
         self,
-        version_id: str,
+        version_id: FromPath[str],
         identities: NamedDependency[HostIdentities],
         saves: NamedDependency[Saves],
         authorization: Authorization = None,

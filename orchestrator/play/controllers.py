@@ -4,13 +4,13 @@ from typing import Annotated, Any
 
 from litestar import Controller, Request, get, post
 from litestar.di import NamedDependency, Provide
-from litestar.params import HeaderParameter, QueryParameter
+from litestar.params import HeaderParameter, JSONBody, QueryParameter
 
 from orchestrator.accounts.account import Account
 from orchestrator.accounts.dependencies import provide_account, signed_in
 from orchestrator.http import origin_of
 from orchestrator.play.lifecycle import FINAL, Position, life_is_connectable, phase_of, status_of
-from orchestrator.play.models import Session, life_of
+from orchestrator.play.models import Session, life_of, revision_of
 from orchestrator.play.schemas import (
     ErrorView,
     Figures,
@@ -29,6 +29,7 @@ from orchestrator.play.stream_access import StreamAccess
 
 SessionId = Annotated[str, QueryParameter(name="sessionId", pattern=r"^[A-Za-z0-9_-]+$", max_length=64)]
 WaitSeconds = Annotated[float, QueryParameter(name="wait", ge=0, le=25)]
+KnownRevision = Annotated[str | None, QueryParameter(max_length=64)]
 IdempotencyKey = Annotated[str | None, HeaderParameter(name="Idempotency-Key", min_length=1, max_length=200)]
 
 
@@ -41,7 +42,7 @@ class SessionController(Controller):
     @post("/launch", status_code=202, operation_id="launchGame")
     async def launch(
         self,
-        data: LaunchRequest,
+        data: JSONBody[LaunchRequest],
         account: NamedDependency[Account],
         play: NamedDependency[Play],
         idempotency_key: IdempotencyKey = None,
@@ -67,19 +68,20 @@ class SessionController(Controller):
         play: NamedDependency[Play],
         stream_access: NamedDependency[StreamAccess],
         wait: WaitSeconds = 0.0,
+        after: KnownRevision = None,
     ) -> StatusAnswer:
-        view = await play.wait(account.owner, session_id, wait)
+        view = await play.wait(account.owner, session_id, wait, after)
         return _status(view, stream_access, origin_of(request))
 
     @post("/keepalive", status_code=200, operation_id="keepSessionAlive")
     async def keepalive(
-        self, data: SessionRequest, account: NamedDependency[Account], play: NamedDependency[Play]
+        self, data: JSONBody[SessionRequest], account: NamedDependency[Account], play: NamedDependency[Play]
     ) -> KeepaliveAnswer:
         return KeepaliveAnswer(expires_at=await play.keepalive(account.owner, data.session_id))
 
     @post("/stop", status_code=200, operation_id="stopSession")
     async def stop(
-        self, data: SessionRequest, account: NamedDependency[Account], play: NamedDependency[Play]
+        self, data: JSONBody[SessionRequest], account: NamedDependency[Account], play: NamedDependency[Play]
     ) -> StopAnswer:
         row = await play.stop(account.owner, data.session_id)
         if Position(row.position) not in FINAL:
@@ -117,6 +119,7 @@ def _status(view: SessionView, stream_access: StreamAccess, origin: str) -> Stat
     progress = row.progress
     return StatusAnswer(
         session_id=row.id,
+        revision=revision_of(row),
         status=status_of(life.position),
         server_url=address.server_url if address else None,
         container_url=address.container_url if address and can_connect else None,

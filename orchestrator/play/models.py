@@ -1,5 +1,6 @@
 """The table of sessions. At most one active row per owner: the database says so (invariant 1)."""
 
+import hashlib
 from datetime import datetime
 
 from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, text
@@ -95,6 +96,12 @@ def life_of(row: Session) -> Life:
         ends_at=row.ends_at,
         end=end,
     )
+
+
+def revision_of(row: Session) -> str:
+    """Changes whenever what a player's page shows of the session changes; nothing else may be read from it."""
+    shown = (row.position, row.generation, row.is_seat_ready, row.progress, row.end_code, row.duration_s)
+    return hashlib.sha256(repr(shown).encode()).hexdigest()[:12]
 
 
 def store_life(row: Session, life: Life) -> None:

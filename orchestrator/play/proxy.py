@@ -8,6 +8,7 @@ from typing import Any
 import aiohttp
 from litestar import Controller, Request, Response, get, post
 from litestar.di import NamedDependency
+from litestar.params import FromPath
 from litestar.response import Redirect
 
 from orchestrator.database import Database
@@ -62,12 +63,12 @@ class SeatProxyController(Controller):
     tags = ("sessions",)
 
     @get("/", operation_id="openSession")
-    async def open(self, session_id: str) -> Redirect:
+    async def open(self, session_id: FromPath[str]) -> Redirect:
         return Redirect(f"/play/{session_id}")
 
     @post("/connect", status_code=200, operation_id="connectToSeat", request_max_body_size=MAX_OFFER_BYTES)
     async def connect(
-        self, request: Request[Any, Any, Any], session_id: str, seat_proxy: NamedDependency[SeatProxy]
+        self, request: Request[Any, Any, Any], session_id: FromPath[str], seat_proxy: NamedDependency[SeatProxy]
     ) -> Response[bytes]:
         status, body = await seat_proxy.connect(session_id, await request.body())
         return Response(body, status_code=status, media_type="application/json")

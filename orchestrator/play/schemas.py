@@ -74,6 +74,7 @@ class StatusAnswer(Wire):
     container_url: str | None
     game_title: str
     started_at: Timestamp
+    revision: str
     game_slug: str
     phase: str | None
     progress: ProgressView | None

@@ -30,7 +30,7 @@ from orchestrator.play.lifecycle import (
     Used,
     new_life,
 )
-from orchestrator.play.models import LaunchAttempt, Session, life_of, store_life
+from orchestrator.play.models import LaunchAttempt, Session, life_of, revision_of, store_life
 from orchestrator.play.moves import Moves
 from orchestrator.saves.service import Saves
 
@@ -181,11 +181,15 @@ class Play:
         async with self._database.read() as session:
             return await self._view(session, owner, session_id)
 
-    async def wait(self, owner: str, session_id: str, wait_s: float) -> SessionView:
-        """As `view`, but held until the session changes, at most `wait_s`. An ended session is answered at once."""
+    async def wait(self, owner: str, session_id: str, wait_s: float, after: str | None) -> SessionView:
+        """As `view`, but held until the session changes, at most `wait_s`.
+
+        Answered at once when the session is over, or no longer at the revision `after` that the caller knows.
+        """
         with self._notices.subscribe(f"session:{session_id}") as news:
             view = await self.view(owner, session_id)
-            if wait_s <= 0 or life_of(view.row).position in FINAL:
+            is_news = after is not None and after != revision_of(view.row)
+            if wait_s <= 0 or is_news or life_of(view.row).position in FINAL:
                 return view
             if await news.wait(min(wait_s, STATUS_WAIT_LIMIT_S)):
                 return await self.view(owner, session_id)

@@ -9,7 +9,7 @@ from litestar import Controller, Response, get
 from litestar.datastructures import Cookie
 from litestar.di import NamedDependency, Provide
 from litestar.enums import MediaType
-from litestar.params import QueryParameter
+from litestar.params import FromPath, QueryParameter
 from litestar.response import Redirect, Template
 
 from orchestrator.accounts import csrf
@@ -92,7 +92,7 @@ class PagesController(Controller):
         accounts: NamedDependency[Accounts],
         settings: NamedDependency[Settings],
         account: NamedDependency[Account | None],
-        slug: str,
+        slug: FromPath[str],
     ) -> Template | Redirect:
         """One game with its save slots."""
         if account is None:
@@ -106,7 +106,7 @@ class PagesController(Controller):
         accounts: NamedDependency[Accounts],
         settings: NamedDependency[Settings],
         account: NamedDependency[Account | None],
-        session_id: str,
+        session_id: FromPath[str],
     ) -> Template | Redirect:
         """The stage of one session."""
         if account is None:
@@ -114,9 +114,19 @@ class PagesController(Controller):
         return _page("play.html", request, accounts, settings, account, {"session_id": session_id})
 
 
-@get(["/static/{address:path}", "/favicon.ico"], include_in_schema=False)
-async def static_file(request: AnyRequest, address: str = "img/favicon.svg") -> Response[bytes]:
+@get("/favicon.ico", include_in_schema=False)
+async def favicon(request: AnyRequest) -> Response[bytes]:
+    """What browsers ask for by themselves."""
+    return await _file(request, "img/favicon.svg")
+
+
+@get("/static/{address:path}", include_in_schema=False)
+async def static_file(request: AnyRequest, address: FromPath[str]) -> Response[bytes]:
     """A file of ours; `304` to a browser that has it."""
+    return await _file(request, address)
+
+
+async def _file(request: AnyRequest, address: str) -> Response[bytes]:
     found = await to_thread(STATIC.find, address)
     if found is None:
         raise NotFound("There is no such file.")

@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from bench.house import House
-
 
 @pytest.fixture(scope="package")
 def data_folder() -> Iterator[Path]:

@@ -136,7 +136,7 @@ class FakeApi:
             found = [each for each in self.games if path.endswith(f"/{each['slug']}")]
             return (200, found[0]) if found else (404, {"error": "not_found", "message": "there is no such game"})
         if path == "/api/game/session-status":
-            return await self._session_status("wait" in query)
+            return await self._session_status(query)
         if path == "/api/game/launch":
             return self.launch.pop(0) if self.launch else (202, {"sessionId": SESSION, "status": "starting"})
         return {
@@ -146,10 +146,10 @@ class FakeApi:
             "/api/game/keepalive": self.keepalive,
         }[path]
 
-    async def _session_status(self, is_held: bool) -> tuple[int, dict[str, Any]]:
+    async def _session_status(self, query: dict[str, str]) -> tuple[int, dict[str, Any]]:
         if self.status_failure is not None:
             return self.status_failure
-        if is_held:
+        if "wait" in query and query["after"] == self._status["revision"]:
             async with self._news:
                 try:
                     async with asyncio.timeout(20):

@@ -48,7 +48,7 @@ export const keepAlive = (sessionId) => call("POST", "/api/game/keepalive", { bo
 export const register = (form) => call("POST", "/api/auth/register", { body: form });
 
 /** With `waitS` the server holds its answer until something changes. */
-export const readStatus = (sessionId, { waitS, signal } = {}) => call("GET", `/api/game/session-status?${query({ sessionId, wait: waitS })}`, { signal });
+export const readStatus = (sessionId, { waitS, after, signal } = {}) => call("GET", `/api/game/session-status?${query({ sessionId, wait: waitS, after })}`, { signal });
 
 /** Repeating a launch with the same key gives the same session: a lost answer starts nothing twice. */
 export const launch = (order, idempotencyKey) => call("POST", "/api/game/launch", { body: order, headers: { "idempotency-key": idempotencyKey } });

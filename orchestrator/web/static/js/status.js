@@ -1,13 +1,12 @@
 /**
  * News of one session: each answer of session-status as it comes.
  *
- * The server holds a request until something changes. What changes between two held requests would be noticed late, so each
- * new hold is followed by one plain look shortly after it began. When the server cannot be reached, plain looks every 2 s go on.
+ * The server holds a request until the session is no longer as the revision we know says it is, so nothing is missed between two
+ * holds. When the server cannot be reached, plain looks every 2 s go on.
  */
 import { readStatus } from "./api.js";
 
 const HOLD_S = 20;
-const LOOK_AFTER_MS = 120;
 const POLL_MS = 2000;
 const FINAL = new Set(["stopped", "error"]);
 
@@ -23,20 +22,20 @@ export class StatusFeed {
 
   /** Follows the session to its end, or until `stop()`, or until the server says that it is not ours. */
   async follow() {
-    let hold = false;
+    let known;
     while (!this._abort.signal.aborted) {
       try {
-        if (hold) this._lookSoon();
-        const status = await readStatus(this._sessionId, { waitS: hold ? HOLD_S : undefined, signal: this._abort.signal });
+        const hold = known === undefined ? {} : { waitS: HOLD_S, after: known };
+        const status = await readStatus(this._sessionId, { ...hold, signal: this._abort.signal });
         this._answers += 1;
         this._tell(status);
         if (FINAL.has(status.status)) return;
-        hold = true;
+        known = status.revision;
       } catch (failure) {
         if (this._abort.signal.aborted) return;
         this._onTrouble(failure);
         if ([401, 403, 404].includes(failure.status)) return;
-        hold = false;
+        known = undefined;
         await pause(POLL_MS, this._abort.signal);
       }
     }
@@ -53,14 +52,8 @@ export class StatusFeed {
     this._abort.abort();
   }
 
-  _lookSoon() {
-    clearTimeout(this._looking);
-    this._looking = setTimeout(() => this.look().catch(() => {}), LOOK_AFTER_MS);
-  }
-
   _tell(status) {
     if (this._abort.signal.aborted) return;
-    if (FINAL.has(status.status)) clearTimeout(this._looking);
     this._onStatus(status);
   }
 }

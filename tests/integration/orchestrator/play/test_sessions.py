@@ -13,7 +13,7 @@ from tests.integration.orchestrator.conftest import HostMaker, ScriptedHost, add
 
 STATUS_FIELDS = {
     "sessionId", "status", "serverUrl", "containerUrl", "gameTitle", "startedAt",
-    "gameSlug", "phase", "progress", "queuePosition", "streamToken", "iceServers", "expiresAt", "error", "statistics",
+    "revision", "gameSlug", "phase", "progress", "queuePosition", "streamToken", "iceServers", "expiresAt", "error", "statistics",
 }  # fmt: skip
 
 
@@ -288,3 +288,18 @@ async def test_two_games_do_not_share_slots(player: httpx.AsyncClient, host: Scr
     [slot] = (await player.get("/api/saves", params={"gameSlug": "one"})).json()["saves"]
     wrong = await player.post("/api/game/launch", json={"gameSlug": "two", "saveSlotId": slot["id"]})
     assert (wrong.status_code, wrong.json()["error"]) == (400, "invalid_request")
+
+
+async def test_nothing_is_missed_between_two_held_looks(
+    player: httpx.AsyncClient, host: ScriptedHost, game: str
+) -> None:
+    session_id = (await launch(player)).json()["sessionId"]
+    known = await status(player, session_id)
+    [order] = (await host.sync()).sessions
+    host.see(order, ObservedState.BOOTING, seat_ready=True)
+    await host.sync()
+    answer = await player.get(
+        "/api/game/session-status", params={"sessionId": session_id, "wait": 20, "after": str(known["revision"])}
+    )
+    assert answer.json()["phase"] == "booting"
+    assert answer.elapsed.total_seconds() < 10
