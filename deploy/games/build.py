@@ -138,7 +138,11 @@ def _progress(lines: Iterator[str], said: list[str]) -> Iterator[tuple[str, int,
     for line in lines:
         said.append(line.rstrip())
         del said[:-200]
-        if line.startswith("I: installing remaining packages"):
+        if line.startswith("I: running apt-get update"):
+            yield "lists", 0, 1
+        elif line.startswith("I: downloading packages"):
+            yield "lists", 1, 1
+        elif line.startswith("I: installing remaining packages"):
             stage, total, fetched, installed = "game", 0, 0, 0
         elif found := re.match(r"\d+ upgraded, (\d+) newly installed", line):
             total = int(found.group(1))

@@ -17,6 +17,7 @@ GAMES = Path(__file__).parents[2] / "deploy" / "games"
 DEMO = GAMES / "the-question"
 
 STEPS = {
+    "lists": "Debian: package lists",
     "fetch base": "Debian: download",
     "install base": "Debian: install",
     "fetch game": "The Question and its libraries: download",

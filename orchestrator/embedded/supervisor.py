@@ -74,7 +74,7 @@ async def playground(settings: Settings, address: Address, terminal: Terminal) -
 
 
 def _replica(settings: Settings, address: Address, data: Path, terminal: Terminal) -> Program:
-    words = (sys.executable, "-m", "orchestrator.cli", "serve", "--host", address.host, "--port", str(address.port))
+    words = (sys.executable, "-m", "orchestrator", "serve", "--host", address.host, "--port", str(address.port))
     environment = {
         **os.environ,
         "ORCHESTRATOR_DATA": str(data),
