@@ -48,6 +48,7 @@ class H264Encoder:
             dst_colorspace="ITU709",
             dst_color_range="MPEG",
             interpolation="POINT",
+            threads=1,
         )
         picture.pts = pts
         picture.time_base = CLOCK

@@ -7,6 +7,7 @@ for such a filler.
 
 REPAIR_INTERVAL_S = 2.0  # Chromium asks for a keyframe after 3 s without a frame, which costs more than this
 SETTLING_FRAMES = 10
+SETTLING_DELAY_FRAMES = 3  # a picture that changes more often than every third frame has not come to rest
 
 
 class FramePacer:
@@ -32,16 +33,15 @@ class FramePacer:
         """When to capture next, at the earliest; in the past or `now` means at once."""
         if self._is_forced:
             return now
-        if self._is_damaged:
-            return min(self._change_allowed_at, self._filler_at)
-        return self._filler_at
+        return self._change_allowed_at if self._is_damaged else self._filler_at
 
     def captured(self, now: float) -> None:
         """A frame was taken. Half a frame of lateness is credited to the next, so an unsteady source keeps its rate."""
         if self._is_damaged or self._is_forced:
             self._change_allowed_at = max(self._change_allowed_at, now - self._interval_s / 2) + self._interval_s
             self._settling_left = SETTLING_FRAMES
+            self._filler_at = now + SETTLING_DELAY_FRAMES * self._interval_s
         else:
             self._settling_left = max(0, self._settling_left - 1)
+            self._filler_at = now + (self._interval_s if self._settling_left else REPAIR_INTERVAL_S)
         self._is_damaged = self._is_forced = False
-        self._filler_at = now + (self._interval_s if self._settling_left else REPAIR_INTERVAL_S)

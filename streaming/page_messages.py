@@ -125,13 +125,13 @@ def _code(value: object) -> str:
 
 def _boolean(value: object) -> bool:
     if not isinstance(value, bool):
-        raise ValueError("not a boolean")  # noqa: TRY004 -- every malformed field is one kind of error here
+        raise ValueError("not a boolean")
     return value
 
 
 def _number(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("not a number")  # noqa: TRY004 -- as above
+        raise ValueError("not a number")
     try:
         number = float(value)
     except OverflowError as error:

@@ -100,6 +100,7 @@ class Seat:
             drawing = Drawing(process)
             await drawing.feels("ready")
             yield drawing
+            assert process.returncode is None, await process.communicate()
 
 
 class Drawing:

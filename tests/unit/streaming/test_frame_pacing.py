@@ -62,6 +62,12 @@ def test_the_target_rate_is_never_exceeded(changes: list[float]) -> None:
         assert len([at for at in taken if first <= at < first + 1]) <= FPS + SETTLING_FRAMES + 2
 
 
+def test_a_steady_source_leaves_no_room_for_fillers() -> None:
+    for fps in (60, 45, 30, 25):
+        changes = [1 + place / fps for place in range(fps)]
+        assert len(run(FramePacer(FPS), changes, 2)) == fps
+
+
 @given(st.lists(st.floats(-0.004, 0.004), min_size=60, max_size=60))
 def test_an_unsteady_source_at_the_target_rate_keeps_nearly_every_frame(jitter: list[float]) -> None:
     changes = [1 + place * INTERVAL_S + late for place, late in enumerate(jitter)]
