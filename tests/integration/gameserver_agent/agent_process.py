@@ -19,7 +19,7 @@ class AgentProcess:
     control_plane: ControlPlane
     engine_url: str
     folder: Path
-    arguments: tuple[str, ...] = ()
+    seat_runtime: Path
     process: asyncio.subprocess.Process | None = None
     logs: list[Path] = field(default_factory=list[Path])
 
@@ -31,6 +31,7 @@ class AgentProcess:
                 *("--orchestrator", self.control_plane.url, "--token", "token"),
                 *("--host", "127.0.0.1", "--port", "0", "--docker-host", self.engine_url),
                 *("--data", str(self.folder / "data"), "--seat-folders", str(self.folder / "seats")),
+                *("--seat-runtime", str(self.seat_runtime)),
                 *extra,
                 stderr=log,
                 start_new_session=True,

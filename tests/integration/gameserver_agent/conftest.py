@@ -21,6 +21,15 @@ def short_folder() -> Generator[Path]:
     shutil.rmtree(folder)
 
 
+@pytest.fixture(scope="session")
+def seat_runtime() -> Generator[Path]:
+    """Installed by the first agent of the test run."""
+    folder = Path(tempfile.mkdtemp(prefix="seat-runtime-", dir="/tmp"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
 @pytest.fixture
 async def control_plane() -> AsyncGenerator[ControlPlane]:
     async with ControlPlane() as plane:
@@ -29,9 +38,9 @@ async def control_plane() -> AsyncGenerator[ControlPlane]:
 
 @pytest.fixture
 async def agent(
-    control_plane: ControlPlane, docker_engine: DockerEngine, short_folder: Path
+    control_plane: ControlPlane, docker_engine: DockerEngine, short_folder: Path, seat_runtime: Path
 ) -> AsyncGenerator[AgentProcess]:
-    process = AgentProcess(control_plane, docker_engine.url, short_folder)
+    process = AgentProcess(control_plane, docker_engine.url, short_folder, seat_runtime)
     yield process
     try:
         await process.end_everything()
