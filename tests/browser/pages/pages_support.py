@@ -93,7 +93,8 @@ class FakeApi:
         self.status_failure: tuple[int, dict[str, Any]] | None = None
         self.calls: list[tuple[str, str, Any]] = []
         self.headers: dict[str, dict[str, str]] = {}
-        self._status = status("starting", "placing")
+        self._pushes = 0
+        self._status = {**status("starting", "placing"), "revision": "0"}
         self._news = asyncio.Condition()
         self.connect_failures = 0
         self.seat: Page | None = None
@@ -101,7 +102,8 @@ class FakeApi:
     async def push(self, answer: dict[str, Any]) -> None:
         """The session changed: held requests are answered now."""
         async with self._news:
-            self._status = answer
+            self._pushes += 1
+            self._status = {**answer, "revision": str(self._pushes)}
             self._news.notify_all()
 
     def called(self, path: str) -> list[Any]:

@@ -158,9 +158,11 @@ async def test_a_reload_comes_back_to_the_same_session(page: Page, api: FakeApi,
 
 async def test_a_silent_seat_is_connected_to_again(page: Page, api: FakeApi, seat: Page) -> None:
     await play(page, api)
+    api.connect_failures = 1000
     await seat.evaluate("window.seat.isMute = true; 0")
-    await expect(page.locator("#connection-hint")).to_contain_text("Reconnecting")
+    await expect(page.locator("#connection-hint")).to_contain_text("Reconnecting", timeout=15_000)
     await seat.evaluate("window.seat.isMute = false; 0")
+    api.connect_failures = 0
     await until(page, "window.playhouse.connections === 2 && window.playhouse.connectionState === 'connected'")
     await expect(page.locator("#connection-hint")).to_be_hidden()
 
