@@ -43,7 +43,7 @@ class House:
             self._process = subprocess.Popen(
                 ["make", "play", f"PORT={self.port}", f"DATA={self.data}"],
                 cwd=ROOT,
-                env={**os.environ, "ORCHESTRATOR_ICE_ADDRESSES": "127.0.0.1"},
+                env={**os.environ, "GAMESERVER_AGENT_ICE_ADDRESSES": "127.0.0.1"},
                 stdin=subprocess.DEVNULL,
                 stdout=terminal,
                 stderr=subprocess.STDOUT,

@@ -34,7 +34,13 @@ def main() -> None:
 @click.option("--seat-runtime", type=click.Path(path_type=Path, file_okay=False), default=None)
 @click.option("--name", default=socket.gethostname, show_default="host name")
 @click.option("--seats", type=click.IntRange(1, 1000), default=None, help="Most sessions at a time; default 2 a core.")
-@click.option("--ice-address", "ice_addresses", multiple=True, help="Address that players reach; repeatable.")
+@click.option(
+    "--ice-address",
+    "ice_addresses",
+    multiple=True,
+    envvar="GAMESERVER_AGENT_ICE_ADDRESSES",
+    help="Address that players reach; repeatable. Default: all of this machine's.",
+)
 @click.option("--bitrate", "bitrate_bps", type=click.IntRange(200_000, 100_000_000), default=8_000_000)
 @click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", help="For placement; repeatable.")
 @click.option("--stop-sessions-on-exit", is_flag=True, help="End games with their saves instead of leaving them.")

@@ -127,7 +127,8 @@ class Ledger:
             generation=generation,
             want="run" if is_wanted else "stop",
             build=BuildSpec.model_validate(build.spec),
-            restore=await self._saves.restore_source(session, row.restored_version_id),
+            # The newest, not what the session began with: a host that lost everything begins from here.
+            restore=await self._saves.restore_source(session, await self._saves.head_of(session, row.slot_id)),
             timezone=row.timezone,
             language=row.language,
             epoch=row.epoch,

@@ -39,7 +39,6 @@ class Session(Base):
     build_id: Mapped[str] = mapped_column(ForeignKey("builds.id"))
     slot_id: Mapped[str] = mapped_column(String(32))
     slot_number: Mapped[int]
-    restored_version_id: Mapped[str | None] = mapped_column(String(32))
     language: Mapped[str] = mapped_column(String(32))
     timezone: Mapped[str] = mapped_column(String(64))
 

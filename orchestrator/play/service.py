@@ -137,7 +137,6 @@ class Play:
             build_id=build.id,
             slot_id=slot.slot_id,
             slot_number=slot.number,
-            restored_version_id=slot.version_id,
             language=order.language,
             timezone=order.timezone,
             progress=None,
@@ -172,7 +171,6 @@ class Play:
             return False
         row.reserved_cpu_cores = place.resources.cpu_cores
         row.reserved_memory_bytes = place.resources.memory_bytes
-        row.restored_version_id = await self._saves.head_of(session, row.slot_id)
         await self._moves.apply(session, row, Placed(place.host_id), now)
         return True
 

@@ -28,11 +28,10 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class SlotChoice:
-    """The slot that a launch plays. `version_id` is what it starts from; None is an empty slot."""
+    """The slot that a launch plays; its row may not exist yet."""
 
     slot_id: str
     number: int
-    version_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +85,7 @@ class Saves:
         free = next((number for number in range(1, SLOTS_PER_GAME + 1) if number not in taken), None)
         if free is None:
             raise Conflict(f"all {SLOTS_PER_GAME} save slots of this game are in use", code="slots_full")
-        return SlotChoice(new_id("cls"), free, None)
+        return SlotChoice(new_id("cls"), free)
 
     async def _named(self, session: AsyncSession, owner: str, game_id: str, slot_id: str) -> SlotChoice:
         slot = await session.get(SaveSlot, slot_id)
@@ -231,4 +230,4 @@ class Saves:
 
 
 def _choice(slot: SaveSlot) -> SlotChoice:
-    return SlotChoice(slot.id, slot.number, slot.head_version_id)
+    return SlotChoice(slot.id, slot.number)
