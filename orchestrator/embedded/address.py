@@ -2,6 +2,7 @@
 
 import errno
 import ipaddress
+import os
 import socket
 from dataclasses import dataclass
 
@@ -104,4 +105,4 @@ def _why_not(address: Address) -> int | None:
 
 
 def _reason(problem: int) -> str:
-    return errno.errorcode.get(problem, "the address is not known")
+    return os.strerror(problem) if problem > 0 else "the address is not known"

@@ -78,13 +78,15 @@ class Bars:
         self._tasks: dict[str, TaskID] = {}
 
     def __enter__(self) -> Self:
-        self._progress.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._progress.stop()
+        if self._tasks:
+            self._progress.stop()
 
     def show(self, step: str, done: int, total: int) -> None:
+        if not self._tasks:
+            self._progress.start()
         if step not in self._tasks:
             for task in self._tasks.values():  # what came before is over
                 self._progress.update(task, completed=self._progress.tasks[task].total)

@@ -66,8 +66,9 @@ async def playground(settings: Settings, address: Address, terminal: Terminal) -
         sign_in = await people.demo_account(services.accounts, data)
         terminal.begin("Starting the replica and the agent")
         replica = await stack.enter_async_context(_replica(settings, address, data, terminal))
-        await _replica_ready(address, replica)
+        # at once: the agent asks again until the replica answers
         host_agent = await stack.enter_async_context(_agent(services, address, engine.docker_host, data, terminal))
+        await _replica_ready(address, replica)
         await _agent_ready(services, host_agent, data)
         terminal.done("Ready")
         yield Playground(settings.public_url, sign_in)

@@ -1,0 +1,54 @@
+"""A data folder with a short path, and a private engine in it that already has an image by the demo game's recipe."""
+
+import asyncio
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from orchestrator.embedded.game import DEMO, GAMES
+
+BUSYBOX = Path("/bin/busybox")
+
+
+@pytest.fixture
+def data() -> Generator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="up-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def runtime() -> Generator[Path]:
+    """Where the engine under test puts its sockets, apart from anybody else's."""
+    folder = Path(tempfile.mkdtemp(prefix="run-"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def give_demo_image(docker_host: str, folder: Path) -> None:
+    """An image that passes for the demo game's, so that a start need not build the real one. It holds busybox alone."""
+    shown = subprocess.run(
+        [sys.executable, str(GAMES / "build.py"), "--digest", str(DEMO)], capture_output=True, text=True, check=True
+    )
+    root = folder / "image"
+    (root / "bin").mkdir(parents=True)
+    shutil.copy2(BUSYBOX, root / "bin" / "busybox")
+    packed = folder / "image.tar"
+    subprocess.run(["tar", "-C", str(root), "-cf", str(packed), "."], check=True)
+    label = f"LABEL playhouse.recipe={shown.stdout.strip()}"
+    subprocess.run(
+        ["docker", "--host", docker_host, "import", "--change", label, str(packed), "playhouse/the-question:1.0"],
+        check=True,
+        capture_output=True,
+    )
+
+
+async def ended(process: asyncio.subprocess.Process, within_s: float) -> int:
+    async with asyncio.timeout(within_s):
+        return await process.wait()

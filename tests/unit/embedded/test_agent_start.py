@@ -1,0 +1,44 @@
+"""How the agent is started: when it gets a token, and where its seats' programs lie."""
+
+from pathlib import Path
+
+from orchestrator.embedded import agent
+from orchestrator.embedded.address import Address
+from orchestrator.services import open_services
+from orchestrator.settings import Settings
+
+
+async def test_an_agent_gets_a_token_until_it_has_joined(settings: Settings) -> None:
+    async with open_services(settings) as services:
+        assert await agent.join_token(services.identities, settings.data, None)
+        membership = _joined(settings.data)
+        assert await agent.join_token(services.identities, settings.data, None) is None
+        assert await agent.join_token(services.identities, settings.data, 1) is None
+        assert membership.exists()
+
+
+async def test_an_agent_that_is_refused_joins_anew(settings: Settings) -> None:
+    async with open_services(settings) as services:
+        membership = _joined(settings.data)
+        assert await agent.join_token(services.identities, settings.data, agent.EXIT_REFUSED)
+        assert not membership.exists()
+
+
+def test_seats_find_their_programs_where_every_user_can_look(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    assert agent.seat_runtime(closed) == agent.FALLBACK_SEAT_RUNTIME
+
+
+def test_the_token_is_not_in_the_command_line(tmp_path: Path) -> None:
+    words = agent.command(Address("192.168.1.5", 8000), "http://192.168.1.5:8000", "unix:///x.sock", tmp_path)
+    assert "--token" not in words
+    assert "--stop-sessions-on-exit" in words
+    assert words[words.index("--ice-address") + 1] == "192.168.1.5"
+
+
+def _joined(data: Path) -> Path:
+    membership = data / "agent" / "host.json"
+    membership.parent.mkdir()
+    membership.write_text("{}")
+    return membership
