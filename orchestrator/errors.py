@@ -9,7 +9,7 @@
     ├── RateLimited      429 rate_limited, with Retry-After
     └── NoServers        503 no_servers, with Retry-After
 
-Each travels as `{"error": code, "message": text}`. Anything else that is raised is a bug and answers 500 with a request id.
+Each travels as `{"error": code, "message": text}`. Anything else that is raised is a bug: a 500 with a request id.
 """
 
 from typing import ClassVar
