@@ -53,22 +53,21 @@ async def playground(settings: Settings, address: Address, terminal: Terminal) -
         migrating = asyncio.create_task(migrate(settings.database_url))
         try:
             engine = await stack.enter_async_context(open_engine(data, terminal.say))
-            terminal.begin("The Question")
-            is_new = await build_demo(engine.docker_host, terminal.console)
-            terminal.done("The Question: " + ("built" if is_new else "built before"))
         finally:
             await asyncio.wait({migrating})
         migrating.result()
         services = await stack.enter_async_context(open_services(settings))
+        replica = await stack.enter_async_context(_replica(settings, address, data, terminal))
+        terminal.begin("The Question")  # while the replica starts
+        is_new = await build_demo(engine.docker_host, terminal.console)
+        terminal.done("The Question: " + ("built" if is_new else "built before"))
         definition = load_definition(DEMO / "game.toml")
         image = await asyncio.to_thread(inspect_image, definition.build.image, engine.docker_host)
         await services.catalog.add_game(definition, image)
         sign_in = await people.demo_account(services.accounts, data)
         terminal.begin("Starting the replica and the agent")
-        replica = await stack.enter_async_context(_replica(settings, address, data, terminal))
-        # at once: the agent asks again until the replica answers
+        await _replica_ready(address, replica)  # an agent that finds nobody waits longer than this takes
         host_agent = await stack.enter_async_context(_agent(services, address, engine.docker_host, data, terminal))
-        await _replica_ready(address, replica)
         await _agent_ready(services, host_agent, data)
         terminal.done("Ready")
         yield Playground(settings.public_url, sign_in)
