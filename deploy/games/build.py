@@ -83,14 +83,19 @@ def report(step: str, done: int, total: int) -> None:
     print(json.dumps({"step": step, "done": done, "total": total}), flush=True)
 
 
-def existing_image(recipe: Recipe) -> str | None:
-    """The image's id when the engine has it, made by this very recipe."""
+def existing_image(recipe: Recipe) -> tuple[str | None, str]:
+    """The id of the image that has this name now, None without one, and the digest of the recipe that made it."""
     form = '{{.Id}} {{index .Config.Labels "' + RECIPE_LABEL + '"}}'
     found = subprocess.run(
         ["docker", "image", "inspect", "--format", form, recipe.image], capture_output=True, text=True, check=False
     )
     image_id, _, digest = found.stdout.strip().partition(" ")
-    return image_id if found.returncode == 0 and digest == recipe.digest else None
+    return (image_id, digest) if found.returncode == 0 else (None, "")
+
+
+def remove_image(image_id: str) -> None:
+    """Gives the disk of an earlier recipe's image back; one that a container still uses stays."""
+    subprocess.run(["docker", "image", "rm", image_id], capture_output=True, check=False)
 
 
 def build(recipe: Recipe) -> str:
@@ -162,22 +167,32 @@ def _prepare(recipe: Recipe, root: Path) -> None:
             shutil.copytree(files, root, dirs_exist_ok=True, copy_function=_copy)
     for folder in ("home/player", "session"):
         (root / folder).mkdir(parents=True, exist_ok=True)
+    _run_inside(root, "fc-cache", "--system-only", "--force")
     if recipe.prepare is None:
         return
     script = root / "tmp" / recipe.prepare
     _copy(recipe.folder / recipe.prepare, script)
-    ran = subprocess.run(
-        ["chroot", str(root), "/usr/bin/env", "-i", "HOME=/tmp/home", "PATH=/usr/bin:/bin", "LANG=C.UTF-8",
-         "SDL_VIDEODRIVER=dummy", "python3", f"/tmp/{recipe.prepare}"],
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=300, check=False,
-    )  # fmt: skip
-    if ran.returncode != 0:
-        raise BuildFailed(f"{recipe.prepare} failed:\n{ran.stdout[-1000:]}{ran.stderr[-3000:]}")
+    _run_inside(root, "python3", f"/tmp/{recipe.prepare}")
     for left_over in (root / "tmp").iterdir():
         if left_over.is_dir():
             shutil.rmtree(left_over)
         else:
             left_over.unlink()
+
+
+def _run_inside(root: Path, *words: str) -> None:
+    environment = ("-i", "HOME=/tmp/home", "PATH=/usr/bin:/bin", "LANG=C.UTF-8", "SDL_VIDEODRIVER=dummy")
+    ran = subprocess.run(
+        ["chroot", str(root), "/usr/bin/env", *environment, *words],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=300,
+        check=False,
+    )
+    if ran.returncode != 0:
+        raise BuildFailed(f"{' '.join(words)} failed:\n{ran.stdout[-1000:]}{ran.stderr[-3000:]}")
 
 
 def _copy(source: str | Path, target: str | Path) -> None:
@@ -252,13 +267,15 @@ def main() -> int:
     if arguments.digest:
         print(recipe.digest)
         return 0
-    image_id = existing_image(recipe)
-    is_new = image_id is None
+    before, digest = existing_image(recipe)
+    is_new = digest != recipe.digest
     try:
-        image_id = image_id or build(recipe)
+        image_id = build(recipe) if is_new else before
     except BuildFailed as error:
         print(error, file=sys.stderr)
         return 1
+    if is_new and before and re.fullmatch(r"[0-9a-f]{64}", digest):  # ours, by its label
+        remove_image(before)
     print(json.dumps({"image": recipe.image, "image_id": image_id, "is_new": is_new}), flush=True)
     return 0
 
