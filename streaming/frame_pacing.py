@@ -1,12 +1,13 @@
 """When the next frame is due. Pure: `now` is seconds on any monotonic clock.
 
-A frame is due when the picture has changed, no more often than the target rate; then a few more at that rate, in which
-the encoder sharpens what now stands still; then one now and then, which repairs whatever was lost. A change never waits
-for such a filler.
+A frame is due when the picture has changed, no more often than the target rate; then a few more, slowly, in which the
+encoder sharpens what now stands still (at the full rate the next change would find the encoder busy half of the time);
+then one now and then, which repairs whatever was lost. A change never waits for such a filler.
 """
 
 REPAIR_INTERVAL_S = 2.0  # Chromium asks for a keyframe after 3 s without a frame, which costs more than this
-SETTLING_FRAMES = 10
+SETTLING_FRAMES = 5
+SETTLING_INTERVAL_S = 0.1
 SETTLING_DELAY_FRAMES = 3  # a picture that changes more often than every third frame has not come to rest
 
 
@@ -43,5 +44,5 @@ class FramePacer:
             self._filler_at = now + SETTLING_DELAY_FRAMES * self._interval_s
         else:
             self._settling_left = max(0, self._settling_left - 1)
-            self._filler_at = now + (self._interval_s if self._settling_left else REPAIR_INTERVAL_S)
+            self._filler_at = now + (SETTLING_INTERVAL_S if self._settling_left else REPAIR_INTERVAL_S)
         self._is_damaged = self._is_forced = False

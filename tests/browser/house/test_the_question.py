@@ -14,7 +14,7 @@ from bench.browser_player import Player, chromium, part_difference
 from bench.house import STOP_S, House
 
 TITLE = Image.open(Path(__file__).parent / "title.jpg").convert("RGB")
-START, LOAD = (153, 274), (146, 309)
+START, LOAD = (73, 260), (72, 300)
 FIRST_SAVE_PLACE = (376, 210, 632, 352)
 LOOKS_LIKE, IS_ANOTHER_PICTURE, HAS_A_THUMBNAIL = 6.0, 12.0, 20.0
 

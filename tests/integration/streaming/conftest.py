@@ -19,7 +19,7 @@ from tests.integration.streaming.seat_support import (
     open_page,
     seat_uid,
     start_worker,
-    until,
+    until_listening,
 )
 
 
@@ -41,12 +41,7 @@ def config() -> SeatConfig:
 async def seat(seat_folder: Path, config: SeatConfig) -> AsyncIterator[Seat]:
     process = await start_worker(seat_folder, config)
     try:
-
-        async def is_listening() -> bool:
-            assert process.returncode is None, (seat_folder / "worker.log").read_text()
-            return (seat_folder / "control.sock").exists()
-
-        await until(is_listening, "the worker listens")
+        await until_listening(seat_folder, process)
         client = await SeatClient.open(seat_folder / "control.sock")
         try:
             yield Seat(seat_folder, process, client, await client.hello())

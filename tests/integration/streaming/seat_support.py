@@ -130,6 +130,14 @@ async def start_worker(folder: Path, config: SeatConfig) -> asyncio.subprocess.P
     return await start_as_seat(sys.executable, "-m", "streaming.worker", folder)
 
 
+async def until_listening(folder: Path, process: asyncio.subprocess.Process) -> None:
+    async def is_listening() -> bool:
+        assert process.returncode is None, (folder / "worker.log").read_text()
+        return (folder / "control.sock").exists()
+
+    await until(is_listening, "the worker listens")
+
+
 async def open_page(browser: Browser, seat: Seat) -> Page:
     """The test's page, connected to the seat."""
     page = await browser.new_page()
