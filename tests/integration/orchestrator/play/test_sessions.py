@@ -13,7 +13,8 @@ from tests.integration.orchestrator.conftest import HostMaker, ScriptedHost, add
 
 STATUS_FIELDS = {
     "sessionId", "status", "serverUrl", "containerUrl", "gameTitle", "startedAt",
-    "revision", "gameSlug", "phase", "progress", "queuePosition", "streamToken", "iceServers", "expiresAt", "error", "statistics",
+    "revision", "gameSlug", "phase", "progress", "queuePosition", "streamToken", "iceServers", "expiresAt",
+    "error", "statistics",
 }  # fmt: skip
 
 
