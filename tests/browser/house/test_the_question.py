@@ -4,9 +4,9 @@ One story told in order, because a save can only be found again after it was mad
 after Ctrl-C on the same one again.
 """
 
-import subprocess
 from pathlib import Path
 
+import psutil
 import pytest
 from PIL import Image
 
@@ -112,6 +112,8 @@ def assert_sound_arrives(player: Player) -> None:
 
 def assert_nothing_left(data_folder: Path) -> None:
     """After Ctrl-C no process, mount or container of this data folder is left."""
-    commands = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
-    assert str(data_folder) not in commands
+    mine = [
+        process.info for process in psutil.process_iter(["pid", "cmdline"]) if str(data_folder) in str(process.info)
+    ]
+    assert mine == []
     assert str(data_folder) not in Path("/proc/mounts").read_text()
