@@ -40,10 +40,13 @@ class ControlServer:
         self._server: asyncio.Server | None = None
 
     async def start(self, path: Path) -> None:
-        """Listens at `path`, where no socket may be. The process's umask makes it ours alone."""
+        """Listens at `path`, where no socket may be; once it is there it answers. The umask makes it ours alone."""
+        starting = path.with_suffix(".starting")
+        starting.unlink(missing_ok=True)
         listener = socket.socket(socket.AF_UNIX)
-        listener.bind(str(path))
+        listener.bind(str(starting))
         self._server = await asyncio.start_unix_server(self._serve, sock=listener, limit=LINE_LIMIT_BYTES)
+        starting.rename(path)
 
     def broadcast(self, event: Mapping[str, object]) -> None:
         """Tells every client, except one that has stopped reading."""

@@ -12,6 +12,7 @@ from PIL import Image
 
 from bench.browser_player import Player, chromium, part_difference
 from bench.house import STOP_S, House
+from tests.browser.house.look_inside import add_person, ask_from_inside, game_containers
 
 TITLE = Image.open(Path(__file__).parent / "title.jpg").convert("RGB")
 START, LOAD = (73, 260), (72, 300)
@@ -34,6 +35,7 @@ def test_play_save_stop_and_find_the_save_again(data_folder: Path) -> None:
         with chromium(house.url) as player:
             player.sign_in(*house.credentials)
             find_the_save_again(player, empty_place)
+            look_at_the_isolation(house, player)
         assert house.interrupt() <= STOP_S
         assert_nothing_left(data_folder)
     finally:
@@ -97,6 +99,38 @@ def find_the_save_again(player: Player, empty_place: Image.Image) -> None:
     player.wait_until_different(title, IS_ANOTHER_PICTURE)
     player.move(640, 680)
     assert part_difference(empty_place, player.wait_until_still(), FIRST_SAVE_PLACE) > HAS_A_THUMBNAIL
+
+
+def look_at_the_isolation(house: House, player: Player) -> None:
+    """Two people play the same game on this host; each game is asked from inside what it can reach (invariant 11)."""
+    add_person(house, "second@example.org", "a second password")
+    with chromium(house.url) as second:
+        second.sign_in("second@example.org", "a second password")
+        second.open_game("the-question")
+        second.play()
+        second.wait_for_picture()
+        containers = game_containers(house)
+        assert len(containers) == 2
+        seen = [ask_from_inside(house, container) for container in containers]
+        for container, met in zip(containers, seen, strict=True):
+            limits = container.attrs["HostConfig"]
+            assert 0 < limits["Memory"] == limits["MemorySwap"]
+            assert limits["PidsLimit"] > 0
+            assert limits["NanoCpus"] > 0
+            assert met["interfaces"] == ["lo"]
+            assert met["capabilities"] == [0] * 5
+            assert met["no_new_privileges"] == "1"
+            assert met["groups"] in ([], [met["uid"]])
+            assert met["writable"] == []
+            assert met["home_is_writable"]
+            assert met["x_sockets"] == ["X0"]
+            assert met["reachable_displays"] == []
+            assert met["opens_own_display"]
+            assert not met["opens_without_cookie"]
+            assert met["module_load"] == "Access denied"
+        assert len({met["uid"] for met in seen}) == 2
+        assert 0 not in {met["uid"] for met in seen}
+        assert second.stop()["status"] == "stopped"
     assert player.stop()["status"] == "stopped"
 
 
