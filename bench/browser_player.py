@@ -45,6 +45,16 @@ class Player:
         self.page = page
         self.url = url
 
+    @contextmanager
+    def beside(self) -> Generator["Player"]:
+        """Another person in the same browser program, with cookies of their own."""
+        assert self.page.context.browser
+        page = self.page.context.browser.new_page(viewport=self.page.viewport_size)
+        try:
+            yield Player(page, self.url)
+        finally:
+            page.context.close()
+
     def sign_in(self, email: str, password: str) -> None:
         self.page.goto(f"{self.url}/signin")
         self.page.fill("#email", email)

@@ -167,7 +167,6 @@ def upgrade() -> None:
     sa.Column('build_id', sa.String(length=40), nullable=False),
     sa.Column('slot_id', sa.String(length=32), nullable=False),
     sa.Column('slot_number', sa.BigInteger(), nullable=False),
-    sa.Column('language', sa.String(length=32), nullable=False),
     sa.Column('timezone', sa.String(length=64), nullable=False),
     sa.Column('position', sa.String(length=16), nullable=False),
     sa.Column('generation', sa.BigInteger(), nullable=False),

@@ -35,11 +35,6 @@ async def provide_optional_account(request: AnyRequest) -> Account | None:
     return found.account if found else None
 
 
-async def provide_admin(request: AnyRequest) -> Account:
-    """The admin who asks. Unauthorized, Forbidden."""
-    return _require_admin((await _require(request)).account)
-
-
 async def provide_signed_in(request: AnyConnection) -> SignedIn | None:
     """The account with the token that proves it, None when nobody is signed in."""
     if _CACHE not in request.state:

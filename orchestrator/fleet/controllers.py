@@ -83,8 +83,8 @@ class AgentController(Controller):
         saves: NamedDependency[Saves],
         authorization: Authorization = None,
     ) -> Stream:
-        await identities.authenticate(authorization)
-        size_bytes, body = await saves.open(version_id)
+        host_id = await identities.authenticate(authorization)
+        size_bytes, body = await saves.open_for_host(host_id, version_id)
         return Stream(_pieces(body), media_type="application/zstd", headers={"Content-Length": str(size_bytes)})
 
 

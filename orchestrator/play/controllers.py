@@ -53,7 +53,6 @@ class SessionController(Controller):
             save_slot_id=data.save_slot_id,
             is_fresh=data.fresh,
             idempotency_key=idempotency_key,
-            language="C.UTF-8",
             timezone=data.timezone,
         )
         row = await play.launch(order)

@@ -4,7 +4,7 @@ The one place where a host's words become lifecycle events.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import func, select
@@ -31,6 +31,7 @@ from scheduler.profiles import Sample
 
 _log = structlog.get_logger()
 _POSITIONS_ON_HOST = [position.value for position in ON_HOST]
+SAME_INPUT = timedelta(seconds=1)
 _WHOLE_SESSIONS = {"stopped", "exited", "expired", "save_failed"}
 _REPORTED = {
     ObservedState.PULLING: Position.PULLING,
@@ -62,37 +63,41 @@ class Ledger:
             row = rows.get(item.session_id)
             if row is None or row.host_id != host_id or row.generation != item.generation:
                 continue
-            if await self._take_in(session, row, item, now):
+            if await self._take_in(session, row, host_id, item, now):
                 changed.append(row.id)
         return tuple(changed)
 
-    async def _take_in(self, session: AsyncSession, row: Session, item: ObservedSession, now: datetime) -> bool:
+    async def _take_in(
+        self, session: AsyncSession, row: Session, host_id: str, item: ObservedSession, now: datetime
+    ) -> bool:
         before = (row.position, row.is_seat_ready, row.progress)
         was_final = life_of(row).position in FINAL
         progress = item.progress.model_dump() if item.progress else None
         event = _event(item, has_progress=progress is not None and progress != row.progress)
         if not was_final:
             row.is_seat_ready, row.progress = item.seat_ready, progress
-        if event is not None:
-            await self._moves.apply(session, row, event, now)
-        if item.last_input_at is not None and item.last_input_at != row.last_input_at:
+        has_moved = event is not None and await self._moves.apply(session, row, event, now)
+        if _is_new_input(item.last_input_at, row.last_input_at):
             row.last_input_at = item.last_input_at
             await self._moves.apply(session, row, Used(), now)
-        if item.state is ObservedState.ENDED and item.statistics is not None and row.duration_s is None:
-            await self._settle(session, row, item.statistics, item.end.code if item.end else "stopped", now)
+        if item.state is ObservedState.ENDED and item.statistics is not None:
+            is_first_word = row.duration_s is None and life_of(row).position in FINAL
+            if is_first_word:
+                row.duration_s = item.statistics.duration_s
+                row.cpu_seconds = item.statistics.cpu_seconds
+                row.peak_memory_bytes = item.statistics.peak_memory_bytes
+            if is_first_word or has_moved:
+                code = item.end.code if item.end else "stopped"
+                await self._learn(session, row.build_id, host_id, item.statistics, code, now)
         return before != (row.position, row.is_seat_ready, row.progress)
 
-    async def _settle(
-        self, session: AsyncSession, row: Session, statistics: Statistics, code: str, now: datetime
+    async def _learn(
+        self, session: AsyncSession, build_id: str, host_id: str, statistics: Statistics, code: str, now: datetime
     ) -> None:
-        row.duration_s = statistics.duration_s
-        row.cpu_seconds = statistics.cpu_seconds
-        row.peak_memory_bytes = statistics.peak_memory_bytes
-        host = await session.get(Host, row.host_id) if row.host_id else None
-        class_name = profiles.host_class(host) if host else profiles.STANDARD_CLASS
+        host = await session.get_one(Host, host_id)
         peak_bytes = statistics.peak_memory_bytes
         if code == "out_of_memory":  # it wanted more than it was allowed, however little a sample saw
-            build = await session.get_one(Build, row.build_id)
+            build = await session.get_one(Build, build_id)
             peak_bytes = max(peak_bytes, BuildSpec.model_validate(build.spec).limits.memory_bytes)
         sample = Sample(
             played_s=statistics.played_s,
@@ -102,7 +107,7 @@ class Ledger:
             out_of_memory=code == "out_of_memory",
             failed=code not in _WHOLE_SESSIONS,
         )
-        await profiles.record(session, row.build_id, class_name, sample, now)
+        await profiles.record(session, build_id, profiles.host_class(host), sample, now)
 
     async def desired(
         self, session: AsyncSession, host_id: str, observed: tuple[ObservedSession, ...], now: datetime
@@ -130,7 +135,6 @@ class Ledger:
             # The newest, not what the session began with: a host that lost everything begins from here.
             restore=await self._saves.restore_source(session, await self._saves.head_of(session, row.slot_id)),
             timezone=row.timezone,
-            language=row.language,
             epoch=row.epoch,
             expires_at=row.expires_at,
             ends_at=row.ends_at,
@@ -160,6 +164,11 @@ def _event(item: ObservedSession, *, has_progress: bool) -> Event | None:
         return EndedOnHost(item.generation, item.end.code, item.end.message, item.end.log_tail)
     position = _REPORTED.get(item.state)
     return Advanced(item.generation, position, has_progress) if position else None
+
+
+def _is_new_input(reported: datetime | None, known: datetime | None) -> bool:
+    """Hosts work the moment out anew for each report, so the same input comes back a little earlier or later."""
+    return reported is not None and (known is None or reported - known > SAME_INPUT)
 
 
 def _is_settled(item: ObservedSession, row: Session | None) -> bool:

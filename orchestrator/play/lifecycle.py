@@ -41,7 +41,7 @@ TIME_LIMITS = {
     Position.PULLING: timedelta(seconds=30),  # without a byte: progress starts it anew
     Position.RESTORING: timedelta(seconds=60),
     Position.BOOTING: timedelta(seconds=60),
-    Position.STOPPING: timedelta(seconds=30),
+    Position.STOPPING: timedelta(seconds=60),  # the game's grace, then the save's capture and sending
 }
 
 
@@ -83,7 +83,6 @@ class Effect(StrEnum):
 
     PLACE = "place"
     TELL_HOST = "tell_host"
-    SETTLE = "settle"
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +205,7 @@ def _enter(life: Life, position: Position, now: datetime) -> Life:
 
 
 def _finish(life: Life, position: Position, end: End) -> Move:
-    return replace(life, position=position, deadline=None, end=end), (Effect.SETTLE, Effect.TELL_HOST)
+    return replace(life, position=position, deadline=None, end=end), (Effect.TELL_HOST,)
 
 
 def _placed(life: Life, event: Placed, now: datetime) -> Move:

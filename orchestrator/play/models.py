@@ -39,7 +39,6 @@ class Session(Base):
     build_id: Mapped[str] = mapped_column(ForeignKey("builds.id"))
     slot_id: Mapped[str] = mapped_column(String(32))
     slot_number: Mapped[int]
-    language: Mapped[str] = mapped_column(String(32))
     timezone: Mapped[str] = mapped_column(String(64))
 
     position: Mapped[str] = mapped_column(String(16))

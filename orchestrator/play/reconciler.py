@@ -3,7 +3,7 @@
 It decides nothing: it finds the rows whose time has come and tells the lifecycle.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import ColumnElement, or_, select
@@ -23,7 +23,9 @@ from orchestrator.play.service import Play
 
 INTERVAL_S = 1.0
 BATCH = 50
-LOST_AFTER_LEASE_S = 60.0
+LOST_AFTER_LEASE = timedelta(seconds=60)
+ABSENCE = timedelta(seconds=10)
+RETURN_GRACE = timedelta(seconds=45)
 
 _log = structlog.get_logger()
 
@@ -35,6 +37,8 @@ class Reconciler:
         self._play = play
         self._placement = placement
         self._moves = moves
+        self._last_round: datetime | None = None
+        self._watching_since: datetime | None = None
 
     async def run(self) -> None:
         """Until cancelled. A database that is away is said once, and once when it is back."""
@@ -56,9 +60,22 @@ class Reconciler:
         """One look: deadlines, lost hosts, then waiting sessions in the order they came."""
         async with self._database.write() as session:
             now = await self._database.now(session)
-            await self._pass_deadlines(session, now)
-            await self._lose_hosts(session, now)
+            watching_since = self._watch(now)
+            if now - watching_since >= RETURN_GRACE:
+                await self._pass_deadlines(session, now)
+            await self._lose_hosts(session, now, watching_since)
             await self._place_waiting(session, now)
+
+    def _watch(self, now: datetime) -> datetime:
+        """Since when this loop has looked without a break.
+
+        While nobody looked, nobody could report or keep a session alive either: what ran out meanwhile gets a chance
+        to be heard before it is acted upon, so that a restart of ours ends no game.
+        """
+        if self._watching_since is None or self._last_round is None or now - self._last_round > ABSENCE:
+            self._watching_since = now
+        self._last_round = now
+        return self._watching_since
 
     async def _pass_deadlines(self, session: AsyncSession, now: datetime) -> None:
         is_running = Session.position == Position.RUNNING.value
@@ -71,12 +88,12 @@ class Reconciler:
             if is_due(life_of(row), now):
                 await self._moves.apply(session, row, DeadlinePassed(), now)
 
-    async def _lose_hosts(self, session: AsyncSession, now: datetime) -> None:
+    async def _lose_hosts(self, session: AsyncSession, now: datetime, watching_since: datetime) -> None:
         hosts = await session.scalars(select(Host).where(Host.lease_until <= now))
         lost = [
             host.id
             for host in hosts
-            if host.lease_until and (now - host.lease_until).total_seconds() >= LOST_AFTER_LEASE_S
+            if host.lease_until and now - max(host.lease_until, watching_since) >= LOST_AFTER_LEASE
         ]
         if not lost:
             return

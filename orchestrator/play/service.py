@@ -4,9 +4,10 @@ No HTTP here. Every decision about a session's life is `lifecycle.step`'s.
 """
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
+import structlog
 from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -34,6 +35,8 @@ from orchestrator.play.models import LaunchAttempt, Session, life_of, revision_o
 from orchestrator.play.moves import Moves
 from orchestrator.saves.service import Saves
 
+_log = structlog.get_logger()
+
 LAUNCHES_PER_MINUTE = 10
 STOP_WAIT_S = 20.0
 STATUS_WAIT_LIMIT_S = 25.0
@@ -45,14 +48,13 @@ _STOPPED_BY_PLAYER = End("stopped", "You stopped the game.", Decider.PLAYER)
 
 @dataclass(frozen=True, slots=True)
 class LaunchOrder:
-    """What a person asks for. `language` and `timezone` are what the game is told."""
+    """What a person asks for. `timezone` is what the game is told."""
 
     owner: str
     game_slug: str
     save_slot_id: str | None
     is_fresh: bool
     idempotency_key: str | None
-    language: str
     timezone: str
 
 
@@ -121,7 +123,7 @@ class Play:
             )
             await self._refuse_second(session, order.owner)
         except ApiError as refusal:
-            return refusal
+            return await self._active_first(session, order.owner, refusal)
         if len(attempts) > LAUNCHES_PER_MINUTE:
             retry_after_s = max(1, int((attempts[-LAUNCHES_PER_MINUTE] + _MINUTE - now).total_seconds()) + 1)
             return RateLimited("too many launches, please wait a moment", retry_after_s=retry_after_s)
@@ -137,7 +139,6 @@ class Play:
             build_id=build.id,
             slot_id=slot.slot_id,
             slot_number=slot.number,
-            language=order.language,
             timezone=order.timezone,
             progress=None,
             last_input_at=None,
@@ -153,6 +154,15 @@ class Play:
         await session.flush()
         await self.place(session, row, now)
         return row
+
+    async def _active_first(self, session: AsyncSession, owner: str, refusal: ApiError) -> ApiError:
+        """Of two conflicts the active session is the one to name: a launch whose answer was lost looks for it."""
+        if isinstance(refusal, Conflict):
+            try:
+                await self._refuse_second(session, owner)
+            except Conflict as active:
+                return active
+        return refusal
 
     async def _refuse_second(self, session: AsyncSession, owner: str) -> None:
         active = await session.scalar(select(Session).where(Session.owner == owner, Session.position.in_(_ACTIVE)))
@@ -172,6 +182,7 @@ class Play:
         row.reserved_cpu_cores = place.resources.cpu_cores
         row.reserved_memory_bytes = place.resources.memory_bytes
         await self._moves.apply(session, row, Placed(place.host_id), now)
+        _log.info("session.placed", session=row.id, host=place.host_id, **asdict(place.score))
         return True
 
     async def view(self, owner: str, session_id: str) -> SessionView:

@@ -10,6 +10,7 @@ from datetime import datetime
 import structlog
 from sqlalchemy import exists, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from agent_protocol import RestoreSource
 from orchestrator.database import Database
@@ -78,11 +79,10 @@ class Saves:
         if slot_id is not None:
             return await self._named(session, owner, game_id, slot_id)
         query = select(SaveSlot).where(SaveSlot.owner == owner, SaveSlot.game_id == game_id)
-        slots = (await session.scalars(query.order_by(SaveSlot.last_played_at.desc()))).all()
-        if slots and not is_fresh:
-            return _choice(slots[0])
-        taken = {slot.number for slot in slots}
-        free = next((number for number in range(1, SLOTS_PER_GAME + 1) if number not in taken), None)
+        last_played = await session.scalar(query.order_by(SaveSlot.last_played_at.desc()).limit(1))
+        if last_played is not None and not is_fresh:
+            return _choice(last_played)
+        free = await self._free_number(session, owner, game_id, 1)
         if free is None:
             raise Conflict(f"all {SLOTS_PER_GAME} save slots of this game are in use", code="slots_full")
         return SlotChoice(new_id("cls"), free)
@@ -119,7 +119,8 @@ class Saves:
     ) -> Accepted:
         """Take over an archive of a session. Sending the same one again changes nothing and answers the same.
 
-        The session's current generation moves the slot's head; a late archive becomes a side version (invariant 2).
+        The current generation of the last session on a slot moves its head, also after its end: a host that was away
+        sends late. Once somebody plays on from the slot, a late archive becomes a side version (invariant 2).
         """
         async with self._database.read() as session:
             row = await session.get(Session, session_id)
@@ -177,11 +178,11 @@ class Saves:
     async def _move_head(
         self, session: AsyncSession, row: Session, version: SaveVersion, generation: int, now: datetime
     ) -> bool:
+        later = aliased(Session)
         holds_the_slot = exists().where(
             Session.id == row.id,
             Session.generation == generation,
-            Session.slot_id == row.slot_id,
-            Session.position.in_([position.value for position in ON_HOST]),
+            ~exists().where(later.slot_id == Session.slot_id, later.created_at > Session.created_at),
         )
         moved = await session.execute(
             update(SaveSlot)
@@ -193,14 +194,15 @@ class Saves:
             return True
         if await session.get(SaveSlot, row.slot_id) is not None:
             return False
-        if not await session.scalar(select(holds_the_slot)):
+        number = await self._free_number(session, row.owner, row.game_id, row.slot_number)
+        if number is None or not await session.scalar(select(holds_the_slot)):
             return False
         session.add(
             SaveSlot(
                 id=row.slot_id,
                 owner=row.owner,
                 game_id=row.game_id,
-                number=row.slot_number,
+                number=number,
                 label=None,
                 head_version_id=version.id,
                 last_played_at=now,
@@ -208,6 +210,12 @@ class Saves:
             )
         )
         return True
+
+    async def _free_number(self, session: AsyncSession, owner: str, game_id: str, preferred: int) -> int | None:
+        mine = select(SaveSlot.number).where(SaveSlot.owner == owner, SaveSlot.game_id == game_id)
+        taken = set(await session.scalars(mine))
+        numbers = (preferred, *range(1, SLOTS_PER_GAME + 1))
+        return next((number for number in numbers if number not in taken), None)
 
     async def _drop_superseded(self, session: AsyncSession, slot_id: str) -> Sequence[str]:
         await session.flush()
@@ -220,12 +228,19 @@ class Saves:
             await session.delete(version)
         return [version.key for version in dropped]
 
-    async def open(self, version_id: str) -> tuple[int, AsyncIterator[bytes]]:
-        """A version's size and its archive in pieces."""
+    async def open_for_host(self, host_id: str, version_id: str) -> tuple[int, AsyncIterator[bytes]]:
+        """A version's size and its archive in pieces, for a host that plays its slot now. `NotFound`, `Forbidden`."""
         async with self._database.read() as session:
             version = await session.get(SaveVersion, version_id)
-        if version is None:
-            raise NotFound(f"there is no save version '{version_id}'")
+            if version is None:
+                raise NotFound(f"there is no save version '{version_id}'")
+            plays_it = exists().where(
+                Session.slot_id == version.slot_id,
+                Session.host_id == host_id,
+                Session.position.in_([position.value for position in ON_HOST]),
+            )
+            if not await session.scalar(select(plays_it)):
+                raise Forbidden("no session on this host plays this save")
         return version.size_bytes, self._store.read(version.key)
 
 

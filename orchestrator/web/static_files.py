@@ -47,9 +47,10 @@ class StaticFiles:
         first, _, rest = address.lstrip("/").partition("/")
         is_immutable = first == self.release
         name = rest if is_immutable else address.lstrip("/")
+        if "\0" in name or any(part.startswith(".") for part in Path(name).parts):
+            return None
         path = (self._folder / name).resolve()
-        is_hidden = any(part.startswith(".") for part in Path(name).parts)
-        if is_hidden or not path.is_relative_to(self._folder) or not path.is_file():
+        if not path.is_relative_to(self._folder) or not path.is_file():
             return None
         content = path.read_bytes()
         etag = sha256(content).hexdigest()[:32]

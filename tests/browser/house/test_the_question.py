@@ -104,7 +104,7 @@ def find_the_save_again(player: Player, empty_place: Image.Image) -> None:
 def look_at_the_isolation(house: House, player: Player) -> None:
     """Two people play the same game on this host; each game is asked from inside what it can reach (invariant 11)."""
     add_person(house, "second@example.org", "a second password")
-    with chromium(house.url) as second:
+    with player.beside() as second:
         second.sign_in("second@example.org", "a second password")
         second.open_game("the-question")
         second.play()

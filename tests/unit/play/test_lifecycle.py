@@ -71,7 +71,7 @@ def test_a_launch_walks_to_running_and_a_stop_ends_it() -> None:
     assert status_of(life.position) == "stopped"
     assert life.end is not None
     assert life.end.by is Decider.PLAYER
-    assert Effect.SETTLE in effects
+    assert Effect.TELL_HOST in effects
 
 
 @pytest.mark.parametrize("position", ACTIVE)

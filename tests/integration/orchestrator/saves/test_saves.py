@@ -166,3 +166,15 @@ async def test_somebody_elses_slot_is_forbidden(
     answer = await other_player.post("/api/game/launch", json={"gameSlug": "the-question", "saveSlotId": slot["id"]})
     assert (answer.status_code, answer.json()["error"]) == (403, "forbidden")
     assert await slots(other_player) == []
+
+
+async def test_a_host_reads_only_saves_that_it_plays(
+    player: httpx.AsyncClient, host: ScriptedHost, game: str, services: Services
+) -> None:
+    order = await start(player, host)
+    version = (await host.put_save(order, b"mine")).json()["versionId"]
+    stranger = ScriptedHost(host.client, await services.identities.issue_join_token(), name="stranger")
+    await stranger.sync()
+    path = f"/api/agents/saves/{version}"
+    assert (await host.client.get(path, headers=stranger.headers)).status_code == 403
+    assert (await host.client.get(path, headers=host.headers)).status_code == 200

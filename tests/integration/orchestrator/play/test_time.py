@@ -1,0 +1,131 @@
+"""What time does to sessions, with the database's clock in the test's hand."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from agent_protocol import DesiredSession, ObservedState
+from orchestrator.play.lifecycle import IDLE_TIMEOUT, TIME_LIMITS, Position
+from orchestrator.play.reconciler import LOST_AFTER_LEASE, RETURN_GRACE
+from orchestrator.services import Services
+from tests.integration.orchestrator.conftest import ScriptedHost
+
+
+class Clock:
+    """The database's clock; `pass_time` lets the replica look once a step, `skip` lets nobody look meanwhile."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self.time = datetime.now(UTC)
+
+    async def now(self, _session: AsyncSession) -> datetime:
+        return self.time
+
+    async def pass_time(self, span: timedelta) -> None:
+        until = self.time + span
+        while self.time < until:
+            self.time = min(until, self.time + timedelta(seconds=5))
+            await self._services.reconciler.round()
+
+    async def skip(self, span: timedelta) -> None:
+        self.time += span
+        await self._services.reconciler.round()
+
+
+@pytest.fixture
+async def clock(services: Services, monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock(services)
+    monkeypatch.setattr(services.database, "now", clock.now)
+    await clock.pass_time(RETURN_GRACE + timedelta(seconds=5))
+    return clock
+
+
+async def running(player: httpx.AsyncClient, host: ScriptedHost) -> DesiredSession:
+    await host.sync()
+    await player.post("/api/game/launch", json={"gameSlug": "the-question"})
+    [order] = (await host.sync()).sessions
+    await host.run(order)
+    return order
+
+
+async def status(player: httpx.AsyncClient, order: DesiredSession) -> dict[str, Any]:
+    answer = await player.get("/api/game/session-status", params={"sessionId": order.session_id})
+    return answer.json()
+
+
+async def keep_synced(clock: Clock, host: ScriptedHost, span: timedelta) -> None:
+    until = clock.time + span
+    while clock.time < until:
+        await clock.pass_time(timedelta(seconds=5))
+        await host.sync()
+
+
+async def test_a_forgotten_tab_ends_after_the_idle_time_with_its_reason(
+    clock: Clock, player: httpx.AsyncClient, host: ScriptedHost, game: str
+) -> None:
+    """The moment of the last input comes back a little different in each report: that is no new input."""
+    order = await running(player, host)
+    pressed = clock.time
+    for jitter_us in range(4):
+        host.see(
+            order, ObservedState.RUNNING, seat_ready=True, last_input_at=pressed + timedelta(microseconds=jitter_us)
+        )
+        await keep_synced(clock, host, IDLE_TIMEOUT / 4)
+    await keep_synced(clock, host, timedelta(seconds=10))
+    assert (await status(player, order))["status"] == "stopping"
+    await host.end(order)
+    view = await status(player, order)
+    assert (view["status"], view["error"]["code"]) == ("stopped", "idle")
+
+
+async def test_input_keeps_a_session_alive(
+    clock: Clock, player: httpx.AsyncClient, host: ScriptedHost, game: str
+) -> None:
+    order = await running(player, host)
+    await keep_synced(clock, host, IDLE_TIMEOUT * 0.8)
+    host.see(order, ObservedState.RUNNING, seat_ready=True, last_input_at=clock.time + timedelta(days=1))
+    await keep_synced(clock, host, IDLE_TIMEOUT * 0.8)
+    assert (await status(player, order))["status"] == "running"
+
+
+async def test_a_silent_stop_is_forced_and_its_late_save_is_still_the_head(
+    clock: Clock, player: httpx.AsyncClient, host: ScriptedHost, game: str
+) -> None:
+    order = await running(player, host)
+    stopping = asyncio.create_task(player.post("/api/game/stop", json={"sessionId": order.session_id}))
+    held = {"sessionId": order.session_id, "wait": 5}
+    assert (await player.get("/api/game/session-status", params=held)).json()["status"] == "stopping"
+    await clock.pass_time(TIME_LIMITS[Position.STOPPING] + timedelta(seconds=5))
+    assert (await stopping).json() == {"status": "stopped", "duration": None, "cpuSeconds": None, "peakMemoryMb": None}
+    assert (await status(player, order))["status"] == "stopped"
+    assert (await host.put_save(order, b"late")).json()["head"] is True
+    saves = (await player.get("/api/saves", params={"gameSlug": "the-question"})).json()["saves"]
+    assert [save["sizeBytes"] for save in saves] == [4]
+
+
+async def test_a_host_that_stays_away_loses_its_sessions_with_a_reason(
+    clock: Clock, player: httpx.AsyncClient, host: ScriptedHost, game: str
+) -> None:
+    order = await running(player, host)
+    await clock.pass_time(LOST_AFTER_LEASE + timedelta(seconds=15))
+    view = await status(player, order)
+    assert (view["status"], view["error"]["code"]) == ("error", "host_lost")
+
+
+async def test_our_own_absence_ends_no_game(
+    clock: Clock, player: httpx.AsyncClient, host: ScriptedHost, game: str
+) -> None:
+    """Invariant 7: while the replica was away, nobody could report; the host is heard before anything is decided."""
+    order = await running(player, host)
+    await clock.skip(IDLE_TIMEOUT + timedelta(minutes=5))
+    assert (await status(player, order))["status"] == "running"
+    await clock.pass_time(timedelta(seconds=20))
+    await host.sync()
+    kept = await player.post("/api/game/keepalive", json={"sessionId": order.session_id})
+    assert kept.status_code == 200
+    await keep_synced(clock, host, LOST_AFTER_LEASE + RETURN_GRACE)
+    assert (await status(player, order))["status"] == "running"
