@@ -6,6 +6,7 @@ Standard library only: it must answer before the heavy imports are done.
 
 import asyncio
 import json
+import logging
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -16,6 +17,8 @@ LINE_LIMIT_BYTES = 1024 * 1024
 BACKLOG_LIMIT_BYTES = 64 * 1024
 REQUESTS_AT_ONCE = 16
 ANSWER_GRACE_S = 1.0
+
+log = logging.getLogger(__name__)  # structlog comes with the heavy imports
 
 Handler = Callable[[str, Mapping[str, object]], Awaitable[Mapping[str, object]]]
 
@@ -31,7 +34,11 @@ def an_object(value: object) -> Mapping[str, object]:
 
 
 class ControlServer:
-    """Answers requests through `handle`, which raises `SeatError` for what it refuses."""
+    """Answers requests through `handle`, which raises `SeatError` for what it refuses.
+
+    Whatever else goes wrong with one request is logged and answered as `internal`: its client's connection carries the
+    whole session and outlives it.
+    """
 
     def __init__(self, handle: Handler) -> None:
         self._handle = handle
@@ -69,29 +76,44 @@ class ControlServer:
         slots = asyncio.Semaphore(REQUESTS_AT_ONCE)
         try:
             async with asyncio.TaskGroup() as requests:
-                while line := await reader.readline():
+                while line := await read_line(reader):
                     await slots.acquire()
                     request = requests.create_task(self._answer(line, writer))
                     self._requests.add(request)
                     request.add_done_callback(self._requests.discard)
                     request.add_done_callback(lambda _: slots.release())
-        except* (ConnectionError, ValueError):
-            pass  # a client that left, or whose line had no end: both are gone for good
+        except* ConnectionError:
+            pass  # a client that left
         finally:
             self._writers.discard(writer)
             writer.close()
 
     async def _answer(self, line: bytes, writer: asyncio.StreamWriter) -> None:
+        answer = await self._answer_to(line)
+        if not writer.is_closing():
+            writer.write(answer)
+            await writer.drain()
+
+    async def _answer_to(self, line: bytes) -> bytes:
         identity: object = None
         try:
             request = an_object(json.loads(line))
             identity, method = request.get("id"), request.get("method")
             parameters = an_object(request.get("params", {}))
-            answer: dict[str, object] = {"id": identity, "result": await self._handle(str(method), parameters)}
+            return encode({"id": identity, "result": await self._handle(str(method), parameters)})
         except SeatError as error:
-            answer = {"id": identity, "error": {"code": error.code, "message": error.message}}
+            code, message = error.code, error.message
         except ValueError as error:
-            answer = {"id": identity, "error": {"code": "invalid_request", "message": str(error)}}
-        if not writer.is_closing():
-            writer.write(encode(answer))
-            await writer.drain()
+            code, message = "invalid_request", str(error)
+        except Exception as error:
+            log.exception("request.failed")
+            code, message = "internal", f"{type(error).__name__}: {error}"
+        return encode({"id": identity, "error": {"code": code, "message": message}})
+
+
+async def read_line(reader: asyncio.StreamReader) -> bytes:
+    """The next line, nothing at the end. One that is too long comes as an empty line, which no request is."""
+    try:
+        return await reader.readline()
+    except ValueError:
+        return b"\n"

@@ -69,6 +69,9 @@ class Peer:
         except (ValueError, LookupError, AttributeError, AssertionError, InvalidStateError, OperationError) as error:
             self.close()
             raise SeatError(f"this offer cannot be answered: {error}", code="bad_offer") from error
+        except BaseException:
+            self.close()
+            raise
         local = self._connection.localDescription
         return SessionDescription(type="answer", sdp=local.sdp)
 

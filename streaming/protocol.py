@@ -78,7 +78,9 @@ class Snapshot(SeatModel):
 
 
 class SeatEvent(SeatModel):
-    """News of the seat: `first_frame` once, `peers` with `count`, `failed` with `message`."""
+    """News of the seat: `first_frame` once, `peers` with `count`, `sound_lost` (the seat plays on) and `failed` (it has
+    ended) with `message`.
+    """
 
     event: str
     count: int | None = None

@@ -15,6 +15,14 @@ from streaming.errors import SeatFailed
 SINK = "game"
 MONITOR = f"{SINK}.monitor"
 SAMPLE_RATE = 48_000
+QUICK_RESTARTS = 3
+QUICK_PAUSE_S = 0.5
+SLOW_PAUSE_S = 30.0
+
+
+def restart_pause_s(failures: int) -> float:
+    """How long to wait before the start that follows `failures` ends in a row: soon at first, then seldom, for ever."""
+    return QUICK_PAUSE_S if failures <= QUICK_RESTARTS else SLOW_PAUSE_S
 
 
 def answers(path: Path) -> bool:

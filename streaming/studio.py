@@ -21,6 +21,7 @@ from streaming.cursor import CursorImage, CursorWatch
 from streaming.errors import SeatFailed
 from streaming.focus import FocusKeeper
 from streaming.injector import Injector
+from streaming.listening import Listening
 from streaming.packets import EncodedPacket
 from streaming.page_messages import KeyframeRequest, Ping, ReleaseAll, parse_control, parse_pointer
 from streaming.peer import Peer
@@ -34,7 +35,6 @@ TICK_S = 0.25
 TICKS_PER_STATS = 4
 CURSOR_DELAY_S = 0.03
 KEYFRAME_INTERVAL_S = 0.3
-SOUND_RETRY_S = 1.0
 
 log = structlog.get_logger()
 
@@ -51,7 +51,6 @@ class Studio:
         aiortc_extensions.install(config.ice_addresses)
         self._config = config
         self._display_name = display
-        self._sound = sound
         self._announce = announce
         self._fail = fail
         self._loop = asyncio.get_running_loop()
@@ -62,9 +61,9 @@ class Studio:
         self._keyframe_timer: asyncio.TimerHandle | None = None
         self._cursor_image = CursorImage(visible=False)
         self._cursor_timer: asyncio.TimerHandle | None = None
-        self._listening: asyncio.Task[None] | None = None
-        self._sound_pts = 0
+        self._listening = Listening(lambda pts: SoundCapture(sound, self._audio_encoded, pts))
         self._tasks: set[asyncio.Task[None]] = set()
+        self._leaving: set[asyncio.Task[None]] = set()
         self._x = XConnection(display)
         self._injector = Injector(self._x)
         self._focus = FocusKeeper(self._x)
@@ -93,7 +92,10 @@ class Studio:
         answer = await peer.answer(description)
         replaced, self._peer = self._peer, peer
         if replaced is not None:
-            replaced.close({"type": "replaced"})
+            self._cancel_keyframe()
+            leaving = replaced.close({"type": "replaced"})
+            self._leaving.add(leaving)
+            leaving.add_done_callback(self._leaving.discard)
         self._injector.begin()
         return answer
 
@@ -115,10 +117,15 @@ class Studio:
         """Tells the player `bye` and ends everything that was started here."""
         if self._peer is not None:
             await self._peer.close({"type": "bye"})
+        await asyncio.gather(*self._leaving, return_exceptions=True)
+        await self._listening.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._loop.remove_reader(self._x.fileno())
+        self._cancel_keyframe()
+        if self._cursor_timer is not None:
+            self._cursor_timer.cancel()
         self._video.stop()
         self._x.close()
 
@@ -127,7 +134,7 @@ class Studio:
     def peer_connected(self, peer: Peer) -> None:
         if peer is self._peer:
             self._video.watch(True)
-            self._listening = self._spawn(self._listen())
+            self._listening.begin()
             self._announce({"event": "peers", "count": self._peers()})
 
     def peer_opened(self, peer: Peer) -> None:
@@ -141,8 +148,8 @@ class Studio:
             self._peer = None
             self._video.watch(False)
             self._injector.begin()
-            if self._listening is not None:
-                self._listening.cancel()
+            self._listening.end()
+            self._cancel_keyframe()
             self._announce({"event": "peers", "count": 0})
 
     def peer_said(self, peer: Peer, label: str, message: object) -> None:
@@ -186,6 +193,12 @@ class Studio:
         self._keyframe_at = time.monotonic()
         self._video.request_keyframe()
 
+    def _cancel_keyframe(self) -> None:
+        """What one player asked for is no matter of the next, who begins with a keyframe anyway."""
+        if self._keyframe_timer is not None:
+            self._keyframe_timer.cancel()
+            self._keyframe_timer = None
+
     def _send_video(self, packet: EncodedPacket) -> None:
         peer = self._peer
         if peer is not None and peer.is_connected and not peer.offer_video(packet):
@@ -223,18 +236,6 @@ class Studio:
 
     def _cursor_message(self) -> Mapping[str, object]:
         return {"type": "cursor", **asdict(self._cursor_image)}
-
-    async def _listen(self) -> None:
-        """Keeps the sound coming for as long as somebody is connected, also over a restart of the sound server."""
-        while True:
-            capture = SoundCapture(self._sound, self._audio_encoded, self._sound_pts)
-            try:
-                await capture.ended()
-            finally:
-                await capture.stop()
-                self._sound_pts = capture.pts
-            log.warning("sound.interrupted")
-            await asyncio.sleep(SOUND_RETRY_S)
 
     async def _tick(self) -> None:
         ticks = 0

@@ -6,20 +6,24 @@ imports the media libraries beside that, while the game boots. It lives on witho
 """
 
 import asyncio
+import gc
 import importlib
 import json
+import logging
 import os
 import signal
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from streaming import PROTOCOL_VERSION
 from streaming.control_server import ControlServer
 from streaming.display import Display
 from streaming.errors import SeatError, SeatFailed
-from streaming.sound_server import SoundServer
+from streaming.sound_server import QUICK_RESTARTS, SoundServer, restart_pause_s
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,8 +31,9 @@ if TYPE_CHECKING:
     from streaming.studio import Studio
 
 THREAD_TURN_S = 0.0005
-SOUND_RESTARTS = 3
-SOUND_RESTART_DELAY_S = 0.5
+SOUND_SETTLED_S = 60.0
+
+log = logging.getLogger(__name__)  # structlog comes with the heavy imports
 
 
 class Worker:
@@ -114,11 +119,12 @@ class Worker:
     async def _open_studio(self) -> "Studio":
         """The heavy part, in a thread: the event loop goes on answering."""
         try:
-            module = await asyncio.to_thread(importlib.import_module, "streaming.studio")
+            module = await asyncio.to_thread(load_media)
             opened: Callable[..., Studio] = module.open_studio
             await asyncio.shield(self._ready)
             return opened(self._folder, self._display.name, self._sound, self._control.broadcast, self._fail)
-        except (SeatFailed, ImportError, OSError, ValueError) as error:
+        except Exception as error:
+            log.exception("media.failed")
             self._fail(f"the seat's media could not be started: {error}")
             raise SeatFailed(str(error)) from error
 
@@ -127,13 +133,21 @@ class Worker:
         self._fail("the X server ended")
 
     async def _watch_sound(self) -> None:
-        """Starts the sound server again where it was, a few times; a seat without sound still plays."""
-        for _ in range(SOUND_RESTARTS):
+        """Starts the sound server again where it was, for as long as the seat lives: without sound it still plays."""
+        failures = 0
+        while True:
+            began = time.monotonic()
             await self._sound.server.wait()
-            await asyncio.sleep(SOUND_RESTART_DELAY_S)
-            self._sound.launch_again()
-        await self._sound.server.wait()
-        self._control.broadcast({"event": "failed", "message": "the sound server ended and does not stay up"})
+            failures = 1 if time.monotonic() - began > SOUND_SETTLED_S else failures + 1
+            if failures == QUICK_RESTARTS + 1:
+                message = "the sound server ended and does not stay up"
+                log.warning("sound.lost: %s", message)
+                self._control.broadcast({"event": "sound_lost", "message": message})
+            await asyncio.sleep(restart_pause_s(failures))
+            try:
+                self._sound.launch_again()
+            except OSError:
+                log.exception("sound.not_started")
 
     def _fail(self, message: str) -> None:
         """Tells everybody and ends the seat."""
@@ -156,6 +170,16 @@ class Worker:
         for name in ("control.sock", "worker.pid", "Xauthority"):
             (self._folder / name).unlink(missing_ok=True)
         self._sound.socket.unlink(missing_ok=True)
+
+
+def load_media() -> ModuleType:
+    """The module with everything heavy behind it; slow, for a thread."""
+    module = importlib.import_module("streaming.studio")
+    # What the media libraries have loaded stays for good. Looked through anew by each full collection, it would hold up
+    # all threads for longer than a frame lasts.
+    gc.collect()
+    gc.freeze()
+    return module
 
 
 def main() -> int:

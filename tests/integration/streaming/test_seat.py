@@ -46,6 +46,10 @@ async def click(page: Page) -> None:
     await tell(page, type="button", button=0, down=False, x=0.25, y=0.5)
 
 
+def recorders(seat: Seat) -> int:
+    return sum(child.name() == "parec" for child in psutil.Process(seat.process.pid).children())
+
+
 async def heard(page: Page, kind: str) -> dict[str, object]:
     """The newest message of this type that the seat has sent."""
 
@@ -149,6 +153,24 @@ async def test_a_newer_page_replaces_the_older_and_sees_a_still_picture_at_once(
         await shows(second, COLOURS[1])
         assert (await seat.client.status()).peers == 1
         await second.close()
+
+
+async def test_whoever_comes_and_goes_one_recorder_at_most_is_left(seat: Seat, page: Page, browser: Browser) -> None:
+    async def one_records() -> bool:
+        return recorders(seat) == 1
+
+    async def none_records() -> bool:
+        return recorders(seat) == 0
+
+    await heard(page, "stats")
+    await until(one_records, "somebody listens")
+    newer, newest = await open_page(browser, seat), await open_page(browser, seat)
+    await heard(newest, "stats")
+    await until(one_records, "one listens")
+    await newest.evaluate("seat.control.close()")
+    await until(none_records, "nobody listens")
+    await newer.close()
+    await newest.close()
 
 
 async def test_a_reload_finds_the_same_game(seat: Seat, page: Page) -> None:
@@ -329,6 +351,27 @@ async def test_dead_sound_comes_back_at_the_same_place(seat: Seat) -> None:
             return "game" in (await program.stdout.read()).decode()
 
     await until(answers, "the sound server is back")
+
+
+async def test_a_seat_whose_sound_stays_away_plays_on(seat: Seat, page: Page) -> None:
+    async def the_loss_is_told() -> None:
+        async for event in seat.client.events():
+            assert event.event != "failed"
+            if event.event == "sound_lost":
+                return
+
+    async def is_told() -> bool:
+        for child in psutil.Process(seat.process.pid).children():
+            if child.name() == "pulseaudio":
+                child.kill()
+        return told.done()
+
+    told = asyncio.create_task(the_loss_is_told())
+    await until(is_told, "the loss is told")
+    await told
+    async with seat.drawing():
+        await shows(page, COLOURS[0])
+    assert (await seat.client.status()).peers == 1
 
 
 async def test_hello_comes_before_the_heavy_imports(seat_folder: Path, config: SeatConfig) -> None:

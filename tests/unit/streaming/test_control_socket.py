@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from streaming.control_server import ControlServer
+from streaming.control_server import LINE_LIMIT_BYTES, ControlServer
 from streaming.errors import SeatError, SeatUnavailable
 from streaming.protocol import SeatConfig
 from streaming.seat_client import SeatClient
@@ -18,6 +18,10 @@ async def echo(method: str, parameters: Mapping[str, object]) -> Mapping[str, ob
         raise SeatError("not today", code="refused")
     if method == "never":
         await asyncio.Event().wait()
+    if method == "break":
+        raise TypeError("a bug")
+    if method == "babble":
+        return {"result": object()}
     return {"method": method, **parameters}
 
 
@@ -76,11 +80,51 @@ async def test_a_vanished_worker_is_unavailable(server: ControlServer, client: S
         await SeatClient.open(tmp_path / "nobody")
 
 
-@pytest.mark.parametrize("line", [b"\n", b"{\n", b"[]\n", b'{"id": 3, "method": "say", "params": 4}\n'])
-async def test_nonsense_is_answered_as_such(server: ControlServer, tmp_path: Path, line: bytes) -> None:
+@pytest.mark.parametrize("method", ["break", "babble"])
+async def test_a_bug_is_answered_and_logged_and_costs_nobody_the_connection(
+    client: SeatClient, method: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    slow = asyncio.create_task(client.call("never", {}, 30))
+    with pytest.raises(SeatError) as broken:
+        await client.call(method, {}, 5)
+    assert broken.value.code == "internal"
+    assert "TypeError" in broken.value.message
+    assert "Traceback" in caplog.text
+    assert (await client.call("say", {}, 5))["method"] == "say"
+    assert not slow.done()
+    slow.cancel()
+
+
+NONSENSE = {
+    "an empty line": b"\n",
+    "half an object": b"{\n",
+    "a list": b"[]\n",
+    "parameters that are none": b'{"id": 3, "method": "say", "params": 4}\n',
+    "not UTF-8": b"\xff\xfe\n",
+    "a line without end": b"x" * (LINE_LIMIT_BYTES + 1) + b"\n",
+}
+
+
+@pytest.mark.parametrize("line", NONSENSE.values(), ids=NONSENSE.keys())
+async def test_nonsense_is_answered_as_such_and_the_next_line_as_ever(
+    server: ControlServer, tmp_path: Path, line: bytes
+) -> None:
     reader, writer = await asyncio.open_unix_connection(tmp_path / "s")
     writer.write(line)
     assert json.loads(await reader.readline())["error"]["code"] == "invalid_request"
+    writer.write(b'{"id": 1, "method": "say"}\n')
+    async with asyncio.timeout(5):
+        while (answer := json.loads(await reader.readline())).get("id") != 1:
+            assert answer["error"]["code"] == "invalid_request"  # the rest of a line that was too long
+    assert answer["result"] == {"method": "say"}
+    writer.close()
+    await writer.wait_closed()
+
+
+async def test_nesting_without_end_is_answered(server: ControlServer, tmp_path: Path) -> None:
+    reader, writer = await asyncio.open_unix_connection(tmp_path / "s")
+    writer.write(b"[" * 100_000 + b"\n")
+    assert "code" in json.loads(await reader.readline())["error"]
     writer.close()
     await writer.wait_closed()
 
