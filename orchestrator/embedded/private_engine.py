@@ -91,16 +91,29 @@ class PrivateEngine:
     def _clear(self) -> None:
         """Ends what is left of an earlier daemon: the daemon first, then its containerd, then their mounts."""
         deadline = time.monotonic() + STOP_WITHIN_S
-        for pid_file in (self._runtime / "pid", self._runtime / "exec" / "containerd" / "containerd.pid"):
-            process_id = _running(pid_file, str(self._runtime))
-            if process_id is not None:
-                _end(process_id, deadline)
-            pid_file.unlink(missing_ok=True)
+        self._end_by(self._runtime / "pid", deadline)
         if self._daemon is not None:
-            self._daemon.wait(timeout=STOP_WITHIN_S)
+            _end_group(self._daemon, deadline)
             self._daemon = None
+        self._end_by(self._runtime / "exec" / "containerd" / "containerd.pid", deadline)
         for mount in _mounts_below(self._images.resolve(), self._runtime):
             subprocess.run(["umount", "--lazy", mount], capture_output=True, check=False)
+
+    def _end_by(self, pid_file: Path, deadline: float) -> None:
+        process_id = _running(pid_file, str(self._runtime))
+        if process_id is not None:
+            _end(process_id, deadline)
+        pid_file.unlink(missing_ok=True)
+
+
+def _end_group(daemon: subprocess.Popen[bytes], deadline: float) -> None:
+    """Ends a daemon of ours that has not come so far as to write its pid file; one that has ended is only buried."""
+    for number, patience_s in ((signal.SIGTERM, max(0.5, deadline - time.monotonic())), (signal.SIGKILL, None)):
+        if daemon.poll() is None:
+            os.killpg(daemon.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            daemon.wait(timeout=patience_s)
+            return
 
 
 def _running(pid_file: Path, of: str) -> int | None:

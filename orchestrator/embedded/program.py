@@ -11,6 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from orchestrator.embedded.logs import open_log, tail
 
 FIRST_PAUSE_S = 0.5
@@ -95,7 +97,21 @@ class Program:
                 f"The {self.name} ended (exit code {exit_code}) and is started again in {pause:.1f} s. Why: {self.log}"
             )
             await asyncio.sleep(pause)
-            await self._start(exit_code)
+            await self._start_again(exit_code)
+
+    async def _start_again(self, last_exit: int) -> None:
+        """Tries until it has been started: a busy database or a full disk passes, and nobody else would try."""
+        while True:
+            try:
+                await self._start(last_exit)
+            except (OSError, SQLAlchemyError) as error:
+                self.failures += 1
+                pause = pause_s(self.failures)
+                why = str(error).partition("\n")[0]
+                self._say(f"The {self.name} could not be started ({why}) and is tried again in {pause:.1f} s.")
+                await asyncio.sleep(pause)
+            else:
+                return
 
     async def _stop(self) -> None:
         """SIGTERM, then SIGKILL when `stop_within_s` have passed."""

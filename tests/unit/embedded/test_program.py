@@ -1,6 +1,7 @@
 """A kept program: started again when it ends, ended when we end, killed when it does not listen."""
 
 import asyncio
+import errno
 import os
 import sys
 import time
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy.exc import OperationalError
 
 from orchestrator.embedded.program import LONGEST_PAUSE_S, Program, Start, pause_s
 
@@ -21,6 +23,7 @@ class Runs:
 
     def __init__(self, folder: Path, code: str, *, stop_within_s: float = 5.0) -> None:
         self.exits: list[int | None] = []
+        self.troubles: list[Exception] = []
         self.said: list[str] = []
         self.log = folder / "logs" / "it.log"
         self._start = Start((sys.executable, "-c", code), os.environ)
@@ -30,6 +33,8 @@ class Runs:
 
     async def _prepare(self, last_exit: int | None) -> Start:
         self.exits.append(last_exit)
+        if self.troubles and last_exit is not None:
+            raise self.troubles.pop()
         return self._start
 
     async def until(self, starts: int = 1, *, prints: str = "") -> None:
@@ -56,6 +61,23 @@ async def test_a_program_that_ends_is_started_again_and_asked_why(tmp_path: Path
     assert runs.exits[:2] == [None, 3]
     assert "exit code 3" in runs.said[0]
     assert str(runs.log) in runs.said[0]
+
+
+TROUBLES = {
+    "a busy database": OperationalError("BEGIN IMMEDIATE", {}, Exception("database is locked")),
+    "a full disk": OSError(errno.ENOSPC, "No space left on device"),
+}
+
+
+@pytest.mark.parametrize("trouble", TROUBLES.values(), ids=TROUBLES.keys())
+async def test_a_start_that_fails_is_said_and_tried_again(tmp_path: Path, trouble: Exception) -> None:
+    runs = Runs(tmp_path, "raise SystemExit(3)")
+    runs.troubles.append(trouble)
+    async with runs.program:
+        await runs.until(starts=4)
+    assert runs.exits[:4] == [None, 3, 3, 3]
+    assert "could not be started" in runs.said[1]
+    assert str(trouble).splitlines()[0] in runs.said[1]
 
 
 async def test_a_program_has_a_session_of_its_own(tmp_path: Path) -> None:
