@@ -6,6 +6,7 @@ Every command works beside a running replica. What the operator can mend is one 
 import asyncio
 import importlib
 import logging
+import socket
 import sys
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ from orchestrator.catalog.images import ImageUnavailable, inspect_image
 from orchestrator.errors import ApiError
 from orchestrator.http import parse
 from orchestrator.logging import configure_logging
+from orchestrator.notices import Notices
 from orchestrator.replica import StartupError, sole_replica
 from orchestrator.services import Services, open_services
 from orchestrator.settings import Settings
@@ -33,6 +35,18 @@ from orchestrator.settings import Settings
 _SHUTDOWN_GRACE_S = 3
 
 Result = TypeVar("Result")
+
+
+class _Server(uvicorn.Server):
+    """Lets go of the requests that are held for news before it waits for the end of all requests."""
+
+    def __init__(self, config: uvicorn.Config, notices: Callable[[], Notices]) -> None:
+        super().__init__(config)
+        self._notices = notices
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._notices().close()
+        await super().shutdown(sockets)
 
 
 @click.group()
@@ -51,8 +65,9 @@ def serve(host: str, port: int) -> None:
         settings = Settings()
         with sole_replica(settings):  # said in one line here; held by the application itself
             _call(settings, _nothing)
+        app = create_app(settings)
         config = uvicorn.Config(
-            create_app(settings),
+            app,
             host=host,
             port=port,
             loop="uvloop",
@@ -63,7 +78,7 @@ def serve(host: str, port: int) -> None:
             server_header=False,
             timeout_graceful_shutdown=_SHUTDOWN_GRACE_S,
         )
-        server = uvicorn.Server(config)
+        server = _Server(config, lambda: app.state["notices"])
         server.run()
         if not server.started:
             raise click.ClickException("The replica could not start; the log above says why.")
