@@ -1,5 +1,7 @@
 /** The toolbar over the stage: it goes away while one plays, comes back at the top edge, by its handle, or by Control + Alt + Enter. */
 
+import { isToolbarKey } from "./keys.js";
+
 const TUCK_AFTER_MS = 2500;
 const EDGE_PX = 6;
 
@@ -20,6 +22,12 @@ export class Toolbar {
         this.tuck();
         stage.focus();
       }
+    });
+    // While the stage has the focus, input.js sees the key first and tells us; from anywhere else it arrives here.
+    document.addEventListener("keydown", (event) => {
+      if (!isToolbarKey(event)) return;
+      event.preventDefault();
+      this.show({ focus: true });
     });
     stage.addEventListener("pointermove", (event) => event.pointerType === "mouse" && event.clientY <= EDGE_PX && this.show({ focus: false }));
   }
