@@ -30,6 +30,8 @@ from gameserver_agent.errors import ControlPlaneError, ControlPlaneRefusedError,
 from gameserver_agent.host_usage import HostFigures, HostMeter
 from gameserver_agent.http.app import PlayableSession
 from gameserver_agent.identity import DataFolder, Membership
+from gameserver_agent.images import reported
+from gameserver_agent.leftovers import end_leftovers
 from gameserver_agent.orchestrator_client import OrchestratorClient
 from gameserver_agent.reconcile import Action, Forget, NoteEnded, Renew, Start, Stop, plan
 from gameserver_agent.runtime.port import Runtime
@@ -42,7 +44,6 @@ from gameserver_agent.tasks import cancelled
 log = structlog.get_logger()
 _COALESCE_S = 0.03
 _IMAGES_EVERY_S = 15.0
-_MOST_IMAGES = 200
 
 
 @dataclass
@@ -52,6 +53,26 @@ class Contact:
     revision: int = 0
     next_sync_s: float = 2.0
     desired: tuple[DesiredSession, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Stranger:
+    """Does the orchestrator no longer know this host, because its database was replaced? Only when it says 401 three
+    times in a row, over at least five seconds. Pure.
+    """
+
+    times: int = 0
+    first_s: float = 0.0
+    last_s: float = 0.0
+
+    @property
+    def is_certain(self) -> bool:
+        return self.times >= 3 and self.last_s - self.first_s >= 5
+
+    def refused(self, status: int, now_s: float) -> "Stranger":
+        if status != 401:
+            return Stranger()
+        return Stranger(self.times + 1, self.first_s if self.times else now_s, now_s)
 
 
 class Agent:
@@ -86,6 +107,7 @@ class Agent:
         self._figures = meter.read()
         self._engine_is_well = False
         self._is_leaving = False
+        self._has_leftovers = False
 
     # What the HTTP server sees.
 
@@ -133,7 +155,7 @@ class Agent:
         failures = 0
         while True:
             try:
-                containers = await self._runtime.list_containers(services.ours)
+                await self._runtime.info()
                 break
             except EngineError as error:
                 if failures == 0:
@@ -145,19 +167,20 @@ class Agent:
             task = SessionTask(record.desired, services, record)
             self._sessions[record.desired.session_id] = task
             task.begin()
-        known = {(task.desired.session_id, str(task.desired.generation)) for task in self._sessions.values()}
-        for container in containers:
-            labels = container.labels
-            if (labels.get("playhouse.session", ""), labels.get("playhouse.generation", "")) not in known:
-                log.warning("container.unknown_removed", name=container.name)
-                await self._runtime.remove(container.container_id)
+        await self._end_leftovers(services)
+
+    async def _end_leftovers(self, services: SessionServices) -> None:
+        known = {session_id: task.desired.generation for session_id, task in self._sessions.items()}
+        self._has_leftovers = not await end_leftovers(services, known)
 
     async def run(self, outbox: Outbox) -> None:
-        """Until cancelled."""
+        """Until cancelled. Raises `ControlPlaneRefusedError` when the orchestrator no longer knows this host."""
         loops = [
             asyncio.ensure_future(work)
             for work in (self._sync_loop(), self._news_loop(), self._tick_loop(), outbox.keep_sending(self.is_active))
         ]
+        if self._services is not None:
+            loops.append(asyncio.ensure_future(self._services.kept.keep_trying()))
         try:
             done, _ = await asyncio.wait(loops, return_when=asyncio.FIRST_COMPLETED)
             for loop in done:
@@ -170,35 +193,44 @@ class Agent:
         await asyncio.gather(*(task.leave() for task in self._sessions.values()))
 
     async def stop_sessions(self, within_s: float) -> bool:
-        """End every session with its save and tell the orchestrator. False when one did not end in time."""
+        """End every session and tell the orchestrator. Where the time is not enough for an orderly end, container and
+        seat are killed and the next agent captures the save: False then.
+        """
         self._is_leaving = True
-        for task in self._sessions.values():
+        tasks = tuple(self._sessions.values())
+        for task in tasks:
             task.stop("stopped", "The host was shut down.")
+            task.hasten()
         try:
             async with asyncio.timeout(within_s):
-                await asyncio.gather(*(task.finished() for task in self._sessions.values()))
+                await asyncio.gather(*(task.finished() for task in tasks))
         except TimeoutError:
-            return False
+            await asyncio.gather(*(task.abandon() for task in tasks))
         if self._sessions:
             try:
                 async with asyncio.timeout(2):
                     await self._sync_once()
             except (ControlPlaneError, TimeoutError) as error:
                 log.warning("sync.last_failed", reason=str(error) or "it took too long")
-        return True
+        return all(task.has_ended for task in tasks)
 
     # The loops.
 
     async def _sync_loop(self) -> None:
         failures = 0
+        stranger = Stranger()
         while True:
             self._changed.clear()
             try:
                 await self._sync_once()
                 failures = 0
+                stranger = Stranger()
                 pause_s = self._contact.next_sync_s
             except ControlPlaneRefusedError as error:
                 failures += 1
+                stranger = stranger.refused(error.status, asyncio.get_running_loop().time())
+                if stranger.is_certain:
+                    raise
                 if error.code == "stale_sync" and failures > 2:
                     self._incarnation, self._seq = self._data.next_incarnation(), 0
                 log.warning("sync.refused", status=error.status, code=error.code, message=error.message)
@@ -272,6 +304,9 @@ class Agent:
             if loop.time() >= images_at_s:
                 images_at_s = loop.time() + _IMAGES_EVERY_S
                 await self._look_at_engine()
+                if self._has_leftovers and self._engine_is_well and self._services is not None:
+                    async with self._deciding:
+                        await self._end_leftovers(self._services)
             await asyncio.sleep(1)
 
     async def _look_at_engine(self) -> None:
@@ -285,14 +320,7 @@ class Agent:
         if not self._engine_is_well:
             log.info("engine.back")
         self._engine_is_well = True
-        images = tuple(
-            HostImage(
-                image_id=image.image_id,
-                manifest_digest=image.manifest_digests[0] if image.manifest_digests else None,
-                size_bytes=image.size_bytes,
-            )
-            for image in found[:_MOST_IMAGES]
-        )
+        images = reported(found)
         if images != self._images:
             self._images = images
             self.changed()

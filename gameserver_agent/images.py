@@ -1,22 +1,23 @@
-"""Getting a build's image into the engine, once however many sessions ask for it.
+"""Getting a build's image into the engine, once however many sessions ask for it, and saying which ones are there.
 
 `image_id` alone decides: an image that is there is used whatever it is called, and a pull that brings another one is a
 failure. A pull whose last asker has gone is cancelled, and so is one that brings no byte for 30 s.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import structlog
 
-from agent_protocol import BuildSpec, Progress
+from agent_protocol import BuildSpec, HostImage, Progress
 from gameserver_agent.errors import EngineError, ImageNotFoundError, SessionEndedError
-from gameserver_agent.runtime.port import Runtime
+from gameserver_agent.runtime.port import Image, Runtime
 from gameserver_agent.tasks import cancelled
 
 log = structlog.get_logger()
 _QUIET_S = 30.0
 _FOLD = 0.3
+MOST_REPORTED = 200
 
 
 class Images:
@@ -98,6 +99,29 @@ class _Pull:
     def __init__(self, task: "asyncio.Future[None]") -> None:
         self.task = task
         self.reports: list[Callable[[Progress], None]] = []
+
+
+def reported(images: Iterable[Image]) -> tuple[HostImage, ...]:
+    """What the orchestrator is told of the engine's images: all of ours, then others up to `MOST_REPORTED`. Ours carry
+    a label of ours or are tagged below `playhouse/`.
+    """
+    ours: list[Image] = []
+    others: list[Image] = []
+    for image in images:
+        (ours if _is_ours(image) else others).append(image)
+    return tuple(
+        HostImage(
+            image_id=image.image_id,
+            manifest_digest=image.manifest_digests[0] if image.manifest_digests else None,
+            size_bytes=image.size_bytes,
+        )
+        for image in (*ours, *others[: max(0, MOST_REPORTED - len(ours))])
+    )
+
+
+def _is_ours(image: Image) -> bool:
+    is_tagged = any("playhouse" in repository_of(name).split("/")[:-1] for name in image.names)
+    return is_tagged or any(label.startswith("playhouse.") for label in image.labels)
 
 
 def repository_of(image: str) -> str:

@@ -1,7 +1,7 @@
 """The composition root: settings become a running agent, and a signal its orderly end.
 
-The exit code is 0 after an orderly end, 1 when a session could not be stopped in time, 3 when the orchestrator refuses
-this host, 4 when something that the agent needs is missing.
+The exit code is 0 after an orderly end, 1 when a session had to be killed for want of time, 3 when the orchestrator
+refuses this host (or no longer knows it, which ends its sessions), 4 when something that the agent needs is missing.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ from gameserver_agent.settings import AgentSettings
 from gameserver_agent.tasks import cancelled
 
 log = structlog.get_logger()
-STOP_WITHIN_S = 12.0
+STOP_WITHIN_S = 8.0
 EXIT_ORDERLY, EXIT_UNSTOPPED, EXIT_REFUSED, EXIT_CANNOT_START = 0, 1, 3, 4
 
 
@@ -124,7 +124,12 @@ async def _run(
     try:
         await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
         if working.done():
-            working.result()
+            try:
+                working.result()
+            except ControlPlaneRefusedError:  # this host is unknown there: its sessions' saves wait in the outbox
+                all_stopped = await agent.stop_sessions(STOP_WITHIN_S)
+                log.info("agent.sessions_stopped", all_stopped=all_stopped)
+                raise
         if settings.stop_sessions_on_exit:
             all_stopped = await agent.stop_sessions(STOP_WITHIN_S)
             log.info("agent.sessions_stopped", all_stopped=all_stopped)

@@ -6,6 +6,7 @@ whenever it has been quiet, because it is known to go silent.
 
 import asyncio
 import contextlib
+import random
 import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -15,7 +16,8 @@ import docker.errors
 import structlog
 from docker.types.daemon import CancellableStream
 
-from gameserver_agent.errors import ContainerNotFoundError, EngineError, EngineUnreachableError, ImageNotFoundError
+from gameserver_agent.backoff import delay_s
+from gameserver_agent.errors import ContainerNotFoundError, EngineError, ImageNotFoundError
 from gameserver_agent.runtime.docker_arguments import (
     API_VERSION,
     host_config,
@@ -159,13 +161,21 @@ class DockerRuntime:
         if self._hints is None:
             self._hints = _EndedHints(self._base_url, asyncio.get_running_loop(), self._hint)
         hint = self._ended_hints.setdefault(container_id, asyncio.Event())
+        failures = 0
         try:
             while True:
-                with contextlib.suppress(EngineUnreachableError):
-                    status = await self.status(container_id)
-                    if status.has_ended:
-                        return status
                 hint.clear()
+                try:
+                    status = await self.status(container_id)
+                except ContainerNotFoundError:
+                    raise
+                except EngineError:  # away, busy, or stopping: nothing is known of the game
+                    failures += 1
+                    await asyncio.sleep(delay_s(failures, random.random, first_s=0.25, most_s=10))
+                    continue
+                failures = 0
+                if status.has_ended:
+                    return status
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(_LOOK_EVERY_S):
                         await hint.wait()
@@ -262,11 +272,13 @@ class _EndedHints:
 def _image(answer: Mapping[str, object]) -> Image:
     repository_digests = answer.get("RepoDigests")
     names: list[object] = list(repository_digests) if isinstance(repository_digests, list) else []
-    size = answer.get("Size")
+    size, tags, labels = answer.get("Size"), answer.get("RepoTags"), answer.get("Labels")
     return Image(
         image_id=str(answer["Id"]),
         manifest_digests=tuple(str(name).rpartition("@")[2] for name in names if "@" in str(name)),
         size_bytes=size if isinstance(size, int) else 0,
+        names=tuple(str(tag) for tag in tags) if isinstance(tags, list) else (),
+        labels=frozenset(str(name) for name in labels) if isinstance(labels, dict) else frozenset(),
     )
 
 

@@ -69,11 +69,13 @@ class ContainerStatus:
 
 @dataclass(frozen=True)
 class Image:
-    """An image in the engine."""
+    """An image in the engine. `names` are its tags and `labels` the labels' names, as the engine's list shows them."""
 
     image_id: str
     manifest_digests: tuple[str, ...]
     size_bytes: int
+    names: tuple[str, ...] = ()
+    labels: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

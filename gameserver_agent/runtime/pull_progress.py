@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+_UNPACKING = frozenset({"Verifying Checksum", "Extracting"})
+
 
 class PullProgress:
     """The engine tells layers apart by id, downloads and unpacks each, and names a layer's size once it begins."""
@@ -9,6 +11,7 @@ class PullProgress:
     def __init__(self) -> None:
         self._done: dict[str, int] = {}
         self._total: dict[str, int] = {}
+        self._unpacked: dict[str, object] = {}
 
     @property
     def done_bytes(self) -> int:
@@ -20,7 +23,7 @@ class PullProgress:
         return sum(self._total.values()) or None
 
     def learn(self, line: Mapping[str, object]) -> bool:
-        """Take in one line; says whether the numbers moved."""
+        """Take in one line; says whether anything moved. Unpacking moves without a change of the numbers."""
         layer, status, detail = line.get("id"), line.get("status"), line.get("progressDetail")
         if not isinstance(layer, str):
             return False
@@ -33,4 +36,8 @@ class PullProgress:
                 self._total[layer] = total
         elif status in ("Download complete", "Pull complete") and layer in self._total:
             self._done[layer] = self._total[layer]
+        elif status in _UNPACKING:
+            step = status, detail.get("current") if isinstance(detail, dict) else None
+            before_step, self._unpacked[layer] = self._unpacked.get(layer), step
+            return step != before_step
         return before != (self.done_bytes, self.total_bytes)

@@ -34,6 +34,13 @@ class HomeFolder:
     def image(self) -> Path:
         return self.folder / "home.ext4"
 
+    def exists(self) -> bool:
+        return self.image.exists() or self.path.exists()
+
+    def has_own_limit(self) -> bool:
+        """Whether the home is an image that cannot grow; a plain folder has to be watched."""
+        return self.path.is_mount()
+
     def make(self, size_bytes: int, owner: Owner) -> None:
         """A fresh, empty home that its owner alone can enter. Raises `SaveError`."""
         self.remove()
@@ -57,8 +64,15 @@ class HomeFolder:
             raise SaveError("The save folder is gone.") from error
         return Owner(about.st_uid, about.st_gid, drop=os.geteuid() == 0)
 
+    def unmount(self) -> None:
+        """Not by force. Raises `SaveError` while somebody uses it."""
+        if self.path.is_mount():
+            _run("umount", str(self.path))
+
     def remove(self) -> None:
-        """Unmount and delete. Raises `SaveError` when the mount does not go."""
+        """Unmount and delete, for a home whose save is safe and whose game has ended. Raises `SaveError` when the mount
+        does not go.
+        """
         if self.path.is_mount():
             try:
                 _run("umount", str(self.path))

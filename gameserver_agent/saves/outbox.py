@@ -65,7 +65,9 @@ class Outbox:
         return Letter(file, session_id, generation, archive.digest)
 
     async def send(self, letter: Letter) -> SavedVersion:
-        """One attempt. Raises `ControlPlaneError`; the letter then stays (or is set aside when refused)."""
+        """One attempt. Raises `ControlPlaneError`; the letter then stays, or is set aside when it was refused. A 401 or
+        403 is about this host and not about the letter.
+        """
         self._sending.add(letter.file)
         try:
             saved = await self._uploads.upload_save(letter.session_id, letter.generation, letter.file, letter.digest)
@@ -92,20 +94,26 @@ class Outbox:
         """For ever: retry what was left, with backoff. A session that is still here sends its own."""
         failures = 0
         while True:
-            try:
-                for letter in self.letters():
-                    if letter.file not in self._sending and not is_active(letter.session_id):
-                        self._on_sent(letter, await self.send(letter))
-                failures = 0
-            except ControlPlaneUnreachableError:
-                failures += 1
-            except ControlPlaneRefusedError as error:
-                log.warning("save.refused", status=error.status, code=error.code)
-                failures += 1
-            except OSError as error:
-                log.warning("save.unreadable", error=str(error))
-                failures += 1
+            failures = 0 if await self.send_waiting(is_active) else failures + 1
             await asyncio.sleep(delay_s(failures, random.random, first_s=5, most_s=60))
+
+    async def send_waiting(self, is_active: Callable[[str], bool]) -> bool:
+        """One round. What is wrong with one letter holds up no other. True when nothing failed."""
+        all_sent = True
+        for letter in self.letters():
+            if letter.file in self._sending or is_active(letter.session_id):
+                continue
+            try:
+                self._on_sent(letter, await self.send(letter))
+            except ControlPlaneUnreachableError:
+                return False
+            except ControlPlaneRefusedError as error:
+                log.warning("save.refused", session=letter.session_id, status=error.status, code=error.code)
+                all_sent = False
+            except OSError as error:
+                log.warning("save.unreadable", session=letter.session_id, error=str(error))
+                all_sent = False
+        return all_sent
 
     def _set_aside(self, letter: Letter, error: ControlPlaneRefusedError) -> None:
         aside = self._folder / "refused"

@@ -10,15 +10,19 @@ from streaming.protocol import Hello, SeatConfig, SeatEvent, SeatStatus, Session
 
 
 class FakeSeat:
-    """Shows its first frame when told to. `fail` and `die` do what a broken worker does."""
+    """Shows its first frame when told to. `fail` and `die` do what a broken worker does; the next `misses`
+    questions for its status stay without an answer.
+    """
 
     def __init__(self, place: SeatPlace) -> None:
         self.place = place
         self.first_frame = False
         self.is_alive = True
         self.peers = 0
+        self.misses = 0
         self._news: asyncio.Queue[SeatEvent | None] = asyncio.Queue()
-        for name in ("X0", "Xauthority", "pulse"):
+        (place.seat / "pulse").mkdir(exist_ok=True)
+        for name in ("X0", "Xauthority", "pulse/native"):
             (place.seat / name).touch()
 
     @property
@@ -30,7 +34,7 @@ class FakeSeat:
             display=0,
             x_socket=str(place.seat / "X0"),
             xauthority=str(place.seat / "Xauthority"),
-            pulse_socket=str(place.seat / "pulse"),
+            pulse_socket=str(place.seat / "pulse" / "native"),
         )
 
     async def connect(self, offer: SessionDescription) -> SessionDescription:
@@ -41,6 +45,9 @@ class FakeSeat:
 
     async def status(self) -> SeatStatus:
         self._require_alive()
+        if self.misses > 0:
+            self.misses -= 1
+            raise SeatError("the seat did not answer in time")
         return SeatStatus(first_frame=self.first_frame, peers=self.peers, idle_s=None, fps=0, bitrate_bps=0, frames=0)
 
     async def events(self) -> AsyncIterator[SeatEvent]:
@@ -59,7 +66,10 @@ class FakeSeat:
         self._news.put_nowait(SeatEvent(event="first_frame"))
 
     def fail(self, message: str) -> None:
-        self._news.put_nowait(SeatEvent(event="failed", message=message))
+        self.tell("failed", message)
+
+    def tell(self, event: str, message: str | None = None) -> None:
+        self._news.put_nowait(SeatEvent(event=event, message=message))
 
     def die(self) -> None:
         self.is_alive = False

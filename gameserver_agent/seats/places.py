@@ -26,7 +26,7 @@ X_SOCKETS = Path("/tmp/.X11-unix")  # noqa: S108 - where every X server and clie
 
 @dataclass(frozen=True)
 class SeatPlace:
-    """`seat` is the worker's own folder; `session` is what the game sees as `/session`."""
+    """`seat` is the worker's own folder; `session` is what the game sees as `/session`: mount points, and read-only."""
 
     folder: Path
     owner: Owner
@@ -67,7 +67,7 @@ class SeatPlaces:
             for inner in (place.session, place.seat):
                 inner.mkdir(mode=0o700)
             (place.session / "Xauthority").touch()
-            (place.session / "pulse").touch()
+            (place.session / "pulse").mkdir(mode=0o700)
             if owner.drop:
                 for path in (place.session / "Xauthority", place.session / "pulse", place.session, place.seat):
                     os.chown(path, owner.uid, owner.gid)

@@ -5,6 +5,8 @@
 
 import asyncio
 import contextlib
+import re
+import stat
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Protocol
@@ -19,6 +21,7 @@ from streaming.protocol import Hello, SeatConfig, SeatEvent, SeatStatus, Session
 from streaming.seat_client import SeatClient
 
 _ASK_AGAIN_S = 0.02
+_X_SOCKET_NAME = re.compile(r"X[0-9]+")
 
 
 class Seat(Protocol):
@@ -131,7 +134,7 @@ class HostSeats:
         except SeatUnavailable as error:
             raise _NobodyListensError(error.message) from error
         try:
-            return WorkerSeat(client, _checked(await client.hello(timeout_s=15), place))
+            return WorkerSeat(client, checked(await client.hello(timeout_s=15), place))
         except BaseException as error:
             await client.close()
             if isinstance(error, WorkerError):
@@ -146,14 +149,32 @@ class _NobodyListensError(SeatError):
     """The control socket is not there, or nobody accepts on it."""
 
 
-def _checked(hello: Hello, place: SeatPlace) -> Hello:
-    """What a worker names is mounted into a container: it may name nothing but its own."""
-    inside = (Path(hello.xauthority), Path(hello.pulse_socket))
-    if Path(hello.x_socket).parent != X_SOCKETS or not all(
-        path.is_relative_to(place.seat) and ".." not in path.parts for path in inside
-    ):
+def checked(hello: Hello, place: SeatPlace) -> Hello:
+    """What a worker names is mounted into a container: it may name nothing but its own, and over no link."""
+    x_socket, xauthority, pulse = Path(hello.x_socket), Path(hello.xauthority), Path(hello.pulse_socket)
+    is_own = (
+        hello.x_socket == str(X_SOCKETS / x_socket.name)
+        and _X_SOCKET_NAME.fullmatch(x_socket.name) is not None
+        and hello.xauthority == str(place.seat / "Xauthority")
+        and hello.pulse_socket == str(place.seat / "pulse" / "native")
+        and _is_seats(x_socket, place, stat.S_IFSOCK)
+        and _is_seats(place.seat, place, stat.S_IFDIR)
+        and _is_seats(xauthority, place, stat.S_IFREG)
+        and _is_seats(pulse.parent, place, stat.S_IFDIR)
+        and _is_seats(pulse, place, stat.S_IFSOCK)
+    )
+    if not is_own:
         raise SeatError("the seat worker named a path that is not its own")
     return hello
+
+
+def _is_seats(path: Path, place: SeatPlace, kind: int) -> bool:
+    """Whether it is there, of this kind and not a link to one, and the seat's uid owns it."""
+    try:
+        about = path.lstat()
+    except OSError:
+        return False
+    return stat.S_IFMT(about.st_mode) == kind and about.st_uid == place.owner.uid
 
 
 def _write_config(place: SeatPlace, config: SeatConfig) -> None:

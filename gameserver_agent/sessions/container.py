@@ -1,4 +1,11 @@
-"""Which container a session gets, and what its end means. Pure."""
+"""Which container a session gets, and what its end means. Pure.
+
+The home is the only place that a game can write to and that outlives it. `/session` is read-only: it lies in the host's
+memory (`/run`) and has no quota. A place for the result of a match, once somebody reads one, will be a file system of
+limited size of its own, mounted at `/session/result`.
+"""
+
+from pathlib import Path
 
 from agent_protocol import DesiredSession, EndReport
 from gameserver_agent.runtime.port import ContainerSpec, ContainerStatus, Mount
@@ -33,7 +40,7 @@ def game_container(
         "HOME": "/home/player",
         "DISPLAY": ":0",
         "XAUTHORITY": "/session/Xauthority",
-        "PULSE_SERVER": "unix:/session/pulse",
+        "PULSE_SERVER": "unix:/session/pulse/native",
         "TZ": desired.timezone,
         "LANG": desired.language,
     }
@@ -46,9 +53,10 @@ def game_container(
         labels={**session_labels(desired, ours), BUILD_LABEL: build.build_id},
         mounts=(
             Mount(home, "/home/player"),
-            Mount(str(place.session), "/session"),
+            Mount(str(place.session), "/session", read_only=True),
             Mount(hello.xauthority, "/session/Xauthority", read_only=True),
-            Mount(hello.pulse_socket, "/session/pulse"),
+            # the folder, so that the socket of a restarted sound server is seen
+            Mount(str(Path(hello.pulse_socket).parent), "/session/pulse", read_only=True),
             Mount(hello.x_socket, "/tmp/.X11-unix/X0"),  # noqa: S108 - inside the container
         ),
         cpu_cores=build.limits.cpu_cores,

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from agent_protocol import DesiredSession, EndReport, ObservedState, SavedVersion, Statistics
 from gameserver_agent.identity import write_private
+from gameserver_agent.saves.archive import Archive
 from gameserver_agent.statistics import Meter
 
 log = structlog.get_logger()
@@ -53,3 +54,12 @@ class SessionFolder:
         (self.path / "record.json").unlink(missing_ok=True)
         if self.path.exists() and not any(self.path.iterdir()):
             self.path.rmdir()
+
+
+def is_known(captured: Archive, desired: DesiredSession | None, last: SavedVersion | None) -> bool:
+    """Whether the orchestrator has this very save already, or there is none: it need not be sent."""
+    if last is not None:
+        return captured.digest == last.digest
+    if desired is not None and desired.restore is not None:
+        return captured.digest == desired.restore.digest
+    return captured.entries == 0

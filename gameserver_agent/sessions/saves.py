@@ -22,6 +22,8 @@ from gameserver_agent.saves import archive
 from gameserver_agent.saves.archive import Owner, SaveRules
 from gameserver_agent.saves.changes import CheckpointClock, signature
 from gameserver_agent.saves.home import HomeFolder
+from gameserver_agent.saves.outbox import Letter
+from gameserver_agent.sessions.record import is_known
 from gameserver_agent.sessions.services import SessionServices
 from gameserver_agent.tasks import finished_despite_cancellation
 
@@ -77,49 +79,45 @@ class SessionSaves:
         """Capture and send once, unless nothing has changed. Raises `SaveError` or `ControlPlaneError`; in the second
         case the archive waits in the outbox.
         """
-        session_id, generation = self._desired.session_id, self._desired.generation
-        outbox = self._services.outbox
-        workplace = outbox.workplace(session_id)
-        captured = await archive.capture(self.home.path, workplace, self._rules, owner, self._services.interpreter)
-        if self._is_known(captured):
-            archive.discard(captured.file)
-            return
-        if captured.skipped:
-            log.info("save.entries_skipped", session=session_id, count=captured.skipped)
-        letter = outbox.post(session_id, generation, captured)
-        self.last = await outbox.send(letter)
-        self._services.changed()
+        letter = await self._capture(owner)
+        if letter is not None:
+            await self._send(letter)
 
-    async def capture_last(self, *, within_s: float) -> None:
-        """The capture after the game's end, sent with retries for `within_s`. Raises `SaveError` when it could not be
-        made and `ControlPlaneError` when it could not be sent.
+    async def capture_last(self) -> Letter | None:
+        """The capture after the game's end, posted in the outbox; None when there is nothing new. Raises `SaveError` or
+        `OSError`: the home is then the only place where the save is.
         """
-        owner = await asyncio.to_thread(self.home.found_again)
-        loop = asyncio.get_running_loop()
-        until_s = loop.time() + within_s
+        return await self._capture(await asyncio.to_thread(self.home.found_again))
+
+    async def send_last(self, letter: Letter) -> None:
+        """Tries for as long as the caller waits. Whatever is raised, the archive stays on the host."""
         failures = 0
         while True:
             try:
-                await self.checkpoint(owner)
+                await self._send(letter)
             except ControlPlaneUnreachableError:
                 failures += 1
-                wait_s = delay_s(failures, random.random, first_s=0.2, most_s=3)
-                if loop.time() + wait_s > until_s:
-                    raise
-                await asyncio.sleep(wait_s)
+                await asyncio.sleep(delay_s(failures, random.random, first_s=0.2, most_s=3))
             else:
                 return
 
     async def remove(self) -> None:
         await asyncio.to_thread(self.home.remove)
 
-    def _is_known(self, captured: archive.Archive) -> bool:
-        if self.last is not None:
-            return captured.digest == self.last.digest
-        restored = self._desired.restore
-        if restored is not None:
-            return captured.digest == restored.digest
-        return captured.entries == 0
+    async def _capture(self, owner: Owner) -> Letter | None:
+        session_id, outbox = self._desired.session_id, self._services.outbox
+        workplace = outbox.workplace(session_id)
+        captured = await archive.capture(self.home.path, workplace, self._rules, owner, self._services.interpreter)
+        if is_known(captured, self._desired, self.last):
+            archive.discard(captured.file)
+            return None
+        if captured.skipped:
+            log.info("save.entries_skipped", session=session_id, count=captured.skipped)
+        return outbox.post(session_id, self._desired.generation, captured)
+
+    async def _send(self, letter: Letter) -> None:
+        self.last = await self._services.outbox.send(letter)
+        self._services.changed()
 
     async def _signature(self) -> bytes:
         with contextlib.suppress(OSError):

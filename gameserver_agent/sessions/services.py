@@ -12,6 +12,7 @@ from gameserver_agent.images import Images
 from gameserver_agent.runtime.port import Runtime
 from gameserver_agent.saves.outbox import Outbox
 from gameserver_agent.seats.seat import Seats
+from gameserver_agent.sessions.kept import KeptSaves
 
 
 class Downloads(Protocol):
@@ -43,6 +44,11 @@ class SessionServices:
     bitrate_bps: int = 8_000_000
     now: Callable[[], datetime] = utc_now
     restores: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(4))
+
+    @property
+    def kept(self) -> KeptSaves:
+        """Homes that wait for another try of their capture."""
+        return KeptSaves(self.data, self.outbox, self.interpreter)
 
     def session_folder(self, session_id: str) -> Path:
         return self.data / "sessions" / session_id

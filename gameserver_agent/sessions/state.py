@@ -1,4 +1,6 @@
-"""How far a session may go from where it is. Pure: the table of legal moves and every phase's deadline."""
+"""How far a session may go from where it is. Pure: the table of legal moves, and the deadlines of the phases that a
+session has to pass.
+"""
 
 from agent_protocol import ObservedState
 
@@ -11,14 +13,8 @@ LEGAL_MOVES: dict[ObservedState, frozenset[ObservedState]] = {
     ObservedState.ENDED: frozenset(),
 }
 
-DEADLINE_S: dict[ObservedState, float | None] = {
-    ObservedState.PULLING: 30.0,  # without a byte
-    ObservedState.RESTORING: 60.0,
-    ObservedState.BOOTING: 60.0,
-    ObservedState.RUNNING: None,  # the session's own `expires_at` and `ends_at`
-    ObservedState.STOPPING: 30.0,
-    ObservedState.ENDED: None,
-}
+RESTORING_WITHIN_S = 60.0
+BOOTING_WITHIN_S = 60.0
 
 
 def moved(state: ObservedState, to: ObservedState) -> ObservedState:

@@ -7,7 +7,7 @@ import pytest
 
 from agent_protocol import BuildSpec, Progress
 from gameserver_agent.errors import SessionEndedError
-from gameserver_agent.images import Images, repository_of
+from gameserver_agent.images import MOST_REPORTED, Images, reported, repository_of
 from gameserver_agent.runtime.fake_runtime import FakeRuntime
 from gameserver_agent.runtime.port import Image
 
@@ -82,6 +82,25 @@ async def test_a_pull_without_a_byte_is_given_up(runtime: FakeRuntime) -> None:
         await Images(runtime, quiet_s=0.02).ensure(BUILD, unheard)
     assert ended.value.code == "pull_failed"
     assert "no byte" in ended.value.message
+
+
+def test_our_images_are_reported_before_others_and_never_cut_off() -> None:
+    others = [Image(f"sha256:{number}", (), 1, (f"debian:{number}",)) for number in range(MOST_REPORTED + 5)]
+    tagged = Image("sha256:tagged", ("sha256:m",), 1, ("playhouse/the-question:1.0",))
+    pushed = Image("sha256:pushed", (), 1, ("reg:5000/playhouse/game:1",))
+    labelled = Image("sha256:labelled", (), 1, (), frozenset({"playhouse.recipe"}))
+    lookalike = Image("sha256:other", (), 1, ("playhouse:1",), frozenset({"playhouses"}))
+    found = reported([lookalike, *others, tagged, pushed, labelled])
+    assert [image.image_id for image in found[:4]] == [
+        "sha256:tagged",
+        "sha256:pushed",
+        "sha256:labelled",
+        "sha256:other",
+    ]
+    assert found[0].manifest_digest == "sha256:m"
+    assert len(found) == MOST_REPORTED
+    many = [Image(f"sha256:{number}", (), 1, ("playhouse/game:1",)) for number in range(MOST_REPORTED + 5)]
+    assert len(reported([*others, *many])) == MOST_REPORTED + 5
 
 
 @pytest.mark.parametrize(

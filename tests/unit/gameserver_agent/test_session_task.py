@@ -101,7 +101,7 @@ class Host:
 @pytest.fixture
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)  # a rootless agent: plain folders, its own uid
-    monkeypatch.setattr("gameserver_agent.sessions.session_task._SEND_LAST_SAVE_S", 0.3)
+    monkeypatch.setattr("gameserver_agent.sessions.ending.SEND_WITHIN_S", 0.3)
     runtime = FakeRuntime()
     runtime.images["sha256:game"] = Image("sha256:game", (), 1)
     runtime.registry["game@sha256:m"] = Image("sha256:game", ("sha256:m",), 1000)

@@ -1,0 +1,204 @@
+"""How a session is taken down: the game is stopped, its save captured and sent, and nothing is left behind.
+
+The whole fits into the 60 s that the orchestrator waits: a build's grace of at most 25 s, a capture of at most 20 s,
+and 10 s for sending. Two promises come before that:
+
+- A game that may still run is neither captured nor taken its home. While the engine is away, the end waits for it.
+- A home is removed only when its save lies in the outbox or was taken, or when nothing was played. Otherwise it is kept
+  (`kept`), and captured later.
+"""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncGenerator
+
+from agent_protocol import EndReport, ObservedState
+from gameserver_agent.backoff import delay_s
+from gameserver_agent.errors import ContainerNotFoundError, ControlPlaneError, EngineError, SaveError, SeatError
+from gameserver_agent.runtime.port import ContainerStatus
+from gameserver_agent.saves.outbox import Letter
+from gameserver_agent.sessions.container import session_labels
+from gameserver_agent.sessions.live import LiveSession
+from gameserver_agent.statistics import Meter
+
+SEND_WITHIN_S = 10.0
+HURRIED_GRACE_S = 5.0
+_HURRIED_SEND_S = 2.0
+_KILLED_WITHIN_S = 5.0
+_ENGINE_SLACK_S = 20.0
+
+
+class Ending:
+    """The end of one session. `hasten` may be called at any time; every step is tried even when another has failed."""
+
+    def __init__(self, live: LiveSession) -> None:
+        self._live = live
+        self._is_hurried = False
+        self._waiting: asyncio.Timeout | None = None
+        self._hurried_s = 0.0
+
+    async def wind_down(self, end: EndReport) -> None:
+        """From whatever was reached to `ENDED`."""
+        live = self._live
+        live.become(ObservedState.STOPPING, force=True)
+        await live.note()
+        if live.place is None:
+            await live.attempt("seat.find", self._find_place(), 5)
+        failures = 0
+        while not await live.attempt("container.stop", self._stop_container(), self._stop_within_s()):
+            failures += 1
+            await asyncio.sleep(delay_s(failures, random.random, first_s=0.25, most_s=5))
+        is_home_needed = False
+        if live.meter is not None:  # the game has run
+            end, is_home_needed = await self._save(end)
+            live.end = end
+        await live.attempt("container.remove", self._remove_container(), 30)
+        await live.attempt("seat.end", self._end_seat(), 15)
+        await live.attempt("save_folder.end", self._end_home(is_home_needed=is_home_needed), 20)
+        live.become(ObservedState.ENDED)
+        await live.note()
+        live.log.info("session.ended", code=end.code)
+
+    async def clear(self) -> None:
+        """Nothing was played yet: remove what an interrupted start left behind."""
+        live = self._live
+        await live.attempt("container.remove", self._remove_container(), 30)
+        await live.attempt("seat.end", self._end_seat(), 15)
+        live.place, live.container_id = None, None
+
+    async def kill(self) -> None:
+        """The agent has no more time: container and seat go at once. Home and record stay, and the next agent takes the
+        end up from there.
+        """
+        live = self._live
+        await asyncio.gather(
+            live.attempt("container.remove", self._remove_container(), 2),
+            live.attempt("seat.kill", self._kill_seat(), 2),
+        )
+
+    def hasten(self) -> None:
+        """The agent is about to go: whatever is waited for now or later, it is waited for less."""
+        self._is_hurried = True
+        waiting = self._waiting
+        if waiting is not None and not waiting.expired():
+            until_s = asyncio.get_running_loop().time() + self._hurried_s
+            before_s = waiting.when()
+            waiting.reschedule(until_s if before_s is None else min(before_s, until_s))
+
+    @contextlib.asynccontextmanager
+    async def _patience(self, most_s: float, hurried_s: float) -> AsyncGenerator[None]:
+        self._hurried_s = hurried_s
+        async with asyncio.timeout(min(most_s, hurried_s) if self._is_hurried else most_s) as waiting:
+            self._waiting = waiting
+            try:
+                yield
+            finally:
+                self._waiting = None
+
+    # The steps.
+
+    async def _find_place(self) -> None:
+        self._live.place = await self._live.services.seats.existing(self._live.session_id)
+
+    async def _kill_seat(self) -> None:
+        if self._live.place is None:
+            await self._find_place()
+        if self._live.place is not None:
+            await self._live.services.seats.release(self._live.place)
+
+    def _stop_within_s(self) -> float:
+        return self._live.desired.build.stop_grace_s + _KILLED_WITHIN_S + _ENGINE_SLACK_S
+
+    async def _stop_container(self) -> None:
+        """Returns only when no container of this session runs. Raises `EngineError` or `TimeoutError` otherwise."""
+        live = self._live
+        if live.creating is not None:
+            with contextlib.suppress(EngineError):
+                live.container_id = await live.creating
+        if live.container_id is None and (live.creating is not None or live.was_adopted):
+            live.container_id = await live.find_container()
+        if live.container_id is None:
+            return
+        await live.take_sample()
+        if live.meter is not None:
+            live.meter = live.meter.stopping(live.now_s())
+        try:
+            status = await self._ended_container(live.container_id)
+        except ContainerNotFoundError:
+            ended_s = live.now_s()
+        else:
+            ended_s = live.now_s() if status.ended_at is None else status.ended_at.timestamp()
+            if live.meter is None and status.started_at is not None:  # the answer to the start was lost
+                live.meter = Meter(started_s=status.started_at.timestamp())
+        if live.meter is not None:
+            live.meter = live.meter.ended(ended_s)
+
+    async def _ended_container(self, container_id: str) -> ContainerStatus:
+        runtime, build = self._live.services.runtime, self._live.desired.build
+        status = await runtime.status(container_id)
+        if not status.is_running:
+            return status
+        await runtime.signal(container_id, build.stop_signal)
+        try:
+            async with self._patience(build.stop_grace_s, HURRIED_GRACE_S):
+                return await runtime.wait_ended(container_id)
+        except TimeoutError:
+            self._live.log.info("container.killed", grace_s=build.stop_grace_s)
+        await runtime.signal(container_id, "SIGKILL")
+        async with asyncio.timeout(_KILLED_WITHIN_S):
+            return await runtime.wait_ended(container_id)
+
+    async def _save(self, end: EndReport) -> tuple[EndReport, bool]:
+        """The end to report, and whether the home is the only place where the save is."""
+        try:
+            letter = await self._live.saves.capture_last()
+        except (SaveError, OSError) as error:
+            return self._unsaved(end, f"it is kept on the host and tried again ({error})"), True
+        except Exception:
+            self._live.log.exception("session.mistake", step="save.capture")
+            return self._unsaved(end, "it is kept on the host."), True
+        return (end if letter is None else await self._send(letter, end)), False
+
+    async def _send(self, letter: Letter, end: EndReport) -> EndReport:
+        try:
+            async with self._patience(SEND_WITHIN_S, _HURRIED_SEND_S):
+                await self._live.saves.send_last(letter)
+        except (ControlPlaneError, OSError, TimeoutError) as error:
+            return self._unsaved(end, f"it is kept on the host and sent later ({str(error) or 'no answer in time'})")
+        return end
+
+    def _unsaved(self, end: EndReport, reason: str) -> EndReport:
+        self._live.log.error("save.failed", reason=reason)
+        message = f"{end.message} The last save did not reach the server: {reason}"
+        return EndReport(code="save_failed", message=message, log_tail=end.log_tail)
+
+    async def _remove_container(self) -> None:
+        runtime = self._live.services.runtime
+        for container in await runtime.list_containers(session_labels(self._live.desired, self._live.services.ours)):
+            await runtime.remove(container.container_id)
+
+    async def _end_seat(self) -> None:
+        live = self._live
+        if live.place is None:
+            return
+        seat, live.seat = live.seat, None
+        live.peers = 0
+        try:
+            if seat is None:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(2):
+                        seat = await live.services.seats.adopt(live.place)
+            if seat is not None:
+                await seat.shutdown()
+        except SeatError as error:
+            live.log.info("seat.gone", reason=str(error))
+        finally:
+            await live.services.seats.release(live.place)
+
+    async def _end_home(self, *, is_home_needed: bool) -> None:
+        live = self._live
+        if is_home_needed:
+            await asyncio.to_thread(live.services.kept.keep, live.session_id, live.desired.generation)
+        else:
+            await live.saves.remove()

@@ -1,0 +1,151 @@
+"""What is known of one session while it lives. `playing` brings it up and watches it, `ending` takes it down; both work
+on this one state, and `session_task` shows it to others. Nothing is decided here.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Coroutine
+from datetime import datetime
+
+import structlog
+
+from agent_protocol import DesiredSession, EndReport, ObservedSession, ObservedState, Progress
+from gameserver_agent.errors import AgentError, ContainerNotFoundError, EngineError, SeatError
+from gameserver_agent.seats.places import SeatPlace
+from gameserver_agent.seats.seat import Seat
+from gameserver_agent.sessions.container import session_labels
+from gameserver_agent.sessions.record import SessionFolder, SessionRecord
+from gameserver_agent.sessions.saves import SessionSaves
+from gameserver_agent.sessions.services import SessionServices
+from gameserver_agent.sessions.state import moved
+from gameserver_agent.statistics import Meter
+
+_LOG_LINES = 30
+_ABSENT = "A part of the session is gone."
+
+
+class LiveSession:
+    """One generation of one session. `meter` is there once the game has been started, and so is something to save."""
+
+    def __init__(self, desired: DesiredSession, services: SessionServices, record: SessionRecord | None) -> None:
+        self.desired = desired
+        self.services = services
+        self.log = structlog.get_logger().bind(session=desired.session_id, generation=desired.generation)
+        is_adopted = record is not None
+        record = record or SessionRecord(desired=desired, state=ObservedState.PULLING)
+        self.state = record.state
+        self.container_id = record.container_id
+        self.meter: Meter | None = record.meter
+        self.end: EndReport | None = record.end
+        self.saves = SessionSaves(desired, services, record.save)
+        self.was_adopted = is_adopted
+        self.place: SeatPlace | None = None
+        self.seat: Seat | None = None
+        self.creating: asyncio.Future[str] | None = None
+        self.progress: Progress | None = None
+        self.peers = 0
+        self.last_input_at: datetime | None = None
+        self._statistics = record.statistics
+        self._folder = SessionFolder(services.session_folder(desired.session_id))
+        self._is_recorded = True
+
+    @property
+    def session_id(self) -> str:
+        return self.desired.session_id
+
+    def now_s(self) -> float:
+        return self.services.now().timestamp()
+
+    def observed(self) -> ObservedSession:
+        has_ended = self.state is ObservedState.ENDED
+        return ObservedSession(
+            session_id=self.session_id,
+            generation=self.desired.generation,
+            state=self.state,
+            seat_ready=self.seat is not None and not has_ended,
+            progress=self.progress if self.state is ObservedState.PULLING else None,
+            peers=self.peers,
+            last_input_at=self.last_input_at,
+            statistics=self._statistics if self.meter is None else self.meter.statistics(self.now_s()),
+            save=self.saves.last,
+            end=self.end if has_ended else None,
+        )
+
+    def become(self, state: ObservedState, *, force: bool = False) -> None:
+        before = self.state
+        self.state = state if force else moved(before, state)
+        if before is not state:
+            self.log.info("session.moved", before=before, to=state)
+            self.services.changed()
+
+    async def note(self) -> None:
+        """Write the record. One that cannot be written is said once, and ends nothing: the next one is tried."""
+        if self.meter is not None:
+            self._statistics = self.meter.statistics(self.now_s())
+        record = SessionRecord(
+            desired=self.desired,
+            state=self.state,
+            container_id=self.container_id,
+            meter=self.meter,
+            statistics=self._statistics,
+            save=self.saves.last,
+            end=self.end,
+        )
+        try:
+            await asyncio.to_thread(self._folder.write, record)
+        except OSError as error:
+            if self._is_recorded:
+                self.log.warning("session.not_recorded", reason=str(error))
+            self._is_recorded = False
+        else:
+            self._is_recorded = True
+
+    def forget(self) -> None:
+        """Remove the record. Blocks."""
+        self._folder.forget()
+
+    async def attempt(self, step: str, work: Coroutine[object, object, None], deadline_s: float) -> bool:
+        """One step of a clean-up. Its failure is logged and keeps nothing else from being tried."""
+        try:
+            async with asyncio.timeout(deadline_s):
+                await work
+        except (AgentError, OSError, TimeoutError) as error:
+            self.log.warning("session.step_failed", step=step, error=str(error) or type(error).__name__)
+            return False
+        except Exception:
+            self.log.exception("session.mistake", step=step)
+            return False
+        return True
+
+    async def take_sample(self) -> None:
+        with contextlib.suppress(EngineError):  # one missing sample is no loss; the end of the game is seen elsewhere
+            sample = await self.services.runtime.sample(self.require_container())
+            if sample is not None and self.meter is not None:
+                self.meter = self.meter.sampled(sample)
+
+    async def find_container(self) -> str | None:
+        found = await self.services.runtime.list_containers(session_labels(self.desired, self.services.ours))
+        return found[0].container_id if found else None
+
+    async def log_tail(self) -> tuple[str, ...]:
+        if self.container_id is None:
+            return ()
+        try:
+            return await self.services.runtime.log_tail(self.container_id, _LOG_LINES)
+        except EngineError:
+            return ()
+
+    def require_place(self) -> SeatPlace:
+        if self.place is None:
+            raise SeatError(_ABSENT)
+        return self.place
+
+    def require_seat(self) -> Seat:
+        if self.seat is None:
+            raise SeatError(_ABSENT)
+        return self.seat
+
+    def require_container(self) -> str:
+        if self.container_id is None:
+            raise ContainerNotFoundError(_ABSENT)
+        return self.container_id

@@ -1,0 +1,243 @@
+"""The way of a session up to its running game, and watching it: pulling → restoring → booting → running.
+
+It never ends anything: it is over when something has gone wrong or the game has left, and says so by its error.
+"""
+
+import asyncio
+from datetime import timedelta
+
+from agent_protocol import EndReport, ObservedState, Progress
+from gameserver_agent.errors import AgentError, ContainerNotFoundError, EngineError, SeatError, SessionEndedError
+from gameserver_agent.runtime.port import ContainerStatus
+from gameserver_agent.sessions.container import game_container, left_by_itself
+from gameserver_agent.sessions.ending import Ending
+from gameserver_agent.sessions.live import LiveSession
+from gameserver_agent.sessions.state import BOOTING_WITHIN_S, RESTORING_WITHIN_S
+from gameserver_agent.statistics import Meter
+from gameserver_agent.tasks import all_or_first_error, finished_despite_cancellation
+from streaming.protocol import SeatConfig
+
+_SAMPLE_EVERY_S = 2.0
+_RECORD_EVERY_SAMPLES = 5
+_SEAT_START_S = 20.0
+_SEAT_MISSES = 3
+
+
+class GameLeftError(AgentError):
+    """The game ended and nobody had ordered it."""
+
+    def __init__(self, report: EndReport) -> None:
+        super().__init__(report.message)
+        self.report = report
+
+
+class Playing:
+    """One session on its way up and while it runs."""
+
+    def __init__(self, live: LiveSession, ending: Ending) -> None:
+        self._live = live
+        self._ending = ending
+        self._first_frame = asyncio.Event()
+
+    async def run(self) -> None:
+        """Never returns: ends with the error that says why the session is over."""
+        live = self._live
+        if live.was_adopted and await self._take_up():
+            live.log.info("session.adopted", state=live.state)
+        else:
+            await self._prepare()
+            await self._boot()
+        await all_or_first_error(
+            self._watch_container(),
+            self._watch_seat(),
+            self._ask_seat(),
+            self._sample(),
+            self._until_first_frame(),
+            live.saves.keep_checkpointing(live.require_place().owner),
+        )
+
+    async def report_of(self, error: BaseException | None) -> EndReport:
+        """What to tell people of the error that `run` ended with."""
+        if isinstance(error, SessionEndedError):
+            tail = await self._live.log_tail() if error.code in {"boot_timeout", "seat_failed"} else ()
+            return EndReport(code=error.code, message=error.message, log_tail=tail)
+        if isinstance(error, GameLeftError):
+            return error.report
+        if isinstance(error, SeatError):
+            return EndReport(code="seat_failed", message=f"The display of this session failed: {error}")
+        if isinstance(error, EngineError):
+            return EndReport(code="engine_failed", message=f"The host's container engine failed: {error}")
+        self._live.log.error("session.mistake", exc_info=error)
+        return EndReport(code="engine_failed", message="The host made a mistake.")
+
+    # Up to the running game.
+
+    async def _prepare(self) -> None:
+        live = self._live
+        live.become(ObservedState.PULLING, force=True)
+        try:
+            clearing = asyncio.ensure_future(asyncio.to_thread(live.services.kept.clear_for_start, live.session_id))
+            await finished_despite_cancellation(clearing)
+        except (AgentError, OSError) as error:
+            raise SessionEndedError("restore_failed", f"The last save could not be set aside: {error}") from error
+        await live.note()
+        claiming = asyncio.ensure_future(live.services.seats.claim(live.session_id))
+        live.place = await finished_despite_cancellation(claiming)
+        await all_or_first_error(self._image(), self._restore(), self._raise_seat())
+
+    async def _image(self) -> None:
+        await self._live.services.images.ensure(self._live.desired.build, self._learn_progress)
+        self._live.become(ObservedState.RESTORING)
+
+    async def _restore(self) -> None:
+        try:
+            async with asyncio.timeout(RESTORING_WITHIN_S):
+                await self._live.saves.prepare(self._live.require_place().owner)
+        except TimeoutError as error:
+            raise SessionEndedError("restore_failed", "Restoring the save took too long.") from error
+
+    async def _raise_seat(self) -> None:
+        live = self._live
+        display = live.desired.build.display
+        config = SeatConfig(
+            width=display.width // 2 * 2,
+            height=display.height // 2 * 2,
+            fps=display.fps,
+            ice_addresses=live.services.ice_addresses,
+            bitrate_bps=live.services.bitrate_bps,
+        )
+        try:
+            async with asyncio.timeout(_SEAT_START_S):
+                live.seat = await live.services.seats.open(live.require_place(), config)
+        except TimeoutError as error:
+            raise SeatError("the display did not come up in time") from error
+        live.log.info("seat.ready", display=live.seat.hello.display)
+        live.services.changed()
+
+    async def _boot(self) -> None:
+        live = self._live
+        live.become(ObservedState.BOOTING)
+        await live.note()
+        hello, home = live.require_seat().hello, str(live.saves.home.path)
+        spec = game_container(live.desired, live.services.ours, live.require_place(), hello, home)
+        live.creating = asyncio.ensure_future(live.services.runtime.create(spec))
+        live.container_id = await finished_despite_cancellation(live.creating)
+        await live.services.runtime.start(live.container_id)
+        live.meter = Meter(started_s=live.now_s())
+        live.log.info("container.started", container=live.container_id[:12])
+        live.services.changed()
+        await live.note()
+
+    async def _take_up(self) -> bool:
+        """Go on with a living (or meanwhile ended) container; False when the session has to begin from the start."""
+        live = self._live
+        live.place = await live.services.seats.existing(live.session_id)
+        live.container_id = await live.find_container()
+        if live.container_id is None:
+            if live.state is ObservedState.RUNNING or live.meter is not None:
+                raise SessionEndedError("crashed", "The game was gone when the host came back.")
+            await self._ending.clear()
+            return False
+        status = await live.services.runtime.status(live.container_id)
+        if not status.is_running and not status.has_ended:
+            await self._ending.clear()
+            return False
+        if live.meter is None:
+            started_at = status.started_at or live.services.now()
+            live.meter = Meter(started_s=started_at.timestamp())
+        if status.has_ended:
+            raise await self._game_left(status)
+        if live.place is None:
+            raise SessionEndedError("seat_failed", "The display of this session was gone when the host came back.")
+        try:
+            async with asyncio.timeout(_SEAT_START_S):
+                live.seat = await live.services.seats.adopt(live.place)
+        except TimeoutError as error:
+            raise SeatError("the display does not answer") from error
+        if live.state is not ObservedState.RUNNING:
+            live.become(ObservedState.BOOTING, force=True)
+        live.services.changed()
+        return True
+
+    def _learn_progress(self, progress: Progress) -> None:
+        self._live.progress = progress
+        self._live.services.changed()
+
+    # While the game runs.
+
+    async def _watch_container(self) -> None:
+        try:
+            status = await self._live.services.runtime.wait_ended(self._live.require_container())
+        except ContainerNotFoundError as error:
+            raise SessionEndedError("crashed", "The game's container was removed from outside.") from error
+        raise await self._game_left(status)
+
+    async def _game_left(self, status: ContainerStatus) -> GameLeftError:
+        live = self._live
+        ended_at = status.ended_at or live.services.now()
+        if live.meter is not None:
+            live.meter = live.meter.ended(ended_at.timestamp())
+        return GameLeftError(left_by_itself(status, await live.log_tail(), live.desired.build.limits.memory_bytes))
+
+    async def _watch_seat(self) -> None:
+        live = self._live
+        async for event in live.require_seat().events():
+            match event.event:
+                case "first_frame":
+                    self._first_frame.set()
+                case "peers":
+                    live.peers = event.count or 0
+                    live.services.changed()
+                case "sound_lost":
+                    live.log.warning("seat.sound_lost", reason=event.message)
+                case "failed":
+                    raise SeatError(event.message or "no reason given")
+                case _:
+                    pass  # a newer worker's news
+        raise SeatError("the seat worker is gone")
+
+    async def _ask_seat(self) -> None:
+        """A slow answer is forgiven; a worker that is gone is seen by `_watch_seat`."""
+        live, seat = self._live, self._live.require_seat()
+        misses = 0
+        while True:
+            try:
+                status = await seat.status()
+            except SeatError:
+                misses += 1
+                if misses >= _SEAT_MISSES:
+                    raise
+            else:
+                misses = 0
+                if status.first_frame:
+                    self._first_frame.set()
+                if status.peers != live.peers:
+                    live.peers = status.peers
+                    live.services.changed()
+                if status.idle_s is not None:
+                    live.last_input_at = live.services.now() - timedelta(seconds=status.idle_s)
+            await asyncio.sleep(_SAMPLE_EVERY_S)
+
+    async def _sample(self) -> None:
+        taken = 0
+        while True:
+            await self._live.take_sample()
+            taken += 1
+            if taken % _RECORD_EVERY_SAMPLES == 0:
+                await self._live.note()
+            await asyncio.sleep(_SAMPLE_EVERY_S)
+
+    async def _until_first_frame(self) -> None:
+        live = self._live
+        if live.state is ObservedState.BOOTING:
+            try:
+                async with asyncio.timeout(BOOTING_WITHIN_S):
+                    await self._first_frame.wait()
+            except TimeoutError as error:
+                raise SessionEndedError("boot_timeout", "The game showed no picture within a minute.") from error
+            first_frame_s = live.now_s()
+            await live.take_sample()
+            if live.meter is not None:
+                live.meter = live.meter.first_frame(first_frame_s)
+            live.become(ObservedState.RUNNING)
+            await live.note()

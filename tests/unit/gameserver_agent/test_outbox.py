@@ -1,0 +1,97 @@
+"""What is in the outbox is sent until it is taken, and one letter holds up no other."""
+
+from pathlib import Path
+
+import pytest
+
+from agent_protocol import SavedVersion
+from gameserver_agent.errors import ControlPlaneError, ControlPlaneRefusedError, ControlPlaneUnreachableError
+from gameserver_agent.saves.archive import Archive
+from gameserver_agent.saves.outbox import Letter, Outbox
+
+
+class Office:
+    """Takes what it does not refuse."""
+
+    def __init__(self, folder: Path) -> None:
+        self.answers: dict[str, ControlPlaneError] = {}
+        self.asked: list[str] = []
+        self.sent: list[str] = []
+        self.folder = folder
+        self.outbox = Outbox(folder, self, self.note)
+
+    async def upload_save(self, session_id: str, generation: int, archive: Path, digest: str) -> SavedVersion:
+        self.asked.append(session_id)
+        if session_id in self.answers:
+            raise self.answers[session_id]
+        return SavedVersion(version_id="ver1", digest=digest, size_bytes=1)
+
+    def note(self, letter: Letter, _saved: SavedVersion) -> None:
+        self.sent.append(letter.session_id)
+
+    def post(self, *session_ids: str) -> None:
+        for session_id in session_ids:
+            file = self.outbox.workplace(session_id)
+            file.write_bytes(b"x")
+            self.outbox.post(session_id, 1, Archive(file, "d1", 1, 1, 0))
+
+    def waiting(self) -> set[str]:
+        return {letter.session_id for letter in self.outbox.letters()}
+
+    async def round(self) -> bool:
+        return await self.outbox.send_waiting(lambda _: False)
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    return Office(tmp_path / "unsent")
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_letter_that_is_not_taken_now_holds_up_no_later_one(office: Office, status: int) -> None:
+    office.post("ses1", "ses2")
+    office.answers["ses1"] = ControlPlaneRefusedError(status, "no", "no")
+    assert not await office.round()
+    assert office.sent == ["ses2"]
+    assert office.waiting() == {"ses1"}
+    office.answers.clear()
+    assert await office.round()
+    assert office.waiting() == set()
+
+
+async def test_a_refused_letter_is_set_aside_and_the_next_is_sent(office: Office) -> None:
+    office.post("ses1", "ses2")
+    office.answers["ses1"] = ControlPlaneRefusedError(409, "stale", "no")
+    assert not await office.round()
+    assert office.sent == ["ses2"]
+    assert office.waiting() == set()
+    assert len(list((office.folder / "refused").iterdir())) == 1
+
+
+async def test_a_host_that_is_unknown_keeps_all_its_letters(office: Office) -> None:
+    office.post("ses1", "ses2")
+    office.answers = dict.fromkeys(("ses1", "ses2"), ControlPlaneRefusedError(401, "unauthorized", "no"))
+    assert not await office.round()
+    assert office.waiting() == {"ses1", "ses2"}
+
+
+async def test_an_orchestrator_that_is_away_is_asked_once_a_round(office: Office) -> None:
+    office.post("ses1", "ses2")
+    office.answers = dict.fromkeys(("ses1", "ses2"), ControlPlaneUnreachableError("away"))
+    assert not await office.round()
+    assert len(office.asked) == 1
+    assert office.waiting() == {"ses1", "ses2"}
+
+
+async def test_a_letter_that_cannot_be_read_holds_up_no_later_one(office: Office) -> None:
+    office.post("ses1", "ses2")
+    upload = office.upload_save
+
+    async def unreadable(session_id: str, generation: int, archive: Path, digest: str) -> SavedVersion:
+        if session_id == "ses1":
+            raise OSError("input/output error")
+        return await upload(session_id, generation, archive, digest)
+
+    office.upload_save = unreadable
+    assert not await office.round()
+    assert office.sent == ["ses2"]
