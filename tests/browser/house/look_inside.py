@@ -44,7 +44,7 @@ def ask_from_inside(house: House, container: Container) -> dict[str, Any]:
 def add_person(house: House, email: str, password: str) -> None:
     """A second account, made as an operator makes one."""
     subprocess.run(
-        [sys.executable, "-m", "orchestrator.cli", "users", "create", email, "--password-stdin"],
+        [sys.executable, "-m", "orchestrator", "users", "create", email, "--password-stdin"],
         input=f"{password}\n".encode(),
         env={"PATH": "/usr/bin:/bin", "ORCHESTRATOR_DATA": str(house.data)},
         check=True,
