@@ -127,7 +127,7 @@ def look_at_the_isolation(house: House, player: Player) -> None:
             assert met["reachable_displays"] == []
             assert met["opens_own_display"]
             assert not met["opens_without_cookie"]
-            assert met["module_load"] == "Access denied"
+            assert met["module_load"] == "Module initialization failed"
         assert len({met["uid"] for met in seen}) == 2
         assert 0 not in {met["uid"] for met in seen}
         assert second.stop()["status"] == "stopped"
