@@ -6,7 +6,6 @@ Every command works beside a running replica. What the operator can mend is one 
 import asyncio
 import importlib
 import logging
-import socket
 import sys
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
@@ -14,39 +13,22 @@ from pathlib import Path
 from typing import TypeVar
 
 import click
-import uvicorn
 from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
 from migrations import migrate as run_migrations
 from orchestrator.accounts.account import Role
 from orchestrator.accounts.schemas import Registration
-from orchestrator.app import create_app
 from orchestrator.catalog.definition import InvalidDefinition, load_definition
 from orchestrator.catalog.images import ImageUnavailable, inspect_image
 from orchestrator.errors import ApiError
 from orchestrator.http import parse
 from orchestrator.logging import configure_logging
-from orchestrator.notices import Notices
 from orchestrator.replica import StartupError, sole_replica
 from orchestrator.services import Services, open_services
 from orchestrator.settings import Settings
 
-_SHUTDOWN_GRACE_S = 3
-
 Result = TypeVar("Result")
-
-
-class _Server(uvicorn.Server):
-    """Lets go of the requests that are held for news before it waits for the end of all requests."""
-
-    def __init__(self, config: uvicorn.Config, notices: Callable[[], Notices]) -> None:
-        super().__init__(config)
-        self._notices = notices
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._notices().close()
-        await super().shutdown(sockets)
 
 
 @click.group()
@@ -65,22 +47,9 @@ def serve(host: str, port: int) -> None:
         settings = Settings()
         with sole_replica(settings):  # said in one line here; held by the application itself
             _call(settings, _nothing)
-        app = create_app(settings)
-        config = uvicorn.Config(
-            app,
-            host=host,
-            port=port,
-            loop="uvloop",
-            access_log=False,
-            log_config=None,
-            proxy_headers=True,
-            forwarded_allow_ips="127.0.0.1,::1",
-            server_header=False,
-            timeout_graceful_shutdown=_SHUTDOWN_GRACE_S,
-        )
-        server = _Server(config, lambda: app.state["notices"])
-        server.run()
-        if not server.started:
+        from orchestrator.server import serve_until_told  # noqa: PLC0415 - no other command needs the web application
+
+        if not serve_until_told(settings, host, port):
             raise click.ClickException("The replica could not start; the log above says why.")
 
 

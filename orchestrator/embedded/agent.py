@@ -13,7 +13,7 @@ FALLBACK_SEAT_RUNTIME = Path("/var/lib/playhouse-agent/seat-runtime")
 def command(address: Address, public_url: str, docker_host: str, data: Path) -> tuple[str, ...]:
     """The agent beside the replica at `address`; it stops its sessions, with their saves, when it is told to end."""
     words = [
-        *(sys.executable, "-m", "gameserver_agent.cli", "run"),
+        *(sys.executable, "-m", "orchestrator.embedded.agent_process", address.local_host, str(address.port), "run"),
         *("--orchestrator", address.local_url),
         *("--orchestrator-public-url", public_url),
         *("--host", "127.0.0.1"),

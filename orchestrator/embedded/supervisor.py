@@ -66,8 +66,8 @@ async def playground(settings: Settings, address: Address, terminal: Terminal) -
         await services.catalog.add_game(definition, image)
         sign_in = await people.demo_account(services.accounts, data)
         terminal.begin("Starting the replica and the agent")
-        await _replica_ready(address, replica)  # an agent that finds nobody waits longer than this takes
         host_agent = await stack.enter_async_context(_agent(services, address, engine.docker_host, data, terminal))
+        await _replica_ready(address, replica)  # the agent waits for it, too
         await _agent_ready(services, host_agent, data)
         terminal.done("Ready")
         yield Playground(settings.public_url, sign_in)

@@ -1,0 +1,45 @@
+"""One replica's HTTP server: it serves until a signal, and then ends without keeping anybody waiting."""
+
+import socket
+
+import uvicorn
+from litestar import Litestar
+
+from orchestrator.app import create_app
+from orchestrator.notices import Notices
+from orchestrator.settings import Settings
+
+_SHUTDOWN_GRACE_S = 3
+
+
+def serve_until_told(settings: Settings, host: str, port: int) -> bool:
+    """Until SIGTERM or SIGINT. False when it could not start; its log says why."""
+    app = create_app(settings)
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        loop="uvloop",
+        access_log=False,
+        log_config=None,
+        proxy_headers=True,
+        forwarded_allow_ips="127.0.0.1,::1",
+        server_header=False,
+        timeout_graceful_shutdown=_SHUTDOWN_GRACE_S,
+    )
+    server = _Server(config, app)
+    server.run()
+    return server.started
+
+
+class _Server(uvicorn.Server):
+    """Lets go of the requests that are held for news before it waits for the end of all requests."""
+
+    def __init__(self, config: uvicorn.Config, app: Litestar) -> None:
+        super().__init__(config)
+        self._app = app
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        notices: Notices = self._app.state["notices"]
+        notices.close()
+        await super().shutdown(sockets)
