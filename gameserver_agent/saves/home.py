@@ -86,7 +86,7 @@ class HomeFolder:
 
     def _mounted_image(self, size_bytes: int, owner: Owner) -> bool:
         """False where the machine lets us mount nothing: a plain folder then, without a limit of its own."""
-        whole_bytes = max(size_bytes, 2 * 1024**2)  # what fits into it can always be captured
+        whole_bytes = whole_size(size_bytes)
         try:
             with self.image.open("wb") as handle:
                 os.fchmod(handle.fileno(), 0o600)
@@ -103,6 +103,11 @@ class HomeFolder:
             self.image.unlink(missing_ok=True)
             return False
         return True
+
+
+def whole_size(save_bytes: int) -> int:
+    """How large a home may be whose save may have `save_bytes`: what fits into it can be captured."""
+    return max(save_bytes, 2 * 1024**2)
 
 
 def _run(*command: str) -> None:

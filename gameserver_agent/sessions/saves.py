@@ -20,8 +20,8 @@ from gameserver_agent.errors import (
 )
 from gameserver_agent.saves import archive
 from gameserver_agent.saves.archive import Owner, SaveRules
-from gameserver_agent.saves.changes import CheckpointClock, signature
-from gameserver_agent.saves.home import HomeFolder
+from gameserver_agent.saves.changes import CheckpointClock, disk_bytes, signature
+from gameserver_agent.saves.home import HomeFolder, whole_size
 from gameserver_agent.saves.outbox import Letter
 from gameserver_agent.sessions.record import is_known
 from gameserver_agent.sessions.services import SessionServices
@@ -29,6 +29,7 @@ from gameserver_agent.tasks import finished_despite_cancellation
 
 log = structlog.get_logger()
 _LOOK_EVERY_S = 0.25
+_MEASURE_EVERY_S = 3.0
 
 
 class SessionSaves:
@@ -61,11 +62,18 @@ class SessionSaves:
             archive.discard(download)
 
     async def keep_checkpointing(self, owner: Owner) -> None:
-        """For ever. A checkpoint that fails is tried again with the next change; the game is never disturbed."""
+        """For ever. A checkpoint that fails is tried again with the next change; the game is never disturbed. Raises
+        `SessionEndedError` `save_full` when a home that has no limit of its own outgrows the build's.
+        """
         loop = asyncio.get_running_loop()
         clock = CheckpointClock(self._looked_at_start)
+        is_limited = await asyncio.to_thread(self.home.has_own_limit)
+        measure_at_s = 0.0
         while True:
             await asyncio.sleep(_LOOK_EVERY_S)
+            if not is_limited and loop.time() >= measure_at_s:
+                await self._require_room()
+                measure_at_s = loop.time() + _MEASURE_EVERY_S
             clock = clock.looked(await self._signature(), loop.time())
             if not clock.is_due(loop.time()):
                 continue
@@ -118,6 +126,12 @@ class SessionSaves:
     async def _send(self, letter: Letter) -> None:
         self.last = await self._services.outbox.send(letter)
         self._services.changed()
+
+    async def _require_room(self) -> None:
+        most_bytes = whole_size(self._rules.most_bytes)
+        if await asyncio.to_thread(disk_bytes, self.home.path) > most_bytes:
+            megabytes = most_bytes // 1024**2
+            raise SessionEndedError("save_full", f"The game's save folder outgrew the {megabytes} MB that it may have.")
 
     async def _signature(self) -> bytes:
         with contextlib.suppress(OSError):

@@ -29,6 +29,7 @@ _APPLETS = (
     "ln",
     "mkfifo",
     "kill",
+    "date",
     "dd",
     "env",
     "ps",

@@ -41,6 +41,7 @@ class ControlPlane:
     syncs: list[SyncRequest] = field(default_factory=list[SyncRequest])
     revision: int = 1
     is_away: bool = False
+    knows_nobody: bool = False
     url: str = ""
     signing: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
     host_key: Ed25519PublicKey | None = None
@@ -95,6 +96,11 @@ class ControlPlane:
             raise AssertionError(f"{session_id} is still {self.observed.get(session_id)}") from None
         return self.observed[session_id]
 
+    async def until_saved(self, files: dict[str, bytes], within_s: float = 30) -> None:
+        """Some archive has come that holds just these."""
+        async with asyncio.timeout(within_s), self.news:
+            await self.news.wait_for(lambda: any(files_of(archive) == files for archive in self.saves.values()))
+
     async def until_synced(self, count: int = 1, within_s: float = 30) -> None:
         seen = len(self.syncs)
         async with asyncio.timeout(within_s), self.news:
@@ -133,6 +139,8 @@ class ControlPlane:
     ) -> web.StreamResponse:
         if self.is_away:
             return web.Response(status=503)
+        if self.knows_nobody:
+            return web.json_response({"error": "unauthorized", "message": "no such host"}, status=401)
         return await handler(request)
 
     async def _tell(self) -> None:
@@ -192,7 +200,9 @@ class ControlPlane:
         digest = request.query["digest"]
         assert hashlib.sha256(body).hexdigest() == digest
         assert len(body) == int(request.query["size"])
-        self.saves[f"ver-{digest[:8]}"] = body
+        async with self.news:
+            self.saves[f"ver-{digest[:8]}"] = body
+            self.news.notify_all()
         return web.json_response({"versionId": f"ver-{digest[:8]}", "head": True})
 
 

@@ -1,6 +1,10 @@
 """The whole agent as it is run: its command line, a real engine, real seat workers."""
 
+import asyncio
+import contextlib
+import os
 import signal
+import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -26,6 +30,17 @@ def programs_of(uid: int) -> list[str]:
         entry.joinpath("comm").read_text().strip()
         for entry in Path("/proc").iterdir()
         if entry.name.isdigit() and entry.stat().st_uid == uid and " Z " not in entry.joinpath("stat").read_text()
+    ]
+
+
+def processes_of(uid: int, program: str) -> list[int]:
+    return [
+        int(entry.name)
+        for entry in Path("/proc").iterdir()
+        if entry.name.isdigit()
+        and entry.stat().st_uid == uid
+        and entry.joinpath("comm").read_text().strip() == program
+        and " Z " not in entry.joinpath("stat").read_text()
     ]
 
 
@@ -57,7 +72,8 @@ async def test_a_game_sees_nothing_but_its_own(
         " cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max > memory 2>/dev/null;"
         " cat /sys/fs/cgroup/pids/pids.max /sys/fs/cgroup/pids.max > pids 2>/dev/null;"
         " cat /sys/fs/cgroup/cpu/cpu.cfs_quota_us /sys/fs/cgroup/cpu.max > cpu 2>/dev/null;"
-        " env > environment; ls /tmp/.X11-unix /session > mounts; exec sleep 600"
+        " env > environment; ls /tmp/.X11-unix /session /session/pulse > mounts;"
+        " touch /session/a 2> session; touch /session/pulse/a 2>> session; exec sleep 600"
     )
     desired = desired_session("ses1", tiny_image, look)
     limits = desired.build.limits.model_copy(update={"memory_bytes": 64 * 1024**2, "pids": 50, "cpu_cores": 0.5})
@@ -78,7 +94,39 @@ async def test_a_game_sees_nothing_but_its_own(
     assert seen["cpu"].split()[0] == "50000"
     assert "worker" not in seen["processes"]
     assert "DISPLAY=:0" in seen["environment"]
-    assert seen["mounts"].split() == ["/session:", "Xauthority", "pulse", "/tmp/.X11-unix:", "X0"]
+    assert seen["mounts"].split() == [
+        *("/session:", "Xauthority", "pulse", "/session/pulse:", "native", "/tmp/.X11-unix:", "X0")
+    ]
+    assert "PULSE_SERVER=unix:/session/pulse/native" in seen["environment"]
+    assert seen["session"].count("Read-only file system") == 2
+
+
+async def test_a_game_hears_its_sound_server_also_after_that_was_restarted(
+    agent: AgentProcess, tiny_image: str, docker_engine: DockerEngine
+) -> None:
+    await agent.start()
+    await agent.play(desired_session("ses1", tiny_image, _SLEEP))
+    uid = (agent.folder / "seats" / HOST_ID / "ses1" / "seat").stat().st_uid
+    with contextlib.closing(docker_engine.client()) as client:
+        game = int(client.inspect_container("playhouse-ses1-1")["State"]["Pid"])
+    inside = f"unix:/proc/{game}/root/session/pulse/native"
+    first = await pulse_answer(inside)
+    assert "game" in first
+    (server,) = processes_of(uid, "pulseaudio")
+    os.kill(server, signal.SIGKILL)
+    async with asyncio.timeout(20):
+        while not (processes_of(uid, "pulseaudio") and "game" in await pulse_answer(inside)):  # noqa: ASYNC110 - a sound server calls nobody
+            await asyncio.sleep(0.1)
+    assert (await agent.stop("ses1")).end is not None
+
+
+async def pulse_answer(server: str) -> str:
+    """The sinks of a sound server, reached as a game reaches it; empty when it does not answer."""
+    environment = {"PATH": os.environ["PATH"], "PULSE_SERVER": server, "HOME": "/nonexistent"}
+    asking = await asyncio.create_subprocess_exec(
+        *("pactl", "list", "short", "sinks"), env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    return (await asking.communicate())[0].decode()
 
 
 async def test_a_crash_reaches_the_player_with_its_last_words(agent: AgentProcess, tiny_image: str) -> None:
@@ -235,6 +283,70 @@ async def test_with_the_option_all_sessions_end_before_the_agent(
     assert control_plane.observed["ses1"].state == ObservedState.ENDED
     assert control_plane.observed["ses1"].save is not None
     assert docker_engine.container_names() == set()
+
+
+async def test_leaving_waits_for_no_stubborn_game_and_loses_no_save(
+    agent: AgentProcess, control_plane: ControlPlane, tiny_image: str, docker_engine: DockerEngine
+) -> None:
+    await agent.start("--stop-sessions-on-exit")
+    stubborn = "trap '' TERM; while :; do date > /home/player/now; sleep 0.1; done"
+    await agent.play(desired_session("ses1", tiny_image, stubborn, stop_grace_s=25))
+    control_plane.is_away = True
+    assert await agent.end(signal.SIGINT) in {0, 1}
+    assert docker_engine.container_names() == set()
+    assert list((agent.folder / "seats" / HOST_ID).iterdir()) == []
+    control_plane.is_away = False
+    await agent.start()
+    await control_plane.until("ses1", lambda seen: seen.save is not None)
+
+
+async def test_a_host_that_is_no_longer_known_ends_its_sessions_and_says_so(
+    agent: AgentProcess, control_plane: ControlPlane, tiny_image: str, docker_engine: DockerEngine
+) -> None:
+    await agent.start()
+    await agent.play(desired_session("ses1", tiny_image, _SLEEP))
+    control_plane.knows_nobody = True
+    assert agent.process is not None
+    async with asyncio.timeout(40):
+        assert await agent.process.wait() == 3
+    assert docker_engine.container_names() == set()
+    assert len(list((agent.folder / "data" / "unsent").glob("ses1~1~*.tar.zst"))) == 1
+    control_plane.knows_nobody = False
+
+
+async def test_a_save_that_could_not_be_captured_is_taken_by_the_next_agent(
+    agent: AgentProcess, control_plane: ControlPlane, tiny_image: str
+) -> None:
+    await agent.start()
+    await agent.play(desired_session("ses1", tiny_image, _SLEEP))
+    blocked = agent.folder / "data" / "unsent" / "ses1.partial"
+    blocked.mkdir()
+    ended = await agent.stop("ses1")
+    assert ended.end is not None
+    assert ended.end.code == "save_failed"
+    assert (agent.folder / "data" / "kept" / "ses1~1" / "home.ext4").exists()
+    await control_plane.drop("ses1")
+    await agent.end()
+    blocked.rmdir()
+    await agent.start()
+    await control_plane.until_saved({"end": b"bye\n"})
+    assert list((agent.folder / "data" / "kept").iterdir()) == []
+
+
+async def test_a_damaged_record_costs_the_session_but_not_its_save(
+    agent: AgentProcess, control_plane: ControlPlane, tiny_image: str, docker_engine: DockerEngine
+) -> None:
+    await agent.start()
+    await agent.play(desired_session("ses1", tiny_image, _SLEEP))
+    uid = (agent.folder / "seats" / HOST_ID / "ses1" / "seat").stat().st_uid
+    assert await agent.end() == 0
+    (agent.folder / "data" / "sessions" / "ses1" / "record.json").write_text("{")
+    await control_plane.want_stop("ses1")
+    await agent.start()
+    await control_plane.until_saved({"end": b"bye\n"})
+    assert docker_engine.container_names() == set()
+    assert programs_of(uid) == []
+    assert list((agent.folder / "seats" / HOST_ID).iterdir()) == []
 
 
 async def test_a_missing_image_is_named(agent: AgentProcess, tiny_image: str) -> None:

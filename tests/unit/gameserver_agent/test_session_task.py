@@ -240,6 +240,21 @@ async def test_a_change_is_checkpointed_while_the_game_runs(host: Host) -> None:
     assert len(host.store.sent) == 1
 
 
+async def test_a_home_without_a_limit_of_its_own_is_watched(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gameserver_agent.sessions.saves._MEASURE_EVERY_S", 0)
+    limits = BUILD.limits.model_copy(update={"save_bytes": 2 * 1024**2})
+    task = host.session(order(build=BUILD.model_copy(update={"limits": limits}), now=datetime.now(UTC)))
+    await host.running(task)
+    home = host.services.session_folder("ses1") / "home"
+    (home / ".cache").mkdir()
+    (home / ".cache" / "large").write_bytes(b"x" * 3 * 1024**2)
+    ended = await host.ended(task)
+    assert ended.end is not None
+    assert ended.end.code == "save_full"
+    assert "2 MB" in ended.end.message
+    await host.assert_nothing_is_left()
+
+
 async def test_a_save_that_cannot_be_sent_is_kept_and_said(host: Host) -> None:
     task = host.session()
     await host.running(task)
