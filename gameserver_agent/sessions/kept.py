@@ -85,6 +85,9 @@ class KeptSaves:
         except (SaveError, OSError) as error:
             log.warning("save.still_kept", folder=folder.name, reason=str(error))
             return False
+        except Exception:  # a folder that is not as we left it holds up no other
+            log.exception("save.still_kept", folder=folder.name)
+            return False
         return True
 
     async def _take(self, folder: Path) -> None:
