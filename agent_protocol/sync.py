@@ -61,7 +61,8 @@ class EndReport(WireModel):
 
     `code` is one of: `stopped` (as ordered), `exited` (the game left by itself with status 0), `crashed`,
     `out_of_memory`, `boot_timeout`, `image_missing`, `pull_failed`, `restore_failed`, `seat_failed`, `engine_failed`,
-    `expired` (a deadline held on the host), `save_failed` (ended, and the save is kept on the host).
+    `expired` (a deadline held on the host), `save_full` (the save outgrew its limit where the host cannot bound it),
+    `save_failed` (ended, and the save is kept on the host).
     """
 
     code: str

@@ -14,7 +14,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, event, text
+from sqlalchemy import Connection, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
@@ -46,6 +46,7 @@ async def migrate(url: str) -> Revisions:
             command.upgrade(config(connection), "head")
         return before
 
+    _keep_private(url)
     async with _engine(url) as engine:
         return await _in_transaction(engine, upgrade)
 
@@ -54,6 +55,15 @@ async def revisions(engine: AsyncEngine) -> Revisions:
     """How far the database of `engine` is."""
     async with engine.connect() as connection:
         return await connection.run_sync(revisions_of)
+
+
+def _keep_private(url: str) -> None:
+    """SQLite's file holds signing keys and password hashes: nobody else may read it. Its -wal and -shm follow its mode."""
+    address = make_url(url)
+    if address.get_backend_name() == "sqlite" and address.database:
+        path = Path(address.database)
+        path.touch(mode=0o600)
+        path.chmod(0o600)
 
 
 def revisions_of(connection: Connection) -> Revisions:

@@ -56,8 +56,8 @@ class SeatPlaces:
         """A fresh folder and a free uid. What an earlier seat of the session left there is removed."""
         folder = self._own / session_id
         self._root.mkdir(mode=0o711, parents=True, exist_ok=True)
-        self._own.mkdir(mode=0o711, exist_ok=True)
         with self._locked():
+            self._own.mkdir(mode=0o711, exist_ok=True)
             if folder.exists():
                 shutil.rmtree(folder)
             owner = self._free_owner()
@@ -98,6 +98,8 @@ class SeatPlaces:
         with self._locked():
             if place.folder.exists():
                 shutil.rmtree(place.folder)
+            with suppress(OSError):  # other seats are there, or it is gone
+                self._own.rmdir()
 
     def _free_owner(self) -> Owner:
         if not self._is_root:

@@ -37,7 +37,7 @@ async def test_the_lamps_follow_the_phases_and_bytes_are_told(page: Page, api: F
     await expect(page.get_by_text("112 MB of 245 MB")).to_be_visible()
     await expect(page.locator("[aria-current=step]")).to_contain_text("Fetching the game")
     await api.push(status("starting", "restoring"))
-    await expect(page.locator("[aria-current=step]")).to_contain_text("Bringing your save")
+    await expect(page.locator("[aria-current=step]")).to_contain_text("Setting the stage")
     await expect(bar).to_be_hidden()
     await api.push(status("starting", "booting"))
     await expect(page.locator("[aria-current=step]")).to_contain_text("Starting the game")

@@ -25,6 +25,10 @@ export function stoppingScene() {
 /** The session is over. `note` says why when it was not the player who stopped it. `onAgain` may be null. */
 export function stoppedScene({ title, statistics, note, onAgain }) {
   const unknown = "–";
+  if (!statistics || Object.values(statistics).every((value) => value === null)) {
+    const text = note || `${title} was stopped before it began.`;
+    return scene("ending", "Stopped", create("p", { class: "lead" }, text), create("div", { class: "button-row" }, againButton("Play again", onAgain), toLibrary("button-quiet")));
+  }
   const { duration = null, cpuSeconds = null, peakMemoryMb = null } = statistics ?? {};
   return scene(
     "ending",

@@ -4,7 +4,7 @@
 export const STEPS = [
   { phase: "placing", label: "Finding a machine" },
   { phase: "pulling", label: "Fetching the game" },
-  { phase: "restoring", label: "Bringing your save" },
+  { phase: "restoring", label: "Setting the stage" },
   { phase: "booting", label: "Starting the game" },
 ];
 
@@ -46,7 +46,7 @@ export function sentenceFor(status) {
   }
   return {
     pulling: "The machine is fetching the game. This happens only the first time.",
-    restoring: "Your save is on its way to the machine.",
+    restoring: "The machine prepares your seat, and your save if there is one.",
     booting: "The game is starting.",
     ready: "Connecting the picture.",
   }[phase] ?? "";

@@ -224,6 +224,9 @@ function drawHint() {
 
 /* What the player does */
 
+// The stage takes the focus by itself; its frame is for those who walk the page by keyboard.
+document.addEventListener("keydown", ({ code }) => code === "Tab" && document.documentElement.classList.add("uses-keyboard"), { capture: true });
+
 function playHere() {
   stream.open();
   draw();

@@ -119,3 +119,10 @@ async def test_an_installation_never_shows_its_secrets(database: Database) -> No
     installation = await load_or_create(database)
     assert "secret" not in repr(installation)
     assert "signing" not in repr(installation)
+
+
+def test_the_database_is_for_our_eyes_only(tmp_path: Path) -> None:
+    """It holds signing keys and password hashes (invariant 12)."""
+    path = tmp_path / "private.sqlite3"
+    asyncio.run(migrate(f"sqlite+aiosqlite:///{path}"))
+    assert {file.stat().st_mode & 0o777 for file in tmp_path.glob("private.sqlite3*")} == {0o600}
