@@ -58,7 +58,7 @@ async def revisions(engine: AsyncEngine) -> Revisions:
 
 
 def _keep_private(url: str) -> None:
-    """SQLite keeps signing keys and password hashes in a file: nobody else may read it. -wal and -shm follow its mode."""
+    """SQLite keeps signing keys and password hashes in a file: nobody else may read it, nor its -wal."""
     address = make_url(url)
     if address.get_backend_name() == "sqlite" and address.database:
         path = Path(address.database)
