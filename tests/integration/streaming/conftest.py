@@ -10,11 +10,10 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright
 
+from bench.browser_player import CHROMIUM, CHROMIUM_FLAGS
 from streaming.protocol import SeatConfig
 from streaming.seat_client import SeatClient
 from tests.integration.streaming.seat_support import (
-    CHROMIUM,
-    CHROMIUM_ARGUMENTS,
     Seat,
     open_page,
     seat_uid,
@@ -56,7 +55,7 @@ async def seat(seat_folder: Path, config: SeatConfig) -> AsyncIterator[Seat]:
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def browser() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
         yield browser
         await browser.close()
 

@@ -16,18 +16,6 @@ from streaming.seat_client import SeatClient
 
 HERE = Path(__file__).parent
 FOREIGN_UID = 210123
-CHROMIUM = "/usr/bin/chromium"
-CHROMIUM_ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--autoplay-policy=no-user-gesture-required",
-    "--allow-loopback-in-peer-connection",
-]
 DEADLINE_S = 20.0
 
 
