@@ -61,8 +61,9 @@ class EndReport(WireModel):
 
     `code` is one of: `stopped` (as ordered), `exited` (the game left by itself with status 0), `crashed`,
     `out_of_memory`, `boot_timeout`, `image_missing`, `pull_failed`, `restore_failed`, `seat_failed`, `engine_failed`,
-    `expired` (a deadline held on the host), `save_full` (the save outgrew its limit where the host cannot bound it),
-    `save_failed` (ended, and the save is kept on the host).
+    `disk_full` (the host has no room for another session), `host_restarted` (the machine was started anew while the
+    game ran), `expired` (a deadline held on the host), `save_full` (the save outgrew its limit where the host cannot
+    bound it), `save_failed` (ended, and the save is kept on the host).
     """
 
     code: str
@@ -73,8 +74,9 @@ class EndReport(WireModel):
 class ObservedSession(WireModel):
     """One session as the host sees it.
 
-    `seat_ready` says that players can connect; `peers` how many are connected; `last_input_at` the host's clock at the
-    player's last input.
+    `seat_ready` says that players can connect; `peers` how many are connected; `paused` that the game stands still
+    because nobody is; `last_input_at` when the player last did something; `save_used_bytes` how much of the build's
+    `save_bytes` the home takes.
     """
 
     session_id: str
@@ -83,7 +85,9 @@ class ObservedSession(WireModel):
     seat_ready: bool = False
     progress: Progress | None = None
     peers: int = 0
+    paused: bool = False
     last_input_at: datetime | None = None
+    save_used_bytes: int | None = None
     statistics: Statistics | None = None
     save: SavedVersion | None = None
     end: EndReport | None = None
@@ -159,10 +163,12 @@ class DesiredSession(WireModel):
 
 class SyncResponse(WireModel):
     """`revision` grows whenever this host's desired state changes; `GET /api/agents/wait?revision=N` returns as soon as
-    it is no longer N.
+    it is no longer N. `now` is the orchestrator's clock: every moment in these messages is told by it, whatever the
+    host's own clock says.
     """
 
     revision: int
+    now: datetime | None = None
     sessions: tuple[DesiredSession, ...]
     next_sync_ms: int = Field(ge=100)
     lease_until: datetime

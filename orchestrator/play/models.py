@@ -3,7 +3,7 @@
 import hashlib
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from orchestrator.database import Base, JsonDict, JsonList
@@ -16,7 +16,8 @@ class Session(Base):
     """One run of one build on one seat.
 
     `slot_id` names the save slot, whose row appears with its first save version. `reserved_*` is what the session takes
-    of its host's capacity while it is there.
+    of its host's capacity while it is there. `former_host_id` is the host that ran the current generation when it was
+    lost. `last_frame_at` is when the player's page last said that it shows a moving stream.
     """
 
     __tablename__ = "sessions"
@@ -29,6 +30,7 @@ class Session(Base):
             postgresql_where=text(_IS_ACTIVE),
         ),
         Index("sessions_by_host", "host_id", sqlite_where=text(_IS_ACTIVE), postgresql_where=text(_IS_ACTIVE)),
+        Index("sessions_by_owner", "owner", "created_at"),
         UniqueConstraint("owner", "idempotency_key", name="one_session_per_idempotency_key"),
     )
 
@@ -44,6 +46,7 @@ class Session(Base):
     position: Mapped[str] = mapped_column(String(16))
     generation: Mapped[int]
     host_id: Mapped[str | None] = mapped_column(ForeignKey("hosts.id"))
+    former_host_id: Mapped[str | None] = mapped_column(String(32))
     failed_hosts: Mapped[JsonList]
     deadline: Mapped[datetime | None]
     expires_at: Mapped[datetime]
@@ -55,6 +58,10 @@ class Session(Base):
     is_seat_ready: Mapped[bool] = mapped_column(default=False)
     progress: Mapped[JsonDict | None]
     last_input_at: Mapped[datetime | None]
+    is_paused: Mapped[bool] = mapped_column(default=False, server_default=false())
+    is_host_silent: Mapped[bool] = mapped_column(default=False, server_default=false())
+    last_frame_at: Mapped[datetime | None]
+    save_used_bytes: Mapped[int | None]
 
     created_at: Mapped[datetime]
     running_since: Mapped[datetime | None]
@@ -77,6 +84,17 @@ class LaunchAttempt(Base):
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     owner: Mapped[str] = mapped_column(String(200))
     at: Mapped[datetime]
+
+
+class ClockJumps(Base):
+    """How often the database's clock was seen to jump: the one row whose increase decides which replica makes up for
+    a jump, once.
+    """
+
+    __tablename__ = "clock_jumps"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    count: Mapped[int]
 
 
 def life_of(row: Session) -> Life:

@@ -9,7 +9,11 @@ from orchestrator.database import Base
 
 
 class SaveSlot(Base):
-    """One of an owner's three save places per game. The row appears with its first version."""
+    """One of an owner's three save places per game. The row appears with its first version.
+
+    `restored_at` is when its owner went back to an older version: what sessions from before then send later never
+    becomes the head.
+    """
 
     __tablename__ = "save_slots"
     __table_args__ = (UniqueConstraint("owner", "game_id", "number", name="one_slot_per_number"),)
@@ -21,6 +25,7 @@ class SaveSlot(Base):
     label: Mapped[str | None] = mapped_column(String(100))
     head_version_id: Mapped[str] = mapped_column(String(32))
     last_played_at: Mapped[datetime]
+    restored_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
 
 
@@ -41,4 +46,17 @@ class SaveVersion(Base):
     size_bytes: Mapped[int]
     key: Mapped[str] = mapped_column(String(300))
     is_side: Mapped[bool]
+    picture_key: Mapped[str | None] = mapped_column(String(300))
     created_at: Mapped[datetime]
+
+
+class UnwantedArchive(Base):
+    """Something in the store that no version names any more. Written in the transaction that dropped the version; some
+    replica takes it by lease, deletes it from the store, and then this row.
+    """
+
+    __tablename__ = "unwanted_archives"
+
+    key: Mapped[str] = mapped_column(String(300), primary_key=True)
+    since: Mapped[datetime]
+    lease_until: Mapped[datetime | None]
