@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_asyn
 
 _SQLITE_NOW = text("SELECT strftime('%Y-%m-%dT%H:%M:%fZ', 'now')")
 _POSTGRESQL_NOW = text("SELECT clock_timestamp()")
+_POSTGRESQL_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
 
 
 class Database:
@@ -53,6 +54,13 @@ class Database:
             value: Any = (await session.execute(_SQLITE_NOW)).scalar_one()
             return datetime.fromisoformat(value)
         return (await session.execute(_POSTGRESQL_NOW)).scalar_one().astimezone(UTC)
+
+    async def lock(self, session: AsyncSession, name: str) -> None:
+        """Until this transaction ends, no other one of any replica holds the lock `name`. SQLite's one writer has it
+        anyway.
+        """
+        if not self.is_sqlite:
+            await session.execute(_POSTGRESQL_LOCK, {"name": name})
 
     async def close(self) -> None:
         await self.engine.dispose()

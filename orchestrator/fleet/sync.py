@@ -66,6 +66,7 @@ class AgentSync:
             host.pulling = _pulling(request.sessions, desired)
             response = SyncResponse(
                 revision=await self._revision(session, host_id),
+                now=now,
                 sessions=desired,
                 next_sync_ms=int(1000 * interval * (0.9 + 0.2 * self._draw())),
                 lease_until=now + timedelta(seconds=interval * INTERVALS_PER_LEASE),
