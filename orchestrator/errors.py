@@ -7,7 +7,8 @@
     ├── NotFound         404 not_found
     ├── Conflict         409 (its own code: session_active, session_ended, slots_full, …)
     ├── RateLimited      429 rate_limited, with Retry-After
-    └── NoServers        503 no_servers, with Retry-After
+    ├── NoServers        503 no_servers, with Retry-After
+    └── StoreUnavailable 503 store_unavailable, with Retry-After
 
 Each travels as `{"error": code, "message": text}`. Anything else that is raised is a bug: a 500 with a request id.
 """
@@ -66,3 +67,13 @@ class RateLimited(ApiError):
 class NoServers(ApiError):
     status = 503
     code = "no_servers"
+
+
+class StoreUnavailable(ApiError):
+    """The store of save archives fails now: a full disk, a share that is away. Nothing was kept; a later try helps."""
+
+    status = 503
+    code = "store_unavailable"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, retry_after_s=5)
