@@ -1,78 +1,182 @@
-"""Where archives lie: a folder. Writing is create-only and whole or not at all; the name carries the digest.
+"""Where archives and pictures lie. Writing is create-only and whole or not at all; who may see what is decided in SQL.
 
-It knows nothing of slots' heads or owners: `saves.service` decides those in SQL.
+`ArchiveStore` is the port, `FolderStore` a folder. Its twin in memory is `saves.memory_store`; one contract test holds
+both. A store that fails, for whatever reason, is `StoreUnavailable`, never a lost archive.
 """
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol, TypeVar
 
-from orchestrator.errors import InvalidRequest
+from orchestrator.errors import InvalidRequest, StoreUnavailable
 
-MAX_ARCHIVE_BYTES = 512 * 1024**2
+MAX_ARCHIVE_BYTES = 512 * 1024**2  # of one request
+PARTIALS = ".partial"
 _READ_BYTES = 256 * 1024
+Result = TypeVar("Result")
 
 
-class FolderStore:
-    """Archives below `root`. Keys are relative paths that the orchestrator makes itself."""
+class ArchiveGone(Exception):
+    """The store has nothing under this key."""
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+
+class ArchiveStore(Protocol):
+    """Immutable bytes under relative keys that the orchestrator makes itself. Every method: `StoreUnavailable`."""
 
     async def put(self, key: str, digest: str, size_bytes: int, body: AsyncIterator[bytes]) -> None:
         """Store `body` under `key`, or leave what is there: the same key always means the same bytes.
 
-        Raises `InvalidRequest` when the body is not `size_bytes` long or has another SHA-256; then nothing is kept.
+        Raises `InvalidRequest` when the body is not `size_bytes` long or has another SHA-256. Nothing is kept then, and
+        nothing when the body fails or the caller is cancelled.
         """
-        if not 0 <= size_bytes <= MAX_ARCHIVE_BYTES:
-            raise InvalidRequest(f"a save archive has at most {MAX_ARCHIVE_BYTES} bytes")
-        target = self._root / key
-        await asyncio.to_thread(target.parent.mkdir, parents=True, exist_ok=True)
-        partial = target.with_name(f".{secrets.token_hex(8)}.partial")
-        sha256, received = hashlib.sha256(), 0
-        try:
-            with await asyncio.to_thread(partial.open, "xb") as file:
-                async for chunk in body:
-                    received += len(chunk)
-                    if received > size_bytes:
-                        break
-                    sha256.update(chunk)
-                    await asyncio.to_thread(file.write, chunk)
-                await asyncio.to_thread(_flush, file)
-            if received != size_bytes or sha256.hexdigest() != digest:
-                raise InvalidRequest("the archive does not match its size and digest")
-            await asyncio.to_thread(_publish, partial, target)
-        finally:
-            await asyncio.to_thread(partial.unlink, missing_ok=True)
+        ...
 
-    async def read(self, key: str) -> AsyncIterator[bytes]:
-        """The archive in pieces. Raises `FileNotFoundError` before the first when it is gone."""
-        file = await asyncio.to_thread((self._root / key).open, "rb")
-        with file:
-            while chunk := await asyncio.to_thread(file.read, _READ_BYTES):
-                yield chunk
+    def read(self, key: str) -> AsyncIterator[bytes]:
+        """What was stored, in pieces. Raises `ArchiveGone` before the first when there is nothing."""
+        ...
 
     async def delete(self, key: str) -> None:
-        """Remove an archive; one that is gone already is fine."""
-        await asyncio.to_thread((self._root / key).unlink, missing_ok=True)
+        """Remove it; what is gone already is fine."""
+        ...
+
+    def stored_before(self, moment_s: float) -> AsyncIterator[str]:
+        """The keys of what was stored before this POSIX time, in any order."""
+        ...
+
+    async def clear_abandoned(self, moment_s: float) -> None:
+        """Remove what was begun before this POSIX time and left half-written. No reader ever sees such a half."""
+        ...
 
 
-def _flush(file: BinaryIO) -> None:
-    file.flush()
-    os.fsync(file.fileno())
+class FolderStore:
+    """Files below `root`. A file is written in `root/.partial`, forced to the disk and linked to its name at once."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    async def put(self, key: str, digest: str, size_bytes: int, body: AsyncIterator[bytes]) -> None:
+        partial = _Partial(self.root / PARTIALS / secrets.token_hex(8))
+        sha256, received = hashlib.sha256(), 0
+        try:
+            await _on_disk(partial.open)
+            async for piece in body:
+                received += len(piece)
+                if received > size_bytes:
+                    break
+                sha256.update(piece)
+                await _on_disk(lambda piece=piece: partial.write(piece))
+            if received != size_bytes or sha256.hexdigest() != digest:
+                raise InvalidRequest("the archive does not match its size and digest")
+            await _on_disk(lambda: partial.publish(self.root / key))
+        finally:
+            await _on_disk(partial.discard)
+
+    async def read(self, key: str) -> AsyncIterator[bytes]:
+        file = await _on_disk(lambda: self._open(key))
+        with file:
+            while piece := await _on_disk(lambda: file.read(_READ_BYTES)):
+                yield piece
+
+    async def delete(self, key: str) -> None:
+        await _on_disk(lambda: self._delete(key))
+
+    async def stored_before(self, moment_s: float) -> AsyncIterator[str]:
+        for folder in await _on_disk(self._folders):
+            for key in await _on_disk(lambda folder=folder: list(self._old_files(folder, moment_s))):
+                yield key
+
+    async def clear_abandoned(self, moment_s: float) -> None:
+        await _on_disk(lambda: _remove_old(self.root / PARTIALS, moment_s))
+
+    def _open(self, key: str) -> BinaryIO:
+        try:
+            return (self.root / key).open("rb")
+        except FileNotFoundError as error:
+            self._require_root()
+            raise ArchiveGone(key) from error
+
+    def _delete(self, key: str) -> None:
+        self._require_root()
+        (self.root / key).unlink(missing_ok=True)
+
+    def _require_root(self) -> None:
+        """Without its folder the store is away, which says nothing of what lies in it."""
+        self.root.stat()
+
+    def _folders(self) -> list[Path]:
+        return [path for path in _inside(self.root) if path.name != PARTIALS and path.is_dir()]
+
+    def _old_files(self, folder: Path, moment_s: float) -> Iterable[str]:
+        for path in folder.rglob("*"):
+            if path.is_file() and path.stat().st_mtime < moment_s:
+                yield path.relative_to(self.root).as_posix()
 
 
-def _publish(partial: Path, target: Path) -> None:
+class _Partial:
+    """A file that nobody sees until it is published."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: BinaryIO | None = None
+
+    def open(self) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = self._path.open("xb")
+
+    def write(self, piece: bytes) -> None:
+        assert self._file is not None
+        self._file.write(piece)
+
+    def publish(self, target: Path) -> None:
+        assert self._file is not None
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(self._path, target)
+        except FileExistsError:
+            return
+        folder = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+    def discard(self) -> None:
+        """Never fails: what cannot be removed now is found again as abandoned."""
+        if self._file is not None:
+            with contextlib.suppress(OSError):
+                self._file.close()
+        with contextlib.suppress(OSError):
+            self._path.unlink(missing_ok=True)
+
+
+async def _on_disk(work: Callable[[], Result]) -> Result:
+    """`work` in a thread, waited for even when the caller is cancelled: what a thread does cannot be half undone."""
+    thread = asyncio.ensure_future(asyncio.to_thread(work))
     try:
-        os.link(partial, target)
-    except FileExistsError:
-        return
-    folder = os.open(target.parent, os.O_RDONLY)
+        return await asyncio.shield(thread)
+    except asyncio.CancelledError:
+        await asyncio.gather(thread, return_exceptions=True)
+        raise
+    except OSError as error:
+        raise StoreUnavailable("The store of saves does not answer. Nothing is lost; please try again.") from error
+
+
+def _remove_old(folder: Path, moment_s: float) -> None:
+    for path in _inside(folder):
+        if path.stat().st_mtime < moment_s:
+            path.unlink(missing_ok=True)
+
+
+def _inside(folder: Path) -> list[Path]:
+    """What lies in a folder; nothing before it is made."""
     try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+        return list(folder.iterdir())
+    except FileNotFoundError:
+        return []
