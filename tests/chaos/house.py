@@ -1,0 +1,336 @@
+"""A real house for one schedule: replicas, an agent and a private engine as processes, real seats, a small disk.
+
+The host's disk (the agent's data and the engine's) is a file system of its own that can be filled. Everything lies in
+one folder with a short path, so that what is left afterwards can be found by it.
+"""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+
+from bench.house import free_port
+from migrations import migrate
+from orchestrator.catalog.definition import GameDefinition, load_definition
+from orchestrator.catalog.images import inspect_image
+from orchestrator.embedded import engine_api
+from orchestrator.services import Services, open_services
+from orchestrator.settings import Settings
+from tests.chaos.parts import Part, Prepare, Start
+
+ROOT = Path(__file__).parents[2]
+TINY = ROOT / "deploy" / "games" / "tiny-counter"
+SLUG = "tiny-counter"
+DISK = "192m"
+BALLAST = "ballast"
+READY_WITHIN_S = 60.0
+
+
+class House:
+    """Parts are started and killed one by one; `note` writes the timeline."""
+
+    def __init__(self, seat_runtime: Path, restart_pause_s: float, database_url: str | None = None) -> None:
+        folder = self.folder = Path(tempfile.mkdtemp(prefix="chaos-", dir="/tmp"))
+        self.began_s = time.monotonic()
+        self.timeline: list[str] = []
+        self.seat_uids: set[int] = set()
+        self.disk = folder / "disk"
+        self.agent_data = self.disk / "agent"
+        self.seats = folder / "seats"
+        self.data = folder / "data"
+        self.engine_run = folder / "engine"
+        self.logs = folder / "logs"
+        self._seat_runtime = seat_runtime
+        self._pause_s = restart_pause_s
+        self._first_port = free_port()
+        settings = Settings(data=self.data, public_url=f"http://127.0.0.1:{self._first_port}")
+        self.settings = settings if database_url is None else settings.model_copy(update={"database_url": database_url})
+        self.replicas: list[Part] = []
+        self.urls: list[str] = []
+        self.agent = self._part("agent", self._agent_start)
+        self.engine = self._part("engine", self._engine_start)
+        self._services: Services | None = None
+
+    @property
+    def services(self) -> Services:
+        """To look behind the house: the same services on the same database, in this process."""
+        assert self._services is not None
+        return self._services
+
+    @property
+    def docker_host(self) -> str:
+        return f"unix://{self.engine_run}/docker.sock"
+
+    @property
+    def now_s(self) -> float:
+        return time.monotonic() - self.began_s
+
+    def note(self, text: str) -> None:
+        self.timeline.append(f"{self.now_s:7.2f}  {text}")
+
+    @asynccontextmanager
+    async def opened(self, replicas: int, behaviour: str | None) -> AsyncGenerator[None]:
+        """Everything up inside the block, and nothing left of it afterwards, whatever happened inside."""
+        self._make_folders()
+        try:
+            await migrate(self.settings.database_url)
+            async with open_services(self.settings) as services:
+                self._services = services
+                await self._start(replicas, behaviour)
+                try:
+                    yield
+                finally:
+                    await self._stop()
+        finally:
+            await asyncio.to_thread(self._clear)
+
+    def _make_folders(self) -> None:
+        self.folder.chmod(0o711)
+        for folder in (self.disk, self.seats, self.data, self.engine_run, self.logs):
+            folder.mkdir(mode=0o711)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK},mode=711", "chaos", str(self.disk)], check=True)
+
+    async def _start(self, replicas: int, behaviour: str | None) -> None:
+        await self.engine.start()
+        for number in range(replicas):
+            await self._add_replica(number)
+        await self.until_engine_answers()
+        await asyncio.to_thread(self._build_image)
+        image = await asyncio.to_thread(inspect_image, tiny_counter(None).build.image, self.docker_host)
+        for game in (tiny_counter(None), tiny_counter(behaviour or "exit", slug="tiny-bad")):
+            await self.services.catalog.add_game(game, image)
+        await self.agent.start()
+        await self.until_ready()
+
+    async def _add_replica(self, number: int) -> None:
+        port = self._first_port if number == 0 else free_port()
+
+        async def prepare(_: int | None) -> Start:
+            words = (sys.executable, "-m", "orchestrator", "serve", "--host", "127.0.0.1", "--port", str(port))
+            environment = {
+                **os.environ,
+                "ORCHESTRATOR_DATA": str(self.data),
+                "ORCHESTRATOR_DATABASE_URL": self.settings.database_url,
+                "ORCHESTRATOR_PUBLIC_URL": self.settings.public_url,
+            }
+            return Start(words, environment)
+
+        self.urls.append(f"http://127.0.0.1:{port}")
+        self.replicas.append(self._part(f"replica {number}" if number else "replica", prepare))
+        await self.replicas[-1].start()
+
+    async def until_ready(self) -> None:
+        """Every replica answers, the engine too, and the agent has told of both itself and the image."""
+        deadline = time.monotonic() + READY_WITHIN_S
+        while not await self._is_ready():
+            assert time.monotonic() < deadline, f"the house is not ready\n{self.log_tails()}"
+            await asyncio.sleep(0.1)
+
+    async def _is_ready(self) -> bool:
+        async with httpx.AsyncClient(timeout=2) as client:
+            for url in self.urls:
+                try:
+                    if (await client.get(f"{url}/health/ready")).status_code != 200:
+                        return False
+                except httpx.HTTPError:
+                    return False
+        hosts = await self.services.fleet_overview.hosts()
+        return any(host.is_ready and host.host.images for host in hosts)
+
+    async def until_engine_answers(self) -> None:
+        deadline = time.monotonic() + READY_WITHIN_S
+        while not await asyncio.to_thread(engine_api.answers, self.engine_run / "docker.sock"):
+            assert time.monotonic() < deadline, f"the engine does not answer\n{self.log_tails()}"
+            await asyncio.sleep(0.05)
+
+    # What faults take hold of.
+
+    def homes(self) -> list[Path]:
+        """The homes of sessions on this host, also those that wait for another capture."""
+        return [*self.agent_data.glob("sessions/*/home"), *self.agent_data.glob("kept/*/home")]
+
+    def tell_game(self, order: str) -> None:
+        """Give every game that runs here an order."""
+        for home in self.agent_data.glob("sessions/*/home"):
+            with contextlib.suppress(OSError):
+                beside = home / ".cache" / "order.new"
+                beside.write_text(order)
+                beside.chmod(0o644)
+                beside.rename(beside.with_name("order"))
+
+    def seat_workers(self) -> list[int]:
+        return [process for process, words in processes() if "streaming.worker" in words and str(self.seats) in words]
+
+    def learn_seats(self) -> None:
+        """Remember whose processes are ours; a seat's uid is told by its folder."""
+        for seat in self.seats.glob("*/*/seat"):
+            with contextlib.suppress(OSError):
+                self.seat_uids.add(seat.stat().st_uid)
+
+    def seat_processes(self) -> list[tuple[int, str]]:
+        """Everything that runs as a seat's uid: worker, X, sound, game."""
+        return [(process, words) for process, words in processes() if _uid_of(process) in self.seat_uids]
+
+    def fill_disk(self) -> None:
+        with contextlib.suppress(OSError), (self.disk / BALLAST).open("ab", buffering=0) as ballast:
+            while True:
+                ballast.write(bytes(2**16))
+
+    def empty_disk(self) -> None:
+        (self.disk / BALLAST).unlink(missing_ok=True)
+
+    async def reboot(self) -> None:
+        """The power goes and comes back: no process, no mount and nothing in /run and /tmp outlives it."""
+        parts = [*self.replicas, self.agent, self.engine]
+        for part in parts:
+            await part.forsake()
+        for part in (self.engine, self.agent, *self.replicas):
+            part.kill_group()
+        self._kill_everything()
+        for part in parts:
+            await part.gone(5)
+        await asyncio.to_thread(self._unmount, keep=self.disk)
+        for folder in (self.seats, self.engine_run):
+            shutil.rmtree(folder)
+            folder.mkdir(mode=0o711)
+        self._remove_x_leftovers()
+        self.note("machine is down")
+        await asyncio.sleep(self._pause_s)
+        for part in (self.engine, *self.replicas, self.agent):
+            await part.start()
+
+    # The end.
+
+    async def _stop(self) -> None:
+        for part in (self.agent, *self.replicas):
+            await part.stop()
+        await asyncio.to_thread(engine_api.remove_all_containers, self.engine_run / "docker.sock")
+        await self.engine.stop()
+
+    def _clear(self) -> None:
+        """Whatever happened: no process, no mount and no file of this house is left."""
+        self.learn_seats()
+        self._kill_everything()
+        self._unmount()
+        self._remove_x_leftovers()
+        shutil.rmtree(self.folder)
+
+    def _kill_everything(self) -> None:
+        """Every process that names this house or runs as one of its seats. Forking games need several rounds."""
+        self.learn_seats()
+        for _ in range(50):
+            ours = [process for process, words in processes() if str(self.folder) in words]
+            ours += [process for process, _ in self.seat_processes()]
+            if not ours:
+                return
+            for process in ours:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
+            time.sleep(0.05)
+
+    def _unmount(self, keep: Path | None = None) -> None:
+        for point in mounts_below(self.folder):
+            if point != keep:
+                subprocess.run(["umount", "--lazy", str(point)], check=False, capture_output=True)
+
+    def _remove_x_leftovers(self) -> None:
+        for left in x_leftovers(self.seat_uids):
+            left.unlink(missing_ok=True)
+
+    # How the parts are started.
+
+    def _part(self, name: str, prepare: Prepare) -> Part:
+        return Part(name, prepare, self.logs / f"{name.replace(' ', '-')}.log", self.note, self._pause_s)
+
+    async def _engine_start(self, last_exit: int | None) -> Start:
+        for left in (self.engine_run / "pid", self.engine_run / "docker.sock"):
+            left.unlink(missing_ok=True)
+        words = (
+            "dockerd",
+            *("--data-root", str(self.disk / "engine"), "--exec-root", str(self.engine_run / "exec")),
+            *("--pidfile", str(self.engine_run / "pid"), "-H", self.docker_host),
+            *("--bridge=none", "--iptables=false", "--ip-forward=false", "--live-restore", "--log-level=warn"),
+        )
+        return Start(words, os.environ)
+
+    async def _agent_start(self, last_exit: int | None) -> Start:
+        token = "" if (self.agent_data / "host.json").exists() else await self.services.identities.issue_join_token()
+        words = (
+            *(sys.executable, "-m", "gameserver_agent.cli", "run", "--name", "chaos"),
+            *("--orchestrator", self.urls[0], "--host", "127.0.0.1", "--port", "0"),
+            *("--docker-host", self.docker_host, "--data", str(self.agent_data)),
+            *("--seat-folders", str(self.seats), "--seat-runtime", str(self._seat_runtime)),
+            *("--seats", "4", "--ice-address", "127.0.0.1"),
+        )
+        return Start(words, {**os.environ, "PLAYHOUSE_HOST_TOKEN": token})
+
+    def _build_image(self) -> None:
+        subprocess.run(
+            [sys.executable, str(TINY / "build.py")],
+            env={**os.environ, "DOCKER_HOST": self.docker_host},
+            check=True,
+            capture_output=True,
+        )
+
+    def log_tails(self, lines: int = 60) -> str:
+        tails: list[str] = []
+        for log in sorted(self.logs.glob("*.log")):
+            last = log.read_text(errors="replace").splitlines()[-lines:]
+            tails += [f"=== {log.name}", *(line[:400] for line in last)]
+        return "\n".join(tails)
+
+
+def tiny_counter(behaviour: str | None, slug: str = SLUG) -> GameDefinition:
+    """The tiny game; with a behaviour it misbehaves from its start."""
+    game = load_definition(TINY / "game.toml")
+    environment = {"TINY_BEHAVIOUR": behaviour} if behaviour else {}
+    return game.model_copy(update={"slug": slug, "build": game.build.model_copy(update={"environment": environment})})
+
+
+def processes() -> list[tuple[int, str]]:
+    """Every process that lives, with its words."""
+    found: list[tuple[int, str]] = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if (entry / "stat").read_text().rpartition(")")[2].split()[0] in {"Z", "X"}:
+                continue
+            words = (entry / "cmdline").read_bytes().decode(errors="replace").replace("\0", " ")
+        except OSError:
+            continue
+        if int(entry.name) != os.getpid():
+            found.append((int(entry.name), words))
+    return found
+
+
+def mounts_below(folder: Path) -> list[Path]:
+    """Mount points, the deepest first."""
+    points = [Path(line.split()[4]) for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    return [point for point in reversed(points) if point.is_relative_to(folder)]
+
+
+def x_leftovers(uids: set[int]) -> list[Path]:
+    """Sockets and locks of X servers of these users."""
+    found: list[Path] = []
+    for pattern in (".X11-unix/X*", ".X*-lock"):
+        for path in Path("/tmp").glob(pattern):
+            with contextlib.suppress(OSError):
+                if path.lstat().st_uid in uids:
+                    found.append(path)
+    return found
+
+
+def _uid_of(process: int) -> int | None:
+    try:
+        return Path(f"/proc/{process}").stat().st_uid
+    except OSError:
+        return None

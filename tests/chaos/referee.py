@@ -1,0 +1,168 @@
+"""Judges a house after an evening: which promises were kept. What needs a moment to be tidied up gets it."""
+
+import asyncio
+import io
+import itertools
+import subprocess
+import tarfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import zstandard
+from sqlalchemy import select
+
+from orchestrator.catalog.models import Game
+from orchestrator.play.lifecycle import FINAL
+from orchestrator.play.models import Session
+from orchestrator.saves.models import SaveSlot, SaveVersion, UnwantedArchive
+from tests.chaos.house import SLUG, House, mounts_below, processes, x_leftovers
+from tests.chaos.observer import Observer, Written, all_containers, read_counter
+
+MOST_LOST_S = 5.0
+TIDY_WITHIN_S = 45.0
+AT_ONCE_S = 1.5
+PARTIALS = ".partial"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`problems` are broken promises, `left` what was not cleaned up."""
+
+    problems: tuple[str, ...]
+    left: tuple[str, ...]
+    save_age_s: float
+
+    @property
+    def is_good(self) -> bool:
+        return not self.problems and not self.left
+
+
+async def judge(house: House, observer: Observer) -> Verdict:
+    """Called when the player is done and every part runs."""
+    deadline = time.monotonic() + TIDY_WITHIN_S
+    while (left := await leftovers(house)) and time.monotonic() < deadline:  # noqa: ASYNC110 - nothing tells of it
+        await asyncio.sleep(0.3)
+    house.note("referee: everything is tidy" if not left else f"referee: left behind: {left}")
+    problems = [*dict.fromkeys(observer.violations), *await _sessions_without_end(house)]
+    problems += _overlapping(observer.runs)
+    ages = save_ages(observer.runs, await _head(house))
+    problems += [
+        f"{age_s:.1f} s of play were lost after run {run}" for run, age_s in ages.items() if age_s > MOST_LOST_S
+    ]
+    return Verdict(tuple(problems), tuple(left), max(ages.values(), default=0.0))
+
+
+def save_ages(runs: list[tuple[str, list[Written]]], head: Written | None) -> dict[str, float]:
+    """How much older than each run's last words its successor's beginning is, in seconds; the head follows the last.
+
+    A run that wrote nothing has lost nothing. Pure.
+    """
+    ages: dict[str, float] = {}
+    for number, (run, written) in enumerate(runs):
+        following = runs[number + 1][1][0].count - 1 if number + 1 < len(runs) else (head.count if head else 0)
+        kept = [each.wall_s for each in written if each.count <= following]
+        ages[run] = written[-1].wall_s - (kept[-1] if kept else written[0].wall_s - 1)
+    return ages
+
+
+def _overlapping(runs: list[tuple[str, list[Written]]]) -> list[str]:
+    """Two games of one player that wrote at the same time."""
+    return [
+        f"run {later} wrote while run {earlier} still did"
+        for (earlier, before), (later, after) in itertools.pairwise(runs)
+        if before[-1].wall_s - after[0].wall_s > AT_ONCE_S
+    ]
+
+
+async def _head(house: House) -> Written | None:
+    """What the slot's head holds."""
+    async with house.services.database.read() as session:
+        query = select(SaveVersion).join(SaveSlot, SaveSlot.head_version_id == SaveVersion.id)
+        query = query.join(Game, Game.id == SaveSlot.game_id).where(Game.slug == SLUG)
+        heads = list(await session.scalars(query))
+    assert len(heads) <= 1, "one player, one game, one slot"
+    if not heads:
+        return None
+    packed = (house.data / "saves" / heads[0].key).read_bytes()
+    with tarfile.open(fileobj=io.BytesIO(zstandard.ZstdDecompressor().stream_reader(packed).read())) as archive:
+        for member in archive:
+            if Path(member.name).name == "counter.json" and (content := archive.extractfile(member)):
+                return read_counter(content.read())[1]
+    return None
+
+
+async def _sessions_without_end(house: House) -> list[str]:
+    async with house.services.database.read() as session:
+        rows = list(await session.scalars(select(Session)))
+    final = [position.value for position in FINAL]
+    problems = [f"{row.id} is {row.position} for ever" for row in rows if row.position not in final]
+    problems += [
+        f"{row.id} ended without a whole reason: {row.end_code} / {row.end_message} / {row.end_by}"
+        for row in rows
+        if row.position in final and not (row.end_code and row.end_message and row.end_by)
+    ]
+    return problems
+
+
+async def leftovers(house: House) -> list[str]:
+    """Everything of ended sessions that is still there."""
+    house.learn_seats()
+    found = [f"session {row}" for row in await _active(house)]
+    try:
+        found += [f"container {name}" for name in await asyncio.to_thread(all_containers, house.docker_host)]
+    except Exception as error:  # the engine is part of what must be well again
+        found.append(f"engine {type(error).__name__}")
+    found += [f"process {process} {words[:120]}" for process, words in house.seat_processes()]
+    found += [f"process {process} {words[:120]}" for process, words in processes() if _is_stray(house, process, words)]
+    found += [f"seat {path}" for path in house.seats.glob("*/*")]
+    found += [f"mount {point}" for point in mounts_below(house.agent_data)]
+    found += [f"loop device {line}" for line in await asyncio.to_thread(_loop_devices, house.folder)]
+    for below in ("sessions", "kept", "unsent"):
+        found += [f"{path.relative_to(house.disk)}" for path in _files(house.agent_data / below)]
+    found += [f"X {path}" for path in x_leftovers(house.seat_uids)]
+    found += [
+        f"reserved {host.reserved}" for host in await house.services.fleet_overview.hosts() if host.reserved.seats
+    ]
+    found += await _unnamed_archives(house)
+    return found
+
+
+async def _active(house: House) -> list[str]:
+    final = [position.value for position in FINAL]
+    async with house.services.database.read() as session:
+        return [
+            f"{row.id} {row.position}" for row in await session.scalars(select(Session)) if row.position not in final
+        ]
+
+
+def _is_stray(house: House, process: int, words: str) -> bool:
+    """It works in the house and is no part of it."""
+    parts = (*house.replicas, house.agent, house.engine)
+    is_part = process in {part.process_id for part in parts} or words.startswith("containerd ")
+    return str(house.folder) in words and not is_part
+
+
+def _files(folder: Path) -> list[Path]:
+    """Folders of sessions, and archives; the folder of refused archives counts by what is in it."""
+    if not folder.exists():
+        return []
+    return [path for path in folder.iterdir() if path.name != "refused" or any(path.iterdir())]
+
+
+def _loop_devices(folder: Path) -> list[str]:
+    listed = subprocess.run(
+        ["losetup", "--list", "--noheadings", "--output", "NAME,BACK-FILE"], capture_output=True, text=True, check=False
+    )
+    return [line for line in listed.stdout.splitlines() if str(folder) in line]
+
+
+async def _unnamed_archives(house: House) -> list[str]:
+    store = house.data / "saves"
+    async with house.services.database.read() as session:
+        versions = list(await session.scalars(select(SaveVersion)))
+        unwanted = set(await session.scalars(select(UnwantedArchive.key)))
+    named = {version.key for version in versions} | {version.picture_key for version in versions} | unwanted
+    stored = {path.relative_to(store).as_posix() for path in store.rglob("*") if path.is_file()}
+    missing = [f"version without archive {version.key}" for version in versions if version.key not in stored]
+    return missing + [f"archive {key}" for key in sorted(stored - named)]
