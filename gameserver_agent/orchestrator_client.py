@@ -2,12 +2,17 @@
 
 Every call has a deadline. A failure that a later try may better is `ControlPlaneUnreachableError`; a final no is
 `ControlPlaneRefusedError`. One log line says when the control plane goes away, and one when it is back.
+
+Tokens live for a minute by the orchestrator's clock. Where ours is far from the `Date` of a refusal, the call is made
+again with a token of that time.
 """
 
+import asyncio
+import email.utils
 import hashlib
-import os
 import time
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self, TypeVar
@@ -23,8 +28,10 @@ from gameserver_agent.errors import ControlPlaneRefusedError, ControlPlaneUnreac
 
 log = structlog.get_logger()
 _TOKEN_LIFE_S = 60
+_FAR_S = 20.0
 _MAY_BETTER = frozenset({408, 425, 429})
 _JSON = {"Content-Type": "application/json"}
+_JPEG = {"Content-Type": "image/jpeg"}
 
 
 @dataclass(frozen=True)
@@ -34,17 +41,17 @@ class HostIdentity:
 
 
 class OrchestratorClient:
-    """One control plane. Use as `async with`."""
+    """One control plane. Use as `async with`. `now_s` is the orchestrator's time, as far as it is known here."""
 
-    def __init__(self, base_url: str, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, base_url: str, now_s: Callable[[], float]) -> None:
         self._base_url = base_url.rstrip("/")
-        self._now = now
+        self._now_s = now_s
         self._session: aiohttp.ClientSession | None = None
-        self._away_since: float | None = None
+        self._away_since_s: float | None = None
         self.identity: HostIdentity | None = None
 
     async def __aenter__(self) -> Self:
-        timeout = aiohttp.ClientTimeout(total=10, sock_connect=3)
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=3)  # each call has its own whole time
         self._session = aiohttp.ClientSession(timeout=timeout, auto_decompress=False)
         return self
 
@@ -53,38 +60,31 @@ class OrchestratorClient:
             await self._session.close()
 
     async def join(self, request: JoinRequest) -> JoinResponse:
-        body = await self._ask("POST", "/api/agents/join", data=request.model_dump_json().encode(), headers=_JSON)
+        content = request.model_dump_json().encode()
+        body = await self._ask("POST", "/api/agents/join", data=content, headers=_JSON, is_signed=False)
         return _parsed(JoinResponse, body)
 
     async def sync(self, request: SyncRequest) -> SyncResponse:
-        headers = {**self._authorization(), **_JSON}
-        body = await self._ask("POST", "/api/agents/sync", data=request.model_dump_json().encode(), headers=headers)
+        body = await self._ask("POST", "/api/agents/sync", data=request.model_dump_json().encode(), headers=_JSON)
         return _parsed(SyncResponse, body)
 
     async def wait(self, revision: int) -> int:
         """Held by the orchestrator for up to 25 s; answers the revision that it has then."""
         path = f"/api/agents/wait?revision={revision}"
-        body = await self._ask("GET", path, headers=self._authorization(), total_s=35)
+        body = await self._ask("GET", path, total_s=35)
         return _parsed(_Revision, body).revision
 
     async def download_save(self, source: RestoreSource, target: Path) -> None:
         """Write the archive to `target` and prove its size and SHA-256. Raises `SaveError` when they differ."""
         digest, size_bytes = hashlib.sha256(), 0
-        try:
-            async with self._require_session().get(
-                self._url(source.path), headers=self._authorization(), timeout=_timeout(60)
-            ) as response:
-                if response.status != 200:
-                    raise _refusal(response.status, await response.read())
-                with target.open("wb") as handle:
-                    async for chunk in response.content.iter_chunked(256 * 1024):
-                        size_bytes += len(chunk)
-                        if size_bytes > source.size_bytes:
-                            break
-                        digest.update(chunk)
-                        handle.write(chunk)
-        except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
-            raise self._gone(error) from error
+        async with self._answer("GET", source.path, total_s=60) as response:
+            with target.open("wb") as handle:
+                async for chunk in response.content.iter_chunked(256 * 1024):
+                    size_bytes += len(chunk)
+                    if size_bytes > source.size_bytes:
+                        break
+                    digest.update(chunk)
+                    handle.write(chunk)
         if size_bytes != source.size_bytes or digest.hexdigest() != source.digest:
             raise SaveError("The save that arrived is not the one that was promised.")
 
@@ -92,55 +92,83 @@ class OrchestratorClient:
         self, session_id: str, generation: int, archive: Path, digest: str, *, total_s: float = 60
     ) -> SavedVersion:
         """Idempotent: the same archive of the same session and generation gives the same version."""
-        headers = {**self._authorization(), "Content-Type": "application/octet-stream"}
-        with archive.open("rb") as handle:
-            size_bytes = os.fstat(handle.fileno()).st_size
-            path = f"/api/agents/sessions/{session_id}/saves?generation={generation}&digest={digest}&size={size_bytes}"
-            body = await self._ask("PUT", path, data=handle, headers=headers, total_s=total_s)
+        size_bytes = (await asyncio.to_thread(archive.stat)).st_size
+        path = f"/api/agents/sessions/{session_id}/saves?generation={generation}&digest={digest}&size={size_bytes}"
+        headers = {"Content-Type": "application/octet-stream"}
+        body = await self._ask("PUT", path, data=archive, headers=headers, total_s=total_s)
         return SavedVersion(version_id=_parsed(_Version, body).version_id, digest=digest, size_bytes=size_bytes)
+
+    async def upload_picture(self, version_id: str, jpeg: bytes) -> None:
+        """The picture that belongs to a save version of this host. Idempotent."""
+        await self._ask("PUT", f"/api/agents/saves/{version_id}/picture", data=jpeg, headers=_JPEG)
 
     async def _ask(
         self,
         method: str,
         path: str,
         *,
-        headers: dict[str, str],
-        data: object = None,
+        headers: dict[str, str] | None = None,
+        data: bytes | Path | None = None,
         total_s: float = 10,
+        is_signed: bool = True,
     ) -> bytes:
+        answer = self._answer(method, path, headers=headers, data=data, total_s=total_s, is_signed=is_signed)
+        async with answer as response:
+            return await response.read()
+
+    @asynccontextmanager
+    async def _answer(
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: dict[str, str] | None = None,
+        data: bytes | Path | None = None,
+        total_s: float,
+        is_signed: bool = True,
+    ) -> AsyncGenerator[aiohttp.ClientResponse]:
+        """A good answer, its body not yet read. Raises `ControlPlaneError`."""
         try:
-            async with self._require_session().request(
-                method, self._url(path), data=data, headers=headers, timeout=_timeout(total_s)
-            ) as response:
-                body = await response.read()
+            async with asyncio.timeout(total_s), AsyncExitStack() as stack:
+
+                async def ask(signed_at_s: float) -> aiohttp.ClientResponse:
+                    sent = {**(headers or {}), **(self._authorization(int(signed_at_s)) if is_signed else {})}
+                    body = stack.enter_context(data.open("rb")) if isinstance(data, Path) else data
+                    asking = self._require_session().request(method, self._url(path), data=body, headers=sent)
+                    return await stack.enter_async_context(asking)
+
+                response = await ask(self._now_s())
+                if is_signed and response.status == 401:
+                    date_s = _date_s(response)
+                    if date_s is not None and abs(date_s - self._now_s()) > _FAR_S:
+                        response = await ask(date_s)
                 if response.status >= 500 or response.status in _MAY_BETTER:
                     raise self._gone(f"status {response.status}")
                 if response.status != 200:
-                    raise _refusal(response.status, body)
+                    raise _refusal(response.status, await response.read())
+                yield response
         except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
             raise self._gone(error) from error
-        if self._away_since is not None:
-            log.info("control_plane.back", away_s=round(self._now() - self._away_since, 1))
-            self._away_since = None
-        return body
+        if self._away_since_s is not None:
+            log.info("control_plane.back", away_s=round(time.monotonic() - self._away_since_s, 1))
+            self._away_since_s = None
 
     def _gone(self, reason: object) -> ControlPlaneUnreachableError:
         text = str(reason) or type(reason).__name__
-        if self._away_since is None:
-            self._away_since = self._now()
+        if self._away_since_s is None:
+            self._away_since_s = time.monotonic()
             log.warning("control_plane.away", url=self._base_url, reason=text)
         return ControlPlaneUnreachableError(f"the orchestrator does not answer: {text}")
 
-    def _authorization(self) -> dict[str, str]:
+    def _authorization(self, now_s: int) -> dict[str, str]:
         identity = self.identity
         if identity is None:
             raise ControlPlaneRefusedError(401, "not_joined", "this host has not joined yet")
-        now = int(self._now())
         claims = {
             "iss": f"host:{identity.host_id}",
             "aud": "orchestrator",
-            "iat": now,
-            "exp": now + _TOKEN_LIFE_S,
+            "iat": now_s,
+            "exp": now_s + _TOKEN_LIFE_S,
         }
         return {"Authorization": "Bearer " + jwt.encode(claims, identity.key, algorithm="EdDSA")}
 
@@ -187,5 +215,9 @@ def _refusal(status: int, body: bytes) -> ControlPlaneRefusedError:
     return ControlPlaneRefusedError(status, problem.error, problem.message)
 
 
-def _timeout(total_s: float) -> aiohttp.ClientTimeout:
-    return aiohttp.ClientTimeout(total=total_s, sock_connect=3)
+def _date_s(response: aiohttp.ClientResponse) -> float | None:
+    """What the clock of whoever refused shows; None when it does not say."""
+    try:
+        return email.utils.parsedate_to_datetime(response.headers.get("Date", "")).timestamp()
+    except ValueError:
+        return None

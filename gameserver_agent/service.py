@@ -16,6 +16,7 @@ from aiohttp import web
 from agent_protocol import JoinRequest
 from gameserver_agent.agent import Agent
 from gameserver_agent.backoff import delay_s
+from gameserver_agent.clock import OrchestratorClock
 from gameserver_agent.errors import (
     ControlPlaneRefusedError,
     ControlPlaneUnreachableError,
@@ -72,7 +73,8 @@ async def _serve(settings: AgentSettings, ordered_to_end: asyncio.Event) -> int:
     runtime = DockerRuntime(settings.docker_host)
     try:
         public_url = settings.public_url or f"http://127.0.0.1:{listener.getsockname()[1]}"
-        async with OrchestratorClient(settings.orchestrator_url) as client:
+        clock = OrchestratorClock(settings.data / "clock.json")
+        async with OrchestratorClient(settings.orchestrator_url, clock.now_s) as client:
             prepared = asyncio.ensure_future(asyncio.to_thread(install, settings.seat_runtime))
             try:
                 membership = await _joined(settings, data, client, public_url, ordered_to_end)
@@ -87,14 +89,15 @@ async def _serve(settings: AgentSettings, ordered_to_end: asyncio.Event) -> int:
                 data=data,
                 membership=membership,
                 client=client,
+                clock=clock,
                 runtime=runtime,
                 meter=HostMeter(storage, settings.seats),
                 public_url=public_url,
             )
             outbox = Outbox(settings.data / "unsent", client, agent.save_was_sent)
-            services = _services(settings, membership, runtime, client, outbox, agent, seat_runtime)
+            services = _services(settings, membership, runtime, client, clock, outbox, agent, seat_runtime)
             server = web.AppRunner(
-                make_app(agent, secret=data.static_secret(), play_url=settings.play_url),
+                make_app(agent, secret=data.static_secret(), play_url=settings.play_url, now_s=clock.now_s),
                 access_log=None,
                 handler_cancellation=True,
                 shutdown_timeout=1,
@@ -186,6 +189,7 @@ def _services(
     membership: Membership,
     runtime: Runtime,
     client: OrchestratorClient,
+    clock: OrchestratorClock,
     outbox: Outbox,
     agent: Agent,
     seat_runtime: SeatRuntime,
@@ -202,6 +206,7 @@ def _services(
         changed=agent.changed,
         ice_addresses=settings.ice_addresses,
         bitrate_bps=settings.bitrate_bps,
+        now=clock.now,
     )
 
 

@@ -1,7 +1,6 @@
 """The agent's HTTP server. It decides who may connect (`stream_token`) and passes the rest to what it is given."""
 
 import hmac
-import time
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
@@ -12,7 +11,7 @@ from aiohttp import web
 from agent_protocol import ObservedSession, ObservedState
 from gameserver_agent.errors import SeatError
 from gameserver_agent.host_usage import HostFigures
-from gameserver_agent.http.stream_token import Expected, TokenRefusedError, verified_role
+from gameserver_agent.http.stream_token import Expected, TokenForeignError, TokenRefusedError, verified_role
 from streaming.protocol import SessionDescription
 
 log = structlog.get_logger()
@@ -56,9 +55,11 @@ class ConnectRequest(pydantic.BaseModel):
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def make_app(agent: AgentView, *, secret: str, play_url: str, now: Callable[[], float] = time.time) -> web.Application:
-    """`play_url` is the orchestrator's public URL: the only foreign origin whose pages may call us."""
-    server = _Server(agent, secret, play_url.rstrip("/"), now)
+def make_app(agent: AgentView, *, secret: str, play_url: str, now_s: Callable[[], float]) -> web.Application:
+    """`play_url` is the orchestrator's public URL: the only foreign origin whose pages may call us. `now_s` is the time
+    by which its tokens are judged.
+    """
+    server = _Server(agent, secret, play_url.rstrip("/"), now_s)
     app = web.Application(client_max_size=_BODY_LIMIT, middlewares=[server.cross_origin])
     app.add_routes(
         [
@@ -75,11 +76,11 @@ def make_app(agent: AgentView, *, secret: str, play_url: str, now: Callable[[], 
 
 
 class _Server:
-    def __init__(self, agent: AgentView, secret: str, play_url: str, now: Callable[[], float]) -> None:
+    def __init__(self, agent: AgentView, secret: str, play_url: str, now_s: Callable[[], float]) -> None:
         self._agent = agent
         self._secret = secret
         self._play_url = play_url
-        self._now = now
+        self._now_s = now_s
 
     async def health(self, request: web.Request) -> web.Response:
         figures = self._agent.figures()
@@ -131,7 +132,7 @@ class _Server:
         try:
             order = ConnectRequest.model_validate_json(await request.read())
         except pydantic.ValidationError:
-            return _problem(400, "bad_request", "The body must be {token, offer: {type, sdp}}.")
+            return _problem(400, "invalid_request", "The body must be {token, offer: {type, sdp}}.")
         session = self._agent.session(session_id)
         lowest_epoch = 0 if session is None else session.lowest_epoch
         host_id, installation = self._agent.names()
@@ -140,8 +141,11 @@ class _Server:
                 order.token,
                 self._agent.keys(),
                 Expected(host_id, installation, session_id, lowest_epoch),
-                self._now(),
+                self._now_s(),
             )
+        except TokenForeignError as error:
+            log.info("stream_token.foreign", session=session_id, reason=str(error))
+            return _problem(403, "forbidden", "This stream token is for another session.")
         except TokenRefusedError as error:
             log.info("stream_token.refused", session=session_id, reason=str(error))
             return _problem(401, "unauthorized", "The stream token is not valid (any more).")
@@ -159,7 +163,7 @@ class _Server:
             response = await handler(request)
         except web.HTTPException as error:
             if error.status >= 400:
-                response = _problem(error.status, "not_found" if error.status == 404 else "refused", error.reason)
+                response = _problem(error.status, _CODES.get(error.status, "refused"), error.reason)
             else:
                 response = error
         if request.path.startswith("/session/"):
@@ -173,6 +177,7 @@ class _Server:
         return response
 
 
+_CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 _RUNNING: frozenset[ObservedState] = frozenset({ObservedState.BOOTING, ObservedState.RUNNING, ObservedState.STOPPING})
 
 

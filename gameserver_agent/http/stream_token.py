@@ -17,6 +17,10 @@ class TokenRefusedError(Exception):
     """The token opens nothing here. The text is for logs, never for its bearer."""
 
 
+class TokenForeignError(TokenRefusedError):
+    """The token is good, and for something else."""
+
+
 @dataclass(frozen=True)
 class Expected:
     """What a token must say."""
@@ -28,7 +32,7 @@ class Expected:
 
 
 def verified_role(token: str, keys: Mapping[str, object], expected: Expected, now_s: float) -> Literal["player"]:
-    """The role that the token grants. Raises `TokenRefusedError`."""
+    """The role that the token grants. Raises `TokenRefusedError`, `TokenForeignError` when it opens another session."""
     try:
         key = _key(jwt.get_unverified_header(token).get("kid"), keys)
         claims = jwt.decode(
@@ -45,7 +49,7 @@ def verified_role(token: str, keys: Mapping[str, object], expected: Expected, no
     if not isinstance(expires_s, int | float) or now_s > expires_s + LEEWAY_S:
         raise TokenRefusedError("expired")
     if claims.get("session") != expected.session_id:
-        raise TokenRefusedError("it is for another session")
+        raise TokenForeignError("it is for another session")
     if not isinstance(epoch, int) or epoch < expected.lowest_epoch:
         raise TokenRefusedError("revoked")
     if claims.get("role") != "player":

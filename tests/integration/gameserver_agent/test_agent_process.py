@@ -367,9 +367,14 @@ async def test_pages_connect_with_a_token_of_their_session_alone(
     url = f"{agent.url}/session/ses1/connect"
     offer = {"type": "offer", "sdp": "v=0"}
     async with aiohttp.ClientSession() as browser:
-        for token in ("nonsense", control_plane.stream_token("ses2"), control_plane.stream_token("ses1", host_id="x")):
+        tokens = {
+            "nonsense": 401,
+            control_plane.stream_token("ses1", host_id="x"): 401,
+            control_plane.stream_token("ses2"): 403,
+        }
+        for token, status in tokens.items():
             async with browser.post(url, json={"token": token, "offer": offer}) as answer:
-                assert answer.status == 401
+                assert answer.status == status
         async with browser.post(url, json={"token": control_plane.stream_token("ses1"), "offer": offer}) as answer:
             assert answer.status == 409  # the token is good; the offer is none
         async with browser.get(f"{agent.url}/session/ses1/", allow_redirects=False) as answer:

@@ -4,7 +4,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from gameserver_agent.http.stream_token import Expected, TokenRefusedError, verified_role
+from gameserver_agent.http.stream_token import Expected, TokenForeignError, TokenRefusedError, verified_role
 from gameserver_agent.identity import public_key_text
 
 NOW_S = 1_800_000_000.0
@@ -58,6 +58,15 @@ def test_a_good_token_names_its_role() -> None:
 def test_anything_else_opens_nothing(bad: str) -> None:
     with pytest.raises(TokenRefusedError):
         verified_role(bad, KEYS, EXPECTED, NOW_S)
+
+
+def test_a_good_token_of_another_session_is_known_for_what_it_is() -> None:
+    with pytest.raises(TokenForeignError):
+        verified_role(token(session="ses2"), KEYS, EXPECTED, NOW_S)
+    for bad in (token(session="ses2", exp=NOW_S - 60), token(session="ses2", key=Ed25519PrivateKey.generate())):
+        with pytest.raises(TokenRefusedError) as refused:
+            verified_role(bad, KEYS, EXPECTED, NOW_S)
+        assert not isinstance(refused.value, TokenForeignError)
 
 
 def test_another_algorithm_is_no_way_in() -> None:

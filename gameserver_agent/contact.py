@@ -1,0 +1,188 @@
+"""Contact with the orchestrator: it hears what is here, and says what is wanted and what time it is.
+
+    sync       on every change and at the interval
+    news       held by the orchestrator: makes a launch order arrive at once
+
+What is done about it is not decided here.
+"""
+
+import asyncio
+import random
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from agent_protocol import DesiredSession, HostImage, ObservedSession, SyncRequest, SyncResponse
+from gameserver_agent.backoff import delay_s
+from gameserver_agent.clock import OrchestratorClock
+from gameserver_agent.errors import ControlPlaneError, ControlPlaneRefusedError
+from gameserver_agent.host_usage import HostFigures
+from gameserver_agent.identity import DataFolder, Membership
+from gameserver_agent.orchestrator_client import OrchestratorClient
+from gameserver_agent.tasks import all_or_first_error
+
+log = structlog.get_logger()
+_COALESCE_S = 0.03
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the orchestrator is told of this host."""
+
+    sessions: tuple[ObservedSession, ...]
+    images: tuple[HostImage, ...]
+    figures: HostFigures
+    pull_bytes_per_s: float | None
+
+
+class House(Protocol):
+    """Whoever holds the sessions."""
+
+    def report(self) -> Report: ...
+
+    async def answered(self, report: Report) -> None:
+        """This report has arrived, and `Contact.desired` is the answer to it."""
+        ...
+
+
+@dataclass(frozen=True)
+class Stranger:
+    """Does the orchestrator no longer know this host, because its database was replaced? Only when it says 401 three
+    times in a row, over at least five seconds. Pure.
+    """
+
+    times: int = 0
+    first_s: float = 0.0
+    last_s: float = 0.0
+
+    @property
+    def is_certain(self) -> bool:
+        return self.times >= 3 and self.last_s - self.first_s >= 5
+
+    def refused(self, status: int, now_s: float) -> "Stranger":
+        if status != 401:
+            return Stranger()
+        return Stranger(self.times + 1, self.first_s if self.times else now_s, now_s)
+
+
+class Contact:
+    """`desired` is None until the orchestrator has answered once."""
+
+    def __init__(
+        self,
+        house: House,
+        *,
+        data: DataFolder,
+        membership: Membership,
+        client: OrchestratorClient,
+        clock: OrchestratorClock,
+        public_url: str,
+    ) -> None:
+        self.membership = membership
+        self.desired: tuple[DesiredSession, ...] | None = None
+        self._house = house
+        self._data = data
+        self._client = client
+        self._clock = clock
+        self._public_url = public_url
+        self._incarnation = data.next_incarnation()
+        self._seq = 0
+        self._revision = 0
+        self._next_sync_s = 2.0
+        self._changed = asyncio.Event()
+        self._synced = asyncio.Event()
+        self._answered = asyncio.Event()
+
+    @property
+    def has_synced(self) -> bool:
+        return self._synced.is_set()
+
+    def changed(self) -> None:
+        """There is news for the orchestrator."""
+        self._changed.set()
+
+    async def keep(self) -> None:
+        """For ever. Raises `ControlPlaneRefusedError` when the orchestrator no longer knows this host."""
+        await all_or_first_error(self._keep_syncing(), self._keep_waiting_for_news())
+
+    async def sync(self) -> None:
+        """Once, now. Raises `ControlPlaneError`."""
+        self._seq += 1
+        report = self._house.report()
+        sent = self._clock.reading()
+        response = await self._client.sync(
+            SyncRequest(
+                incarnation=self._incarnation,
+                seq=self._seq,
+                public_url=self._public_url,
+                sessions=report.sessions,
+                images=report.images,
+                capacity=report.figures.capacity,
+                usage=report.figures.usage,
+                pull_bytes_per_s=report.pull_bytes_per_s,
+            )
+        )
+        # Together, so that no deadline is ever judged by a time that is not its own.
+        self._revision, self.desired = response.revision, response.sessions
+        if response.now is not None:
+            self._clock.heard(sent, response.now)
+        self._answered.set()
+        self._next_sync_s = response.next_sync_ms / 1000
+        await self._remember_keys(response)
+        if not self.has_synced:
+            log.info("agent.synced", revision=response.revision, sessions=len(response.sessions))
+            self._synced.set()
+        await self._house.answered(report)
+
+    async def _keep_syncing(self) -> None:
+        failures = 0
+        stranger = Stranger()
+        while True:
+            self._changed.clear()
+            try:
+                await self.sync()
+                failures = 0
+                stranger = Stranger()
+                pause_s = self._next_sync_s
+            except ControlPlaneRefusedError as error:
+                failures += 1
+                stranger = stranger.refused(error.status, asyncio.get_running_loop().time())
+                if stranger.is_certain:
+                    raise
+                if error.code == "stale_sync" and failures > 2:
+                    self._incarnation, self._seq = self._data.next_incarnation(), 0
+                log.warning("sync.refused", status=error.status, code=error.code, message=error.message)
+                pause_s = delay_s(failures, random.random)
+            except ControlPlaneError:
+                failures += 1
+                pause_s = delay_s(failures, random.random)
+            try:
+                async with asyncio.timeout(pause_s):
+                    if failures:
+                        await asyncio.sleep(pause_s)
+                    await self._changed.wait()
+            except TimeoutError:
+                continue
+            await asyncio.sleep(_COALESCE_S)
+
+    async def _keep_waiting_for_news(self) -> None:
+        await self._synced.wait()
+        failures = 0
+        while True:
+            known = self._revision
+            try:
+                if await self._client.wait(known) != known:
+                    self._answered.clear()
+                    self._changed.set()
+                    async with asyncio.timeout(5):
+                        await self._answered.wait()
+                failures = 0
+            except (ControlPlaneError, TimeoutError):
+                failures += 1
+                await asyncio.sleep(delay_s(failures, random.random))
+
+    async def _remember_keys(self, response: SyncResponse) -> None:
+        if response.keys and response.keys != self.membership.keys:
+            self.membership = Membership(self.membership.host_id, self.membership.installation, response.keys)
+            await asyncio.to_thread(self._data.remember, self.membership)

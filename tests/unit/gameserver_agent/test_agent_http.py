@@ -1,0 +1,200 @@
+"""The agent's port: whatever strangers send to it, the answer has a name and nothing else happens."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+
+import aiohttp
+import jwt
+import pytest
+from aiohttp import web
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from agent_protocol import Capacity, ObservedSession, ObservedState, Usage
+from gameserver_agent.errors import SeatError
+from gameserver_agent.host_usage import HostFigures
+from gameserver_agent.http.app import PlayableSession, make_app
+from gameserver_agent.identity import public_key_text
+from streaming.protocol import SessionDescription
+
+NOW_S = 1_800_000_000.0
+KEY = Ed25519PrivateKey.generate()
+JWKS: dict[str, object] = {
+    "keys": [{"kty": "OKP", "crv": "Ed25519", "x": public_key_text(KEY), "kid": "k1", "alg": "EdDSA"}]
+}
+OFFER = {"type": "offer", "sdp": "v=0"}
+CAPACITY = Capacity(cpu_cores=2, memory_bytes=1, seats=4, disk_free_bytes=1)
+
+
+@dataclass
+class Session:
+    """Remembers the offers that reached it."""
+
+    lowest_epoch: int = 0
+    offers: list[SessionDescription] = field(default_factory=list[SessionDescription])
+    is_ready: bool = True
+
+    async def connect(self, offer: SessionDescription) -> SessionDescription:
+        if not self.is_ready:
+            raise SeatError("it is still coming up")
+        self.offers.append(offer)
+        return SessionDescription(type="answer", sdp="v=0")
+
+
+@dataclass
+class OneSession:
+    """An agent with one session, `ses1`."""
+
+    held: Session = field(default_factory=Session)
+
+    def figures(self) -> HostFigures:
+        return HostFigures(1.0, 2.0, 3.0, Usage(cpu_cores=1, memory_bytes=1), CAPACITY)
+
+    def is_engine_well(self) -> bool:
+        return True
+
+    def is_ready(self) -> bool:
+        return False
+
+    def observed(self) -> tuple[ObservedSession, ...]:
+        return (ObservedSession(session_id="ses1", generation=1, state=ObservedState.RUNNING, peers=1),)
+
+    def session(self, session_id: str) -> PlayableSession | None:
+        return self.held if session_id == "ses1" else None
+
+    def keys(self) -> dict[str, object]:
+        return JWKS
+
+    def names(self) -> tuple[str, str]:
+        return "hst1", "ins1"
+
+
+def token(session: str = "ses1", *, expires_in_s: float = 300, epoch: int = 0, issuer: str = "ins1") -> str:
+    claims = {
+        "iss": issuer,
+        "aud": "host:hst1",
+        "exp": int(NOW_S + expires_in_s),
+        "session": session,
+        "role": "player",
+        "epoch": epoch,
+    }
+    return jwt.encode(claims, KEY, algorithm="EdDSA", headers={"kid": "k1"})
+
+
+@pytest.fixture
+def agent() -> OneSession:
+    return OneSession()
+
+
+@pytest.fixture
+async def browser(agent: OneSession) -> AsyncGenerator[aiohttp.ClientSession]:
+    app = make_app(agent, secret="secret", play_url="https://play.example", now_s=lambda: NOW_S)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    async with aiohttp.ClientSession(f"http://127.0.0.1:{runner.addresses[0][1]}") as session:
+        yield session
+    await runner.cleanup()
+
+
+async def refused(browser: aiohttp.ClientSession, session_id: str, body: bytes) -> tuple[int, str]:
+    async with browser.post(f"/session/{session_id}/connect", data=body) as answer:
+        problem = await answer.json()
+        assert problem["message"]
+        assert answer.headers["Access-Control-Allow-Origin"] == "https://play.example"
+        return answer.status, problem["error"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"\xff\xfe",
+        b"[]",
+        b"null",
+        b'"' + b"[" * 5000,
+        b"[" * 100_000,
+        b"{}",
+        b'{"token": "x"}',
+        b'{"token": 1, "offer": {"type": "offer", "sdp": "v=0"}}',
+        b'{"token": null, "offer": {"type": "offer", "sdp": "v=0"}}',
+        b'{"token": "x", "offer": "v=0"}',
+        b'{"token": "x", "offer": {"type": "pranswer", "sdp": "v=0"}}',
+        b'{"token": "x", "offer": {"type": "offer", "sdp": 7}}',
+        b'{"token": "x", "offer": {"type": "offer", "sdp": "' + b"v" * 300_000 + b'"}}',
+        b'{"token": "' + b"x" * 9000 + b'", "offer": {"type": "offer", "sdp": "v=0"}}',
+    ],
+)
+async def test_what_is_no_offer_is_an_invalid_request(
+    browser: aiohttp.ClientSession, agent: OneSession, body: bytes
+) -> None:
+    assert await refused(browser, "ses1", body) == (400, "invalid_request")
+    assert agent.held.offers == []
+
+
+async def test_a_body_without_end_is_not_read_to_it(browser: aiohttp.ClientSession) -> None:
+    assert await refused(browser, "ses1", b"x" * 600_000) == (413, "too_large")
+
+
+async def connect(browser: aiohttp.ClientSession, session_id: str, token: str) -> tuple[int, dict[str, object]]:
+    async with browser.post(f"/session/{session_id}/connect", json={"token": token, "offer": OFFER}) as answer:
+        return answer.status, await answer.json()
+
+
+@pytest.mark.parametrize(
+    ("session_id", "given", "status", "code"),
+    [
+        ("ses1", "", 401, "unauthorized"),
+        ("ses1", "a.b.c", 401, "unauthorized"),
+        ("ses1", token(expires_in_s=-60), 401, "unauthorized"),
+        ("ses1", token(issuer="ins2"), 401, "unauthorized"),
+        ("ses1", token("ses2"), 403, "forbidden"),
+        ("ses2", token("ses1"), 403, "forbidden"),
+        ("ses2", token("ses2"), 404, "not_found"),
+        ("ses2", "a.b.c", 401, "unauthorized"),
+        ("%2e%2e", token(".."), 404, "not_found"),
+        ("ses1%00", token("ses1\0"), 404, "not_found"),
+    ],
+)
+async def test_a_token_opens_its_own_session_and_no_other(
+    browser: aiohttp.ClientSession, agent: OneSession, session_id: str, given: str, status: int, code: str
+) -> None:
+    got, problem = await connect(browser, session_id, given)
+    assert (got, problem.get("error")) == (status, code)
+    assert agent.held.offers == []
+
+
+async def test_a_good_offer_gets_the_seats_answer(browser: aiohttp.ClientSession, agent: OneSession) -> None:
+    assert await connect(browser, "ses1", token()) == (200, {"answer": {"type": "answer", "sdp": "v=0"}})
+    agent.held.is_ready = False
+    status, problem = await connect(browser, "ses1", token())
+    assert (status, problem["error"]) == (409, "seat_not_ready")
+
+
+async def test_a_raised_epoch_ends_older_tokens(browser: aiohttp.ClientSession, agent: OneSession) -> None:
+    agent.held.lowest_epoch = 2
+    assert (await connect(browser, "ses1", token(epoch=1)))[0] == 401
+    assert (await connect(browser, "ses1", token(epoch=2)))[0] == 200
+
+
+@pytest.mark.parametrize(
+    "header", [None, "", "secret", "Bearer", "Bearer ", "Bearer Secret", "Basic secret", "Bearer é"]
+)
+async def test_what_runs_here_is_told_to_the_operator_alone(browser: aiohttp.ClientSession, header: str | None) -> None:
+    headers = {} if header is None else {"Authorization": header}
+    async with browser.get("/api/containers", headers=headers) as answer:
+        assert answer.status == 401
+        assert (await answer.json())["error"] == "unauthorized"
+    async with browser.get("/api/containers", headers={"Authorization": "Bearer secret"}) as answer:
+        assert [entry["session_id"] for entry in await answer.json()] == ["ses1"]
+
+
+async def test_health_is_open_and_what_is_not_there_is_named(browser: aiohttp.ClientSession) -> None:
+    async with browser.get("/api/health") as answer:
+        assert (await answer.json())["containers"] == 1
+    async with browser.get("/health/ready") as answer:
+        assert answer.status == 503
+    async with browser.get("/nowhere") as answer:
+        assert (answer.status, (await answer.json())["error"]) == (404, "not_found")
+    async with browser.get("/session/ses1/connect") as answer:
+        assert (answer.status, (await answer.json())["error"]) == (405, "method_not_allowed")
