@@ -56,15 +56,28 @@ class SavedVersion(WireModel):
     size_bytes: int
 
 
-class EndReport(WireModel):
-    """Why a session ended on its host.
+class EndCode(StrEnum):
+    """Why a session ends on its host. Agents may come to know more than an orchestrator does: see `EndReport.code`."""
 
-    `code` is one of: `stopped` (as ordered), `exited` (the game left by itself with status 0), `crashed`,
-    `out_of_memory`, `boot_timeout`, `image_missing`, `pull_failed`, `restore_failed`, `seat_failed`, `engine_failed`,
-    `disk_full` (the host has no room for another session), `host_restarted` (the machine was started anew while the
-    game ran), `expired` (a deadline held on the host), `save_full` (the save outgrew its limit where the host cannot
-    bound it), `save_failed` (ended, and the save is kept on the host).
-    """
+    STOPPED = "stopped"  # as ordered
+    EXITED = "exited"  # the game left by itself with status 0
+    CRASHED = "crashed"
+    OUT_OF_MEMORY = "out_of_memory"
+    BOOT_TIMEOUT = "boot_timeout"
+    IMAGE_MISSING = "image_missing"
+    PULL_FAILED = "pull_failed"
+    RESTORE_FAILED = "restore_failed"
+    SEAT_FAILED = "seat_failed"
+    ENGINE_FAILED = "engine_failed"
+    DISK_FULL = "disk_full"  # the host has no room for another session
+    HOST_RESTARTED = "host_restarted"  # the machine was started anew while the game ran
+    EXPIRED = "expired"  # a deadline held on the host
+    SAVE_FULL = "save_full"  # the save outgrew its limit where the host cannot bound it
+    SAVE_FAILED = "save_failed"  # ended, and the save is kept on the host
+
+
+class EndReport(WireModel):
+    """Why a session ended on its host. `code` is an `EndCode`, or one that only a newer agent knows."""
 
     code: str
     message: str

@@ -15,6 +15,7 @@ from orchestrator.fleet.placement import Placement
 from orchestrator.fleet.sync import AgentSync
 from orchestrator.installation import Installation, load_or_create
 from orchestrator.notices import Notices
+from orchestrator.play.clock import ClockWatch
 from orchestrator.play.ledger import Ledger
 from orchestrator.play.moves import Moves
 from orchestrator.play.proxy import SeatProxy
@@ -37,6 +38,7 @@ class Services:
     database: Database
     installation: Installation
     notices: Notices
+    clock: ClockWatch
     accounts: Accounts
     catalog: Catalog
     saves: Saves
@@ -72,7 +74,8 @@ def _wire(settings: Settings, database: Database, installation: Installation) ->
     catalog = Catalog(database)
     saves = Saves(database, FolderStore(settings.data / "saves"))
     moves = Moves(notices)
-    ledger = Ledger(moves, saves)
+    clock = ClockWatch(database)
+    ledger = Ledger(moves, saves, clock)
     placement = Placement(ledger, random.random)
     play = Play(database, notices, catalog, saves, placement, moves)
     return Services(
@@ -80,11 +83,12 @@ def _wire(settings: Settings, database: Database, installation: Installation) ->
         database=database,
         installation=installation,
         notices=notices,
+        clock=clock,
         accounts=Accounts(database, installation),
         catalog=catalog,
         saves=saves,
         play=play,
-        reconciler=Reconciler(database, notices, play, placement, moves),
+        reconciler=Reconciler(database, notices, placement, moves, clock),
         stream_access=StreamAccess(installation),
         seat_proxy=SeatProxy(database),
         identities=HostIdentities(database),

@@ -32,6 +32,8 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column('picture_key', sa.String(length=300), nullable=True))
 
     with op.batch_alter_table('sessions', schema=None) as batch_op:
+        batch_op.add_column(sa.Column('launch_digest', sa.String(length=64), nullable=True))
+        batch_op.add_column(sa.Column('placed_on', sa.JSON(), server_default='[]', nullable=False))
         batch_op.add_column(sa.Column('former_host_id', sa.String(length=32), nullable=True))
         batch_op.add_column(sa.Column('is_paused', sa.Boolean(), server_default=sa.false(), nullable=False))
         batch_op.add_column(sa.Column('is_host_silent', sa.Boolean(), server_default=sa.false(), nullable=False))
@@ -51,6 +53,8 @@ def downgrade() -> None:
         batch_op.drop_column('is_host_silent')
         batch_op.drop_column('is_paused')
         batch_op.drop_column('former_host_id')
+        batch_op.drop_column('placed_on')
+        batch_op.drop_column('launch_digest')
 
     with op.batch_alter_table('save_versions', schema=None) as batch_op:
         batch_op.drop_column('picture_key')

@@ -1,5 +1,6 @@
 """`/api/game/*`: the documented session endpoints. HTTP only; what can be done is `play.service`'s."""
 
+import math
 from typing import Annotated, Any
 
 from litestar import Controller, Request, get, post
@@ -8,23 +9,31 @@ from litestar.params import HeaderParameter, JSONBody, QueryParameter
 
 from orchestrator.accounts.account import Account
 from orchestrator.accounts.dependencies import provide_account, signed_in
+from orchestrator.catalog.models import Game
+from orchestrator.catalog.schemas import Pagination
 from orchestrator.http import origin_of
+from orchestrator.play.launching import LaunchOrder
 from orchestrator.play.lifecycle import FINAL, Position, life_is_connectable, phase_of, status_of
 from orchestrator.play.models import Session, life_of, revision_of
+from orchestrator.play.reasons import End, next_step
 from orchestrator.play.schemas import (
     ErrorView,
     Figures,
+    HistoryAnswer,
     KeepaliveAnswer,
+    KeepaliveRequest,
     LaunchAnswer,
     LaunchRequest,
+    PastSession,
     ProgressView,
+    SaveUse,
     SessionRequest,
     SessionsAnswer,
     SessionSummary,
     StatusAnswer,
     StopAnswer,
 )
-from orchestrator.play.service import LaunchOrder, Play, SessionView
+from orchestrator.play.service import Play, SessionView
 from orchestrator.play.stream_access import StreamAccess
 
 SessionId = Annotated[str, QueryParameter(name="sessionId", pattern=r"^[A-Za-z0-9_-]+$", max_length=64)]
@@ -74,9 +83,10 @@ class SessionController(Controller):
 
     @post("/keepalive", status_code=200, operation_id="keepSessionAlive")
     async def keepalive(
-        self, data: JSONBody[SessionRequest], account: NamedDependency[Account], play: NamedDependency[Play]
+        self, data: JSONBody[KeepaliveRequest], account: NamedDependency[Account], play: NamedDependency[Play]
     ) -> KeepaliveAnswer:
-        return KeepaliveAnswer(expires_at=await play.keepalive(account.owner, data.session_id))
+        expires_at = await play.keepalive(account.owner, data.session_id, data.frames_decoded)
+        return KeepaliveAnswer(expires_at=expires_at)
 
     @post("/stop", status_code=200, operation_id="stopSession")
     async def stop(
@@ -102,19 +112,26 @@ class SessionController(Controller):
             ]
         )
 
+    @get("/history", operation_id="pastSessions")
+    async def history(
+        self,
+        account: NamedDependency[Account],
+        play: NamedDependency[Play],
+        page: Annotated[int, QueryParameter(ge=1, le=1_000_000)] = 1,
+        limit: Annotated[int, QueryParameter(ge=1, le=50)] = 20,
+    ) -> HistoryAnswer:
+        """The sessions that are over, the newest first, each with its end."""
+        found = await play.history(account.owner, page=page, limit=limit)
+        return HistoryAnswer(
+            sessions=[_past(row, game) for row, game in found.sessions],
+            pagination=Pagination(page=page, limit=limit, total=found.total, totalPages=math.ceil(found.total / limit)),
+        )
+
 
 def _status(view: SessionView, stream_access: StreamAccess, origin: str) -> StatusAnswer:
     row, life = view.row, life_of(view.row)
     address = stream_access.address(view.host, row.id, origin) if view.host else None
     can_connect = row.is_seat_ready and life_is_connectable(life) and view.host is not None
-    error = None
-    if life.end is not None:
-        error = ErrorView(
-            code=life.end.code,
-            message=life.end.message,
-            by=life.end.by.value,
-            log_tail=list(life.end.log_tail),
-        )
     progress = row.progress
     return StatusAnswer(
         session_id=row.id,
@@ -132,8 +149,40 @@ def _status(view: SessionView, stream_access: StreamAccess, origin: str) -> Stat
         queue_position=view.queue_position,
         stream_token=stream_access.token(view.host, row) if can_connect and view.host else None,
         expires_at=life.expires_at,
-        error=error,
+        ends_at=life.ends_at,
+        paused=row.is_paused,
+        host_silent=row.is_host_silent,
+        save=None
+        if row.save_used_bytes is None
+        else SaveUse(used_bytes=row.save_used_bytes, limit_bytes=view.save_limit_bytes),
+        error=_end(life.end),
         statistics=_figures(row) if life.position in FINAL else None,
+    )
+
+
+def _past(row: Session, game: Game) -> PastSession:
+    return PastSession(
+        session_id=row.id,
+        game_slug=game.slug,
+        game_title=game.title,
+        status=status_of(Position(row.position)),
+        started_at=row.created_at,
+        ended_at=row.ended_at,
+        save_slot=row.slot_number,
+        end=_end(life_of(row).end),
+        **_figures(row).model_dump(),
+    )
+
+
+def _end(end: End | None) -> ErrorView | None:
+    if end is None:
+        return None
+    return ErrorView(
+        code=end.code,
+        message=end.message,
+        by=end.by.value,
+        next_step=next_step(end.code),
+        log_tail=list(end.log_tail),
     )
 
 

@@ -7,23 +7,26 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from agent_protocol import BuildSpec, DesiredSession, ObservedSession, ObservedState, Statistics
+from agent_protocol import BuildSpec, DesiredSession, EndCode, ObservedSession, ObservedState, Statistics
 from orchestrator.catalog.models import Build
 from orchestrator.fleet import profiles
 from orchestrator.fleet.models import Host
+from orchestrator.play.clock import ClockWatch
 from orchestrator.play.lifecycle import (
+    ACTIVE,
     FINAL,
     ON_HOST,
     Advanced,
     EndedOnHost,
     Event,
     Position,
+    Returned,
     Used,
 )
-from orchestrator.play.models import Session, life_of
+from orchestrator.play.models import Session, revision_of
 from orchestrator.play.moves import Moves
 from orchestrator.saves.service import Saves
 from scheduler.placement import Resources
@@ -32,7 +35,8 @@ from scheduler.profiles import Sample
 _log = structlog.get_logger()
 _POSITIONS_ON_HOST = [position.value for position in ON_HOST]
 SAME_INPUT = timedelta(seconds=1)
-_WHOLE_SESSIONS = {"stopped", "exited", "expired", "save_failed"}
+_WHOLE_SESSIONS = {EndCode.STOPPED, EndCode.EXITED, EndCode.EXPIRED, EndCode.SAVE_FAILED}
+_FINAL = [position.value for position in FINAL]
 _REPORTED = {
     ObservedState.PULLING: Position.PULLING,
     ObservedState.RESTORING: Position.RESTORING,
@@ -44,9 +48,10 @@ _REPORTED = {
 class Ledger:
     """Implements `fleet.ledger.SessionLedger`."""
 
-    def __init__(self, moves: Moves, saves: Saves) -> None:
+    def __init__(self, moves: Moves, saves: Saves, clock: ClockWatch) -> None:
         self._moves = moves
         self._saves = saves
+        self._clock = clock
 
     async def reserved(self, session: AsyncSession) -> Mapping[str, Resources]:
         return await reserved(session)
@@ -54,49 +59,58 @@ class Ledger:
     async def observe(
         self, session: AsyncSession, host_id: str, observed: tuple[ObservedSession, ...], now: datetime
     ) -> tuple[str, ...]:
-        if not observed:
-            return ()
-        ids = [item.session_id for item in observed]
-        rows = {row.id: row for row in await session.scalars(select(Session).where(Session.id.in_(ids)))}
+        seen = {item.session_id: item for item in observed}
+        concerned = or_(Session.id.in_(seen), Session.host_id == host_id, Session.former_host_id == host_id)
+        query = select(Session).where(concerned, Session.position.in_([position.value for position in ACTIVE]))
         changed: list[str] = []
-        for item in observed:
-            row = rows.get(item.session_id)
-            if row is None or row.host_id != host_id or row.generation != item.generation:
-                continue
-            if await self._take_in(session, row, host_id, item, now):
+        for row in await session.scalars(query.order_by(Session.id).with_for_update()):
+            before = revision_of(row)
+            if host_id in {row.host_id, row.former_host_id}:
+                await self._hear(session, row, host_id, seen.get(row.id), now)
+            if revision_of(row) != before:
                 changed.append(row.id)
         return tuple(changed)
 
+    async def _hear(
+        self, session: AsyncSession, row: Session, host_id: str, item: ObservedSession | None, now: datetime
+    ) -> None:
+        """What a host says of a session that it has, or had when it was lost. Older generations move nothing."""
+        row.is_host_silent = False
+        if item is not None and item.generation == row.generation:
+            await self._take_in(session, row, host_id, item, now)
+        elif row.former_host_id == host_id:
+            await self._moves.apply(session, row, _forgotten(row.generation), now)
+
     async def _take_in(
         self, session: AsyncSession, row: Session, host_id: str, item: ObservedSession, now: datetime
-    ) -> bool:
-        before = (row.position, row.is_seat_ready, row.progress)
-        was_final = life_of(row).position in FINAL
+    ) -> None:
         progress = item.progress.model_dump() if item.progress else None
-        event = _event(item, has_progress=progress is not None and progress != row.progress)
-        if not was_final:
-            row.is_seat_ready, row.progress = item.seat_ready, progress
-        has_moved = event is not None and await self._moves.apply(session, row, event, now)
+        was_former = row.former_host_id == host_id
+        event = _event(
+            item, host_id, was_former=was_former, has_progress=progress is not None and progress != row.progress
+        )
+        before = row.position, row.former_host_id
+        if event is not None:
+            await self._moves.apply(session, row, event, now)
+        has_moved = before != (row.position, row.former_host_id)
+        if item.state is ObservedState.ENDED and item.statistics is not None and has_moved:
+            _add_figures(row, item.statistics)
+            code = item.end.code if item.end else EndCode.STOPPED
+            await self._learn(session, row.build_id, host_id, item.statistics, code, now)
+        if row.host_id != host_id or row.position in _FINAL:
+            return
+        row.is_seat_ready, row.progress = item.seat_ready, progress
+        row.is_paused, row.save_used_bytes = item.paused, item.save_used_bytes
         if _is_new_input(item.last_input_at, row.last_input_at):
             row.last_input_at = item.last_input_at
             await self._moves.apply(session, row, Used(), now)
-        if item.state is ObservedState.ENDED and item.statistics is not None:
-            is_first_word = row.duration_s is None and life_of(row).position in FINAL
-            if is_first_word:
-                row.duration_s = item.statistics.duration_s
-                row.cpu_seconds = item.statistics.cpu_seconds
-                row.peak_memory_bytes = item.statistics.peak_memory_bytes
-            if is_first_word or has_moved:
-                code = item.end.code if item.end else "stopped"
-                await self._learn(session, row.build_id, host_id, item.statistics, code, now)
-        return before != (row.position, row.is_seat_ready, row.progress)
 
     async def _learn(
         self, session: AsyncSession, build_id: str, host_id: str, statistics: Statistics, code: str, now: datetime
     ) -> None:
         host = await session.get_one(Host, host_id)
         peak_bytes = statistics.peak_memory_bytes
-        if code == "out_of_memory":  # it wanted more than it was allowed, however little a sample saw
+        if code == EndCode.OUT_OF_MEMORY:  # it wanted more than it was allowed, however little a sample saw
             build = await session.get_one(Build, build_id)
             peak_bytes = max(peak_bytes, BuildSpec.model_validate(build.spec).limits.memory_bytes)
         sample = Sample(
@@ -104,7 +118,7 @@ class Ledger:
             cpu_cores=statistics.played_cpu_seconds / statistics.played_s if statistics.played_s > 0 else 0.0,
             memory_peak_bytes=peak_bytes,
             boot_s=statistics.boot_s,
-            out_of_memory=code == "out_of_memory",
+            out_of_memory=code == EndCode.OUT_OF_MEMORY,
             failed=code not in _WHOLE_SESSIONS,
         )
         await profiles.record(session, build_id, profiles.host_class(host), sample, now)
@@ -114,18 +128,21 @@ class Ledger:
     ) -> tuple[DesiredSession, ...]:
         mine = select(Session).where(Session.host_id == host_id, Session.position.in_(_POSITIONS_ON_HOST))
         rows = {row.id: row for row in await session.scalars(mine)}
+        ahead = self._clock.ahead(now)
         wanted = [
-            await self._order(session, row, row.generation, is_wanted=row.position != Position.STOPPING.value)
+            await self._order(session, row, row.generation, ahead, is_wanted=row.position != Position.STOPPING.value)
             for row in rows.values()
         ]
         strays = [item for item in observed if not _is_settled(item, rows.get(item.session_id))]
         for item in strays:
             row = await session.get(Session, item.session_id)
             if row is not None:
-                wanted.append(await self._order(session, row, item.generation, is_wanted=False))
+                wanted.append(await self._order(session, row, item.generation, ahead, is_wanted=False))
         return tuple(wanted)
 
-    async def _order(self, session: AsyncSession, row: Session, generation: int, *, is_wanted: bool) -> DesiredSession:
+    async def _order(
+        self, session: AsyncSession, row: Session, generation: int, ahead: timedelta, *, is_wanted: bool
+    ) -> DesiredSession:
         build = await session.get_one(Build, row.build_id)
         return DesiredSession(
             session_id=row.id,
@@ -136,8 +153,8 @@ class Ledger:
             restore=await self._saves.restore_source(session, await self._saves.head_of(session, row.slot_id)),
             timezone=row.timezone,
             epoch=row.epoch,
-            expires_at=row.expires_at,
-            ends_at=row.ends_at,
+            expires_at=row.expires_at + ahead,
+            ends_at=row.ends_at + ahead,
         )
 
 
@@ -157,13 +174,26 @@ async def reserved(session: AsyncSession) -> dict[str, Resources]:
     return {host_id: Resources(float(cpu), int(memory), seats) for host_id, cpu, memory, seats in rows if host_id}
 
 
-def _event(item: ObservedSession, *, has_progress: bool) -> Event | None:
+def _event(item: ObservedSession, host_id: str, *, was_former: bool, has_progress: bool) -> Event | None:
     if item.state is ObservedState.ENDED:
         if item.end is None:
-            return EndedOnHost(item.generation, "stopped", "The game was stopped.")
+            return EndedOnHost(item.generation, EndCode.STOPPED, "The game was stopped.")
         return EndedOnHost(item.generation, item.end.code, item.end.message, item.end.log_tail)
+    if was_former:
+        return Returned(host_id, item.generation) if item.state is ObservedState.RUNNING else None
     position = _REPORTED.get(item.state)
     return Advanced(item.generation, position, has_progress) if position else None
+
+
+def _forgotten(generation: int) -> EndedOnHost:
+    return EndedOnHost(generation, EndCode.HOST_RESTARTED, "The machine came back without the game.")
+
+
+def _add_figures(row: Session, statistics: Statistics) -> None:
+    """A session that lost its host used something on each."""
+    row.duration_s = (row.duration_s or 0.0) + statistics.duration_s
+    row.cpu_seconds = (row.cpu_seconds or 0.0) + statistics.cpu_seconds
+    row.peak_memory_bytes = max(row.peak_memory_bytes or 0, statistics.peak_memory_bytes)
 
 
 def _is_new_input(reported: datetime | None, known: datetime | None) -> bool:

@@ -1,10 +1,13 @@
 """The life of a session as one table of legal moves. Pure: `(life, event, now) -> (life, effects)`.
 
     placing → pulling → restoring → booting → running → stopping → stopped
-       ↑________________________________|  (next host, at most MAX_GENERATIONS)       any → error
+     ↑ ↑__________________________________|      |                      any → error
+     | (next host, MAX_FAILED_PLACEMENTS)         |
+     |____________________________________________|  (its host was lost; back to running there if it returns in time)
 
-Every position that is not final has a deadline, and `DeadlinePassed` has a move in each of them. What happens outside
-the table is ignored: a report of an older generation, news about a session that is over.
+Every position that is not final has a deadline, and `DeadlinePassed` has a move in each of them; whatever happens, the
+cap ends the session. What is outside the table is ignored: a report of an older generation, news about a session that
+is over.
 """
 
 from collections.abc import Callable
@@ -12,9 +15,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from agent_protocol import EndCode
+from orchestrator.play import reasons
+from orchestrator.play.reasons import Decider, End, Reason, ended_on_host
+
 IDLE_TIMEOUT = timedelta(minutes=30)
 SESSION_CAP = timedelta(hours=8)
-MAX_GENERATIONS = 3
+MAX_FAILED_PLACEMENTS = 3
 
 
 class Position(StrEnum):
@@ -30,11 +37,11 @@ class Position(StrEnum):
     ERROR = "error"
 
 
-_PREPARING = (Position.PULLING, Position.RESTORING, Position.BOOTING)
-STARTING = (Position.PLACING, *_PREPARING)
+PREPARING = (Position.PULLING, Position.RESTORING, Position.BOOTING)
+STARTING = (Position.PLACING, *PREPARING)
 FINAL = (Position.STOPPED, Position.ERROR)
 ACTIVE = tuple(position for position in Position if position not in FINAL)
-ON_HOST = (*_PREPARING, Position.RUNNING, Position.STOPPING)
+ON_HOST = (*PREPARING, Position.RUNNING, Position.STOPPING)
 
 TIME_LIMITS = {
     Position.PLACING: timedelta(seconds=120),
@@ -45,28 +52,13 @@ TIME_LIMITS = {
 }
 
 
-class Decider(StrEnum):
-    """Who ended a session."""
-
-    PLAYER = "player"
-    GAME = "game"
-    HOST = "host"
-    ORCHESTRATOR = "orchestrator"
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """Why a session is over, or is being ended: a code for programs and a text for people."""
-
-    code: str
-    message: str
-    by: Decider
-    log_tail: tuple[str, ...] = ()
-
-
 @dataclass(frozen=True, slots=True)
 class Life:
-    """What decides. `deadline` belongs to the position, `expires_at` (idle) and `ends_at` (cap) to the session."""
+    """What decides. `deadline` belongs to the position, `expires_at` (idle) and `ends_at` (cap) to the session.
+
+    `generation` counts placements. `failed_hosts` could not bring the session up since it last ran. `former_host_id` is
+    set while a session that lost its host waits for another: that host ran the current generation and may still do so.
+    """
 
     position: Position
     generation: int
@@ -76,6 +68,7 @@ class Life:
     expires_at: datetime
     ends_at: datetime
     end: End | None = None
+    former_host_id: str | None = None
 
 
 class Effect(StrEnum):
@@ -108,7 +101,7 @@ class Advanced:
 
 @dataclass(frozen=True, slots=True)
 class EndedOnHost:
-    """The host reports that the session is over there."""
+    """The host, or the former host, reports that the session is over there."""
 
     generation: int
     code: str
@@ -130,34 +123,31 @@ class Used:
 
 @dataclass(frozen=True, slots=True)
 class DeadlinePassed:
-    """The clock is past the deadline of the position, the idle time or the cap."""
+    """The clock may be past the deadline of the position, the idle time or the cap."""
 
 
 @dataclass(frozen=True, slots=True)
 class HostLost:
-    """The host's lease is over."""
+    """The host's lease is over, and nobody sees the game's picture any more."""
 
 
-Event = Placed | NowhereElse | Advanced | EndedOnHost | StopAsked | Used | DeadlinePassed | HostLost
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """A host that was lost reports that this generation still runs there."""
+
+    host_id: str
+    generation: int
+
+
+Event = Placed | NowhereElse | Advanced | EndedOnHost | StopAsked | Used | DeadlinePassed | HostLost | Returned
 Move = tuple[Life, tuple[Effect, ...]]
 
-_ASKED_STOP = End("stopped", "You stopped the game.", Decider.PLAYER)
-_IDLE = End("idle", "Nobody played for 30 minutes, so the game was saved and stopped.", Decider.ORCHESTRATOR)
-_CAP = End("session_cap", "The session reached its longest time of 8 hours.", Decider.ORCHESTRATOR)
 _TIMED_OUT = {
-    Position.PULLING: ("pull_stalled", "The game's files stopped arriving at the host."),
-    Position.RESTORING: ("restore_timeout", "Your save could not be brought to the host in time."),
-    Position.BOOTING: ("boot_timeout", "The game showed no picture within a minute."),
+    Position.PULLING: reasons.PULL_STALLED,
+    Position.RESTORING: reasons.RESTORE_TIMEOUT,
+    Position.BOOTING: reasons.BOOT_TIMEOUT,
 }
-_NO_PLACE = End(
-    "no_servers", "No host had room for the game within two minutes. Please try again.", Decider.ORCHESTRATOR
-)
-_SILENT_STOP = End(
-    "stop_timeout", "The host did not confirm the stop in time; the last saved state was kept.", Decider.ORCHESTRATOR
-)
-_HOST_LOST = End(
-    "host_lost", "The machine that ran the game went away; the last saved state was kept.", Decider.ORCHESTRATOR
-)
+_ENDS_A_RELOCATION = frozenset({EndCode.EXITED, EndCode.EXPIRED, EndCode.SAVE_FAILED})
 
 
 def new_life(now: datetime) -> Life:
@@ -181,22 +171,33 @@ def phase_of(position: Position) -> str | None:
 
 def life_is_connectable(life: Life) -> bool:
     """True while a player may connect to the seat: from its start, while the game still boots, until the stop."""
-    return life.host_id is not None and life.position in (*_PREPARING, Position.RUNNING)
+    return life.host_id is not None and life.position in (*PREPARING, Position.RUNNING)
+
+
+def due_at(life: Life) -> datetime | None:
+    """When time alone moves the session on; None once it is over."""
+    if life.position in FINAL:
+        return None
+    if life.position is Position.STOPPING:
+        return life.deadline
+    ends = (life.expires_at, life.ends_at)
+    return min(ends) if life.deadline is None else min(life.deadline, *ends)
 
 
 def is_due(life: Life, now: datetime) -> bool:
-    """True when `DeadlinePassed` has to be told."""
-    if life.position in FINAL:
-        return False
-    if life.position is Position.RUNNING:
-        return now >= min(life.expires_at, life.ends_at)
-    return life.deadline is not None and now >= life.deadline
+    """True when `DeadlinePassed` has a move."""
+    due = due_at(life)
+    return due is not None and now >= due
 
 
 def step(life: Life, event: Event, now: datetime) -> Move:
     """The move for this event, or the same life and no effect when the table has none."""
     move = MOVES.get((life.position, type(event)))
-    return move(life, event, now) if move else (life, ())
+    if move is None or (isinstance(event, DeadlinePassed) and not is_due(life, now)):
+        return life, ()
+    if isinstance(event, Advanced | EndedOnHost | Returned) and event.generation != life.generation:
+        return life, ()
+    return move(life, event, now)
 
 
 def _enter(life: Life, position: Position, now: datetime) -> Life:
@@ -209,61 +210,75 @@ def _finish(life: Life, position: Position, end: End) -> Move:
 
 
 def _placed(life: Life, event: Placed, now: datetime) -> Move:
-    placed = replace(life, host_id=event.host_id, generation=life.generation + 1)
+    placed = replace(life, host_id=event.host_id, generation=life.generation + 1, former_host_id=None)
     return _enter(placed, Position.PULLING, now), (Effect.TELL_HOST,)
 
 
 def _nowhere_else(life: Life, _event: NowhereElse, _now: datetime) -> Move:
-    return _finish(life, Position.ERROR, life.end or _NO_PLACE)
+    return _finish(life, Position.ERROR, life.end or reasons.NO_PLACE)
+
+
+def _returned(life: Life, event: Returned, _now: datetime) -> Move:
+    if event.host_id != life.former_host_id:
+        return life, ()
+    back = replace(life, position=Position.RUNNING, host_id=event.host_id, former_host_id=None, deadline=None, end=None)
+    return back, (Effect.TELL_HOST,)
 
 
 def _advanced(life: Life, event: Advanced, now: datetime) -> Move:
     order = (*STARTING, Position.RUNNING)
-    if event.generation != life.generation or event.position not in order:
+    if event.position not in order:
         return life, ()
     if order.index(event.position) > order.index(life.position):
         moved = _enter(life, event.position, now)
-        if event.position is Position.RUNNING:
-            moved = replace(moved, expires_at=now + IDLE_TIMEOUT, end=None)
-        return moved, (Effect.TELL_HOST,) if event.position is Position.RUNNING else ()
+        if event.position is not Position.RUNNING:
+            return moved, ()
+        return replace(moved, expires_at=now + IDLE_TIMEOUT, failed_hosts=(), end=None), (Effect.TELL_HOST,)
     if event.position is Position.PULLING and life.position is Position.PULLING and event.has_progress:
         return _enter(life, Position.PULLING, now), ()
     return life, ()
 
 
 def _failed_while_preparing(life: Life, end: End, now: datetime) -> Move:
-    if life.generation >= MAX_GENERATIONS or life.host_id is None:
+    failed = (*life.failed_hosts, str(life.host_id))
+    if len(failed) >= MAX_FAILED_PLACEMENTS:
         return _finish(life, Position.ERROR, end)
-    moved = replace(life, host_id=None, failed_hosts=(*life.failed_hosts, life.host_id), end=end)
+    moved = replace(life, host_id=None, failed_hosts=failed, end=end)
     return _enter(moved, Position.PLACING, now), (Effect.PLACE, Effect.TELL_HOST)
 
 
 def _ended_while_preparing(life: Life, event: EndedOnHost, now: datetime) -> Move:
-    if event.generation != life.generation:
-        return life, ()
-    by = Decider.GAME if event.code in {"exited", "crashed", "out_of_memory"} else Decider.HOST
-    return _failed_while_preparing(life, End(event.code, event.message, by, event.log_tail), now)
+    end = ended_on_host(event.code, event.message, event.log_tail)
+    if event.code == EndCode.EXPIRED:
+        return _finish(life, Position.STOPPED, end)
+    return _failed_while_preparing(life, end, now)
 
 
 def _ended_while_running(life: Life, event: EndedOnHost, _now: datetime) -> Move:
-    if event.generation != life.generation:
-        return life, ()
+    end = ended_on_host(event.code, event.message, event.log_tail)
     match event.code:
-        case "exited":
-            end = End("game_exited", "The game was closed from inside.", Decider.GAME, event.log_tail)
-        case "expired" | "stopped":
-            end = End(event.code, event.message, Decider.HOST, event.log_tail)
+        case EndCode.EXITED:
+            return _finish(life, Position.STOPPED, replace(end, code=Reason.GAME_EXITED))
+        case EndCode.EXPIRED | EndCode.STOPPED:
+            return _finish(life, Position.STOPPED, end)
         case _:
-            by = Decider.GAME if event.code in {"crashed", "out_of_memory"} else Decider.HOST
-            return _finish(life, Position.ERROR, End(event.code, event.message, by, event.log_tail))
-    return _finish(life, Position.STOPPED, end)
+            return _finish(life, Position.ERROR, end)
+
+
+def _ended_on_former(life: Life, event: EndedOnHost, now: datetime) -> Move:
+    """The lost host is back without the game. What it saved is sent by now, so another may go on from there, or the
+    same one; not when the game's own end was missed, or while the save is still to come.
+    """
+    if life.former_host_id is None:
+        return life, ()
+    if event.code in _ENDS_A_RELOCATION:
+        return _ended_while_running(life, event, now)
+    return replace(life, former_host_id=None), (Effect.PLACE,)
 
 
 def _ended_while_stopping(life: Life, event: EndedOnHost, _now: datetime) -> Move:
-    if event.generation != life.generation:
-        return life, ()
-    end = life.end or _ASKED_STOP
-    if event.code == "save_failed":
+    end = life.end or reasons.STOPPED_BY_PLAYER
+    if event.code == EndCode.SAVE_FAILED:
         end = End(event.code, event.message, Decider.HOST, event.log_tail)
     return _finish(life, Position.STOPPED, end)
 
@@ -276,64 +291,71 @@ def _stop_on_host(life: Life, event: StopAsked, now: datetime) -> Move:
     return _enter(replace(life, end=event.end), Position.STOPPING, now), (Effect.TELL_HOST,)
 
 
+def _stop_again(life: Life, _event: StopAsked, _now: datetime) -> Move:
+    return life, ()
+
+
 def _used(life: Life, _event: Used, now: datetime) -> Move:
     return replace(life, expires_at=max(life.expires_at, now + IDLE_TIMEOUT)), ()
 
 
-def _placing_timed_out(life: Life, _event: DeadlinePassed, _now: datetime) -> Move:
-    return _finish(life, Position.ERROR, life.end or _NO_PLACE)
+def _session_over(life: Life, now: datetime) -> StopAsked | None:
+    if now >= life.ends_at:
+        return StopAsked(reasons.CAP)
+    return StopAsked(reasons.IDLE) if now >= life.expires_at else None
 
 
-def _preparing_timed_out(life: Life, _event: DeadlinePassed, now: datetime) -> Move:
-    code, message = _TIMED_OUT[life.position]
-    return _failed_while_preparing(life, End(code, message, Decider.ORCHESTRATOR), now)
+def _placing_timed_out(life: Life, _event: DeadlinePassed, now: datetime) -> Move:
+    over = _session_over(life, now)
+    if over is not None:
+        return _stop_before_host(life, over, now)
+    return _finish(life, Position.ERROR, life.end or reasons.NO_PLACE)
 
 
-def _running_timed_out(life: Life, _event: DeadlinePassed, now: datetime) -> Move:
-    return _stop_on_host(life, StopAsked(_CAP if now >= life.ends_at else _IDLE), now)
+def _on_host_timed_out(life: Life, _event: DeadlinePassed, now: datetime) -> Move:
+    over = _session_over(life, now)
+    if over is not None:
+        return _stop_on_host(life, over, now)
+    return _failed_while_preparing(life, _TIMED_OUT[life.position], now)
 
 
 def _stopping_timed_out(life: Life, _event: DeadlinePassed, _now: datetime) -> Move:
-    return _finish(life, Position.STOPPED, _SILENT_STOP)
+    return _finish(life, Position.STOPPED, reasons.SILENT_STOP)
 
 
 def _preparing_host_lost(life: Life, _event: HostLost, now: datetime) -> Move:
-    return _failed_while_preparing(life, _HOST_LOST, now)
+    return _failed_while_preparing(life, reasons.HOST_LOST, now)
 
 
-def _running_host_lost(life: Life, _event: HostLost, _now: datetime) -> Move:
-    return _finish(life, Position.ERROR, _HOST_LOST)
+def _running_host_lost(life: Life, _event: HostLost, now: datetime) -> Move:
+    moved = replace(life, host_id=None, former_host_id=life.host_id, end=reasons.HOST_LOST)
+    return _enter(moved, Position.PLACING, now), (Effect.PLACE, Effect.TELL_HOST)
 
+
+_PREPARING_MOVES: dict[type[Event], Callable[..., Move]] = {
+    Advanced: _advanced,
+    EndedOnHost: _ended_while_preparing,
+    StopAsked: _stop_on_host,
+    Used: _used,
+    DeadlinePassed: _on_host_timed_out,
+    HostLost: _preparing_host_lost,
+}
 
 MOVES: dict[tuple[Position, type[Event]], Callable[..., Move]] = {
     (Position.PLACING, Placed): _placed,
     (Position.PLACING, NowhereElse): _nowhere_else,
+    (Position.PLACING, Returned): _returned,
+    (Position.PLACING, EndedOnHost): _ended_on_former,
     (Position.PLACING, StopAsked): _stop_before_host,
     (Position.PLACING, Used): _used,
     (Position.PLACING, DeadlinePassed): _placing_timed_out,
-    (Position.PULLING, Advanced): _advanced,
-    (Position.PULLING, EndedOnHost): _ended_while_preparing,
-    (Position.PULLING, StopAsked): _stop_on_host,
-    (Position.PULLING, Used): _used,
-    (Position.PULLING, DeadlinePassed): _preparing_timed_out,
-    (Position.PULLING, HostLost): _preparing_host_lost,
-    (Position.RESTORING, Advanced): _advanced,
-    (Position.RESTORING, EndedOnHost): _ended_while_preparing,
-    (Position.RESTORING, StopAsked): _stop_on_host,
-    (Position.RESTORING, Used): _used,
-    (Position.RESTORING, DeadlinePassed): _preparing_timed_out,
-    (Position.RESTORING, HostLost): _preparing_host_lost,
-    (Position.BOOTING, Advanced): _advanced,
-    (Position.BOOTING, EndedOnHost): _ended_while_preparing,
-    (Position.BOOTING, StopAsked): _stop_on_host,
-    (Position.BOOTING, Used): _used,
-    (Position.BOOTING, DeadlinePassed): _preparing_timed_out,
-    (Position.BOOTING, HostLost): _preparing_host_lost,
+    **{(position, event): move for position in PREPARING for event, move in _PREPARING_MOVES.items()},
     (Position.RUNNING, EndedOnHost): _ended_while_running,
     (Position.RUNNING, StopAsked): _stop_on_host,
     (Position.RUNNING, Used): _used,
-    (Position.RUNNING, DeadlinePassed): _running_timed_out,
+    (Position.RUNNING, DeadlinePassed): _on_host_timed_out,
     (Position.RUNNING, HostLost): _running_host_lost,
+    (Position.STOPPING, StopAsked): _stop_again,
     (Position.STOPPING, EndedOnHost): _ended_while_stopping,
     (Position.STOPPING, DeadlinePassed): _stopping_timed_out,
 }

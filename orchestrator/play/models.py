@@ -7,7 +7,8 @@ from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from orchestrator.database import Base, JsonDict, JsonList
-from orchestrator.play.lifecycle import ACTIVE, Decider, End, Life, Position
+from orchestrator.play.lifecycle import ACTIVE, Life, Position
+from orchestrator.play.reasons import Decider, End
 
 _IS_ACTIVE = "position IN ({})".format(", ".join(f"'{position.value}'" for position in ACTIVE))
 
@@ -15,9 +16,10 @@ _IS_ACTIVE = "position IN ({})".format(", ".join(f"'{position.value}'" for posit
 class Session(Base):
     """One run of one build on one seat.
 
-    `slot_id` names the save slot, whose row appears with its first save version. `reserved_*` is what the session takes
-    of its host's capacity while it is there. `former_host_id` is the host that ran the current generation when it was
-    lost. `last_frame_at` is when the player's page last said that it shows a moving stream.
+    `slot_id` names the save slot, whose row appears with its first save version. `launch_digest` is what the
+    idempotency key was used for. `placed_on` is the host of each generation, in order: what they send of it later is
+    taken. `reserved_*` is what the session takes of its host's capacity while it is there. `last_frame_at` is when the
+    page of its player last said that it shows a moving stream.
     """
 
     __tablename__ = "sessions"
@@ -37,6 +39,7 @@ class Session(Base):
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     owner: Mapped[str] = mapped_column(String(200))
     idempotency_key: Mapped[str | None] = mapped_column(String(200))
+    launch_digest: Mapped[str | None] = mapped_column(String(64))
     game_id: Mapped[str] = mapped_column(ForeignKey("games.id"))
     build_id: Mapped[str] = mapped_column(ForeignKey("builds.id"))
     slot_id: Mapped[str] = mapped_column(String(32))
@@ -48,6 +51,7 @@ class Session(Base):
     host_id: Mapped[str | None] = mapped_column(ForeignKey("hosts.id"))
     former_host_id: Mapped[str | None] = mapped_column(String(32))
     failed_hosts: Mapped[JsonList]
+    placed_on: Mapped[JsonList] = mapped_column(default=list, server_default="[]")
     deadline: Mapped[datetime | None]
     expires_at: Mapped[datetime]
     ends_at: Mapped[datetime]
@@ -111,12 +115,23 @@ def life_of(row: Session) -> Life:
         expires_at=row.expires_at,
         ends_at=row.ends_at,
         end=end,
+        former_host_id=row.former_host_id,
     )
 
 
 def revision_of(row: Session) -> str:
     """Changes whenever what a player's page shows of the session changes; nothing else may be read from it."""
-    shown = (row.position, row.generation, row.is_seat_ready, row.progress, row.end_code, row.duration_s)
+    shown = (
+        row.position,
+        row.generation,
+        row.is_seat_ready,
+        row.progress,
+        row.is_paused,
+        row.is_host_silent,
+        (row.save_used_bytes or 0) >> 20,
+        row.end_code,
+        row.duration_s,
+    )
     return hashlib.sha256(repr(shown).encode()).hexdigest()[:12]
 
 
@@ -125,6 +140,7 @@ def store_life(row: Session, life: Life) -> None:
     row.position = life.position.value
     row.generation = life.generation
     row.host_id = life.host_id
+    row.former_host_id = life.former_host_id
     row.failed_hosts = list(life.failed_hosts)
     row.deadline = life.deadline
     row.expires_at = life.expires_at

@@ -34,12 +34,14 @@ class Moves:
             self._notices.publish_after_commit(session, PLACER)
         if after.position is before.position:
             return False
+        if after.generation > before.generation:
+            row.placed_on = [*row.placed_on, after.host_id]
         if after.position is Position.RUNNING:
-            row.running_since = now
+            row.running_since = row.running_since or now
         if after.position in FINAL:
             row.ended_at = now
         if after.host_id != before.host_id or after.position in FINAL:
-            row.is_seat_ready, row.progress = False, None
+            row.is_seat_ready, row.progress, row.is_paused, row.is_host_silent = False, None, False, False
         self._notices.publish_after_commit(session, f"session:{row.id}")
         _log.info(
             "session.moved",

@@ -1,12 +1,14 @@
-"""The loop that holds deadlines and places what waits. Every replica runs it; rows are taken one transaction at a time.
+"""The loop that holds deadlines, notices lost hosts and places what waits. Every replica runs it.
 
-It decides nothing: it finds the rows whose time has come and tells the lifecycle.
+It decides nothing: it finds the rows whose time has come and tells the lifecycle. Each row is a transaction of its own,
+and one that another replica holds is left to it.
 """
 
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, delete, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -16,29 +18,43 @@ from orchestrator.database import Database
 from orchestrator.fleet.models import Host
 from orchestrator.fleet.placement import Placement
 from orchestrator.notices import PLACER, Notices
-from orchestrator.play.lifecycle import ON_HOST, DeadlinePassed, HostLost, NowhereElse, Position, is_due
-from orchestrator.play.models import Session, life_of
+from orchestrator.play.clock import ClockWatch
+from orchestrator.play.launching import ATTEMPTS_COUNT_FOR, place
+from orchestrator.play.lifecycle import ON_HOST, STARTING, DeadlinePassed, HostLost, NowhereElse, Position
+from orchestrator.play.models import LaunchAttempt, Session
 from orchestrator.play.moves import Moves
-from orchestrator.play.service import Play
 
 INTERVAL_S = 1.0
 BATCH = 50
-LOST_AFTER_LEASE = timedelta(seconds=60)
-ABSENCE = timedelta(seconds=10)
-RETURN_GRACE = timedelta(seconds=45)
+LOST_AFTER_LEASE = timedelta(seconds=5)
+BLIND_AFTER_FRAME = timedelta(seconds=10)
+ABSENCE_S = 10.0
+RETURN_GRACE_S = 45.0
+SWEEP_INTERVAL_S = 60.0
 
 _log = structlog.get_logger()
+_ON_HOST = [position.value for position in ON_HOST]
+
+
+def is_lost(position: Position, lease_until: datetime, last_frame_at: datetime | None, now: datetime) -> bool:
+    """True when a session gives its silent host up: the lease is well over, and nobody sees the running game."""
+    if now < lease_until + LOST_AFTER_LEASE:
+        return False
+    return position is not Position.RUNNING or last_frame_at is None or now >= last_frame_at + BLIND_AFTER_FRAME
 
 
 class Reconciler:
-    def __init__(self, database: Database, notices: Notices, play: Play, placement: Placement, moves: Moves) -> None:
+    def __init__(
+        self, database: Database, notices: Notices, placement: Placement, moves: Moves, clock: ClockWatch
+    ) -> None:
         self._database = database
         self._notices = notices
-        self._play = play
         self._placement = placement
         self._moves = moves
-        self._last_round: datetime | None = None
-        self._watching_since: datetime | None = None
+        self._clock = clock
+        self._last_round_s: float | None = None
+        self._watching_since_s = 0.0
+        self._swept_s: float | None = None
 
     async def run(self) -> None:
         """Until cancelled. A database that is away is said once, and once when it is back."""
@@ -50,7 +66,7 @@ class Reconciler:
                     if is_down:
                         _log.info("reconciler.recovered")
                     is_down = False
-                except SQLAlchemyError:
+                except (SQLAlchemyError, OSError):
                     if not is_down:
                         _log.exception("reconciler.failed")
                     is_down = True
@@ -58,58 +74,103 @@ class Reconciler:
 
     async def round(self) -> None:
         """One look: deadlines, lost hosts, then waiting sessions in the order they came."""
-        async with self._database.write() as session:
-            now = await self._database.now(session)
-            watching_since = self._watch(now)
-            if now - watching_since >= RETURN_GRACE:
-                await self._pass_deadlines(session, now)
-            await self._lose_hosts(session, now, watching_since)
-            await self._place_waiting(session, now)
+        watched_s = self._watched_s()
+        now = await self._clock.look()
+        if watched_s >= RETURN_GRACE_S:
+            await self._pass_deadlines(now)
+            await self._lose_hosts(now)
+        await self._note_silence(now)
+        await self._place_waiting(now)
+        await self._sweep(now)
 
-    def _watch(self, now: datetime) -> datetime:
-        """Since when this loop has looked without a break.
+    def _watched_s(self) -> float:
+        """For how long this loop has looked without a break.
 
         While nobody looked, nobody could report or keep a session alive either: what ran out meanwhile gets a chance
         to be heard before it is acted upon, so that a restart of ours ends no game.
         """
-        if self._watching_since is None or self._last_round is None or now - self._last_round > ABSENCE:
-            self._watching_since = now
-        self._last_round = now
-        return self._watching_since
+        moment_s = self._clock.monotonic_s()
+        if self._last_round_s is None or moment_s - self._last_round_s > ABSENCE_S:
+            self._watching_since_s = moment_s
+        self._last_round_s = moment_s
+        return moment_s - self._watching_since_s
 
-    async def _pass_deadlines(self, session: AsyncSession, now: datetime) -> None:
-        is_running = Session.position == Position.RUNNING.value
-        over = or_(
-            Session.deadline <= now,
-            is_running & (Session.expires_at <= now),
-            is_running & (Session.ends_at <= now),
+    async def _pass_deadlines(self, now: datetime) -> None:
+        can_expire = Session.position.in_([position.value for position in (*STARTING, Position.RUNNING)])
+        is_over = or_(
+            Session.deadline <= now, can_expire & (Session.expires_at <= now), can_expire & (Session.ends_at <= now)
         )
-        for row in await _claim(session, over):
-            if is_due(life_of(row), now):
-                await self._moves.apply(session, row, DeadlinePassed(), now)
 
-    async def _lose_hosts(self, session: AsyncSession, now: datetime, watching_since: datetime) -> None:
-        hosts = await session.scalars(select(Host).where(Host.lease_until <= now))
-        lost = [
-            host.id
-            for host in hosts
-            if host.lease_until and now - max(host.lease_until, watching_since) >= LOST_AFTER_LEASE
-        ]
-        if not lost:
-            return
-        on_lost = Session.host_id.in_(lost) & Session.position.in_([position.value for position in ON_HOST])
-        for row in await _claim(session, on_lost):
-            await self._moves.apply(session, row, HostLost(), now)
+        async def pass_deadline(session: AsyncSession, row: Session) -> None:
+            await self._moves.apply(session, row, DeadlinePassed(), now)
 
-    async def _place_waiting(self, session: AsyncSession, now: datetime) -> None:
-        for row in await _claim(session, Session.position == Position.PLACING.value):
-            if await self._play.place(session, row, now):
-                continue
+        await self._each(is_over, pass_deadline)
+
+    async def _lose_hosts(self, now: datetime) -> None:
+        is_silent = Host.lease_until <= now - LOST_AFTER_LEASE
+        is_on_silent_host = Session.position.in_(_ON_HOST) & Session.host_id.in_(select(Host.id).where(is_silent))
+
+        async def lose_host(session: AsyncSession, row: Session) -> None:
+            lease_until = await session.scalar(select(Host.lease_until).where(Host.id == row.host_id))
+            if lease_until is not None and is_lost(Position(row.position), lease_until, row.last_frame_at, now):
+                await self._moves.apply(session, row, HostLost(), now)
+
+        await self._each(is_on_silent_host, lose_host)
+
+    async def _note_silence(self, now: datetime) -> None:
+        """The host's next sync takes it back (`ledger`)."""
+        silent_hosts = select(Host.id).where(Host.lease_until <= now)
+        is_news = Session.position.in_(_ON_HOST) & Session.is_host_silent.is_(False) & Session.host_id.in_(silent_hosts)
+
+        async def note(session: AsyncSession, row: Session) -> None:
+            row.is_host_silent = True
+            self._notices.publish_after_commit(session, f"session:{row.id}")
+
+        await self._each(is_news, note)
+
+    async def _place_waiting(self, now: datetime) -> None:
+        back = select(Host.id).where(Host.lease_until > now)
+        # A former host that is back says first what became of the session there: its save may be newer than ours.
+        is_former_host_back = Session.former_host_id.is_not(None) & Session.former_host_id.in_(back)
+        is_waiting = (Session.position == Position.PLACING.value) & ~is_former_host_back
+
+        async def find_place(session: AsyncSession, row: Session) -> None:
+            if await place(session, row, now, self._placement, self._moves) or not row.failed_hosts:
+                return
             build = BuildSpec.model_validate((await session.get_one(Build, row.build_id)).spec)
-            if row.failed_hosts and not await self._placement.could_ever_fit(session, build, now, row.failed_hosts):
+            if not await self._placement.could_ever_fit(session, build, now, row.failed_hosts):
                 await self._moves.apply(session, row, NowhereElse(), now)
 
+        await self._each(is_waiting, find_place)
 
-async def _claim(session: AsyncSession, condition: ColumnElement[bool]) -> list[Session]:
-    query = select(Session).where(condition).order_by(Session.created_at).limit(BATCH)
-    return list(await session.scalars(query.with_for_update(skip_locked=True)))
+    async def _sweep(self, now: datetime) -> None:
+        moment_s = self._clock.monotonic_s()
+        if self._swept_s is not None and moment_s - self._swept_s < SWEEP_INTERVAL_S:
+            return
+        async with self._database.write() as session:
+            await session.execute(delete(LaunchAttempt).where(LaunchAttempt.at <= now - ATTEMPTS_COUNT_FOR))
+        self._swept_s = moment_s
+
+    async def _each(
+        self, condition: ColumnElement[bool], act: Callable[[AsyncSession, Session], Awaitable[None]]
+    ) -> None:
+        """`act` on each row for which `condition` still holds once it is ours. A mistake in one stops no other."""
+        for session_id in await self._ids(condition):
+            try:
+                async with self._database.write() as session:
+                    mine = select(Session).where(Session.id == session_id, condition)
+                    row = await session.scalar(mine.with_for_update(skip_locked=True))
+                    if row is not None:
+                        await act(session, row)
+            except (SQLAlchemyError, OSError):
+                raise
+            except Exception:
+                _log.exception("session.mistake", session=session_id)
+
+    async def _ids(self, condition: ColumnElement[bool]) -> Sequence[str]:
+        async with self._database.read() as session:
+            return (
+                await session.scalars(
+                    select(Session.id).where(condition).order_by(Session.created_at, Session.id).limit(BATCH)
+                )
+            ).all()

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
+from orchestrator.catalog.schemas import Pagination
 from orchestrator.http import Schema, Timestamp
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=100)]
@@ -20,6 +21,7 @@ def _only_boolean(value: object) -> object:
 
 
 Flag = Annotated[bool, BeforeValidator(_only_boolean)]
+FrameCount = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
 
 
 class Wire(Schema):
@@ -39,6 +41,12 @@ class SessionRequest(Wire):
     session_id: Id
 
 
+class KeepaliveRequest(SessionRequest):
+    """`frames_decoded` since the last report: more than none says that the player sees a living stream."""
+
+    frames_decoded: FrameCount | None = None
+
+
 class LaunchAnswer(Wire):
     session_id: str
     status: str
@@ -51,10 +59,20 @@ class ProgressView(Wire):
 
 
 class ErrorView(Wire):
+    """`by` is who decided: player, game, host or orchestrator. `next_step` tells a person what to do now."""
+
     code: str
     message: str
     by: str
+    next_step: str
     log_tail: list[str]
+
+
+class SaveUse(Wire):
+    """How much of what it may hold the running game's save takes."""
+
+    used_bytes: int
+    limit_bytes: int
 
 
 class Figures(Wire):
@@ -66,7 +84,11 @@ class Figures(Wire):
 
 
 class StatusAnswer(Wire):
-    """The documented fields, then ours. `error` says why a session is over, or what went wrong on the way."""
+    """The documented fields, then ours. `error` says why a session is over, or what went wrong on the way.
+
+    `paused`: the game stands still because nobody is connected. `host_silent`: its host has not been heard for longer
+    than it promised; the page then says often whether the picture still moves (`KeepaliveRequest`).
+    """
 
     session_id: str
     status: str
@@ -82,6 +104,10 @@ class StatusAnswer(Wire):
     stream_token: str | None
     ice_servers: list[dict[str, str]] = Field(default_factory=list)
     expires_at: Timestamp
+    ends_at: Timestamp
+    paused: bool
+    host_silent: bool
+    save: SaveUse | None
     error: ErrorView | None
     statistics: Figures | None
 
@@ -105,3 +131,21 @@ class SessionSummary(Wire):
 
 class SessionsAnswer(Wire):
     sessions: list[SessionSummary]
+
+
+class PastSession(Figures):
+    """`save_slot` is the slot's number."""
+
+    session_id: str
+    game_slug: str
+    game_title: str
+    status: str
+    started_at: Timestamp
+    ended_at: Timestamp | None
+    save_slot: int
+    end: ErrorView | None
+
+
+class HistoryAnswer(Wire):
+    sessions: list[PastSession]
+    pagination: Pagination

@@ -1,46 +1,24 @@
 """What time does to sessions, with the database's clock in the test's hand."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from agent_protocol import DesiredSession, ObservedState
 from orchestrator.play.lifecycle import IDLE_TIMEOUT, TIME_LIMITS, Position
-from orchestrator.play.reconciler import LOST_AFTER_LEASE, RETURN_GRACE
+from orchestrator.play.reconciler import RETURN_GRACE_S
 from orchestrator.services import Services
 from tests.integration.orchestrator.conftest import ScriptedHost
-
-
-class Clock:
-    """The database's clock; `pass_time` lets the replica look once a step, `skip` lets nobody look meanwhile."""
-
-    def __init__(self, services: Services) -> None:
-        self._services = services
-        self.time = datetime.now(UTC)
-
-    async def now(self, _session: AsyncSession) -> datetime:
-        return self.time
-
-    async def pass_time(self, span: timedelta) -> None:
-        until = self.time + span
-        while self.time < until:
-            self.time = min(until, self.time + timedelta(seconds=5))
-            await self._services.reconciler.round()
-
-    async def skip(self, span: timedelta) -> None:
-        self.time += span
-        await self._services.reconciler.round()
+from tests.integration.orchestrator.play.clock import Clock
 
 
 @pytest.fixture
 async def clock(services: Services, monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock(services)
-    monkeypatch.setattr(services.database, "now", clock.now)
-    await clock.pass_time(RETURN_GRACE + timedelta(seconds=5))
+    clock = Clock(services, monkeypatch)
+    await clock.settle()
     return clock
 
 
@@ -111,7 +89,7 @@ async def test_a_host_that_stays_away_loses_its_sessions_with_a_reason(
     clock: Clock, player: httpx.AsyncClient, host: ScriptedHost, game: str
 ) -> None:
     order = await running(player, host)
-    await clock.pass_time(LOST_AFTER_LEASE + timedelta(seconds=15))
+    await clock.pass_time(timedelta(seconds=20) + TIME_LIMITS[Position.PLACING])
     view = await status(player, order)
     assert (view["status"], view["error"]["code"]) == ("error", "host_lost")
 
@@ -127,5 +105,5 @@ async def test_our_own_absence_ends_no_game(
     await host.sync()
     kept = await player.post("/api/game/keepalive", json={"sessionId": order.session_id})
     assert kept.status_code == 200
-    await keep_synced(clock, host, LOST_AFTER_LEASE + RETURN_GRACE)
+    await keep_synced(clock, host, timedelta(seconds=RETURN_GRACE_S + 60))
     assert (await status(player, order))["status"] == "running"

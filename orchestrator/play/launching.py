@@ -1,0 +1,200 @@
+"""A launch: may this owner start this game now, and where. One transaction; no HTTP here."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import delete, func, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from agent_protocol import BuildSpec
+from orchestrator.catalog.models import Build, Game
+from orchestrator.catalog.service import Catalog
+from orchestrator.database import Database
+from orchestrator.errors import ApiError, Conflict, InvalidRequest, NoServers, RateLimited
+from orchestrator.fleet.placement import Placement
+from orchestrator.ids import new_id
+from orchestrator.play.lifecycle import ACTIVE, Placed, new_life
+from orchestrator.play.models import LaunchAttempt, Session, store_life
+from orchestrator.play.moves import Moves
+from orchestrator.saves.service import Saves, SlotChoice
+
+LAUNCHES_PER_MINUTE = 10
+ATTEMPTS_COUNT_FOR = timedelta(minutes=1)
+
+_log = structlog.get_logger()
+_ACTIVE = [position.value for position in ACTIVE]
+_TICK = timedelta(milliseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchOrder:
+    """What a person asks for. `timezone` is what the game is told."""
+
+    owner: str
+    game_slug: str
+    save_slot_id: str | None
+    is_fresh: bool
+    idempotency_key: str | None
+    timezone: str
+
+    @property
+    def digest(self) -> str:
+        """The same for orders that ask for the same."""
+        asked = (self.game_slug, self.save_slot_id, self.is_fresh, self.timezone)
+        return hashlib.sha256(repr(asked).encode()).hexdigest()
+
+
+class Launching:
+    def __init__(self, database: Database, catalog: Catalog, saves: Saves, placement: Placement, moves: Moves) -> None:
+        self._database = database
+        self._catalog = catalog
+        self._saves = saves
+        self._placement = placement
+        self._moves = moves
+
+    async def launch(self, order: LaunchOrder) -> Session:
+        """Start a session, in one transaction; placed at once when a host has room, else it waits in `placing`.
+
+        The same `idempotency_key` with the same order gives the same session again. Raises `InvalidRequest`,
+        `NotFound`, `Forbidden`, `Conflict` (`idempotency_key_reused`, `session_active`, `slots_full`), `RateLimited`,
+        `NoServers`, in that order.
+        """
+        if order.save_slot_id is not None and order.is_fresh:
+            raise InvalidRequest("give either saveSlotId or fresh, not both")
+        try:
+            async with self._database.write() as session:
+                outcome = await self._decide(session, order)
+        except IntegrityError:
+            first = await self._who_was_first(order)
+            if first is None:
+                raise
+            outcome = first
+        if isinstance(outcome, ApiError):
+            raise outcome
+        return outcome
+
+    async def _decide(self, session: AsyncSession, order: LaunchOrder) -> Session | ApiError:
+        # A refusal is answered, not raised: the attempt that it counts must be committed.
+        await self._database.lock(session, f"owner:{order.owner}")
+        repeated = await _repeated(session, order)
+        if repeated is not None:
+            return repeated
+        now = await self._database.now(session)
+        game, build = await self._catalog.launchable(session, order.game_slug)
+        slot = await self._choose_slot(session, order, game)
+        # Of two conflicts the active session is the one to name: a launch whose answer was lost looks for it.
+        admitted = await _session_active(session, order.owner) or slot
+        attempts = await _recent_attempts(session, order.owner, now)
+        if not isinstance(admitted, Conflict) and len(attempts) >= LAUNCHES_PER_MINUTE:
+            return _too_many(attempts, now)
+        await _count_attempt(session, order.owner, attempts, now)
+        if isinstance(admitted, Conflict):
+            return admitted
+        if not await self._placement.could_ever_fit(session, BuildSpec.model_validate(build.spec), now):
+            return NoServers("no game server can take this game at the moment", retry_after_s=30)
+        row = await _new_session(session, order, game, build, admitted, now)
+        await place(session, row, now, self._placement, self._moves)
+        return row
+
+    async def _choose_slot(self, session: AsyncSession, order: LaunchOrder, game: Game) -> SlotChoice | Conflict:
+        try:
+            return await self._saves.choose(
+                session, order.owner, game.id, slot_id=order.save_slot_id, is_fresh=order.is_fresh
+            )
+        except Conflict as slots_full:
+            return slots_full
+
+    async def _who_was_first(self, order: LaunchOrder) -> Session | ApiError | None:
+        """The database refused a second active session, or a second one of the same key: it knows the first."""
+        async with self._database.read() as session:
+            return await _repeated(session, order) or await _session_active(session, order.owner)
+
+
+async def place(session: AsyncSession, row: Session, now: datetime, placement: Placement, moves: Moves) -> bool:
+    """Give a waiting session a host and reserve its place there; False when none has room now."""
+    build = await session.get_one(Build, row.build_id)
+    found = await placement.find(session, BuildSpec.model_validate(build.spec), now, row.failed_hosts)
+    if found is None:
+        return False
+    row.reserved_cpu_cores = found.resources.cpu_cores
+    row.reserved_memory_bytes = found.resources.memory_bytes
+    await moves.apply(session, row, Placed(found.host_id), now)
+    _log.info("session.placed", session=row.id, host=found.host_id, **asdict(found.score))
+    return True
+
+
+async def _repeated(session: AsyncSession, order: LaunchOrder) -> Session | Conflict | None:
+    if order.idempotency_key is None:
+        return None
+    same_key = (Session.owner == order.owner) & (Session.idempotency_key == order.idempotency_key)
+    first = await session.scalar(select(Session).where(same_key))
+    if first is None or first.launch_digest in {None, order.digest}:
+        return first
+    return Conflict("this Idempotency-Key was used for another launch", code="idempotency_key_reused")
+
+
+async def _session_active(session: AsyncSession, owner: str) -> Conflict | None:
+    active = await session.scalar(select(Session.id).where(Session.owner == owner, Session.position.in_(_ACTIVE)))
+    if active is None:
+        return None
+    return Conflict(
+        "You already have an active session. Go on with it, or stop it first.",
+        code="session_active",
+        details={"sessionId": active},
+    )
+
+
+async def _recent_attempts(session: AsyncSession, owner: str, now: datetime) -> Sequence[LaunchAttempt]:
+    """The attempts that count now, oldest first."""
+    recent = select(LaunchAttempt).where(LaunchAttempt.owner == owner, LaunchAttempt.at > now - ATTEMPTS_COUNT_FOR)
+    return (await session.scalars(recent.order_by(LaunchAttempt.at))).all()
+
+
+async def _count_attempt(session: AsyncSession, owner: str, attempts: Sequence[LaunchAttempt], now: datetime) -> None:
+    """Never more rows of an owner than the limit looks at: the oldest gives way."""
+    surplus = [attempt.id for attempt in attempts[: len(attempts) + 1 - LAUNCHES_PER_MINUTE]]
+    await session.execute(delete(LaunchAttempt).where(LaunchAttempt.id.in_(surplus)))
+    session.add(LaunchAttempt(id=new_id("lat"), owner=owner, at=now))
+    await session.flush()
+
+
+def _too_many(attempts: Sequence[LaunchAttempt], now: datetime) -> RateLimited:
+    wait = attempts[-LAUNCHES_PER_MINUTE].at + ATTEMPTS_COUNT_FOR - now
+    return RateLimited("too many launches, please wait a moment", retry_after_s=int(wait.total_seconds()) + 1)
+
+
+async def _new_session(
+    session: AsyncSession, order: LaunchOrder, game: Game, build: Build, slot: SlotChoice, now: datetime
+) -> Session:
+    newest = await session.scalar(select(func.max(Session.created_at)).where(Session.owner == order.owner))
+    row = Session(
+        id=new_id("ses"),
+        owner=order.owner,
+        idempotency_key=order.idempotency_key,
+        launch_digest=order.digest if order.idempotency_key else None,
+        game_id=game.id,
+        build_id=build.id,
+        slot_id=slot.slot_id,
+        slot_number=slot.number,
+        timezone=order.timezone,
+        placed_on=[],
+        progress=None,
+        last_input_at=None,
+        last_frame_at=None,
+        save_used_bytes=None,
+        running_since=None,
+        ended_at=None,
+        duration_s=None,
+        cpu_seconds=None,
+        peak_memory_bytes=None,
+        # Which of an owner's sessions is the later one decides whose save is the head, also after the clock went back.
+        created_at=now if newest is None else max(now, newest + _TICK),
+    )
+    store_life(row, new_life(now))
+    session.add(row)
+    await session.flush()
+    return row
