@@ -38,6 +38,7 @@ from orchestrator.http import (
 from orchestrator.play.controllers import SessionController
 from orchestrator.play.proxy import SeatProxyController
 from orchestrator.replica import sole_replica
+from orchestrator.saves.agent_controllers import AgentSaveController
 from orchestrator.saves.controllers import SaveController
 from orchestrator.services import Services, open_services
 from orchestrator.settings import Settings
@@ -58,6 +59,7 @@ _ROUTE_HANDLERS: Sequence[ControllerRouterHandler] = (
     SeatProxyController,
     SaveController,
     AgentController,
+    AgentSaveController,
     FleetAdminController,
     PagesController,
     favicon,
@@ -103,7 +105,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
 
 def _loops(services: Services) -> Sequence[Loop]:
     """What runs beside the requests."""
-    return (services.reconciler.run,)
+    return (services.reconciler.run, services.save_disposal.run)
 
 
 def _for_its_reader(answer: Answer[FailureType]) -> Answer[FailureType]:

@@ -23,6 +23,8 @@ from orchestrator.play.reconciler import Reconciler
 from orchestrator.play.service import Play
 from orchestrator.play.stream_access import StreamAccess
 from orchestrator.replica import StartupError
+from orchestrator.saves.disposal import Disposal
+from orchestrator.saves.intake import SaveIntake
 from orchestrator.saves.service import Saves
 from orchestrator.saves.store import FolderStore
 from orchestrator.settings import Settings
@@ -42,6 +44,8 @@ class Services:
     accounts: Accounts
     catalog: Catalog
     saves: Saves
+    save_intake: SaveIntake
+    save_disposal: Disposal
     play: Play
     reconciler: Reconciler
     stream_access: StreamAccess
@@ -72,7 +76,8 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services, None]:
 def _wire(settings: Settings, database: Database, installation: Installation) -> Services:
     notices = Notices()
     catalog = Catalog(database)
-    saves = Saves(database, FolderStore(settings.data / "saves"))
+    store = FolderStore(settings.data / "saves")
+    saves = Saves(database, store)
     moves = Moves(notices)
     clock = ClockWatch(database)
     ledger = Ledger(moves, saves, clock)
@@ -87,6 +92,8 @@ def _wire(settings: Settings, database: Database, installation: Installation) ->
         accounts=Accounts(database, installation),
         catalog=catalog,
         saves=saves,
+        save_intake=SaveIntake(database, store),
+        save_disposal=Disposal(database, store),
         play=play,
         reconciler=Reconciler(database, notices, placement, moves, clock),
         stream_access=StreamAccess(installation),

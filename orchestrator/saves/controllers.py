@@ -1,38 +1,25 @@
-"""`/api/saves`: a player's save slots. HTTP only."""
+"""`/api/saves`: a player's save slots and their versions. HTTP only."""
 
 from typing import Annotated
 
-from litestar import Controller, get
+from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency, Provide
-from litestar.params import QueryParameter
-from pydantic import ConfigDict
-from pydantic.alias_generators import to_camel
+from litestar.params import FromPath, JSONBody, QueryParameter
 
 from orchestrator.accounts.account import Account
 from orchestrator.accounts.dependencies import provide_account, signed_in
 from orchestrator.catalog.service import Catalog
-from orchestrator.http import Schema, Timestamp
+from orchestrator.saves.schemas import (
+    RestoreRequest,
+    SavesAnswer,
+    SaveView,
+    VersionsAnswer,
+    save_view,
+    version_view,
+)
 from orchestrator.saves.service import SLOTS_PER_GAME, Saves
 
 GameSlug = Annotated[str, QueryParameter(name="gameSlug", pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=100)]
-
-
-class SaveView(Schema):
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
-
-    id: str
-    game_slug: str
-    slot: int
-    label: str | None
-    last_played_at: Timestamp
-    size_bytes: int
-
-
-class SavesAnswer(Schema):
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
-
-    saves: list[SaveView]
-    slots: int
 
 
 class SaveController(Controller):
@@ -51,17 +38,31 @@ class SaveController(Controller):
     ) -> SavesAnswer:
         found = await catalog.get_game(game_slug, account)
         summaries = await saves.slots(account.owner, found.game.id)
-        return SavesAnswer(
-            saves=[
-                SaveView(
-                    id=summary.slot.id,
-                    game_slug=game_slug,
-                    slot=summary.slot.number,
-                    label=summary.slot.label,
-                    last_played_at=summary.slot.last_played_at,
-                    size_bytes=summary.size_bytes,
-                )
-                for summary in summaries
-            ],
-            slots=SLOTS_PER_GAME,
-        )
+        return SavesAnswer(saves=[save_view(summary) for summary in summaries], slots=SLOTS_PER_GAME)
+
+    @get("/{slot_id:str}/versions", operation_id="listSaveVersions")
+    async def list_versions(
+        self, slot_id: FromPath[str], account: NamedDependency[Account], saves: NamedDependency[Saves]
+    ) -> VersionsAnswer:
+        return VersionsAnswer(versions=[version_view(v) for v in await saves.versions(account.owner, slot_id)])
+
+    @post("/{slot_id:str}/restore", status_code=200, operation_id="restoreSave")
+    async def restore(
+        self,
+        slot_id: FromPath[str],
+        data: JSONBody[RestoreRequest],
+        account: NamedDependency[Account],
+        saves: NamedDependency[Saves],
+    ) -> SaveView:
+        return save_view(await saves.restore(account.owner, slot_id, data.version_id))
+
+    @get("/{slot_id:str}/versions/{version_id:str}/picture", media_type="image/jpeg", operation_id="getSavePicture")
+    async def picture(
+        self,
+        slot_id: FromPath[str],
+        version_id: FromPath[str],
+        account: NamedDependency[Account],
+        saves: NamedDependency[Saves],
+    ) -> Response[bytes]:
+        content = await saves.picture(account.owner, slot_id, version_id)
+        return Response(content, headers={"Cache-Control": "private, max-age=31536000, immutable"})

@@ -1,26 +1,26 @@
-"""Slots and versions: which slot a launch plays, which archive is a slot's head, what is kept.
+"""Slots and versions: which slot a launch plays, what a person can go back to, what a host may read.
 
-It never reads a body inside a transaction: archives go to the store first, and only then does SQL say what they are.
+What hosts send is `saves.intake`'s. The store is never asked inside a transaction.
 """
 
-from collections.abc import AsyncIterator, Sequence
+import hashlib
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
-from sqlalchemy import exists, select, update
+from sqlalchemy import exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased
 
 from agent_protocol import RestoreSource
+from orchestrator.catalog.models import Game
 from orchestrator.database import Database
 from orchestrator.errors import Conflict, Forbidden, InvalidRequest, NotFound
 from orchestrator.ids import new_id
-from orchestrator.play.lifecycle import ON_HOST
+from orchestrator.play.lifecycle import ACTIVE, ON_HOST
 from orchestrator.play.models import Session
 from orchestrator.saves.models import SaveSlot, SaveVersion
-from orchestrator.saves.retention import Kept, superseded
-from orchestrator.saves.store import FolderStore
+from orchestrator.saves.store import ArchiveGone, ArchiveStore
 
 SLOTS_PER_GAME = 3
 
@@ -38,32 +38,32 @@ class SlotChoice:
 @dataclass(frozen=True, slots=True)
 class SlotSummary:
     slot: SaveSlot
-    size_bytes: int
+    game_slug: str
+    head: SaveVersion
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
-    """What became of an archive: its version, and whether that is now the slot's head."""
-
-    version_id: str
+class VersionSummary:
+    version: SaveVersion
     is_head: bool
 
 
 class Saves:
-    def __init__(self, database: Database, store: FolderStore) -> None:
+    def __init__(self, database: Database, store: ArchiveStore) -> None:
         self._database = database
         self._store = store
 
     async def slots(self, owner: str, game_id: str) -> list[SlotSummary]:
         """The owner's slots of a game that hold something, by number."""
         query = (
-            select(SaveSlot, SaveVersion.size_bytes)
+            select(SaveSlot, Game.slug, SaveVersion)
+            .join(Game, Game.id == SaveSlot.game_id)
             .join(SaveVersion, SaveVersion.id == SaveSlot.head_version_id)
             .where(SaveSlot.owner == owner, SaveSlot.game_id == game_id)
             .order_by(SaveSlot.number)
         )
         async with self._database.read() as session:
-            return [SlotSummary(slot, size) for slot, size in (await session.execute(query))]
+            return [SlotSummary(slot, slug, head) for slot, slug, head in await session.execute(query)]
 
     async def choose(
         self, session: AsyncSession, owner: str, game_id: str, *, slot_id: str | None, is_fresh: bool
@@ -77,25 +77,18 @@ class Saves:
         if slot_id is not None and is_fresh:
             raise InvalidRequest("give either saveSlotId or fresh, not both")
         if slot_id is not None:
-            return await self._named(session, owner, game_id, slot_id)
+            slot = await _slot_of(session, owner, slot_id)
+            if slot.game_id != game_id:
+                raise InvalidRequest("this save slot belongs to another game")
+            return _choice(slot)
         query = select(SaveSlot).where(SaveSlot.owner == owner, SaveSlot.game_id == game_id)
         last_played = await session.scalar(query.order_by(SaveSlot.last_played_at.desc()).limit(1))
         if last_played is not None and not is_fresh:
             return _choice(last_played)
-        free = await self._free_number(session, owner, game_id, 1)
+        free = await free_number(session, owner, game_id, 1)
         if free is None:
             raise Conflict(f"all {SLOTS_PER_GAME} save slots of this game are in use", code="slots_full")
         return SlotChoice(new_id("cls"), free)
-
-    async def _named(self, session: AsyncSession, owner: str, game_id: str, slot_id: str) -> SlotChoice:
-        slot = await session.get(SaveSlot, slot_id)
-        if slot is None:
-            raise NotFound(f"there is no save slot '{slot_id}'")
-        if slot.owner != owner:
-            raise Forbidden("this save slot belongs to somebody else")
-        if slot.game_id != game_id:
-            raise InvalidRequest("this save slot belongs to another game")
-        return _choice(slot)
 
     async def restore_source(self, session: AsyncSession, version_id: str | None) -> RestoreSource | None:
         """Where a host gets this version from."""
@@ -114,119 +107,57 @@ class Saves:
         slot = await session.get(SaveSlot, slot_id)
         return slot.head_version_id if slot else None
 
-    async def accept(
-        self, host_id: str, session_id: str, generation: int, digest: str, size_bytes: int, body: AsyncIterator[bytes]
-    ) -> Accepted:
-        """Take over an archive of a session. Sending the same one again changes nothing and answers the same.
+    async def versions(self, owner: str, slot_id: str) -> list[VersionSummary]:
+        """What this slot can go back to, newest first. `NotFound`, `Forbidden` for another person's."""
+        async with self._database.read() as session:
+            slot = await _slot_of(session, owner, slot_id)
+            query = select(SaveVersion).where(SaveVersion.slot_id == slot.id).order_by(SaveVersion.created_at.desc())
+            return [
+                VersionSummary(version, version.id == slot.head_version_id) for version in await session.scalars(query)
+            ]
 
-        The current generation of the last session on a slot moves its head, also after its end: a host that was away
-        sends late. Once somebody plays on from the slot, a late archive becomes a side version (invariant 2).
+    async def restore(self, owner: str, slot_id: str, version_id: str) -> SlotSummary:
+        """Make an older version the slot's head; the next launch plays it, and what was head stays restorable.
+
+        What sessions from before now send later never becomes the head by itself. Raises `NotFound`, `Forbidden`,
+        `Conflict` (`slot_in_use`, `version_damaged`) and `StoreUnavailable`; then nothing has changed.
         """
         async with self._database.read() as session:
-            row = await session.get(Session, session_id)
-            if row is None:
-                raise NotFound(f"there is no session '{session_id}'")
-            if host_id != row.host_id and host_id not in row.failed_hosts:
-                raise Forbidden("this session was never placed on this host")
-            slot_id = row.slot_id
-        key = f"{slot_id}/{session_id}/{generation}-{digest}.tar.zst"
-        await self._store.put(key, digest, size_bytes, body)
+            version = await _restorable(session, await _slot_of(session, owner, slot_id), version_id)
+        await self._prove(version)
         async with self._database.write() as session:
+            await self._database.lock(session, f"owner:{owner}")
             now = await self._database.now(session)
-            accepted = await self._record(session, session_id, generation, digest, size_bytes, key, now)
-            dropped = await self._drop_superseded(session, slot_id) if accepted.is_head else ()
-        for old_key in dropped:
-            await self._store.delete(old_key)
-        _log.info("save.accepted", session=session_id, generation=generation, head=accepted.is_head, bytes=size_bytes)
-        return accepted
+            slot = await _slot_of(session, owner, slot_id)
+            version = await _restorable(session, slot, version_id)
+            slot.head_version_id = version.id
+            slot.restored_at = max(now, await _last_launch(session, slot.id))
+            version.is_side = False
+            game = await session.get_one(Game, slot.game_id)
+        _log.info("save.restored", slot=slot_id, version=version_id)
+        return SlotSummary(slot, game.slug, version)
 
-    async def _record(
-        self,
-        session: AsyncSession,
-        session_id: str,
-        generation: int,
-        digest: str,
-        size_bytes: int,
-        key: str,
-        now: datetime,
-    ) -> Accepted:
-        row = await session.get_one(Session, session_id)
-        known = select(SaveVersion).where(
-            SaveVersion.session_id == session_id, SaveVersion.generation == generation, SaveVersion.digest == digest
-        )
-        version = await session.scalar(known)
-        if version is None:
-            version = SaveVersion(
-                id=new_id("ver"),
-                slot_id=row.slot_id,
-                session_id=session_id,
-                generation=generation,
-                digest=digest,
-                size_bytes=size_bytes,
-                key=key,
-                is_side=True,
-                created_at=now,
-            )
-            session.add(version)
-        else:
-            version.created_at = now
-        await session.flush()
-        is_head = await self._move_head(session, row, version, generation, now)
-        version.is_side = not is_head
-        return Accepted(version.id, is_head)
+    async def _prove(self, version: SaveVersion) -> None:
+        """Read the archive as it lies in the store and compare it with what was once taken over."""
+        sha256 = hashlib.sha256()
+        try:
+            async for piece in self._store.read(version.key):
+                sha256.update(piece)
+        except ArchiveGone as error:
+            raise _damaged() from error
+        if sha256.hexdigest() != version.digest:
+            raise _damaged()
 
-    async def _move_head(
-        self, session: AsyncSession, row: Session, version: SaveVersion, generation: int, now: datetime
-    ) -> bool:
-        later = aliased(Session)
-        holds_the_slot = exists().where(
-            Session.id == row.id,
-            Session.generation == generation,
-            ~exists().where(later.slot_id == Session.slot_id, later.created_at > Session.created_at),
-        )
-        moved = await session.execute(
-            update(SaveSlot)
-            .where(SaveSlot.id == row.slot_id, holds_the_slot)
-            .values(head_version_id=version.id, last_played_at=now)
-            .returning(SaveSlot.id)
-        )
-        if moved.scalar_one_or_none() is not None:
-            return True
-        if await session.get(SaveSlot, row.slot_id) is not None:
-            return False
-        number = await self._free_number(session, row.owner, row.game_id, row.slot_number)
-        if number is None or not await session.scalar(select(holds_the_slot)):
-            return False
-        session.add(
-            SaveSlot(
-                id=row.slot_id,
-                owner=row.owner,
-                game_id=row.game_id,
-                number=number,
-                label=None,
-                head_version_id=version.id,
-                last_played_at=now,
-                created_at=now,
-            )
-        )
-        return True
-
-    async def _free_number(self, session: AsyncSession, owner: str, game_id: str, preferred: int) -> int | None:
-        mine = select(SaveSlot.number).where(SaveSlot.owner == owner, SaveSlot.game_id == game_id)
-        taken = set(await session.scalars(mine))
-        numbers = (preferred, *range(1, SLOTS_PER_GAME + 1))
-        return next((number for number in numbers if number not in taken), None)
-
-    async def _drop_superseded(self, session: AsyncSession, slot_id: str) -> Sequence[str]:
-        await session.flush()
-        versions = (await session.scalars(select(SaveVersion).where(SaveVersion.slot_id == slot_id))).all()
-        head = await self.head_of(session, slot_id)
-        by_id = {version.id: version for version in versions}
-        kept = [Kept(v.id, v.session_id, v.is_side or v.id == head, v.created_at) for v in versions]
-        dropped = [by_id[version_id] for version_id in superseded(kept)]
-        for version in dropped:
-            await session.delete(version)
-        return [version.key for version in dropped]
+    async def picture(self, owner: str, slot_id: str, version_id: str) -> bytes:
+        """What the screen showed when this version was made, a JPEG. `NotFound` when there is none, `Forbidden`."""
+        async with self._database.read() as session:
+            version = await _version_of(session, await _slot_of(session, owner, slot_id), version_id)
+        if version.picture_key is None:
+            raise NotFound("this version has no picture")
+        try:
+            return b"".join([piece async for piece in self._store.read(version.picture_key)])
+        except ArchiveGone as error:
+            raise NotFound("the picture of this version is gone") from error
 
     async def open_for_host(self, host_id: str, version_id: str) -> tuple[int, AsyncIterator[bytes]]:
         """A version's size and its archive in pieces, for a host that plays its slot now. `NotFound`, `Forbidden`."""
@@ -241,7 +172,62 @@ class Saves:
             )
             if not await session.scalar(select(plays_it)):
                 raise Forbidden("no session on this host plays this save")
-        return version.size_bytes, self._store.read(version.key)
+        pieces = self._store.read(version.key)
+        try:
+            first = await anext(pieces, b"")
+        except ArchiveGone as error:
+            raise NotFound("the archive of this version is gone from the store", code="version_damaged") from error
+        return version.size_bytes, _chain(first, pieces)
+
+
+async def free_number(session: AsyncSession, owner: str, game_id: str, preferred: int) -> int | None:
+    """A number that none of the owner's slots of a game has, `preferred` if it can be; None when all are taken."""
+    mine = select(SaveSlot.number).where(SaveSlot.owner == owner, SaveSlot.game_id == game_id)
+    taken = set(await session.scalars(mine))
+    numbers = (preferred, *range(1, SLOTS_PER_GAME + 1))
+    return next((number for number in numbers if number not in taken), None)
+
+
+async def _slot_of(session: AsyncSession, owner: str, slot_id: str) -> SaveSlot:
+    slot = await session.get(SaveSlot, slot_id)
+    if slot is None:
+        raise NotFound(f"there is no save slot '{slot_id}'")
+    if slot.owner != owner:
+        raise Forbidden("this save slot belongs to somebody else")
+    return slot
+
+
+async def _version_of(session: AsyncSession, slot: SaveSlot, version_id: str) -> SaveVersion:
+    version = await session.get(SaveVersion, version_id)
+    if version is None or version.slot_id != slot.id:
+        raise NotFound(f"this save slot has no version '{version_id}'")
+    return version
+
+
+async def _restorable(session: AsyncSession, slot: SaveSlot, version_id: str) -> SaveVersion:
+    version = await _version_of(session, slot, version_id)
+    is_played = exists().where(
+        Session.slot_id == slot.id, Session.position.in_([position.value for position in ACTIVE])
+    )
+    if await session.scalar(select(is_played)):
+        raise Conflict("A game is being played from this save. Stop it first.", code="slot_in_use")
+    return version
+
+
+async def _last_launch(session: AsyncSession, slot_id: str) -> datetime:
+    """When the newest session on a slot began; by the clock of that time, which may have been ahead of now's."""
+    query = select(func.max(Session.created_at)).where(Session.slot_id == slot_id)
+    return (await session.execute(query)).scalar_one()
+
+
+def _damaged() -> Conflict:
+    return Conflict("This version is damaged and cannot be restored. Please choose another.", code="version_damaged")
+
+
+async def _chain(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for piece in rest:
+        yield piece
 
 
 def _choice(slot: SaveSlot) -> SlotChoice:

@@ -15,7 +15,6 @@ from typing import BinaryIO, Protocol, TypeVar
 
 from orchestrator.errors import InvalidRequest, StoreUnavailable
 
-MAX_ARCHIVE_BYTES = 512 * 1024**2  # of one request
 PARTIALS = ".partial"
 _READ_BYTES = 256 * 1024
 Result = TypeVar("Result")

@@ -1,0 +1,83 @@
+"""Saves and their pictures between the orchestrator and game hosts, under `/api/agents`. HTTP only."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from litestar import Controller, Request, get, put
+from litestar.di import NamedDependency
+from litestar.exceptions import InternalServerException
+from litestar.params import FromPath, HeaderParameter, QueryParameter
+from litestar.response import Stream
+
+from orchestrator.errors import InvalidRequest
+from orchestrator.fleet.identity import HostIdentities
+from orchestrator.saves.intake import MOST_PICTURE_BYTES, Offer, SaveIntake
+from orchestrator.saves.service import Saves
+
+Digest = Annotated[str, QueryParameter(pattern=r"^[0-9a-f]{64}$")]
+Generation = Annotated[int, QueryParameter(ge=1, lt=2**31)]
+Size = Annotated[int, QueryParameter(ge=0, lt=2**53)]
+Authorization = Annotated[str | None, HeaderParameter(name="Authorization", max_length=4096)]
+
+
+class AgentSaveController(Controller):
+    path = "/api/agents"
+    tags = ("agents",)
+
+    # The size of an archive is bounded by its game's build, the body by the announced size.
+    @put("/sessions/{session_id:str}/saves", status_code=200, operation_id="putSave", request_max_body_size=None)
+    async def put_save(
+        self,
+        request: Request[Any, Any, Any],
+        session_id: FromPath[str],
+        generation: Generation,
+        digest: Digest,
+        size: Size,
+        identities: NamedDependency[HostIdentities],
+        save_intake: NamedDependency[SaveIntake],
+        authorization: Authorization = None,
+    ) -> dict[str, str | bool]:
+        host_id = await identities.authenticate(authorization)
+        offer = Offer(session_id, generation, digest, size)
+        accepted = await save_intake.accept(host_id, offer, _received(request))
+        return {"versionId": accepted.version_id, "head": accepted.is_head}
+
+    @get("/saves/{version_id:str}", operation_id="getSave")
+    async def get_save(
+        self,
+        version_id: FromPath[str],
+        identities: NamedDependency[HostIdentities],
+        saves: NamedDependency[Saves],
+        authorization: Authorization = None,
+    ) -> Stream:
+        host_id = await identities.authenticate(authorization)
+        size_bytes, body = await saves.open_for_host(host_id, version_id)
+        return Stream(body, media_type="application/zstd", headers={"Content-Length": str(size_bytes)})
+
+    @put(
+        "/saves/{version_id:str}/picture",
+        status_code=200,
+        operation_id="putSavePicture",
+        request_max_body_size=MOST_PICTURE_BYTES,
+    )
+    async def put_picture(
+        self,
+        request: Request[Any, Any, Any],
+        version_id: FromPath[str],
+        identities: NamedDependency[HostIdentities],
+        save_intake: NamedDependency[SaveIntake],
+        authorization: Authorization = None,
+    ) -> dict[str, str]:
+        host_id = await identities.authenticate(authorization)
+        picture = b"".join([piece async for piece in _received(request)])
+        await save_intake.put_picture(host_id, version_id, picture)
+        return {}
+
+
+async def _received(request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
+    """The body as it arrives. `InvalidRequest` when its sender goes away in the middle."""
+    try:
+        async for piece in request.stream():
+            yield piece
+    except InternalServerException as error:
+        raise InvalidRequest("the body did not arrive whole") from error
