@@ -19,7 +19,6 @@ from orchestrator.catalog.models import Build
 from orchestrator.database import Database
 from orchestrator.errors import Forbidden, InvalidRequest, NotFound, StoreUnavailable
 from orchestrator.ids import new_id
-from orchestrator.play.lifecycle import ACTIVE
 from orchestrator.play.models import Session
 from orchestrator.saves.models import SaveSlot, SaveVersion, UnwantedArchive
 from orchestrator.saves.retention import Kept, superseded
@@ -201,8 +200,7 @@ async def _move_head(
 ) -> bool:
     """The compare-and-set of invariant 2: only the current generation of the last session on the slot moves its head.
 
-    A session that is not over is the last one, for nobody restores beneath it; one that is over must have begun after
-    its owner last restored.
+    What began before its owner went back to an older version is no longer the last session, whoever comes after it.
     """
     if not is_its_host:
         return False
@@ -212,11 +210,7 @@ async def _move_head(
         Session.slot_id == SaveSlot.id,
         Session.generation == version.generation,
         ~exists().where(later.slot_id == Session.slot_id, later.created_at > Session.created_at),
-        or_(
-            Session.position.in_([position.value for position in ACTIVE]),
-            SaveSlot.restored_at.is_(None),
-            Session.created_at > SaveSlot.restored_at,
-        ),
+        or_(SaveSlot.restored_at.is_(None), Session.created_at > SaveSlot.restored_at),
     )
     moved = await session.execute(
         update(SaveSlot)

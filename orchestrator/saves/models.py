@@ -11,8 +11,8 @@ from orchestrator.database import Base
 class SaveSlot(Base):
     """One of an owner's three save places per game. The row appears with its first version.
 
-    `restored_at` is when its owner went back to an older version: what sessions from before then send later never
-    becomes the head.
+    `restored_at` is set when its owner goes back to an older version: to the begin of the last session until then. What
+    that one and older ones send later never becomes the head.
     """
 
     __tablename__ = "save_slots"

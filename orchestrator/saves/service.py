@@ -71,11 +71,9 @@ class Saves:
         """The slot for a launch, in the caller's transaction.
 
         Named → that slot, `is_fresh` → an empty one, neither → the one last played, else an empty one. Raises
-        `InvalidRequest` for both or for another game's slot, `NotFound`, `Forbidden` for another person's, and
-        `Conflict` `slots_full` when no place is empty.
+        `InvalidRequest` for another game's slot, `NotFound`, `Forbidden` for another person's, and `Conflict`
+        `slots_full` when no place is empty.
         """
-        if slot_id is not None and is_fresh:
-            raise InvalidRequest("give either saveSlotId or fresh, not both")
         if slot_id is not None:
             slot = await _slot_of(session, owner, slot_id)
             if slot.game_id != game_id:
@@ -127,11 +125,10 @@ class Saves:
         await self._prove(version)
         async with self._database.write() as session:
             await self._database.lock(session, f"owner:{owner}")
-            now = await self._database.now(session)
             slot = await _slot_of(session, owner, slot_id)
             version = await _restorable(session, slot, version_id)
             slot.head_version_id = version.id
-            slot.restored_at = max(now, await _last_launch(session, slot.id))
+            slot.restored_at = await _last_launch(session, slot.id)
             version.is_side = False
             game = await session.get_one(Game, slot.game_id)
         _log.info("save.restored", slot=slot_id, version=version_id)
@@ -215,7 +212,7 @@ async def _restorable(session: AsyncSession, slot: SaveSlot, version_id: str) ->
 
 
 async def _last_launch(session: AsyncSession, slot_id: str) -> datetime:
-    """When the newest session on a slot began; by the clock of that time, which may have been ahead of now's."""
+    """When the newest session on a slot began. Later launches come after it, also when the clock is set back."""
     query = select(func.max(Session.created_at)).where(Session.slot_id == slot_id)
     return (await session.execute(query)).scalar_one()
 
