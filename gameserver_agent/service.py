@@ -5,6 +5,7 @@ refuses this host (or no longer knows it, which ends its sessions), 4 when somet
 """
 
 import asyncio
+import os
 import random
 import signal
 import socket
@@ -32,7 +33,7 @@ from gameserver_agent.runtime.docker_runtime import DockerRuntime
 from gameserver_agent.runtime.port import Runtime
 from gameserver_agent.saves.outbox import Outbox
 from gameserver_agent.seats.install import SeatRuntime, install
-from gameserver_agent.seats.launcher import DetachedLauncher
+from gameserver_agent.seats.launcher import WorkerCommand, best_launcher
 from gameserver_agent.seats.places import SeatPlaces
 from gameserver_agent.seats.seat import HostSeats
 from gameserver_agent.sessions.container import host_labels
@@ -194,11 +195,13 @@ def _services(
     agent: Agent,
     seat_runtime: SeatRuntime,
 ) -> SessionServices:
+    launcher = best_launcher(WorkerCommand(seat_runtime), os.environ)
     return SessionServices(
         runtime=runtime,
         images=Images(runtime),
-        seats=HostSeats(SeatPlaces(settings.seat_folders, membership.host_id), DetachedLauncher(seat_runtime)),
+        seats=HostSeats(SeatPlaces(settings.seat_folders, membership.host_id), launcher),
         downloads=client,
+        pictures=client,
         outbox=outbox,
         data=settings.data,
         interpreter=seat_runtime.interpreter,

@@ -18,6 +18,7 @@ __all__ = [
     "SeatStatus",
     "SessionDescription",
     "Snapshot",
+    "Thumbnail",
 ]
 
 
@@ -75,6 +76,14 @@ class Snapshot(SeatModel):
     width: int
     height: int
     png_base64: str
+
+
+class Thumbnail(SeatModel):
+    """The picture on the display now, without the cursor, small enough to stand beside a save."""
+
+    width: int
+    height: int
+    jpeg_base64: str
 
 
 class SeatEvent(SeatModel):

@@ -9,10 +9,14 @@ import itertools
 import json
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from typing import TypeVar
+
+import pydantic
 
 from streaming.errors import SeatError, SeatUnavailable
-from streaming.protocol import PROTOCOL_VERSION, Hello, SeatEvent, SeatStatus, SessionDescription, Snapshot
+from streaming.protocol import PROTOCOL_VERSION, Hello, SeatEvent, SeatStatus, SessionDescription, Snapshot, Thumbnail
 
+SPOKEN_PROTOCOLS = (PROTOCOL_VERSION,)  # the newest first; a living seat of any other version is ended with its save
 ANSWER_LIMIT_BYTES = 64 * 1024 * 1024
 EVENTS_KEPT = 256
 DEFAULT_TIMEOUT_S = 20.0
@@ -40,21 +44,32 @@ class SeatClient:
         return cls(reader, writer)
 
     async def hello(self, timeout_s: float = DEFAULT_TIMEOUT_S) -> Hello:
-        """Waits until display and sound are up."""
-        return Hello.model_validate(await self.call("hello", {"protocol": PROTOCOL_VERSION}, timeout_s))
+        """Waits until display and sound are up. Raises `SeatError` `unknown_protocol` when the worker speaks none of
+        `SPOKEN_PROTOCOLS`.
+        """
+        for version in SPOKEN_PROTOCOLS:
+            try:
+                return _read_as(Hello, await self.call("hello", {"protocol": version}, timeout_s))
+            except SeatError as error:
+                if error.code != "unknown_protocol":
+                    raise
+        spoken = ", ".join(map(str, SPOKEN_PROTOCOLS))
+        raise SeatError(f"it speaks another protocol than the host's agent ({spoken})", code="unknown_protocol")
 
-    async def connect(
-        self, offer: SessionDescription, role: str = "player", timeout_s: float = DEFAULT_TIMEOUT_S
-    ) -> SessionDescription:
+    async def connect(self, offer: SessionDescription, timeout_s: float = DEFAULT_TIMEOUT_S) -> SessionDescription:
         """The answer to a page's offer. The newest player wins: an older connection is told `replaced` and dropped."""
-        result = await self.call("connect", {"offer": offer.model_dump(), "role": role}, timeout_s)
-        return SessionDescription.model_validate(result.get("answer"))
+        result = await self.call("connect", {"offer": offer.model_dump()}, timeout_s)
+        return _read_as(SessionDescription, result.get("answer"))
 
     async def status(self, timeout_s: float = DEFAULT_TIMEOUT_S) -> SeatStatus:
-        return SeatStatus.model_validate(await self.call("status", {}, timeout_s))
+        return _read_as(SeatStatus, await self.call("status", {}, timeout_s))
 
     async def snapshot(self, timeout_s: float = DEFAULT_TIMEOUT_S) -> Snapshot:
-        return Snapshot.model_validate(await self.call("snapshot", {}, timeout_s))
+        return _read_as(Snapshot, await self.call("snapshot", {}, timeout_s))
+
+    async def thumbnail(self, timeout_s: float = DEFAULT_TIMEOUT_S) -> Thumbnail:
+        """Raises `SeatError` `unknown_method` where the worker is older than this."""
+        return _read_as(Thumbnail, await self.call("thumbnail", {}, timeout_s))
 
     async def shutdown(self, timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
         """Returns when the worker has ended its display, sound and peers, and is about to exit."""
@@ -123,3 +138,13 @@ class SeatClient:
         if self._events.full():
             self._events.get_nowait()
         self._events.put_nowait(event)
+
+
+Shape = TypeVar("Shape", bound=pydantic.BaseModel)
+
+
+def _read_as(kind: type[Shape], result: object) -> Shape:
+    try:
+        return kind.model_validate(result)
+    except pydantic.ValidationError as error:
+        raise SeatError("the seat's answer cannot be read", code="unknown_protocol") from error

@@ -26,8 +26,9 @@ from streaming.packets import EncodedPacket
 from streaming.page_messages import KeyframeRequest, Ping, ReleaseAll, parse_control, parse_pointer
 from streaming.peer import Peer
 from streaming.png import encode_png
-from streaming.protocol import SeatConfig, SeatStatus, SessionDescription, Snapshot
+from streaming.protocol import SeatConfig, SeatStatus, SessionDescription, Snapshot, Thumbnail
 from streaming.sound_server import SoundServer
+from streaming.thumbnail import Thumbnails
 from streaming.video import VideoThread
 from streaming.xconnection import PIXEL_BYTES, XConnection
 
@@ -68,6 +69,7 @@ class Studio:
         self._injector = Injector(self._x)
         self._focus = FocusKeeper(self._x)
         self._cursor = CursorWatch(self._x)
+        self._thumbnails = Thumbnails(display)
         self._video = VideoThread(
             display,
             config.fps,
@@ -113,6 +115,9 @@ class Studio:
     async def snapshot(self) -> Snapshot:
         return await asyncio.to_thread(take_snapshot, self._display_name)
 
+    async def thumbnail(self) -> Thumbnail:
+        return await asyncio.to_thread(self._thumbnails.take)
+
     async def close(self) -> None:
         """Tells the player `bye` and ends everything that was started here."""
         if self._peer is not None:
@@ -127,6 +132,7 @@ class Studio:
         if self._cursor_timer is not None:
             self._cursor_timer.cancel()
         self._video.stop()
+        self._thumbnails.close()
         self._x.close()
 
     # What peers tell

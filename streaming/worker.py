@@ -77,6 +77,8 @@ class Worker:
                 return self._status()
             case "snapshot":
                 return (await (await asyncio.shield(self._studio)).snapshot()).model_dump()
+            case "thumbnail":
+                return (await (await asyncio.shield(self._studio)).thumbnail()).model_dump()
             case "shutdown":
                 self._ending.set()
                 await self._ended.wait()
@@ -104,8 +106,6 @@ class Worker:
         return nothing_yet | {"fps": 0.0, "bitrate_bps": 0, "frames": 0}
 
     async def _connect(self, parameters: Mapping[str, object]) -> Mapping[str, object]:
-        if parameters.get("role", "player") != "player":
-            raise SeatError("this seat takes players only", code="invalid_request")
         studio = await asyncio.shield(self._studio)
         return {"answer": (await studio.connect(parameters.get("offer"))).model_dump()}
 

@@ -20,6 +20,7 @@ class FakeSeat:
         self.is_alive = True
         self.peers = 0
         self.misses = 0
+        self.picture = b"jpeg"
         self._news: asyncio.Queue[SeatEvent | None] = asyncio.Queue()
         (place.seat / "pulse").mkdir(exist_ok=True)
         for name in ("X0", "Xauthority", "pulse/native"):
@@ -49,6 +50,10 @@ class FakeSeat:
             self.misses -= 1
             raise SeatError("the seat did not answer in time")
         return SeatStatus(first_frame=self.first_frame, peers=self.peers, idle_s=None, fps=0, bitrate_bps=0, frames=0)
+
+    async def thumbnail(self) -> bytes:
+        self._require_alive()
+        return self.picture
 
     async def events(self) -> AsyncIterator[SeatEvent]:
         while self.is_alive and (event := await self._news.get()) is not None:
@@ -91,6 +96,9 @@ class FakeSeats:
 
     async def claim(self, session_id: str) -> SeatPlace:
         return await asyncio.to_thread(self._places.claim, session_id)
+
+    async def known(self) -> tuple[str, ...]:
+        return await asyncio.to_thread(self._places.known)
 
     async def existing(self, session_id: str) -> SeatPlace | None:
         return await asyncio.to_thread(self._places.existing, session_id)

@@ -2,9 +2,11 @@
 
 A seat outlives the agent and runs as a uid that often cannot read the checkout (a home folder of mode 0700). So what
 the `streaming` package needs is put, once per version, into a folder that anybody can read: hard links where the file
-system allows it, copies elsewhere. A finished folder is never changed; it appears by one rename.
+system allows it, copies elsewhere. A finished folder is never changed; it appears by one rename. It is removed by the
+start of an agent of another version, once no seat runs from it and no agent starts seats from it.
 """
 
+import fcntl
 import hashlib
 import importlib.metadata
 import importlib.util
@@ -17,7 +19,7 @@ import sys
 import sysconfig
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
@@ -32,10 +34,16 @@ _PRIME = "import pydantic, structlog, av, aiortc, numpy, xcffib, streaming.worke
 
 @dataclass(frozen=True)
 class SeatRuntime:
-    """How a seat worker is started: `interpreter -P -s -S -m streaming.worker` with `PYTHONPATH=site`."""
+    """How a seat worker is started: `interpreter -P -s -S -m streaming.worker` with `PYTHONPATH=site`. The folder stays
+    while this is open, whoever else removes old versions.
+    """
 
     interpreter: str
     site: Path
+    hold: int = field(compare=False)
+
+    def close(self) -> None:
+        os.close(self.hold)
 
 
 def install(parent: Path) -> SeatRuntime:
@@ -47,27 +55,14 @@ def install(parent: Path) -> SeatRuntime:
     streaming = _package_folder("streaming")
     version = _version(streaming, distributions)
     site = parent / version
-    if not site.exists():
-        temporary = parent / f".{version}.{secrets.token_hex(4)}"
-        temporary.mkdir(mode=0o755, parents=True)
-        try:
-            _fill(temporary, streaming, distributions)
-            _prime(interpreter, temporary)
-            temporary.chmod(0o755)
-            try:
-                temporary.rename(site)
-            except OSError:
-                if not site.exists():
-                    raise
-        finally:
-            if temporary.exists():
-                shutil.rmtree(temporary)
-        log.info("seat_runtime.installed", folder=str(site))
-        _remove_unused(parent, site)
+    while (hold := _held(site)) is None:
+        _make(site, interpreter, streaming, distributions)
     for folder in (parent, site):
         if not _is_reachable(folder):
+            os.close(hold)
             raise StartUpError(f"{folder} cannot be entered by the uids that seats run as; put it elsewhere")
-    return SeatRuntime(interpreter, site)
+    _remove_unused(parent, site)
+    return SeatRuntime(interpreter, site, hold)
 
 
 def readable_interpreter() -> str:
@@ -87,17 +82,71 @@ def readable_interpreter() -> str:
     )
 
 
+def _make(
+    site: Path, interpreter: str, streaming: Path, distributions: Iterable[importlib.metadata.Distribution]
+) -> None:
+    """The finished folder, ours or that of somebody who was faster."""
+    temporary = site.with_name(f".{site.name}.{secrets.token_hex(4)}")
+    temporary.mkdir(mode=0o755, parents=True)
+    try:
+        _fill(temporary, streaming, distributions)
+        _prime(interpreter, temporary)
+        temporary.chmod(0o755)
+        try:
+            temporary.rename(site)
+        except OSError:
+            if not site.exists():
+                raise
+    finally:
+        if temporary.exists():
+            shutil.rmtree(temporary)
+    log.info("seat_runtime.installed", folder=str(site))
+
+
+def _held(site: Path) -> int | None:
+    """A descriptor that keeps the folder from being removed. None when it is not there, or about to go."""
+    try:
+        hold = os.open(site, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    fcntl.flock(hold, fcntl.LOCK_SH)
+    if site.exists() and os.fstat(hold).st_ino == site.stat().st_ino:
+        return hold
+    os.close(hold)  # whoever removed it was faster
+    return None
+
+
 def _remove_unused(parent: Path, current: Path) -> None:
-    """Older versions from which no living process runs any more."""
-    environments: list[bytes] = []
+    """Other versions that no agent holds and from which no living process runs."""
+    others = [path for path in parent.iterdir() if path != current and not path.name.startswith(".")]
+    environments = _environments() if others else ()
+    for version in others:
+        in_use = f"PYTHONPATH={version}\0".encode()
+        if any(in_use in environment for environment in environments):
+            continue
+        with suppress(OSError):
+            _remove_unheld(version)
+
+
+def _remove_unheld(version: Path) -> None:
+    """Raises `BlockingIOError` when somebody holds it. It leaves its name at once, so that nobody takes half of it."""
+    lock = os.open(version, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        going = version.with_name(f".{version.name}.{secrets.token_hex(4)}")
+        version.rename(going)
+        shutil.rmtree(going, ignore_errors=True)
+    finally:
+        os.close(lock)
+
+
+def _environments() -> tuple[bytes, ...]:
+    found: list[bytes] = []
     for process in Path("/proc").iterdir():
         if process.name.isdigit():
-            with suppress(OSError):
-                environments.append((process / "environ").read_bytes())
-    for version in parent.iterdir():
-        in_use = f"PYTHONPATH={version}\0".encode()
-        if version != current and not version.name.startswith(".") and not any(in_use in each for each in environments):
-            shutil.rmtree(version, ignore_errors=True)
+            with suppress(OSError):  # it ended while we looked
+                found.append((process / "environ").read_bytes())
+    return tuple(found)
 
 
 def _standard_library() -> Path:

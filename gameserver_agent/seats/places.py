@@ -1,7 +1,7 @@
 """Where a seat lives on the host: a folder with a short path, and a uid that no other living seat has.
 
 A uid is taken by the folder that it owns: whoever holds the lock file sees every agent's seats of this machine, so two
-agents never share a uid. All calls block and are run in a thread.
+agents never share a uid. One under which anything runs is taken as well. All calls block and are run in a thread.
 """
 
 import fcntl
@@ -74,6 +74,10 @@ class SeatPlaces:
         prepare_x_sockets()
         return place
 
+    def known(self) -> tuple[str, ...]:
+        """The sessions that have a folder here."""
+        return tuple(sorted(path.parent.name for path in self._own.glob("*/seat")))
+
     def existing(self, session_id: str) -> SeatPlace | None:
         """The place of a session that an earlier agent raised."""
         folder = self._own / session_id
@@ -104,7 +108,7 @@ class SeatPlaces:
     def _free_owner(self) -> Owner:
         if not self._is_root:
             return Owner(os.getuid(), os.getgid(), drop=False)
-        taken = {path.lstat().st_uid for path in self._root.glob("*/*/seat")}
+        taken = {path.lstat().st_uid for path in self._root.glob("*/*/seat")} | _uids_at_work()
         for _ in range(1000):
             uid = FIRST_UID + secrets.randbelow(LAST_UID - FIRST_UID + 1)
             if uid not in taken:
@@ -141,6 +145,15 @@ def seat_processes(place: SeatPlace) -> tuple[int, ...]:
         if belongs and int(entry.name) != os.getpid() and not _is_dead(entry):
             found.append(int(entry.name))
     return tuple(found)
+
+
+def _uids_at_work() -> set[int]:
+    found: set[int] = set()
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with suppress(OSError):  # it ended while we looked
+                found.add(entry.stat().st_uid)
+    return found
 
 
 def _is_dead(process: Path) -> bool:

@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import base64
 import contextlib
 import re
 import stat
@@ -34,6 +35,10 @@ class Seat(Protocol):
 
     async def status(self) -> SeatStatus: ...
 
+    async def thumbnail(self) -> bytes:
+        """The picture on the display now, as a small JPEG."""
+        ...
+
     def events(self) -> AsyncIterator[SeatEvent]:
         """For one consumer; ends when the worker is gone."""
         ...
@@ -53,6 +58,10 @@ class Seats(Protocol):
     async def claim(self, session_id: str) -> SeatPlace: ...
 
     async def existing(self, session_id: str) -> SeatPlace | None: ...
+
+    async def known(self) -> tuple[str, ...]:
+        """The sessions that have a seat folder on this host."""
+        ...
 
     async def open(self, place: SeatPlace, config: SeatConfig) -> Seat:
         """Start a worker and wait until display and sound are up."""
@@ -90,6 +99,12 @@ class WorkerSeat:
         except WorkerError as error:
             raise SeatError(error.message) from error
 
+    async def thumbnail(self) -> bytes:
+        try:
+            return base64.b64decode((await self._client.thumbnail(timeout_s=5)).jpeg_base64)
+        except (WorkerError, ValueError) as error:
+            raise SeatError(f"no picture: {error}") from error
+
     async def events(self) -> AsyncIterator[SeatEvent]:
         async for event in self._client.events():
             yield event
@@ -115,6 +130,9 @@ class HostSeats:
 
     async def claim(self, session_id: str) -> SeatPlace:
         return await asyncio.to_thread(self._places.claim, session_id)
+
+    async def known(self) -> tuple[str, ...]:
+        return await asyncio.to_thread(self._places.known)
 
     async def existing(self, session_id: str) -> SeatPlace | None:
         return await asyncio.to_thread(self._places.existing, session_id)

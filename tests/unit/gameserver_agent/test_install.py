@@ -1,35 +1,29 @@
 """What seats run from: one folder a version, complete, readable by anybody, and made once."""
 
 import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from gameserver_agent.seats import install as installing
-from gameserver_agent.seats.install import install
+from gameserver_agent.seats.install import SeatRuntime, install
 
 _PROGRAM = "import streaming.worker, os; print(os.getuid(), streaming.__file__)"
 
 
-def _another_version(*_: object) -> str:
-    return "another"
-
-
-def test_a_version_is_installed_once_and_runs_as_anybody(short_parent: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_version_is_installed_once_and_runs_as_anybody(short_parent: Path) -> None:
     first = install(short_parent)
     made_at = first.site.stat().st_ctime_ns
-    (short_parent / "0123456789abcdef").mkdir()
-    assert install(short_parent) == first
+    second = install(short_parent)
+    assert second == first
     assert first.site.stat().st_ctime_ns == made_at
+    first.close()
+    second.close()
     result = subprocess.run(
-        [
-            first.interpreter,
-            "-P",
-            "-s",
-            "-S",
-            "-c",
-            "import streaming.worker, os; print(os.getuid(), streaming.__file__)",
-        ],
+        [first.interpreter, "-P", "-s", "-S", "-c", _PROGRAM],
         env={"PYTHONPATH": str(first.site)},
         cwd="/",
         user=210_001,
@@ -39,10 +33,79 @@ def test_a_version_is_installed_once_and_runs_as_anybody(short_parent: Path, mon
         check=True,
     )
     assert result.stdout.decode().split() == ["210001", str(first.site / "streaming" / "__init__.py")]
-    monkeypatch.setattr(installing, "_version", _another_version)
-    second = install(short_parent)
-    assert second.site.name == "another"
-    assert [path.name for path in short_parent.iterdir()] == ["another"]  # nothing runs from the others
+
+
+@dataclass
+class Versions:
+    """Installations that cost nothing, of whatever version is asked for."""
+
+    parent: Path
+    asked: str = ""
+
+    def install(self, version: str) -> SeatRuntime:
+        self.asked = version
+        return install(self.parent)
+
+    def there(self) -> set[str]:
+        return {path.name for path in self.parent.iterdir()}
+
+
+@pytest.fixture
+def versions(short_parent: Path, monkeypatch: pytest.MonkeyPatch) -> Versions:
+    made = Versions(short_parent)
+
+    def version(*_: object) -> str:
+        return made.asked
+
+    def fill(site: Path, *_: object) -> None:
+        (site / "streaming").mkdir()
+
+    def prime(*_: object) -> None:
+        pass
+
+    monkeypatch.setattr(installing, "_version", version)
+    monkeypatch.setattr(installing, "_fill", fill)
+    monkeypatch.setattr(installing, "_prime", prime)
+    return made
+
+
+def test_what_another_agent_starts_seats_from_stays(versions: Versions) -> None:
+    old = versions.install("old")
+    new = versions.install("new")
+    assert versions.there() == {"old", "new"}
+    old.close()
+    versions.install("new").close()
+    assert versions.there() == {"new"}
+    new.close()
+
+
+def test_what_a_living_seat_runs_from_stays(versions: Versions) -> None:
+    old = versions.install("old")
+    old.close()
+    seat = subprocess.Popen([sys.executable, "-c", "input()"], env={"PYTHONPATH": str(old.site)}, stdin=subprocess.PIPE)
+    try:
+        versions.install("new").close()
+        assert versions.there() == {"old", "new"}
+    finally:
+        seat.communicate(b"\n")
+    versions.install("new").close()
+    assert versions.there() == {"new"}
+
+
+def test_agents_that_start_at_once_all_get_a_whole_folder(versions: Versions) -> None:
+    """Also while others of another version remove what they think nobody uses."""
+
+    def start(number: int) -> bool:
+        runtime = install(versions.parent)
+        is_whole = (runtime.site / "streaming").is_dir()
+        runtime.close()
+        return is_whole
+
+    versions.asked = "one"
+    with ThreadPoolExecutor(8) as agents:
+        for round_ in range(20):
+            versions.asked = "one" if round_ % 2 else "two"
+            assert all(agents.map(start, range(8)))
 
 
 @pytest.fixture

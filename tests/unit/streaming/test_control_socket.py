@@ -134,3 +134,27 @@ def test_a_seat_config_survives_its_file() -> None:
     assert SeatConfig.model_validate_json(config.model_dump_json()) == config
     with pytest.raises(ValueError, match="multiple of 2"):
         SeatConfig(width=641)
+
+
+async def test_a_worker_of_another_protocol_is_known_for_it(tmp_path: Path) -> None:
+    """Whether it refuses ours, or greets in words that nobody here knows."""
+
+    async def newer(method: str, parameters: Mapping[str, object]) -> Mapping[str, object]:
+        if parameters.get("protocol") != 99:
+            raise SeatError("this seat speaks protocol 99", code="unknown_protocol")
+        return {}
+
+    async def stranger(method: str, parameters: Mapping[str, object]) -> Mapping[str, object]:
+        return {"protocol": "ninety-nine", "sockets": []}
+
+    for worker in (newer, stranger):
+        server = ControlServer(worker)
+        await server.start(tmp_path / worker.__name__)
+        client = await SeatClient.open(tmp_path / worker.__name__)
+        with pytest.raises(SeatError) as refused:
+            await client.hello()
+        assert refused.value.code == "unknown_protocol"
+        with pytest.raises(SeatError):
+            await client.status()
+        await client.close()
+        await server.close()
