@@ -156,7 +156,7 @@ async def _recent_attempts(session: AsyncSession, owner: str, now: datetime) -> 
 
 async def _count_attempt(session: AsyncSession, owner: str, attempts: Sequence[LaunchAttempt], now: datetime) -> None:
     """Never more rows of an owner than the limit looks at: the oldest gives way."""
-    surplus = [attempt.id for attempt in attempts[: len(attempts) + 1 - LAUNCHES_PER_MINUTE]]
+    surplus = [attempt.id for attempt in attempts[: max(0, len(attempts) + 1 - LAUNCHES_PER_MINUTE)]]
     await session.execute(delete(LaunchAttempt).where(LaunchAttempt.id.in_(surplus)))
     session.add(LaunchAttempt(id=new_id("lat"), owner=owner, at=now))
     await session.flush()

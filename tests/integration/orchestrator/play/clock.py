@@ -1,5 +1,6 @@
 """The clocks of a test: the database's, and the monotonic one of the replica that looks at it."""
 
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -17,7 +18,7 @@ class Clock:
     def __init__(self, services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
         self._services = services
         self.time = datetime.now(UTC)
-        self._monotonic_s = 1000.0
+        self._monotonic_s = time.monotonic()
         monkeypatch.setattr(services.database, "now", self._now)
         monkeypatch.setattr(services.clock, "monotonic_s", lambda: self._monotonic_s)
 

@@ -7,14 +7,15 @@ import jwt
 import pytest
 
 from agent_protocol import ObservedState, Progress
-from orchestrator.play import service as play_service
+from orchestrator.play.launching import LAUNCHES_PER_MINUTE
+from orchestrator.play.reasons import next_step
 from orchestrator.services import Services
 from tests.integration.orchestrator.conftest import HostMaker, ScriptedHost, add_game
 
 STATUS_FIELDS = {
     "sessionId", "status", "serverUrl", "containerUrl", "gameTitle", "startedAt",
     "revision", "gameSlug", "phase", "progress", "queuePosition", "streamToken", "iceServers", "expiresAt",
-    "error", "statistics",
+    "error", "statistics", "endsAt", "paused", "hostSilent", "save",
 }  # fmt: skip
 
 
@@ -121,7 +122,7 @@ async def test_a_repeated_launch_gives_the_same_session(
 async def test_too_many_launches_say_when_to_come_back(
     player: httpx.AsyncClient, host: ScriptedHost, game: str
 ) -> None:
-    for _ in range(play_service.LAUNCHES_PER_MINUTE):
+    for _ in range(LAUNCHES_PER_MINUTE):
         session_id = (await launch(player)).json()["sessionId"]
         [order] = (await host.sync()).sessions
         await host.end(order, "exited")
@@ -228,6 +229,7 @@ async def test_a_game_that_fails_everywhere_ends_with_its_last_words(
     assert view["status"] == "error"
     assert view["error"] == {
         "code": "crashed", "message": "The game stopped with exit code 1.", "by": "game", "logTail": ["last line"],
+        "nextStep": next_step("crashed"),
     }  # fmt: skip
 
 
