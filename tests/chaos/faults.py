@@ -5,6 +5,7 @@ import contextlib
 import os
 import shutil
 import signal
+import time
 
 from tests.chaos.house import House
 from tests.chaos.schedule import ORDERS, Fault, Strike
@@ -13,6 +14,7 @@ from tests.chaos.schedule import ORDERS, Fault, Strike
 async def strike(house: House, planned: Strike) -> None:
     """Do it, and come back when it is over. Who is dead is started again by the house."""
     house.note(f"FAULT {planned.fault}")
+    house.faults_at_s.append(time.time())
     match planned.fault:
         case Fault.AGENT_KILLED:
             house.agent.signal(signal.SIGKILL)

@@ -34,6 +34,7 @@ SLUG = "tiny-counter"
 DISK = "192m"
 BALLAST = "ballast"
 READY_WITHIN_S = 60.0
+_MIGRATING = asyncio.Lock()  # Alembic's context belongs to the whole process
 
 
 class House:
@@ -44,6 +45,7 @@ class House:
         self.began_s = time.monotonic()
         self.timeline: list[str] = []
         self.seat_uids: set[int] = set()
+        self.faults_at_s: list[float] = []  # POSIX time, as the game writes it
         self.disk = folder / "disk"
         self.agent_data = self.disk / "agent"
         self.seats = folder / "seats"
@@ -83,7 +85,8 @@ class House:
         """Everything up inside the block, and nothing left of it afterwards, whatever happened inside."""
         self._make_folders()
         try:
-            await migrate(self.settings.database_url)
+            async with _MIGRATING:
+                await migrate(self.settings.database_url)
             async with open_services(self.settings) as services:
                 self._services = services
                 await self._start(replicas, behaviour)
@@ -253,6 +256,9 @@ class House:
         return Part(name, prepare, self.logs / f"{name.replace(' ', '-')}.log", self.note, self._pause_s)
 
     async def _engine_start(self, last_exit: int | None) -> Start:
+        containerd = self.engine_run / "exec" / "containerd" / "containerd.pid"
+        if containerd.exists() and int(containerd.read_text()) not in dict(processes()):
+            containerd.unlink()  # dead, and unburied where nobody is init: the engine would wait for it
         for left in (self.engine_run / "pid", self.engine_run / "docker.sock"):
             left.unlink(missing_ok=True)
         words = (
@@ -270,7 +276,7 @@ class House:
             *("--orchestrator", self.urls[0], "--host", "127.0.0.1", "--port", "0"),
             *("--docker-host", self.docker_host, "--data", str(self.agent_data)),
             *("--seat-folders", str(self.seats), "--seat-runtime", str(self._seat_runtime)),
-            *("--seats", "4", "--ice-address", "127.0.0.1"),
+            *("--seats", "4"),
         )
         return Start(words, {**os.environ, "PLAYHOUSE_HOST_TOKEN": token})
 

@@ -64,6 +64,9 @@ class Player:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
         await self._client.aclose()
 
     async def register(self) -> None:
@@ -110,6 +113,10 @@ class Player:
         known = f"&after={after}" if after else ""
         answer = await self._ask("GET", f"/api/game/session-status?sessionId={session_id}&wait={wait_s:g}{known}")
         return Status.read(answer)
+
+    async def stream_token(self, session_id: str) -> str:
+        """The right to connect to the session's seat, which is there once it runs."""
+        return str((await self._ask("GET", f"/api/game/session-status?sessionId={session_id}"))["streamToken"])
 
     async def until(
         self, session_id: str, holds: Callable[[Status], bool], within_s: float, *, reports_frames: bool = False

@@ -6,6 +6,7 @@ import itertools
 import subprocess
 import tarfile
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from tests.chaos.observer import Observer, Written, all_containers, read_counter
 MOST_LOST_S = 5.0
 TIDY_WITHIN_S = 45.0
 AT_ONCE_S = 1.5
-PARTIALS = ".partial"
+Run = tuple[str, list[Written]]
 
 
 @dataclass(frozen=True)
@@ -46,27 +47,48 @@ async def judge(house: House, observer: Observer) -> Verdict:
     house.note("referee: everything is tidy" if not left else f"referee: left behind: {left}")
     problems = [*dict.fromkeys(observer.violations), *await _sessions_without_end(house)]
     problems += _overlapping(observer.runs)
-    ages = save_ages(observer.runs, await _head(house))
+    versions = await _versions(house)
+    for run, written in lost_for_good(observer.runs, versions).items():
+        problems.append(f"of run {run} nothing after {written.count} can be restored")
+    ages = save_ages(observer.runs, await _head(house), house.faults_at_s)
     problems += [
         f"{age_s:.1f} s of play were lost after run {run}" for run, age_s in ages.items() if age_s > MOST_LOST_S
     ]
     return Verdict(tuple(problems), tuple(left), max(ages.values(), default=0.0))
 
 
-def save_ages(runs: list[tuple[str, list[Written]]], head: Written | None) -> dict[str, float]:
-    """How much older than each run's last words its successor's beginning is, in seconds; the head follows the last.
+def save_ages(runs: list[Run], head: Written | None, faults_at_s: Sequence[float]) -> dict[str, float]:
+    """How many seconds of each run are not in what its successor began from; the head follows the last run.
 
-    A run that wrote nothing has lost nothing. Pure.
+    What counts is the time up to the first fault in it: from then on nothing is promised but the slot's older state
+    (`lost_for_good` has more to say). A run that wrote nothing has lost nothing. Pure.
     """
     ages: dict[str, float] = {}
     for number, (run, written) in enumerate(runs):
         following = runs[number + 1][1][0].count - 1 if number + 1 < len(runs) else (head.count if head else 0)
         kept = [each.wall_s for each in written if each.count <= following]
-        ages[run] = written[-1].wall_s - (kept[-1] if kept else written[0].wall_s - 1)
+        reached_s = kept[-1] if kept else written[0].wall_s - 1
+        faults = [fault_s for fault_s in faults_at_s if fault_s >= written[0].wall_s]
+        ages[run] = max(0.0, min([written[-1].wall_s, *faults]) - reached_s)
     return ages
 
 
-def _overlapping(runs: list[tuple[str, list[Written]]]) -> list[str]:
+def lost_for_good(runs: list[Run], versions: Mapping[str, Written]) -> dict[str, Written]:
+    """Runs whose last seconds are in no version at all, neither in a successor's nor beside the head, with the last
+    number that is. `versions` holds the newest of each run. Pure.
+    """
+    lost: dict[str, Written] = {}
+    for number, (run, written) in enumerate(runs):
+        following = runs[number + 1][1][0].count - 1 if number + 1 < len(runs) else 0
+        last = versions.get(run, Written(0, written[0].wall_s))
+        safe = [each for each in written if each.count <= max(following, last.count)]
+        reached = safe[-1] if safe else Written(0, written[0].wall_s - 1)
+        if written[-1].wall_s - reached.wall_s > MOST_LOST_S:
+            lost[run] = reached
+    return lost
+
+
+def _overlapping(runs: list[Run]) -> list[str]:
     """Two games of one player that wrote at the same time."""
     return [
         f"run {later} wrote while run {earlier} still did"
@@ -84,11 +106,28 @@ async def _head(house: House) -> Written | None:
     assert len(heads) <= 1, "one player, one game, one slot"
     if not heads:
         return None
-    packed = (house.data / "saves" / heads[0].key).read_bytes()
+    counter = _counter(house, heads[0])
+    return counter[1] if counter else None
+
+
+async def _versions(house: House) -> dict[str, Written]:
+    """The newest that any restorable version holds of each run."""
+    async with house.services.database.read() as session:
+        versions = list(await session.scalars(select(SaveVersion)))
+    newest: dict[str, Written] = {}
+    for version in versions:
+        if counter := _counter(house, version):
+            run, written = counter
+            newest[run] = max(written, newest.get(run, written), key=lambda each: each.count)
+    return newest
+
+
+def _counter(house: House, version: SaveVersion) -> tuple[str, Written] | None:
+    packed = (house.data / "saves" / version.key).read_bytes()
     with tarfile.open(fileobj=io.BytesIO(zstandard.ZstdDecompressor().stream_reader(packed).read())) as archive:
         for member in archive:
             if Path(member.name).name == "counter.json" and (content := archive.extractfile(member)):
-                return read_counter(content.read())[1]
+                return read_counter(content.read())
     return None
 
 
