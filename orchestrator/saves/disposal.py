@@ -11,11 +11,10 @@ from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import delete, or_, select
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from orchestrator.database import Database
-from orchestrator.errors import StoreUnavailable
+from orchestrator.errors import DatabaseUnavailable, StoreUnavailable
 from orchestrator.play.models import Session
 from orchestrator.saves.models import SaveVersion, UnwantedArchive
 from orchestrator.saves.store import ArchiveStore
@@ -48,7 +47,7 @@ class Disposal:
                     await self.sweep()
                     next_sweep = now_s() + SWEEP_EVERY.total_seconds()
                 await self.round()
-            except (StoreUnavailable, SQLAlchemyError) as error:
+            except (StoreUnavailable, DatabaseUnavailable) as error:
                 if failures == 0:
                     _log.warning("saves.disposal_failed", error=str(error))
                 failures += 1

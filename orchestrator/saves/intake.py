@@ -258,7 +258,7 @@ async def _drop_superseded(session: AsyncSession, slot_id: str, head: str, now: 
 
 def _hosts_of(row: Session) -> set[str | None]:
     """Every host that the session was placed on."""
-    return {row.host_id, *row.placed_on, *row.failed_hosts}
+    return {row.host_id, *row.placed_on}
 
 
 def _current_host(row: Session) -> str | None:
