@@ -1,0 +1,160 @@
+"""A host that falls silent: who stays, who moves, and what becomes of those who come back."""
+
+import asyncio
+from datetime import timedelta
+
+import httpx
+
+from agent_protocol import ObservedState
+from orchestrator.play.lifecycle import TIME_LIMITS, Position
+from orchestrator.play.reasons import HOST_LOST, next_step
+from orchestrator.services import Services
+from tests.integration.orchestrator.conftest import HostMaker, ScriptedHost
+from tests.integration.orchestrator.play.clock import Clock
+from tests.integration.orchestrator.play.scenes import keep_alive, keep_synced, running, status, stop
+
+SECONDS = timedelta(seconds=1)
+SILENCE = 20 * SECONDS
+
+
+async def test_a_session_stays_on_its_silent_host_as_long_as_the_player_sees_it(
+    clock: Clock, player: httpx.AsyncClient, host: ScriptedHost, game: str
+) -> None:
+    order = await running(player, host)
+    for _ in range(20):
+        await clock.pass_time(3 * SECONDS)
+        assert (await keep_alive(player, order.session_id, frames=90)).status_code == 200
+    view = await status(player, order.session_id)
+    assert (view["status"], view["hostSilent"]) == ("running", True)
+    for _ in range(4):
+        await clock.pass_time(3 * SECONDS)
+        assert (await keep_alive(player, order.session_id, frames=0)).status_code == 200
+    view = await status(player, order.session_id)
+    assert (view["status"], view["phase"], view["hostSilent"]) == ("starting", "placing", False)
+
+
+async def test_the_page_hears_at_once_that_a_host_is_silent_and_that_it_is_back(
+    clock: Clock, player: httpx.AsyncClient, host: ScriptedHost, game: str
+) -> None:
+    order = await running(player, host)
+    known = await status(player, order.session_id)
+    assert known["hostSilent"] is False
+    held = asyncio.create_task(status(player, order.session_id, wait=20, after=known["revision"]))
+    await clock.pass_time(8 * SECONDS)
+    silent = await held
+    assert silent["hostSilent"] is True
+    held = asyncio.create_task(status(player, order.session_id, wait=20, after=silent["revision"]))
+    await host.sync()
+    assert (await held)["hostSilent"] is False
+
+
+async def test_a_lost_session_goes_on_elsewhere_from_its_newest_save_and_the_late_one_is_kept_beside(
+    clock: Clock, player: httpx.AsyncClient, make_host: HostMaker, game: str
+) -> None:
+    """Invariant 2: a host that was lost moves the head no more once another has the session."""
+    first = await make_host(name="first")
+    order = await running(player, first)
+    version = (await first.put_save(order, b"before the silence")).json()["versionId"]
+    second = await make_host(name="second")
+    await keep_synced(clock, second, SILENCE)
+    [moved] = (await second.sync()).sessions
+    assert (moved.session_id, moved.generation, moved.want) == (order.session_id, 2, "run")
+    assert moved.restore is not None
+    assert moved.restore.version_id == version
+    await second.run(moved)
+    view = await status(player, order.session_id)
+    assert (view["status"], view["error"]) == ("running", None)
+
+    late = await first.put_save(order, b"during the silence")
+    assert (late.status_code, late.json()["head"]) == (200, False)
+    assert [(item.generation, item.want) for item in (await first.sync()).sessions] == [(1, "stop")]
+    await first.end(order)
+    assert (await status(player, order.session_id))["status"] == "running"
+    assert (await second.put_save(moved, b"after it")).json()["head"] is True
+
+
+async def test_a_host_that_returns_while_its_session_is_placed_goes_on_with_it(
+    clock: Clock, player: httpx.AsyncClient, host: ScriptedHost, game: str
+) -> None:
+    order = await running(player, host)
+    await clock.pass_time(SILENCE)
+    assert (await status(player, order.session_id))["phase"] == "placing"
+    assert (await host.put_save(order, b"sent at once")).json()["head"] is True
+    [again] = (await host.sync()).sessions
+    assert (again.session_id, again.generation, again.want) == (order.session_id, 1, "run")
+    view = await status(player, order.session_id)
+    assert (view["status"], view["error"]) == ("running", None)
+    assert view["containerUrl"] is not None
+
+
+async def test_a_machine_that_was_rebooted_plays_on_from_the_save_that_it_brought_back(
+    clock: Clock, player: httpx.AsyncClient, host: ScriptedHost, services: Services, game: str
+) -> None:
+    order = await running(player, host)
+    await clock.pass_time(SILENCE)
+    host.see(order, ObservedState.STOPPING)
+    await host.sync()
+    await services.reconciler.round()
+    view = await status(player, order.session_id)
+    assert view["phase"] == "placing"  # what it still captures is newer than what we have
+    version = (await host.put_save(order, b"captured late")).json()
+    assert version["head"] is True
+    await host.end(order, "host_restarted", "The machine was started anew.")
+    await services.reconciler.round()
+    [again] = (await host.sync()).sessions
+    assert (again.generation, again.want) == (2, "run")
+    assert again.restore is not None
+    assert again.restore.version_id == version["versionId"]
+
+
+async def test_a_machine_that_comes_back_empty_is_given_the_session_again(
+    clock: Clock, player: httpx.AsyncClient, host: ScriptedHost, services: Services, game: str
+) -> None:
+    order = await running(player, host)
+    await clock.pass_time(SILENCE)
+    host.observed.clear()
+    await host.sync()
+    await services.reconciler.round()
+    assert [item.generation for item in (await host.sync()).sessions] == [2]
+    assert (await status(player, order.session_id))["phase"] == "pulling"
+
+
+async def test_a_lost_session_without_another_host_ends_with_its_save_kept(
+    clock: Clock, player: httpx.AsyncClient, host: ScriptedHost, game: str
+) -> None:
+    order = await running(player, host)
+    await clock.pass_time(SILENCE + TIME_LIMITS[Position.PLACING])
+    view = await status(player, order.session_id)
+    assert (view["status"], view["statistics"]["duration"]) == ("error", None)
+    assert view["error"] == {
+        "code": "host_lost", "message": HOST_LOST.message, "by": "orchestrator", "logTail": [],
+        "nextStep": next_step("host_lost"),
+    }  # fmt: skip
+    assert (await host.put_save(order, b"late")).json()["head"] is True
+    assert [item.want for item in (await host.sync()).sessions] == ["stop"]
+    await host.end(order)
+    assert await status(player, order.session_id) == view
+
+
+async def test_a_player_who_does_not_want_to_wait_for_a_place_stops_at_once(
+    clock: Clock, player: httpx.AsyncClient, host: ScriptedHost, game: str
+) -> None:
+    order = await running(player, host)
+    await clock.pass_time(SILENCE)
+    assert (await stop(player, order.session_id)).json()["status"] == "stopped"
+    assert [item.want for item in (await host.sync()).sessions] == ["stop"]
+
+
+async def test_what_a_session_used_on_each_of_its_hosts_adds_up(
+    clock: Clock, player: httpx.AsyncClient, host: ScriptedHost, services: Services, game: str
+) -> None:
+    order = await running(player, host)
+    await clock.pass_time(SILENCE)
+    await host.end(order, "host_restarted", "The machine was started anew.")
+    await services.reconciler.round()
+    [again] = (await host.sync()).sessions
+    await host.run(again)
+    await host.end(again, "exited", "closed")
+    assert (await status(player, order.session_id))["statistics"] == {
+        "duration": 241, "cpuSeconds": 66.5, "peakMemoryMb": 400,
+    }  # fmt: skip
