@@ -8,14 +8,16 @@ import argparse
 import asyncio
 import json
 import shutil
+import signal
 import tempfile
-from collections.abc import Generator, Sequence
+from collections.abc import Coroutine, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from bench.results import Row, write
 from orchestrator.logging import configure_logging
+from tests.chaos.clearing import clear_abandoned
 from tests.chaos.evening import Outcome, play
 from tests.chaos.schedule import schedule
 
@@ -44,11 +46,24 @@ def main() -> None:
     parser.add_argument("--anew", action="store_true", help="forget what an earlier run has done")
     arguments = parser.parse_args()
     configure_logging()
+    clear_abandoned()
     if arguments.seed is not None:
-        raise SystemExit(asyncio.run(one(arguments.seed)))
+        raise SystemExit(asyncio.run(until_told(one(arguments.seed))))
     if arguments.anew:
         PROGRESS.unlink(missing_ok=True)
-    raise SystemExit(asyncio.run(many(range(arguments.first, arguments.first + arguments.seeds), arguments.jobs)))
+    seeds = range(arguments.first, arguments.first + arguments.seeds)
+    raise SystemExit(asyncio.run(until_told(many(seeds, arguments.jobs))))
+
+
+async def until_told(work: Coroutine[None, None, int]) -> int:
+    """Ctrl-C and SIGTERM end it with every house cleared."""
+    working = asyncio.ensure_future(work)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, working.cancel)
+    try:
+        return await working
+    except asyncio.CancelledError:
+        return 130
 
 
 async def one(seed: int) -> int:
@@ -84,7 +99,7 @@ async def many(seeds: range, jobs: int) -> int:
 @contextmanager
 def seat_runtime() -> Generator[Path]:
     """Where the first agent installs what seats need; the later ones find it."""
-    folder = Path(tempfile.mkdtemp(prefix="seat-runtime-", dir="/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix="chaos-runtime-", dir="/tmp"))
     folder.chmod(0o755)
     try:
         yield folder

@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -26,6 +25,17 @@ from orchestrator.catalog.images import inspect_image
 from orchestrator.embedded import engine_api
 from orchestrator.services import Services, open_services
 from orchestrator.settings import Settings
+from tests.chaos.clearing import (
+    OWNER,
+    PREFIX,
+    clear,
+    kill_everything,
+    processes,
+    processes_of,
+    remove_x_leftovers,
+    seat_uids,
+    unmount,
+)
 from tests.chaos.parts import Part, Prepare, Start
 
 ROOT = Path(__file__).parents[2]
@@ -41,7 +51,7 @@ class House:
     """Parts are started and killed one by one; `note` writes the timeline."""
 
     def __init__(self, seat_runtime: Path, restart_pause_s: float, database_url: str | None = None) -> None:
-        folder = self.folder = Path(tempfile.mkdtemp(prefix="chaos-", dir="/tmp"))
+        folder = self.folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir="/tmp"))
         self.began_s = time.monotonic()
         self.timeline: list[str] = []
         self.seat_uids: set[int] = set()
@@ -95,10 +105,11 @@ class House:
                 finally:
                     await self._stop()
         finally:
-            await asyncio.to_thread(self._clear)
+            await asyncio.to_thread(clear, self.folder, self.seat_uids)
 
     def _make_folders(self) -> None:
         self.folder.chmod(0o711)
+        (self.folder / OWNER).write_text(str(os.getpid()))
         for folder in (self.disk, self.seats, self.data, self.engine_run, self.logs):
             folder.mkdir(mode=0o711)
         subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK},mode=711", "chaos", str(self.disk)], check=True)
@@ -176,13 +187,11 @@ class House:
 
     def learn_seats(self) -> None:
         """Remember whose processes are ours; a seat's uid is told by its folder."""
-        for seat in self.seats.glob("*/*/seat"):
-            with contextlib.suppress(OSError):
-                self.seat_uids.add(seat.stat().st_uid)
+        self.seat_uids |= seat_uids(self.seats)
 
     def seat_processes(self) -> list[tuple[int, str]]:
         """Everything that runs as a seat's uid: worker, X, sound, game."""
-        return [(process, words) for process, words in processes() if _uid_of(process) in self.seat_uids]
+        return processes_of(self.seat_uids)
 
     def fill_disk(self) -> None:
         with contextlib.suppress(OSError), (self.disk / BALLAST).open("ab", buffering=0) as ballast:
@@ -199,14 +208,14 @@ class House:
             await part.forsake()
         for part in (self.engine, self.agent, *self.replicas):
             part.kill_group()
-        self._kill_everything()
+        await asyncio.to_thread(kill_everything, self.folder, self.seat_uids)
         for part in parts:
             await part.gone(5)
-        await asyncio.to_thread(self._unmount, keep=self.disk)
+        await asyncio.to_thread(unmount, self.folder, keep=self.disk)
         for folder in (self.seats, self.engine_run):
             shutil.rmtree(folder)
             folder.mkdir(mode=0o711)
-        self._remove_x_leftovers()
+        remove_x_leftovers(self.seat_uids)
         self.note("machine is down")
         await asyncio.sleep(self._pause_s)
         for part in (self.engine, *self.replicas, self.agent):
@@ -219,36 +228,6 @@ class House:
             await part.stop()
         await asyncio.to_thread(engine_api.remove_all_containers, self.engine_run / "docker.sock")
         await self.engine.stop()
-
-    def _clear(self) -> None:
-        """Whatever happened: no process, no mount and no file of this house is left."""
-        self.learn_seats()
-        self._kill_everything()
-        self._unmount()
-        self._remove_x_leftovers()
-        shutil.rmtree(self.folder)
-
-    def _kill_everything(self) -> None:
-        """Every process that names this house or runs as one of its seats. Forking games need several rounds."""
-        self.learn_seats()
-        for _ in range(50):
-            ours = [process for process, words in processes() if str(self.folder) in words]
-            ours += [process for process, _ in self.seat_processes()]
-            if not ours:
-                return
-            for process in ours:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(process, signal.SIGKILL)
-            time.sleep(0.05)
-
-    def _unmount(self, keep: Path | None = None) -> None:
-        for point in mounts_below(self.folder):
-            if point != keep:
-                subprocess.run(["umount", "--lazy", str(point)], check=False, capture_output=True)
-
-    def _remove_x_leftovers(self) -> None:
-        for left in x_leftovers(self.seat_uids):
-            left.unlink(missing_ok=True)
 
     # How the parts are started.
 
@@ -301,42 +280,3 @@ def tiny_counter(behaviour: str | None, slug: str = SLUG) -> GameDefinition:
     game = load_definition(TINY / "game.toml")
     environment = {"TINY_BEHAVIOUR": behaviour} if behaviour else {}
     return game.model_copy(update={"slug": slug, "build": game.build.model_copy(update={"environment": environment})})
-
-
-def processes() -> list[tuple[int, str]]:
-    """Every process that lives, with its words."""
-    found: list[tuple[int, str]] = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            if (entry / "stat").read_text().rpartition(")")[2].split()[0] in {"Z", "X"}:
-                continue
-            words = (entry / "cmdline").read_bytes().decode(errors="replace").replace("\0", " ")
-        except OSError:
-            continue
-        if int(entry.name) != os.getpid():
-            found.append((int(entry.name), words))
-    return found
-
-
-def mounts_below(folder: Path) -> list[Path]:
-    """Mount points, the deepest first."""
-    points = [Path(line.split()[4]) for line in Path("/proc/self/mountinfo").read_text().splitlines()]
-    return [point for point in reversed(points) if point.is_relative_to(folder)]
-
-
-def x_leftovers(uids: set[int]) -> list[Path]:
-    """Sockets and locks of X servers of these users."""
-    found: list[Path] = []
-    for pattern in (".X11-unix/X*", ".X*-lock"):
-        for path in Path("/tmp").glob(pattern):
-            with contextlib.suppress(OSError):
-                if path.lstat().st_uid in uids:
-                    found.append(path)
-    return found
-
-
-def _uid_of(process: int) -> int | None:
-    try:
-        return Path(f"/proc/{process}").stat().st_uid
-    except OSError:
-        return None

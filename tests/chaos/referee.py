@@ -17,7 +17,8 @@ from orchestrator.catalog.models import Game
 from orchestrator.play.lifecycle import FINAL
 from orchestrator.play.models import Session
 from orchestrator.saves.models import SaveSlot, SaveVersion, UnwantedArchive
-from tests.chaos.house import SLUG, House, mounts_below, processes, x_leftovers
+from tests.chaos.clearing import mounts_below, processes, x_leftovers
+from tests.chaos.house import SLUG, House
 from tests.chaos.observer import Observer, Written, all_containers, read_counter
 
 MOST_LOST_S = 5.0

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.__main__ import seat_runtime
+from tests.chaos.clearing import mounts_below, processes
 from tests.chaos.evening import play
-from tests.chaos.house import SLUG, House, mounts_below, processes
+from tests.chaos.house import SLUG, House
 from tests.chaos.player import Player
 from tests.chaos.schedule import Fault, schedule
 
