@@ -12,6 +12,7 @@ AgentError
 │   └── ControlPlaneRefusedError      a final no, with its status
 ├── SeatError           the seat could not be raised or spoken to
 ├── SaveError           a save could not be captured or restored
+│   └── SaveRefusedError         it is not what we take (too large, too many files): another try is no better
 └── SessionEndedError        a session's way ends here, with the code that the wire knows
 """
 
@@ -68,6 +69,10 @@ class SeatError(AgentError):
 
 class SaveError(AgentError):
     """A save could not be captured or restored; the text is fit for people."""
+
+
+class SaveRefusedError(SaveError):
+    """The save is outside the bounds of what we take; only a change of it helps."""
 
 
 class SessionEndedError(AgentError):

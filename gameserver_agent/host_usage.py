@@ -29,9 +29,6 @@ class HostMeter:
         self._seats = seats
         psutil.cpu_percent(interval=None)
 
-    def use_storage(self, storage: Path) -> None:
-        self._storage = storage
-
     def read(self) -> HostFigures:
         cores = len(os.sched_getaffinity(0))
         cpu_percent = psutil.cpu_percent(interval=None)

@@ -34,8 +34,8 @@ async def end_leftovers(services: SessionServices, known: Mapping[str, int]) -> 
     unknown = [container for container in containers if _generation(container) != known.get(_session_id(container))]
     ended = await asyncio.gather(*(_end_container(services, container, known) for container in unknown))
     still_there = {_session_id(container) for container, gone in zip(unknown, ended, strict=True) if not gone}
-    homes = await asyncio.to_thread(_session_folders, services)
-    left = [session_id for session_id in homes if session_id not in known and session_id not in still_there]
+    folders = {*await asyncio.to_thread(_session_folders, services), *await services.seats.known()}
+    left = sorted(session_id for session_id in folders if session_id not in known and session_id not in still_there)
     kept = [await _end_seat_and_keep_home(services, session_id, None) for session_id in left]
     return all(ended) and all(kept)
 
@@ -59,8 +59,11 @@ async def _end_container(services: SessionServices, container: Container, known:
 async def _stop(services: SessionServices, container_id: str) -> None:
     runtime = services.runtime
     with contextlib.suppress(ContainerNotFoundError):
-        if not (await runtime.status(container_id)).is_running:
+        status = await runtime.status(container_id)
+        if not status.is_running:
             return
+        if status.is_paused:
+            await runtime.unpause(container_id)
         await runtime.signal(container_id, "SIGTERM")
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_GRACE_S):

@@ -26,7 +26,9 @@ class Sample:
 
 @dataclass(frozen=True)
 class Meter:
-    """The running account of one container. Times are the host's wall clock, so that it survives the agent."""
+    """The running account of one container. Times are seconds of the sessions' clock, so that it survives the agent.
+    While it is paused nobody plays.
+    """
 
     started_s: float
     cpu_seconds: float = 0.0
@@ -37,6 +39,8 @@ class Meter:
     first_frame_cpu_seconds: float = 0.0
     stopping_s: float | None = None
     ended_s: float | None = None
+    paused_since_s: float | None = None
+    paused_s: float = 0.0
 
     def sampled(self, sample: Sample) -> "Meter":
         peak = max(self.peak_memory_bytes, sample.memory_bytes)
@@ -57,6 +61,12 @@ class Meter:
             return self
         return replace(self, first_frame_s=now_s, first_frame_cpu_seconds=self.cpu_seconds)
 
+    def paused(self, now_s: float) -> "Meter":
+        return self if self.paused_since_s is not None else replace(self, paused_since_s=now_s)
+
+    def thawed(self, now_s: float) -> "Meter":
+        return replace(self, paused_since_s=None, paused_s=self._paused_until(now_s))
+
     def stopping(self, now_s: float) -> "Meter":
         return self if self.stopping_s is not None else replace(self, stopping_s=now_s)
 
@@ -71,7 +81,7 @@ class Meter:
         if self.first_frame_s is not None:
             boot_s = max(0.0, self.first_frame_s - self.started_s)
             played_until_s = end_s if self.stopping_s is None else min(self.stopping_s, end_s)
-            played_s = max(0.0, played_until_s - self.first_frame_s)
+            played_s = max(0.0, played_until_s - self.first_frame_s - self._paused_until(played_until_s))
             played_cpu_seconds = max(0.0, self.cpu_seconds - self.first_frame_cpu_seconds)
         return Statistics(
             duration_s=round(max(0.0, end_s - self.started_s), 3),
@@ -81,3 +91,7 @@ class Meter:
             played_s=round(played_s, 3),
             played_cpu_seconds=round(played_cpu_seconds, 3),
         )
+
+    def _paused_until(self, now_s: float) -> float:
+        since_s = now_s if self.paused_since_s is None else self.paused_since_s
+        return self.paused_s + max(0.0, now_s - since_s)

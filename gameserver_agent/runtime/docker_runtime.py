@@ -85,7 +85,7 @@ class DockerRuntime:
                 if given_up.is_set():
                     return  # leaving closes the connection, and the engine cancels the pull
                 if "error" in line:
-                    raise ImageNotFoundError(str(line["error"]))
+                    raise _pull_error(str(line["error"]))
                 if progress.learn(line):
                     loop.call_soon_threadsafe(report, progress.done_bytes, progress.total_bytes)
 
@@ -155,6 +155,7 @@ class DockerRuntime:
             out_of_memory=bool(state["OOMKilled"]),
             started_at=started_at,
             ended_at=None if is_running else ended_at,
+            is_paused=bool(state["Paused"]),
         )
 
     async def wait_ended(self, container_id: str) -> ContainerStatus:
@@ -192,6 +193,12 @@ class DockerRuntime:
         raw = await self._lifecycle.call(lambda client: client.logs(container_id, tail=lines), deadline_s=5)
         return readable_lines(raw, lines)
 
+    async def pause(self, container_id: str) -> None:
+        await self._pause_or_thaw(container_id, is_paused=True)
+
+    async def unpause(self, container_id: str) -> None:
+        await self._pause_or_thaw(container_id, is_paused=False)
+
     async def signal(self, container_id: str, signal: str) -> None:
         def run(client: docker.APIClient) -> None:
             try:
@@ -219,6 +226,19 @@ class DockerRuntime:
             self._hints.close()
         for lane in (self._lifecycle, self._statistics, self._pulls):
             await lane.close()
+
+    async def _pause_or_thaw(self, container_id: str, *, is_paused: bool) -> None:
+        def run(client: docker.APIClient) -> None:
+            try:
+                (client.pause if is_paused else client.unpause)(container_id)
+            except docker.errors.NotFound:
+                raise
+            except docker.errors.APIError:  # also for what is so already, or has ended
+                state = client.inspect_container(container_id)["State"]
+                if state["Running"] and state["Paused"] != is_paused:
+                    raise
+
+        await self._lifecycle.call(run)
 
     async def _find_by_name(self, spec: ContainerSpec) -> str | None:
         for container in await self.list_containers(spec.labels):
@@ -267,6 +287,11 @@ class _EndedHints:
             self._stream = stream
             for event in stream:
                 self._loop.call_soon_threadsafe(self._tell, str(event.get("id", "")))
+
+
+def _pull_error(text: str) -> EngineError:
+    is_unknown = any(words in text.lower() for words in ("not found", "manifest unknown", "does not exist"))
+    return ImageNotFoundError(text) if is_unknown else EngineError(text)
 
 
 def _image(answer: Mapping[str, object]) -> Image:

@@ -47,6 +47,7 @@ class _FakeContainer:
     started_at: datetime | None = None
     ended_at: datetime | None = None
     exit_code: int = 0
+    is_paused: bool = False
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -55,6 +56,7 @@ class _FakeContainer:
 
     def end(self, exit_code: int) -> None:
         self.exit_code = exit_code
+        self.is_paused = False
         self.ended_at = datetime.now(UTC)
         self.ended.set()
 
@@ -143,6 +145,7 @@ class FakeRuntime:
             out_of_memory=container.program.out_of_memory and container.ended_at is not None,
             started_at=container.started_at,
             ended_at=container.ended_at,
+            is_paused=container.is_paused,
         )
 
     async def wait_ended(self, container_id: str) -> ContainerStatus:
@@ -160,10 +163,18 @@ class FakeRuntime:
         container = self._find(container_id)
         return container.program.output[-lines:] if container.started_at is not None else ()
 
+    async def pause(self, container_id: str) -> None:
+        container = self._find(container_id)
+        container.is_paused = container.is_running
+
+    async def unpause(self, container_id: str) -> None:
+        self._find(container_id).is_paused = False
+
     async def signal(self, container_id: str, signal: str) -> None:
         container = self._find(container_id)
         program = container.program
-        if not container.is_running or (signal in program.ignores and signal != "SIGKILL"):
+        is_deaf = container.is_paused or signal in program.ignores
+        if not container.is_running or (is_deaf and signal != "SIGKILL"):
             return
         chosen = program.exit_code_on_signal
         container.end(128 + _NUMBERS[signal] if signal == "SIGKILL" or chosen is None else chosen)

@@ -65,7 +65,10 @@ class Lane:
             client = getattr(self._local, "client", None)
             if not isinstance(client, docker.APIClient):
                 client = docker.APIClient(
-                    base_url=self._base_url, version=API_VERSION, timeout=math.ceil(self._deadline_s)
+                    base_url=self._base_url,
+                    version=API_VERSION,
+                    timeout=math.ceil(self._deadline_s),
+                    num_pools=1,  # the SDK has a pool, and an open connection, for each path that it was ever asked
                 )
                 self._local.client = client
                 self._clients.append(client)

@@ -57,7 +57,7 @@ class Container:
 
 @dataclass(frozen=True)
 class ContainerStatus:
-    """How a container is. `exit_code` means something only once `has_ended`."""
+    """How a container is. `exit_code` means something only once `has_ended`; a paused one is running, too."""
 
     is_running: bool
     has_ended: bool
@@ -65,6 +65,7 @@ class ContainerStatus:
     out_of_memory: bool
     started_at: datetime | None
     ended_at: datetime | None
+    is_paused: bool = False
 
 
 @dataclass(frozen=True)
@@ -131,8 +132,16 @@ class Runtime(Protocol):
         """The last lines that the game wrote, oldest first, each at most 500 characters, without control codes."""
         ...
 
+    async def pause(self, container_id: str) -> None:
+        """All its processes stand still. Pausing a paused or an ended container does nothing."""
+        ...
+
+    async def unpause(self, container_id: str) -> None:
+        """Unpausing what is not paused does nothing."""
+        ...
+
     async def signal(self, container_id: str, signal: str) -> None:
-        """Signalling an ended container does nothing."""
+        """Signalling an ended container does nothing. `SIGKILL` ends a paused one; others it may hear once thawed."""
         ...
 
     async def remove(self, container_id: str) -> None:

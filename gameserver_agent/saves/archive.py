@@ -18,7 +18,7 @@ from typing import TypeVar
 
 import zstandard
 
-from gameserver_agent.errors import SaveError
+from gameserver_agent.errors import SaveError, SaveRefusedError
 from gameserver_agent.tasks import finished_despite_cancellation
 
 MOST_ENTRIES = 20_000
@@ -196,5 +196,5 @@ def _answer(child: "subprocess.Popen[bytes]") -> tuple[int, int]:
     except (IndexError, ValueError) as error:
         raise SaveError("The save could not be read or written.") from error
     if "error" in answer:
-        raise SaveError(str(answer["error"]))
+        raise (SaveRefusedError if answer.get("refused") else SaveError)(str(answer["error"]))
     return int(answer["entries"]), int(answer["skipped"])

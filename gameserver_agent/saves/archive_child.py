@@ -7,7 +7,12 @@ no device, FIFO or socket is opened, and every walk is bounded.
     capture  writes a tar to standard output: sorted, owner 0, whole-second times, so equal folders give equal bytes
     restore  reads a tar from standard input into the folder
 
-The last line on standard error is JSON: `{"entries", "bytes", "skipped"}` or `{"error": text for people}`.
+Names are bytes, whatever they say: one that is no UTF-8 comes back as it was. Links, devices, FIFOs and sockets are no
+part of a save and are passed by; a save that is too large, too deep or too many files is refused as a whole, so that
+nothing of it is missing unsaid.
+
+The last line on standard error is JSON: `{"entries", "bytes", "skipped"}` or `{"error": text for people, "refused":
+whether another try of the same save is in vain}`.
 """
 
 import contextlib
@@ -44,7 +49,7 @@ class Bounds:
         if self.entries > self.most_entries:
             raise Refused(f"The save has more than {self.most_entries} files.")
         if self.bytes > self.most_bytes:
-            raise Refused(f"The save is larger than {self.most_bytes} bytes.")
+            raise Refused(f"The save is larger than {as_size(self.most_bytes)}.")
 
 
 class Capture:
@@ -88,13 +93,14 @@ class Capture:
         if any(fnmatch.fnmatchcase(path, pattern) for pattern in self.excludes):
             return
         try:
-            path.encode()
             kind = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
-            if depth > _DEPTH or not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
+            if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
                 self.bounds.skipped += 1
                 return
+            if depth > _DEPTH:
+                raise Refused(f"The save has folders more than {_DEPTH} levels deep.")
             descriptor = os.open(name, _FOLDER if stat.S_ISDIR(kind) else _FILE, dir_fd=folder)
-        except (OSError, UnicodeEncodeError):
+        except OSError:
             self.bounds.skipped += 1
             return
         try:
@@ -201,6 +207,10 @@ def outermost(paths: "list[str]") -> "list[str]":
     return ["/".join(parts) for parts in chosen]
 
 
+def as_size(size: int) -> str:
+    return f"{size // 1024**2} MB" if size >= 1024**2 else f"{size} bytes"
+
+
 def main(order: "dict[str, object]") -> "dict[str, object]":
     bounds = Bounds(int(str(order["entries"])), int(str(order["bytes"])))
     root = int(str(order["descriptor"]))
@@ -225,7 +235,7 @@ if __name__ == "__main__":
     try:
         answer = main(json.loads(sys.argv[1]))
     except Refused as refusal:
-        answer = {"error": str(refusal)}
+        answer = {"error": str(refusal), "refused": True}
     except tarfile.TarError:
         answer = {"error": "The save archive is damaged."}
     except OSError as error:

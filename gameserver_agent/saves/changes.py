@@ -8,7 +8,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -18,12 +18,16 @@ QUIET_S = 0.5
 LATEST_S = 3.0
 _BLOCK_BYTES = 4096
 _MOST_LOOKED_AT = 10 * MOST_ENTRIES
+_SAVED_DEPTH, _MEASURED_DEPTH = 33, 200  # a level below what is captured; levels cost a descriptor each
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def signature(home: Path, paths: tuple[str, ...], excludes: tuple[str, ...] = ()) -> bytes:
     """Equal as long as no name, size or time below the save paths has changed. Follows no link. Blocks."""
     digest = hashlib.blake2b(digest_size=16)
-    for line in islice(_lines(home, paths, excludes), MOST_ENTRIES):
+    for path, about in islice(_saved(home, paths, excludes), MOST_ENTRIES):
+        is_folder = stat.S_ISDIR(about.st_mode)
+        line = f"{path}/\n" if is_folder else f"{path} {about.st_size} {about.st_mtime_ns}\n"
         digest.update(line.encode(errors="surrogateescape"))
     return digest.digest()
 
@@ -32,55 +36,90 @@ def disk_bytes(home: Path) -> int:
     """What everything in `home` takes on the disk, an entry at least one block. Follows no link. Blocks; the walk is
     bounded.
     """
-    total, seen = 0, 0
     with suppress(OSError):
-        for _, folders, files, descriptor in os.fwalk(home, follow_symlinks=False):
-            for name in (*folders, *files):
-                with suppress(OSError):
-                    total += max(_BLOCK_BYTES, os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_blocks * 512)
-                seen += 1
-            if seen > _MOST_LOOKED_AT:
-                break
-    return total
+        root = os.open(home, _FOLDER)
+        try:
+            found = islice(_below(root, "", (), _MEASURED_DEPTH), _MOST_LOOKED_AT)
+            return sum(max(_BLOCK_BYTES, about.st_blocks * 512) for _, about in found)
+        finally:
+            os.close(root)
+    return 0
 
 
-def _lines(home: Path, paths: tuple[str, ...], excludes: tuple[str, ...]) -> Iterator[str]:
-    for path in sorted(paths) or ["."]:
-        start = home / path
-        with suppress(OSError):  # it is not there (yet), or no longer
-            about = start.lstat()
-            if not stat.S_ISDIR(about.st_mode):
-                yield f"{path} {about.st_size} {about.st_mtime_ns}\n"
-                continue
-            for folder, _, files, descriptor in os.fwalk(start, follow_symlinks=False):
-                inside = os.path.relpath(folder, home)
-                for name in sorted(files):
-                    inner = name if inside == "." else f"{inside}/{name}"
-                    if any(fnmatch.fnmatchcase(inner, pattern) for pattern in excludes):
-                        continue
-                    with suppress(OSError):
-                        about = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
-                        yield f"{inner} {about.st_size} {about.st_mtime_ns}\n"
+def _saved(home: Path, paths: tuple[str, ...], excludes: tuple[str, ...]) -> Iterator[tuple[str, os.stat_result]]:
+    root = os.open(home, _FOLDER)
+    try:
+        if not paths:
+            yield from _below(root, "", excludes, _SAVED_DEPTH)
+        for path in sorted(paths):
+            yield from _along(root, [part for part in path.split("/") if part not in ("", ".")], "", excludes)
+    finally:
+        os.close(root)
+
+
+def _along(
+    folder: int, parts: list[str], prefix: str, excludes: tuple[str, ...]
+) -> Iterator[tuple[str, os.stat_result]]:
+    """What is at the end of `parts`, and below. Nothing when it is not there (yet), or only over a link."""
+    if not parts:
+        yield from _below(folder, prefix, excludes, _SAVED_DEPTH)
+        return
+    with suppress(OSError):
+        about = os.stat(parts[0], dir_fd=folder, follow_symlinks=False)
+        if stat.S_ISDIR(about.st_mode):
+            inner = os.open(parts[0], _FOLDER, dir_fd=folder)
+            try:
+                yield from _along(inner, parts[1:], f"{prefix}{parts[0]}/", excludes)
+            finally:
+                os.close(inner)
+        elif len(parts) == 1:
+            yield prefix + parts[0], about
+
+
+def _below(folder: int, prefix: str, excludes: tuple[str, ...], depth: int) -> Iterator[tuple[str, os.stat_result]]:
+    with os.scandir(folder) as found:
+        names = sorted(entry.name for entry in islice(found, _MOST_LOOKED_AT))
+    for name in names:
+        path = prefix + name
+        if any(fnmatch.fnmatchcase(path, pattern) for pattern in excludes):
+            continue
+        with suppress(OSError):  # it is gone again
+            about = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            yield path, about
+            if stat.S_ISDIR(about.st_mode) and depth > 0:
+                inner = os.open(name, _FOLDER, dir_fd=folder)
+                try:
+                    yield from _below(inner, path + "/", excludes, depth - 1)
+                finally:
+                    os.close(inner)
 
 
 @dataclass(frozen=True)
 class CheckpointClock:
-    """Due after `QUIET_S` without a change, at the latest `LATEST_S` after the first change since a checkpoint."""
+    """Due after `QUIET_S` without a change, at the latest `LATEST_S` after the first change since a checkpoint. One
+    that failed is due again when its pause is over, whether or not anything changes.
+    """
 
     signature: bytes
     first_change_s: float | None = None
     last_change_s: float | None = None
+    again_at_s: float | None = None
 
     def looked(self, signature: bytes, now_s: float) -> "CheckpointClock":
         if signature == self.signature:
             return self
         first_s = now_s if self.first_change_s is None else self.first_change_s
-        return CheckpointClock(signature, first_s, now_s)
+        return replace(self, signature=signature, first_change_s=first_s, last_change_s=now_s)
 
     def is_due(self, now_s: float) -> bool:
+        if self.again_at_s is not None:
+            return now_s >= self.again_at_s
         if self.first_change_s is None or self.last_change_s is None:
             return False
         return now_s - self.last_change_s >= QUIET_S or now_s - self.first_change_s >= LATEST_S
 
     def taken(self) -> "CheckpointClock":
         return CheckpointClock(self.signature)
+
+    def failed(self, again_at_s: float) -> "CheckpointClock":
+        return replace(self, again_at_s=again_at_s)

@@ -5,9 +5,11 @@ memory (`/run`) and has no quota. A place for the result of a match, once somebo
 limited size of its own, mounted at `/session/result`.
 """
 
+import errno
 from pathlib import Path
 
 from agent_protocol import DesiredSession, EndReport
+from gameserver_agent.errors import EngineError, SeatError, SessionEndedError
 from gameserver_agent.runtime.port import ContainerSpec, ContainerStatus, Mount
 from gameserver_agent.seats.places import SeatPlace
 from streaming.protocol import Hello
@@ -18,6 +20,7 @@ SESSION_LABEL = "playhouse.session"
 GENERATION_LABEL = "playhouse.generation"
 BUILD_LABEL = "playhouse.build"
 
+DISK_FULL = "The host has no room for another game: its disk is full."
 _SIGNAL_NAMES = {4: "SIGILL", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 9: "SIGKILL", 11: "SIGSEGV", 15: "SIGTERM"}
 
 
@@ -83,3 +86,20 @@ def left_by_itself(status: ContainerStatus, log_tail: tuple[str, ...], memory_by
         how = f"signal {_SIGNAL_NAMES.get(number, str(number))}"
     words = f" Its last words: {log_tail[-1][:200]}" if log_tail else ""
     return EndReport(code="crashed", message=f"The game crashed ({how}).{words}", log_tail=log_tail)
+
+
+def report_of_failure(error: BaseException | None) -> EndReport | None:
+    """What to tell when something other than the game failed; None for a mistake of ours."""
+    match error:
+        case SessionEndedError():
+            return EndReport(code=error.code, message=error.message)
+        case OSError() if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            return EndReport(code="disk_full", message=DISK_FULL)
+        case EngineError() if "no space left on device" in str(error):
+            return EndReport(code="disk_full", message=DISK_FULL)
+        case EngineError():
+            return EndReport(code="engine_failed", message=f"The host's container engine failed: {error}")
+        case SeatError() | OSError():
+            return EndReport(code="seat_failed", message=f"The display of this session failed: {error}")
+        case _:
+            return None

@@ -1,9 +1,11 @@
 """How a session is taken down: the game is stopped, its save captured and sent, and nothing is left behind.
 
-The whole fits into the 60 s that the orchestrator waits: a build's grace of at most 25 s, a capture of at most 20 s,
-and 10 s for sending. Two promises come before that:
+`ENDED` is told as soon as the game is dead and its save on its way; container, seat and home go after that. The whole
+fits into the 60 s that the orchestrator waits: a build's grace of at most 25 s, a capture of at most 20 s, and 10 s for
+sending. Two promises come before that:
 
-- A game that may still run is neither captured nor taken its home. While the engine is away, the end waits for it.
+- A game that may still run is neither captured nor taken its home. While the engine is away, the clean-up waits for it,
+  and what people are told does not: the session is `ENDED` with its save kept here.
 - A home is removed only when its save lies in the outbox or was taken, or when nothing was played. Otherwise it is kept
   (`kept`), and captured later.
 """
@@ -15,18 +17,30 @@ from collections.abc import AsyncGenerator
 
 from agent_protocol import EndReport, ObservedState
 from gameserver_agent.backoff import delay_s
-from gameserver_agent.errors import ContainerNotFoundError, ControlPlaneError, EngineError, SaveError, SeatError
+from gameserver_agent.errors import (
+    ContainerNotFoundError,
+    ControlPlaneError,
+    EngineError,
+    SaveError,
+    SaveRefusedError,
+    SeatError,
+)
 from gameserver_agent.runtime.port import ContainerStatus
 from gameserver_agent.saves.outbox import Letter
 from gameserver_agent.sessions.container import session_labels
 from gameserver_agent.sessions.live import LiveSession
+from gameserver_agent.sessions.pictures import Pictures
 from gameserver_agent.statistics import Meter
+from gameserver_agent.tasks import cancelled
 
 SEND_WITHIN_S = 10.0
 HURRIED_GRACE_S = 5.0
+TOLD_AFTER_S = 5.0
 _HURRIED_SEND_S = 2.0
 _KILLED_WITHIN_S = 5.0
 _ENGINE_SLACK_S = 20.0
+_SAMPLE_WITHIN_S = 1.0
+_CLEAR_TRIES = 3
 
 
 class Ending:
@@ -34,31 +48,25 @@ class Ending:
 
     def __init__(self, live: LiveSession) -> None:
         self._live = live
+        self.pictures = Pictures(live)
         self._is_hurried = False
         self._waiting: asyncio.Timeout | None = None
         self._hurried_s = 0.0
 
     async def wind_down(self, end: EndReport) -> None:
-        """From whatever was reached to `ENDED`."""
+        """From whatever was reached to `ENDED`, and on until nothing is left. May be called again after a crash."""
         live = self._live
-        live.become(ObservedState.STOPPING, force=True)
-        await live.note()
+        if live.state is not ObservedState.ENDED:
+            live.become(ObservedState.STOPPING, force=True)
+            await live.note()
         if live.place is None:
             await live.attempt("seat.find", self._find_place(), 5)
-        failures = 0
-        while not await live.attempt("container.stop", self._stop_container(), self._stop_within_s()):
-            failures += 1
-            await asyncio.sleep(delay_s(failures, random.random, first_s=0.25, most_s=5))
-        is_home_needed = False
-        if live.meter is not None:  # the game has run
-            end, is_home_needed = await self._save(end)
-            live.end = end
-        await live.attempt("container.remove", self._remove_container(), 30)
-        await live.attempt("seat.end", self._end_seat(), 15)
-        await live.attempt("save_folder.end", self._end_home(is_home_needed=is_home_needed), 20)
-        live.become(ObservedState.ENDED)
+        await self._stop_or_tell(end)
+        await self._tell(await self._save(end))
+        await asyncio.gather(self.pictures.send(), self._clear_up())
+        live.is_cleared = True
         await live.note()
-        live.log.info("session.ended", code=end.code)
+        live.log.info("session.cleared")
 
     async def clear(self) -> None:
         """Nothing was played yet: remove what an interrupted start left behind."""
@@ -107,8 +115,32 @@ class Ending:
         if self._live.place is not None:
             await self._live.services.seats.release(self._live.place)
 
-    def _stop_within_s(self) -> float:
-        return self._live.desired.build.stop_grace_s + _KILLED_WITHIN_S + _ENGINE_SLACK_S
+    async def _stop_or_tell(self, end: EndReport) -> None:
+        """Returns only when no container of this session runs, but keeps nobody waiting for an engine that is away."""
+        within_s = self._live.desired.build.stop_grace_s + _KILLED_WITHIN_S
+        stopping = asyncio.ensure_future(self._keep_stopping(within_s + _ENGINE_SLACK_S))
+        try:
+            done, _ = await asyncio.wait({stopping}, timeout=within_s + TOLD_AFTER_S)
+            if not done:
+                reason = "the host's container engine does not answer. It is kept on the host and sent later."
+                await self._tell(end if self._live.meter is None else self._unsaved(end, reason))
+            await stopping
+        finally:
+            await cancelled(stopping)
+
+    async def _keep_stopping(self, within_s: float) -> None:
+        failures = 0
+        while not await self._live.attempt("container.stop", self._stop_container(), within_s, is_said=failures == 0):
+            failures += 1
+            await asyncio.sleep(delay_s(failures, random.random, first_s=0.25, most_s=5))
+
+    async def _tell(self, end: EndReport) -> None:
+        live = self._live
+        if live.state is not ObservedState.ENDED:
+            live.end = end
+            live.become(ObservedState.ENDED)
+            live.log.info("session.ended", code=end.code)
+        await live.note()
 
     async def _stop_container(self) -> None:
         """Returns only when no container of this session runs. Raises `EngineError` or `TimeoutError` otherwise."""
@@ -120,17 +152,14 @@ class Ending:
             live.container_id = await live.find_container()
         if live.container_id is None:
             return
-        await live.take_sample()
-        if live.meter is not None:
-            live.meter = live.meter.stopping(live.now_s())
         try:
             status = await self._ended_container(live.container_id)
         except ContainerNotFoundError:
             ended_s = live.now_s()
         else:
-            ended_s = live.now_s() if status.ended_at is None else status.ended_at.timestamp()
+            ended_s = live.told_by_engine_s(status.ended_at)
             if live.meter is None and status.started_at is not None:  # the answer to the start was lost
-                live.meter = Meter(started_s=status.started_at.timestamp())
+                live.meter = Meter(started_s=live.told_by_engine_s(status.started_at))
         if live.meter is not None:
             live.meter = live.meter.ended(ended_s)
 
@@ -139,6 +168,12 @@ class Ending:
         status = await runtime.status(container_id)
         if not status.is_running:
             return status
+        if status.is_paused:
+            await runtime.unpause(container_id)
+            self._live.note_thawed()
+        await asyncio.gather(self.pictures.take(), self._last_sample())
+        if self._live.meter is not None:
+            self._live.meter = self._live.meter.stopping(self._live.now_s())
         await runtime.signal(container_id, build.stop_signal)
         try:
             async with self._patience(build.stop_grace_s, HURRIED_GRACE_S):
@@ -149,16 +184,29 @@ class Ending:
         async with asyncio.timeout(_KILLED_WITHIN_S):
             return await runtime.wait_ended(container_id)
 
-    async def _save(self, end: EndReport) -> tuple[EndReport, bool]:
-        """The end to report, and whether the home is the only place where the save is."""
+    async def _last_sample(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_SAMPLE_WITHIN_S):
+                await self._live.take_sample()
+
+    async def _save(self, end: EndReport) -> EndReport:
+        """The end to report. Afterwards `is_saved` says whether the home is the only place where the save is."""
+        live = self._live
+        was_taken_care_of = live.state is ObservedState.ENDED and not live.saves.home.exists()
+        if live.is_saved or live.meter is None or was_taken_care_of:
+            live.is_saved = True
+            return end
         try:
-            letter = await self._live.saves.capture_last()
+            letter = await live.saves.capture_last()
+        except SaveRefusedError as error:
+            return self._unsaved(end, f"{error} What was saved before is safe, and this one is kept on the host.")
         except (SaveError, OSError) as error:
-            return self._unsaved(end, f"it is kept on the host and tried again ({error})"), True
+            return self._unsaved(end, f"it is kept on the host and tried again ({error})")
         except Exception:
-            self._live.log.exception("session.mistake", step="save.capture")
-            return self._unsaved(end, "it is kept on the host."), True
-        return (end if letter is None else await self._send(letter, end)), False
+            live.log.exception("session.mistake", step="save.capture")
+            return self._unsaved(end, "it is kept on the host.")
+        live.is_saved = True
+        return end if letter is None else await self._send(letter, end)
 
     async def _send(self, letter: Letter, end: EndReport) -> EndReport:
         try:
@@ -171,7 +219,22 @@ class Ending:
     def _unsaved(self, end: EndReport, reason: str) -> EndReport:
         self._live.log.error("save.failed", reason=reason)
         message = f"{end.message} The last save did not reach the server: {reason}"
-        return EndReport(code="save_failed", message=message, log_tail=end.log_tail)
+        code = end.code if end.code == "save_full" else "save_failed"
+        return EndReport(code=code, message=message, log_tail=end.log_tail)
+
+    async def _clear_up(self) -> None:
+        """The container goes even if that takes for ever; what else does not go is the next agent's to remove."""
+        live = self._live
+        is_gone = await live.attempt("container.remove", self._remove_container(), 30)
+        for step, end in (("seat.end", self._end_seat), ("save_folder.end", self._end_home)):
+            for _ in range(_CLEAR_TRIES):
+                if await live.attempt(step, end(), 20):
+                    break
+        failures = 0
+        while not is_gone:
+            failures += 1
+            await asyncio.sleep(delay_s(failures, random.random, most_s=15))
+            is_gone = await live.attempt("container.remove", self._remove_container(), 30, is_said=False)
 
     async def _remove_container(self) -> None:
         runtime = self._live.services.runtime
@@ -196,9 +259,9 @@ class Ending:
         finally:
             await live.services.seats.release(live.place)
 
-    async def _end_home(self, *, is_home_needed: bool) -> None:
+    async def _end_home(self) -> None:
         live = self._live
-        if is_home_needed:
-            await asyncio.to_thread(live.services.kept.keep, live.session_id, live.desired.generation)
-        else:
+        if live.is_saved:
             await live.saves.remove()
+        else:
+            await asyncio.to_thread(live.services.kept.keep, live.session_id, live.desired.generation)

@@ -2,7 +2,8 @@
 the outbox.
 
 A kept home is the session's own folder, renamed to `data/kept/<session>~<generation>`: that needs no room on a full
-disk. It is captured again at the agent's start and at growing intervals, for as long as it takes.
+disk. It is captured again at the agent's start and at growing intervals, for as long as it takes. One that is refused
+(too large, too many files) is left alone until the next start of the agent; of those the newest `REFUSED_KEPT` stay.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ import structlog
 
 from agent_protocol import BuildSpec
 from gameserver_agent.backoff import delay_s
-from gameserver_agent.errors import SaveError
+from gameserver_agent.errors import SaveError, SaveRefusedError
 from gameserver_agent.saves import archive
 from gameserver_agent.saves.archive import SaveRules
 from gameserver_agent.saves.home import HomeFolder
@@ -21,6 +22,7 @@ from gameserver_agent.saves.outbox import Outbox
 from gameserver_agent.sessions.record import SessionFolder, is_known
 
 log = structlog.get_logger()
+REFUSED_KEPT = 20
 _UNKNOWN_GENERATION = 0
 _AGAIN_FIRST_S, _AGAIN_MOST_S = 15.0, 900.0
 
@@ -33,6 +35,9 @@ class KeptSaves:
         self._kept = data / "kept"
         self._outbox = outbox
         self._interpreter = interpreter
+        self._named: set[str] = set()
+        self._refused: set[str] = set()
+        self._kept.mkdir(mode=0o700, parents=True, exist_ok=True)  # while there is room for it
 
     def keep(self, session_id: str, generation: int | None = None) -> None:
         """Set the session's folder aside when a home is in it. The game must have ended. Blocks; raises `OSError`."""
@@ -47,7 +52,6 @@ class KeptSaves:
             home.unmount()
         except SaveError as error:
             log.warning("save.kept_mounted", session=session_id, reason=str(error))
-        self._kept.mkdir(mode=0o700, parents=True, exist_ok=True)
         name, number = f"{session_id}~{generation}", 1
         while (self._kept / name).exists():
             number += 1
@@ -74,21 +78,43 @@ class KeptSaves:
             await asyncio.sleep(delay_s(failures, random.random, first_s=_AGAIN_FIRST_S, most_s=_AGAIN_MOST_S))
 
     async def try_again(self) -> bool:
-        """Capture each kept home once into the outbox. True when none is left."""
-        folders = sorted(self._kept.iterdir()) if self._kept.exists() else []
+        """Capture each kept home once into the outbox. True when none is left that another try may take."""
+        folders = [folder for folder in sorted(self._kept.iterdir()) if folder.name not in self._refused]
         taken = [await self._tried(folder) for folder in folders]
+        try:
+            await asyncio.to_thread(self._drop_oldest_refused)
+        except (SaveError, OSError) as error:
+            log.warning("save.not_dropped", reason=str(error))
         return all(taken)
 
     async def _tried(self, folder: Path) -> bool:
+        """An outage is said once for each folder."""
+        is_said = folder.name not in self._named
+        self._named.add(folder.name)
         try:
             await self._take(folder)
+        except SaveRefusedError as error:
+            log.warning("save.refused_and_kept", folder=folder.name, reason=str(error))
+            self._refused.add(folder.name)
+            return True
         except (SaveError, OSError) as error:
-            log.warning("save.still_kept", folder=folder.name, reason=str(error))
+            if is_said:
+                log.warning("save.still_kept", folder=folder.name, reason=str(error))
             return False
         except Exception:  # a folder that is not as we left it holds up no other
-            log.exception("save.still_kept", folder=folder.name)
+            if is_said:
+                log.exception("save.still_kept", folder=folder.name)
             return False
+        self._named.discard(folder.name)
         return True
+
+    def _drop_oldest_refused(self) -> None:
+        folders = [folder for folder in self._kept.iterdir() if folder.name in self._refused]
+        for folder in sorted(folders, key=lambda path: path.stat().st_mtime_ns)[:-REFUSED_KEPT]:
+            log.error("save.refused_and_dropped", folder=folder.name)
+            HomeFolder(folder).remove()
+            SessionFolder(folder).forget()
+            self._refused.discard(folder.name)
 
     async def _take(self, folder: Path) -> None:
         session_id, generation = folder.name.split("~")[:2]
@@ -99,7 +125,10 @@ class KeptSaves:
             rules = SaveRules(build.save_paths, build.save_excludes, build.limits.save_bytes)
             owner = await asyncio.to_thread(home.found_again)
             workplace = self._outbox.workplace(folder.name)
-            captured = await archive.capture(home.path, workplace, rules, owner, self._interpreter)
+            try:
+                captured = await archive.capture(home.path, workplace, rules, owner, self._interpreter)
+            finally:
+                await asyncio.to_thread(home.unmount)
             desired, last = (None, None) if record is None else (record.desired, record.save)
             if is_known(captured, desired, last):
                 archive.discard(captured.file)

@@ -4,12 +4,13 @@ on this one state, and `session_task` shows it to others. Nothing is decided her
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Coroutine
 from datetime import datetime
 
 import structlog
 
-from agent_protocol import DesiredSession, EndReport, ObservedSession, ObservedState, Progress
+from agent_protocol import DesiredSession, EndReport, ObservedSession, ObservedState, Progress, Statistics
 from gameserver_agent.errors import AgentError, ContainerNotFoundError, EngineError, SeatError
 from gameserver_agent.seats.places import SeatPlace
 from gameserver_agent.seats.seat import Seat
@@ -37,6 +38,9 @@ class LiveSession:
         self.container_id = record.container_id
         self.meter: Meter | None = record.meter
         self.end: EndReport | None = record.end
+        self.is_saved = record.is_saved
+        self.is_cleared = record.is_cleared
+        self.was_machine_restarted = record.boot_id is not None and record.boot_id != services.boot_id
         self.saves = SessionSaves(desired, services, record.save)
         self.was_adopted = is_adopted
         self.place: SeatPlace | None = None
@@ -45,7 +49,7 @@ class LiveSession:
         self.progress: Progress | None = None
         self.peers = 0
         self.last_input_at: datetime | None = None
-        self._statistics = record.statistics
+        self._statistics: Statistics | None = record.statistics
         self._folder = SessionFolder(services.session_folder(desired.session_id))
         self._is_recorded = True
 
@@ -53,8 +57,17 @@ class LiveSession:
     def session_id(self) -> str:
         return self.desired.session_id
 
+    @property
+    def is_paused(self) -> bool:
+        return self.meter is not None and self.meter.paused_since_s is not None
+
     def now_s(self) -> float:
         return self.services.now().timestamp()
+
+    def told_by_engine_s(self, instant: datetime | None) -> float:
+        """An instant by the host's own clock, as the engine writes it, by the sessions' clock. None is now."""
+        ago_s = 0.0 if instant is None else max(0.0, time.time() - instant.timestamp())
+        return self.now_s() - ago_s
 
     def observed(self) -> ObservedSession:
         has_ended = self.state is ObservedState.ENDED
@@ -65,7 +78,9 @@ class LiveSession:
             seat_ready=self.seat is not None and not has_ended,
             progress=self.progress if self.state is ObservedState.PULLING else None,
             peers=self.peers,
+            paused=self.is_paused and self.state is ObservedState.RUNNING,
             last_input_at=self.last_input_at,
+            save_used_bytes=self.saves.used_bytes,
             statistics=self._statistics if self.meter is None else self.meter.statistics(self.now_s()),
             save=self.saves.last,
             end=self.end if has_ended else None,
@@ -76,6 +91,21 @@ class LiveSession:
         self.state = state if force else moved(before, state)
         if before is not state:
             self.log.info("session.moved", before=before, to=state)
+            self.services.changed()
+
+    def last_noted_s(self) -> float:
+        """Until when the record knows that the game ran."""
+        lasted_s = 0.0 if self._statistics is None else self._statistics.duration_s
+        return (self.now_s() if self.meter is None else self.meter.started_s) + lasted_s
+
+    def note_paused(self) -> None:
+        if self.meter is not None:
+            self.meter = self.meter.paused(self.now_s())
+            self.services.changed()
+
+    def note_thawed(self) -> None:
+        if self.meter is not None and self.is_paused:
+            self.meter = self.meter.thawed(self.now_s())
             self.services.changed()
 
     async def note(self) -> None:
@@ -90,6 +120,9 @@ class LiveSession:
             statistics=self._statistics,
             save=self.saves.last,
             end=self.end,
+            is_saved=self.is_saved,
+            is_cleared=self.is_cleared,
+            boot_id=self.services.boot_id,
         )
         try:
             await asyncio.to_thread(self._folder.write, record)
@@ -104,13 +137,16 @@ class LiveSession:
         """Remove the record. Blocks."""
         self._folder.forget()
 
-    async def attempt(self, step: str, work: Coroutine[object, object, None], deadline_s: float) -> bool:
-        """One step of a clean-up. Its failure is logged and keeps nothing else from being tried."""
+    async def attempt(
+        self, step: str, work: Coroutine[object, object, None], deadline_s: float, *, is_said: bool = True
+    ) -> bool:
+        """One step of a clean-up. Its failure is logged, if `is_said`, and keeps nothing else from being tried."""
         try:
             async with asyncio.timeout(deadline_s):
                 await work
         except (AgentError, OSError, TimeoutError) as error:
-            self.log.warning("session.step_failed", step=step, error=str(error) or type(error).__name__)
+            if is_said:
+                self.log.warning("session.step_failed", step=step, error=str(error) or type(error).__name__)
             return False
         except Exception:
             self.log.exception("session.mistake", step=step)

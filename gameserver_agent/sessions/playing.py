@@ -7,12 +7,13 @@ import asyncio
 from datetime import timedelta
 
 from agent_protocol import EndReport, ObservedState, Progress
-from gameserver_agent.errors import AgentError, ContainerNotFoundError, EngineError, SeatError, SessionEndedError
+from gameserver_agent.errors import AgentError, ContainerNotFoundError, SeatError, SessionEndedError
 from gameserver_agent.runtime.port import ContainerStatus
-from gameserver_agent.sessions.container import game_container, left_by_itself
+from gameserver_agent.sessions.container import game_container, left_by_itself, report_of_failure
 from gameserver_agent.sessions.ending import Ending
 from gameserver_agent.sessions.live import LiveSession
-from gameserver_agent.sessions.state import BOOTING_WITHIN_S, RESTORING_WITHIN_S
+from gameserver_agent.sessions.pausing import Pausing
+from gameserver_agent.sessions.state import RESTORING_WITHIN_S
 from gameserver_agent.statistics import Meter
 from gameserver_agent.tasks import all_or_first_error, finished_despite_cancellation
 from streaming.protocol import SeatConfig
@@ -21,6 +22,8 @@ _SAMPLE_EVERY_S = 2.0
 _RECORD_EVERY_SAMPLES = 5
 _SEAT_START_S = 20.0
 _SEAT_MISSES = 3
+_TOLD_BY_ITS_LOG = frozenset({"boot_timeout", "seat_failed", "save_full"})
+_RESTARTED = "The machine that ran the game was started anew."
 
 
 class GameLeftError(AgentError):
@@ -38,6 +41,7 @@ class Playing:
         self._live = live
         self._ending = ending
         self._first_frame = asyncio.Event()
+        self.pausing = Pausing(live)
 
     async def run(self) -> None:
         """Never returns: ends with the error that says why the session is over."""
@@ -52,23 +56,22 @@ class Playing:
             self._watch_seat(),
             self._ask_seat(),
             self._sample(),
-            self._until_first_frame(),
+            self._play(),
             live.saves.keep_checkpointing(live.require_place().owner),
+            self._ending.pictures.keep_sending(),
         )
 
     async def report_of(self, error: BaseException | None) -> EndReport:
         """What to tell people of the error that `run` ended with."""
-        if isinstance(error, SessionEndedError):
-            tail = await self._live.log_tail() if error.code in {"boot_timeout", "seat_failed"} else ()
-            return EndReport(code=error.code, message=error.message, log_tail=tail)
         if isinstance(error, GameLeftError):
             return error.report
-        if isinstance(error, SeatError):
-            return EndReport(code="seat_failed", message=f"The display of this session failed: {error}")
-        if isinstance(error, EngineError):
-            return EndReport(code="engine_failed", message=f"The host's container engine failed: {error}")
-        self._live.log.error("session.mistake", exc_info=error)
-        return EndReport(code="engine_failed", message="The host made a mistake.")
+        report = report_of_failure(error)
+        if report is None:
+            self._live.log.error("session.mistake", exc_info=error)
+            return EndReport(code="engine_failed", message="The host made a mistake.")
+        if report.code in _TOLD_BY_ITS_LOG:
+            return report.model_copy(update={"log_tail": await self._live.log_tail()})
+        return report
 
     # Up to the running game.
 
@@ -133,20 +136,42 @@ class Playing:
         live = self._live
         live.place = await live.services.seats.existing(live.session_id)
         live.container_id = await live.find_container()
-        if live.container_id is None:
-            if live.state is ObservedState.RUNNING or live.meter is not None:
-                raise SessionEndedError("crashed", "The game was gone when the host came back.")
-            await self._ending.clear()
-            return False
-        status = await live.services.runtime.status(live.container_id)
-        if not status.is_running and not status.has_ended:
+        status = None
+        if live.container_id is not None:
+            status = await live.services.runtime.status(live.container_id)
+        if live.meter is None and (status is None or not (status.is_running or status.has_ended)):
             await self._ending.clear()
             return False
         if live.meter is None:
-            started_at = status.started_at or live.services.now()
-            live.meter = Meter(started_s=started_at.timestamp())
-        if status.has_ended:
-            raise await self._game_left(status)
+            started_at = None if status is None else status.started_at
+            live.meter = Meter(started_s=live.told_by_engine_s(started_at))
+        if status is None or not status.is_running:
+            raise await self._ended_meanwhile(status)
+        live.meter = live.meter.paused(live.now_s()) if status.is_paused else live.meter.thawed(live.now_s())
+        await self._adopt_seat()
+        if live.state is not ObservedState.RUNNING:
+            live.become(ObservedState.BOOTING, force=True)
+        live.services.changed()
+        return True
+
+    async def _ended_meanwhile(self, status: ContainerStatus | None) -> AgentError:
+        """Why a game that had run is over. A seat that is gone with it means that all processes of the host were."""
+        live = self._live
+        if not live.was_machine_restarted:
+            try:
+                await self._adopt_seat()
+            except AgentError:
+                pass
+            else:
+                if status is not None:
+                    return await self._game_left(status)
+                return SessionEndedError("crashed", "The game was gone when the host came back.")
+        if live.meter is not None:
+            live.meter = live.meter.ended(live.last_noted_s())
+        return SessionEndedError("host_restarted", _RESTARTED)
+
+    async def _adopt_seat(self) -> None:
+        live = self._live
         if live.place is None:
             raise SessionEndedError("seat_failed", "The display of this session was gone when the host came back.")
         try:
@@ -154,10 +179,6 @@ class Playing:
                 live.seat = await live.services.seats.adopt(live.place)
         except TimeoutError as error:
             raise SeatError("the display does not answer") from error
-        if live.state is not ObservedState.RUNNING:
-            live.become(ObservedState.BOOTING, force=True)
-        live.services.changed()
-        return True
 
     def _learn_progress(self, progress: Progress) -> None:
         self._live.progress = progress
@@ -174,9 +195,8 @@ class Playing:
 
     async def _game_left(self, status: ContainerStatus) -> GameLeftError:
         live = self._live
-        ended_at = status.ended_at or live.services.now()
         if live.meter is not None:
-            live.meter = live.meter.ended(ended_at.timestamp())
+            live.meter = live.meter.ended(live.told_by_engine_s(status.ended_at))
         return GameLeftError(left_by_itself(status, await live.log_tail(), live.desired.build.limits.memory_bytes))
 
     async def _watch_seat(self) -> None:
@@ -227,14 +247,20 @@ class Playing:
                 await self._live.note()
             await asyncio.sleep(_SAMPLE_EVERY_S)
 
+    async def _play(self) -> None:
+        await self._until_first_frame()
+        await self.pausing.keep_watching()
+
     async def _until_first_frame(self) -> None:
         live = self._live
         if live.state is ObservedState.BOOTING:
+            within_s = live.services.booting_within_s
             try:
-                async with asyncio.timeout(BOOTING_WITHIN_S):
+                async with asyncio.timeout(within_s):
                     await self._first_frame.wait()
             except TimeoutError as error:
-                raise SessionEndedError("boot_timeout", "The game showed no picture within a minute.") from error
+                message = f"The game showed no picture within {within_s:g} seconds."
+                raise SessionEndedError("boot_timeout", message) from error
             first_frame_s = live.now_s()
             await live.take_sample()
             if live.meter is not None:

@@ -15,7 +15,10 @@ log = structlog.get_logger()
 
 
 class SessionRecord(BaseModel):
-    """`end` is known from the moment that the session begins to stop."""
+    """`end` is known from the moment that the session begins to stop. `is_saved`: what was played lies in the outbox or
+    was taken, or nothing was played. `is_cleared`: container, seat and home are gone. `boot_id` is that of the machine
+    when this was written.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -26,6 +29,9 @@ class SessionRecord(BaseModel):
     statistics: Statistics | None = None
     save: SavedVersion | None = None
     end: EndReport | None = None
+    is_saved: bool = False
+    is_cleared: bool = False
+    boot_id: str | None = None
 
 
 class SessionFolder:

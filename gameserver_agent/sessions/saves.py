@@ -14,26 +14,32 @@ from gameserver_agent.backoff import delay_s
 from gameserver_agent.errors import (
     AgentError,
     ControlPlaneError,
+    ControlPlaneRefusedError,
     ControlPlaneUnreachableError,
     SaveError,
     SessionEndedError,
 )
 from gameserver_agent.saves import archive
 from gameserver_agent.saves.archive import Owner, SaveRules
-from gameserver_agent.saves.changes import CheckpointClock, disk_bytes, signature
-from gameserver_agent.saves.home import HomeFolder, whole_size
+from gameserver_agent.saves.changes import CheckpointClock, signature
+from gameserver_agent.saves.home import HomeFolder, is_out_of_room, whole_size
 from gameserver_agent.saves.outbox import Letter
+from gameserver_agent.sessions.container import DISK_FULL
 from gameserver_agent.sessions.record import is_known
 from gameserver_agent.sessions.services import SessionServices
 from gameserver_agent.tasks import finished_despite_cancellation
 
 log = structlog.get_logger()
 _LOOK_EVERY_S = 0.25
+_LOOK_SHARE = 4  # looking at a huge folder takes at most a fifth of the time
 _MEASURE_EVERY_S = 3.0
+_AGAIN_MOST_S = 15.0
 
 
 class SessionSaves:
-    """`last` is the newest version that the orchestrator has taken over in this session."""
+    """`last` is the newest version that the orchestrator has taken over in this session; `taken` is set with each.
+    `used_bytes` is how much of the build's limit the home takes, as last seen.
+    """
 
     def __init__(self, desired: DesiredSession, services: SessionServices, last: SavedVersion | None) -> None:
         build = desired.build
@@ -42,10 +48,13 @@ class SessionSaves:
         self._rules = SaveRules(build.save_paths, build.save_excludes, build.limits.save_bytes)
         self.home = HomeFolder(services.session_folder(desired.session_id))
         self.last = last
+        self.taken = asyncio.Event()
+        self.used_bytes: int | None = None
+        self._capturing = asyncio.Lock()
         self._looked_at_start = b""
 
     async def prepare(self, owner: Owner) -> None:
-        """A fresh home with the restored save in it. Raises `SessionEndedError` `restore_failed`."""
+        """A fresh home with the restored save in it. Raises `SessionEndedError` `restore_failed` or `disk_full`."""
         source = self._desired.restore
         download = self.home.folder / "restore.tar.zst"
         try:
@@ -57,39 +66,43 @@ class SessionSaves:
                     await archive.restore(download, self.home.path, self._rules, owner, self._services.interpreter)
             self._looked_at_start = await self._signature()
         except (AgentError, OSError) as error:
+            if is_out_of_room(error):
+                raise SessionEndedError("disk_full", DISK_FULL) from error
             raise SessionEndedError("restore_failed", f"The save could not be restored: {error}") from error
         finally:
             archive.discard(download)
 
     async def keep_checkpointing(self, owner: Owner) -> None:
-        """For ever. A checkpoint that fails is tried again with the next change; the game is never disturbed. Raises
+        """For ever. A checkpoint that fails is tried again, with backoff; the game is never disturbed. Raises
         `SessionEndedError` `save_full` when a home that has no limit of its own outgrows the build's.
         """
         loop = asyncio.get_running_loop()
         clock = CheckpointClock(self._looked_at_start)
-        is_limited = await asyncio.to_thread(self.home.has_own_limit)
-        measure_at_s = 0.0
+        measure_at_s, failures = 0.0, 0
         while True:
-            await asyncio.sleep(_LOOK_EVERY_S)
-            if not is_limited and loop.time() >= measure_at_s:
-                await self._require_room()
+            began_s = loop.time()
+            if began_s >= measure_at_s:
+                await self._measure()
                 measure_at_s = loop.time() + _MEASURE_EVERY_S
             clock = clock.looked(await self._signature(), loop.time())
-            if not clock.is_due(loop.time()):
-                continue
-            clock = clock.taken()
-            try:
-                await self.checkpoint(owner)
-            except (SaveError, ControlPlaneError, OSError) as error:
-                log.warning("save.checkpoint_failed", session=self._desired.session_id, error=str(error))
+            looking_s = loop.time() - began_s
+            if clock.is_due(loop.time()):
+                clock = clock.taken()
+                if await self._is_checkpointed(owner, is_said=failures == 0):
+                    failures = 0
+                else:
+                    failures += 1
+                    clock = clock.failed(loop.time() + delay_s(failures, random.random, most_s=_AGAIN_MOST_S))
+            await asyncio.sleep(max(_LOOK_EVERY_S, looking_s * _LOOK_SHARE))
 
     async def checkpoint(self, owner: Owner) -> None:
         """Capture and send once, unless nothing has changed. Raises `SaveError` or `ControlPlaneError`; in the second
         case the archive waits in the outbox.
         """
-        letter = await self._capture(owner)
-        if letter is not None:
-            await self._send(letter)
+        async with self._capturing:
+            letter = await self._capture(owner)
+            if letter is not None:
+                await self._send(letter)
 
     async def capture_last(self) -> Letter | None:
         """The capture after the game's end, posted in the outbox; None when there is nothing new. Raises `SaveError` or
@@ -123,13 +136,29 @@ class SessionSaves:
             log.info("save.entries_skipped", session=session_id, count=captured.skipped)
         return outbox.post(session_id, self._desired.generation, captured)
 
+    async def _is_checkpointed(self, owner: Owner, *, is_said: bool) -> bool:
+        """False when it is to be tried again. An outage is said once."""
+        session_id = self._desired.session_id
+        try:
+            await self.checkpoint(owner)
+        except (SaveError, ControlPlaneError, OSError) as error:
+            if is_said:
+                log.warning("save.checkpoint_failed", session=session_id, error=str(error))
+            return isinstance(error, ControlPlaneRefusedError)  # another try of the same save gets the same answer
+        if not is_said:
+            log.info("save.checkpointed_again", session=session_id)
+        return True
+
     async def _send(self, letter: Letter) -> None:
         self.last = await self._services.outbox.send(letter)
+        self.taken.set()
         self._services.changed()
 
-    async def _require_room(self) -> None:
+    async def _measure(self) -> None:
         most_bytes = whole_size(self._rules.most_bytes)
-        if await asyncio.to_thread(disk_bytes, self.home.path) > most_bytes:
+        with contextlib.suppress(OSError):
+            self.used_bytes = await asyncio.to_thread(self.home.used_bytes, most_bytes)
+        if self.used_bytes is not None and self.used_bytes > most_bytes:
             megabytes = most_bytes // 1024**2
             raise SessionEndedError("save_full", f"The game's save folder outgrew the {megabytes} MB that it may have.")
 

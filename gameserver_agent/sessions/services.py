@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -13,6 +14,7 @@ from gameserver_agent.runtime.port import Runtime
 from gameserver_agent.saves.outbox import Outbox
 from gameserver_agent.seats.seat import Seats
 from gameserver_agent.sessions.kept import KeptSaves
+from gameserver_agent.sessions.state import BOOTING_WITHIN_S
 
 
 class Downloads(Protocol):
@@ -21,14 +23,32 @@ class Downloads(Protocol):
     async def download_save(self, source: RestoreSource, target: Path) -> None: ...
 
 
+class PictureUploads(Protocol):
+    """The part of the orchestrator's client that takes pictures of saves."""
+
+    async def upload_picture(self, version_id: str, jpeg: bytes) -> None: ...
+
+
+class NoPictures:
+    """Keeps none."""
+
+    async def upload_picture(self, version_id: str, jpeg: bytes) -> None:
+        """Nothing to do."""
+
+
 def utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+def boot_id_of_machine() -> str:
+    """Another one after each start of the kernel."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
 @dataclass(frozen=True)
 class SessionServices:
     """`data` is the agent's folder, `interpreter` a Python that a seat's uid can run, `ours` the labels of this host.
-    `changed` is called whenever there is something new to report.
+    `changed` is called whenever there is something new to report. `now` is the clock that deadlines are told by.
     """
 
     runtime: Runtime
@@ -42,10 +62,13 @@ class SessionServices:
     changed: Callable[[], None]
     ice_addresses: tuple[str, ...] = ()
     bitrate_bps: int = 8_000_000
+    pictures: PictureUploads = field(default_factory=NoPictures)
     now: Callable[[], datetime] = utc_now
+    boot_id: str = field(default_factory=boot_id_of_machine)
+    booting_within_s: float = BOOTING_WITHIN_S
     restores: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(4))
 
-    @property
+    @cached_property
     def kept(self) -> KeptSaves:
         """Homes that wait for another try of their capture."""
         return KeptSaves(self.data, self.outbox, self.interpreter)

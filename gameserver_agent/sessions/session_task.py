@@ -41,6 +41,11 @@ class SessionTask:
 
     @property
     def has_ended(self) -> bool:
+        """Nothing of it is left here. That it is over is reported earlier, by `observed`."""
+        return self._is_over and (self._task is None or self._task.done())
+
+    @property
+    def _is_over(self) -> bool:
         return self._live.state is ObservedState.ENDED
 
     @property
@@ -61,8 +66,9 @@ class SessionTask:
 
     def begin(self) -> None:
         """Start, or go on with what an earlier agent began."""
-        if not self.has_ended:
+        if not self._live.is_cleared:
             self._task = asyncio.create_task(self._run(), name=f"session {self._live.session_id}")
+            self._task.add_done_callback(lambda _: self._live.services.changed())
 
     def renew(self, desired: DesiredSession) -> None:
         """Newer deadlines or epoch of the same generation."""
@@ -78,13 +84,16 @@ class SessionTask:
         self._ending.hasten()
 
     async def connect(self, offer: SessionDescription) -> SessionDescription:
-        """Signalling for the player's page. Raises `SeatError` when the seat is not ready."""
-        if self._live.seat is None or self.has_ended:
+        """Signalling for the player's page; a paused game runs before it is answered. Raises `SeatError` when the seat
+        is not ready.
+        """
+        if self._live.seat is None or self._is_over:
             raise SeatError("the seat is not ready yet")
-        return await self._live.seat.connect(offer)
+        async with self._playing.pausing.awake():
+            return await self._live.require_seat().connect(offer)
 
     async def finished(self) -> None:
-        """Wait until the session has ended."""
+        """Wait until nothing of the session is left."""
         if self._task is not None:
             await asyncio.shield(self._task)
 
@@ -109,8 +118,13 @@ class SessionTask:
         self._live.log.warning("session.abandoned")
 
     async def forget(self) -> None:
-        """The orchestrator no longer asks for it: the last trace goes."""
+        """The orchestrator no longer asks for it: the last trace goes, save for a home that is still there."""
+        if not self._live.is_saved:
+            await self._live.attempt("save_folder.keep", asyncio.to_thread(self._keep_home), 20)
         await asyncio.to_thread(self._live.forget)
+
+    def _keep_home(self) -> None:
+        self._live.services.kept.keep(self._live.session_id, self._live.desired.generation)
 
     # The way through the phases.
 
@@ -127,6 +141,7 @@ class SessionTask:
             live.log.exception("session.broken")
             live.end = live.end or EndReport(code="engine_failed", message="The host made a mistake.")
             live.become(ObservedState.ENDED, force=True)
+            await live.note()
 
     async def _until_end(self) -> EndReport:
         playing = asyncio.ensure_future(self._playing.run())

@@ -144,6 +144,48 @@ async def test_a_game_may_ignore_a_signal_but_not_the_kill(engine: Engine) -> No
         assert (await engine.runtime.wait_ended(container_id)).exit_code == 137
 
 
+async def test_a_paused_game_hears_its_signal_once_it_is_thawed(engine: Engine) -> None:
+    container_id = await engine.started(OBEYS)
+    await engine.runtime.pause(container_id)
+    await engine.runtime.pause(container_id)
+    paused = await engine.runtime.status(container_id)
+    assert (paused.is_running, paused.is_paused, paused.has_ended) == (True, True, False)
+    assert await engine.runtime.sample(container_id) is not None
+    (listed,) = await engine.runtime.list_containers({"playhouse.test": engine.label})
+    assert listed.is_running
+    await engine.runtime.unpause(container_id)
+    await engine.runtime.unpause(container_id)
+    assert not (await engine.runtime.status(container_id)).is_paused
+    async with asyncio.timeout(10):
+        while not (await engine.runtime.status(container_id)).has_ended:  # until the shell has set its trap
+            await engine.runtime.signal(container_id, "SIGTERM")
+            await asyncio.sleep(0.05)
+    for change in (engine.runtime.pause, engine.runtime.unpause):
+        await change(container_id)
+    assert (await engine.runtime.status(container_id)).has_ended
+
+
+async def test_a_paused_game_is_ended_by_the_kill(engine: Engine) -> None:
+    container_id = await engine.started(SLEEPS)
+    waiting = asyncio.ensure_future(engine.runtime.wait_ended(container_id))
+    await engine.runtime.pause(container_id)
+    await engine.runtime.signal(container_id, "SIGKILL")
+    async with asyncio.timeout(10):
+        assert (await waiting).exit_code == 137
+    assert not (await engine.runtime.status(container_id)).is_paused
+
+
+async def test_a_paused_game_can_be_removed(engine: Engine) -> None:
+    container_id = await engine.started(SLEEPS)
+    await engine.runtime.pause(container_id)
+    async with asyncio.timeout(10):
+        await engine.runtime.remove(container_id)
+    assert await engine.left() == 0
+    for change in (engine.runtime.pause, engine.runtime.unpause):
+        with pytest.raises(ContainerNotFoundError):
+            await change(container_id)
+
+
 async def test_a_running_game_can_be_measured_and_an_ended_one_not(engine: Engine) -> None:
     container_id = await engine.started(SLEEPS)
     sample = await engine.runtime.sample(container_id)

@@ -57,8 +57,7 @@ class AgentProcess:
         if self.process.returncode is not None:
             await self.start()
         for session_id in tuple(self.control_plane.desired):
-            await self.control_plane.want_stop(session_id)
-            await self.control_plane.until(session_id, lambda seen: seen.state == "ended")
+            await self.stop(session_id)
         await self.end()
 
     async def play(self, desired: DesiredSession) -> ObservedSession:
@@ -74,7 +73,16 @@ class AgentProcess:
         return await self.ended(session_id)
 
     async def ended(self, session_id: str) -> ObservedSession:
-        return await self.control_plane.until(session_id, lambda seen: seen.state == ObservedState.ENDED)
+        """It was reported as ended, and what was left of it is cleared away."""
+        seen = await self.control_plane.until(session_id, lambda seen: seen.state == ObservedState.ENDED)
+        await self.cleared(session_id)
+        return seen
+
+    async def cleared(self, session_id: str, within_s: float = 20) -> None:
+        record = self.folder / "data" / "sessions" / session_id / "record.json"
+        async with asyncio.timeout(within_s):
+            while record.exists() and '"is_cleared":true' not in record.read_text():  # noqa: ASYNC110 - a file tells nobody
+                await asyncio.sleep(0.02)
 
     @property
     def url(self) -> str:

@@ -38,6 +38,7 @@ class ControlPlane:
     desired: dict[str, DesiredSession] = field(default_factory=dict[str, DesiredSession])
     observed: dict[str, ObservedSession] = field(default_factory=dict[str, ObservedSession])
     saves: dict[str, bytes] = field(default_factory=dict[str, bytes])
+    pictures: dict[str, list[bytes]] = field(default_factory=dict[str, list[bytes]])
     syncs: list[SyncRequest] = field(default_factory=list[SyncRequest])
     revision: int = 1
     is_away: bool = False
@@ -56,6 +57,7 @@ class ControlPlane:
                 web.post("/api/agents/sync", self._sync),
                 web.get("/api/agents/wait", self._wait),
                 web.get("/api/agents/saves/{version}", self._save),
+                web.put("/api/agents/saves/{version}/picture", self._take_picture),
                 web.put("/api/agents/sessions/{session}/saves", self._take_save),
             ]
         )
@@ -193,6 +195,15 @@ class ControlPlane:
     async def _save(self, request: web.Request) -> web.Response:
         self._check(request)
         return web.Response(body=self.saves[request.match_info["version"]])
+
+    async def _take_picture(self, request: web.Request) -> web.Response:
+        self._check(request)
+        assert request.content_type == "image/jpeg"
+        body = await request.read()
+        async with self.news:
+            self.pictures.setdefault(request.match_info["version"], []).append(body)
+            self.news.notify_all()
+        return web.json_response({})
 
     async def _take_save(self, request: web.Request) -> web.Response:
         self._check(request)

@@ -2,11 +2,13 @@
 
 import asyncio
 import base64
+import io
 import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+import av
 import psutil
 import pytest
 from playwright.async_api import Browser, Page
@@ -270,6 +272,21 @@ async def test_snapshot_is_the_picture(seat: Seat) -> None:
             return zlib.decompress(data)[1:4] == bytes(rgb(COLOURS[0]))
 
         await until(is_drawn, "the snapshot has the game's colour")
+
+
+async def test_a_thumbnail_is_the_picture_made_small(seat: Seat) -> None:
+    async with seat.drawing():
+
+        async def is_drawn() -> bool:
+            thumbnail = await seat.client.thumbnail()
+            assert (thumbnail.width, thumbnail.height) == (384, 216)
+            jpeg = base64.b64decode(thumbnail.jpeg_base64)
+            assert len(jpeg) < 64 * 1024
+            with av.open(io.BytesIO(jpeg), format="mjpeg") as opened:
+                seen = next(opened.decode(video=0)).to_ndarray(format="rgb24")[0, 0]
+            return all(abs(int(one) - other) < 8 for one, other in zip(seen, rgb(COLOURS[0]), strict=True))
+
+        await until(is_drawn, "the thumbnail has the game's colour")
 
 
 async def test_offers_that_cannot_be_met_are_refused_and_the_seat_lives_on(seat: Seat) -> None:

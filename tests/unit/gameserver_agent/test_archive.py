@@ -14,10 +14,11 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gameserver_agent.errors import SaveError
+from gameserver_agent.errors import SaveError, SaveRefusedError
 from gameserver_agent.saves import archive
 from gameserver_agent.saves.archive import Archive, Owner, SaveRules
-from gameserver_agent.saves.changes import LATEST_S, QUIET_S, CheckpointClock, signature
+from gameserver_agent.saves.changes import LATEST_S, QUIET_S, CheckpointClock, disk_bytes, signature
+from gameserver_agent.saves.home import HomeFolder
 
 ME = Owner(os.getuid(), os.getgid(), drop=False)
 ALL = SaveRules((), (".cache", ".cache/*"), 1024**2)
@@ -185,3 +186,58 @@ def test_a_change_is_in_a_checkpoint_within_its_promise(steps: list[tuple[int, f
         if clock.is_due(now_s):
             clock, first_s = clock.taken(), None
         assert first_s is None or now_s - first_s < LATEST_S
+
+
+async def test_a_name_that_is_no_text_comes_back_as_it_was(home: Path, tmp_path: Path) -> None:
+    name = os.fsdecode(b"save\xff\xfe")
+    (home / name).write_text("progress")
+    found = await captured(home, tmp_path / "archive")
+    assert found.skipped == 0
+    again = tmp_path / "again"
+    again.mkdir()
+    await archive.restore(found.file, again, ALL, ME, sys.executable)
+    assert (again / name).read_text() == "progress"
+    assert signature(again, ()) != signature(tmp_path / "again", ("other",))
+
+
+async def test_what_cannot_be_taken_whole_is_refused_by_name(home: Path, tmp_path: Path) -> None:
+    (home / "giant").touch()
+    os.truncate(home / "giant", 2**40)
+    with pytest.raises(SaveRefusedError, match="larger than 1 MB"):
+        await captured(home, tmp_path / "archive")
+    (home / "giant").unlink()
+    deep = home / "/".join(["d"] * 40)
+    deep.mkdir(parents=True)
+    with pytest.raises(SaveRefusedError, match="32 levels deep"):
+        await captured(home, tmp_path / "archive")
+
+
+def test_looking_at_a_bottomless_folder_ends(home: Path) -> None:
+    before = signature(home, ())
+    folder = os.open(home, os.O_RDONLY)
+    for _ in range(1500):  # deeper than Python recurses, deeper than a path may be long
+        os.mkdir("d", dir_fd=folder)
+        inner = os.open("d", os.O_RDONLY, dir_fd=folder)
+        os.close(folder)
+        folder = inner
+    os.close(folder)
+    assert signature(home, ()) != before
+    assert disk_bytes(home) > 200 * 4096
+    HomeFolder(home.parent).remove()
+    assert not home.exists()
+
+
+def test_a_signature_is_taken_over_no_link(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "outside" / "inner").mkdir(parents=True)
+    (home / "way").symlink_to(tmp_path / "outside")
+    before = signature(home, ("way/inner", "way"))
+    (tmp_path / "outside" / "inner" / "new").touch()
+    assert signature(home, ("way/inner", "way")) == before
+
+
+def test_a_checkpoint_that_failed_is_due_again_though_nothing_changes() -> None:
+    clock = CheckpointClock(b"a").looked(b"b", 10.0).taken().failed(14.0)
+    assert not clock.is_due(13.9)
+    assert clock.looked(b"b", 14.0).is_due(14.0)
+    assert not clock.looked(b"c", 11.0).is_due(13.9)
+    assert not clock.taken().is_due(100.0)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gameserver_agent.agent import Stranger
+from gameserver_agent.contact import Stranger
 from gameserver_agent.errors import EngineError
 from gameserver_agent.leftovers import end_leftovers
 from gameserver_agent.runtime.fake_runtime import FakeRuntime

@@ -83,7 +83,10 @@ class Host:
         return task.observed()
 
     async def ended(self, task: SessionTask) -> ObservedSession:
-        return await self.until(task, lambda seen: seen.state == ObservedState.ENDED)
+        seen = await self.until(task, lambda seen: seen.state == ObservedState.ENDED)
+        async with asyncio.timeout(10):
+            await task.finished()
+        return seen
 
     async def running(self, task: SessionTask) -> ObservedSession:
         return await self.until(task, lambda seen: seen.state == ObservedState.RUNNING)
@@ -215,9 +218,14 @@ async def test_an_engine_that_fails_ends_the_session_with_a_reason(host: Host) -
     host.runtime.images.clear()
     host.runtime.registry.clear()
     host.runtime.is_away = True
-    ended = await host.ended(host.session())
+    task = host.session()
+    ended = await host.until(task, lambda seen: seen.end is not None)
     assert ended.end is not None
     assert ended.end.code == "engine_failed"
+    assert not task.has_ended
+    host.runtime.is_away = False
+    await host.ended(task)
+    await host.assert_nothing_is_left()
 
 
 async def test_a_game_that_ignores_the_signal_is_killed(host: Host) -> None:
