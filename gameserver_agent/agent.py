@@ -5,6 +5,7 @@ orchestrator. What to do is decided by `reconcile.plan` alone. No loop's trouble
 """
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -30,6 +31,9 @@ from gameserver_agent.tasks import cancelled
 
 log = structlog.get_logger()
 _LOOK_AT_ENGINE_EVERY_S = 15.0
+_ABANDONED_WITHIN_S = 2.5
+_LAST_SYNC_WITHIN_S = 1.0
+AFTER_STOP_S = _ABANDONED_WITHIN_S + _LAST_SYNC_WITHIN_S
 
 
 class Agent:
@@ -104,7 +108,7 @@ class Agent:
 
     def is_active(self, session_id: str) -> bool:
         task = self._sessions.get(session_id)
-        return task is not None and not task.has_ended
+        return task is not None and task.sends_its_save
 
     def save_was_sent(self, letter: Letter, saved: SavedVersion) -> None:
         task = self._sessions.get(letter.session_id)
@@ -143,7 +147,7 @@ class Agent:
 
     async def stop_sessions(self, within_s: float) -> bool:
         """End every session and tell the orchestrator. Where the time is not enough for an orderly end, container and
-        seat are killed and the next agent captures the save: False then.
+        seat are killed and the next agent captures the save: False then. Takes `AFTER_STOP_S` longer at most.
         """
         self._is_leaving = True
         tasks = tuple(self._sessions.values())
@@ -154,10 +158,12 @@ class Agent:
             async with asyncio.timeout(within_s):
                 await asyncio.gather(*(task.finished() for task in tasks))
         except TimeoutError:
-            await asyncio.gather(*(task.abandon() for task in tasks))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_ABANDONED_WITHIN_S):
+                    await asyncio.gather(*(task.abandon() for task in tasks))
         if self._sessions:
             try:
-                async with asyncio.timeout(2):
+                async with asyncio.timeout(_LAST_SYNC_WITHIN_S):
                     await self._contact.sync()
             except (ControlPlaneError, TimeoutError) as error:
                 log.warning("sync.last_failed", reason=str(error) or "it took too long")

@@ -5,6 +5,7 @@ refuses this host (or no longer knows it, which ends its sessions), 4 when somet
 """
 
 import asyncio
+import contextlib
 import os
 import random
 import signal
@@ -15,7 +16,7 @@ import structlog
 from aiohttp import web
 
 from agent_protocol import JoinRequest
-from gameserver_agent.agent import Agent
+from gameserver_agent.agent import AFTER_STOP_S, Agent
 from gameserver_agent.backoff import delay_s
 from gameserver_agent.clock import OrchestratorClock
 from gameserver_agent.errors import (
@@ -38,11 +39,14 @@ from gameserver_agent.seats.places import SeatPlaces
 from gameserver_agent.seats.seat import HostSeats
 from gameserver_agent.sessions.container import host_labels
 from gameserver_agent.sessions.services import SessionServices
-from gameserver_agent.settings import AgentSettings
+from gameserver_agent.settings import AgentSettings, require_reachable
 from gameserver_agent.tasks import cancelled
 
 log = structlog.get_logger()
 STOP_WITHIN_S = 8.0
+_LEFT_WITHIN_S = 0.75
+_REQUESTS_ENDED_WITHIN_S = 0.75
+ENDS_WITHIN_S = STOP_WITHIN_S + AFTER_STOP_S + _LEFT_WITHIN_S + _REQUESTS_ENDED_WITHIN_S
 EXIT_ORDERLY, EXIT_UNSTOPPED, EXIT_REFUSED, EXIT_CANNOT_START = 0, 1, 3, 4
 
 
@@ -69,6 +73,7 @@ async def serve(settings: AgentSettings) -> int:
 
 
 async def _serve(settings: AgentSettings, ordered_to_end: asyncio.Event) -> int:
+    await asyncio.to_thread(require_reachable, settings)
     listener = _listen(settings.host, settings.port)
     data = await asyncio.to_thread(DataFolder, settings.data)
     runtime = DockerRuntime(settings.docker_host)
@@ -101,7 +106,7 @@ async def _serve(settings: AgentSettings, ordered_to_end: asyncio.Event) -> int:
                 make_app(agent, secret=data.static_secret(), play_url=settings.play_url, now_s=clock.now_s),
                 access_log=None,
                 handler_cancellation=True,
-                shutdown_timeout=1,
+                shutdown_timeout=_REQUESTS_ENDED_WITHIN_S,
             )
             await server.setup()
             try:
@@ -142,7 +147,9 @@ async def _run(
     finally:
         await cancelled(working)
         await cancelled(waiting)
-        await agent.leave()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LEFT_WITHIN_S):
+                await agent.leave()
         log.info("agent.left")
 
 

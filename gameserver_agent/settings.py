@@ -1,9 +1,12 @@
 """What an operator can set for an agent, and the defaults."""
 
 import os
+import socket
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from gameserver_agent.errors import StartUpError
 from gameserver_agent.seats import places
 
 
@@ -27,6 +30,36 @@ class AgentSettings:
     bitrate_bps: int
     labels: dict[str, str]
     stop_sessions_on_exit: bool
+
+
+def require_reachable(settings: AgentSettings) -> None:
+    """Raises `StartUpError` when players could never reach this agent: it has no public URL, and the orchestrator that
+    would pass their offers on is another machine. Blocks.
+    """
+    host = urlsplit(settings.orchestrator_url).hostname
+    if not host:
+        raise StartUpError(f"--orchestrator {settings.orchestrator_url} is no URL: give it as http://… or https://…")
+    if settings.public_url is None and not _is_this_machine(host):
+        raise StartUpError(
+            f"the orchestrator is {host}, another machine, and neither it nor players could reach this agent at "
+            "http://127.0.0.1: give the URL that browsers reach this host by, --public-url https://THIS-HOST"
+        )
+
+
+def _is_this_machine(host: str) -> bool:
+    """Whether an address of that name is one of ours: only such a one can be bound."""
+    try:
+        found = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)
+    except OSError:
+        return False
+    for family, kind, protocol, _, address in found:
+        with socket.socket(family, kind, protocol) as probe:
+            try:
+                probe.bind(address)
+            except OSError:
+                continue
+            return True
+    return False
 
 
 def default_data() -> Path:

@@ -9,7 +9,7 @@ from orchestrator.app import create_app
 from orchestrator.notices import Notices
 from orchestrator.settings import Settings
 
-_SHUTDOWN_GRACE_S = 3
+_SHUTDOWN_GRACE_S = 2
 
 
 def serve_until_told(settings: Settings, host: str, port: int) -> bool:

@@ -22,7 +22,7 @@ def sole_holder(data: Path, port: int) -> Generator[None]:
             raise DataInUse(
                 f"DATA={data} is already in use by {holder}.\n"
                 f"Open that one, stop it with Ctrl-C, or run a second one beside it:\n\n"
-                f"    make play DATA=./{data.name}2 PORT={port + 1}"
+                f"    make play DATA={data}2 PORT={port + 1}"
             ) from error
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"process {os.getpid()} on port {port}".encode(), 0)

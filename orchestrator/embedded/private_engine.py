@@ -21,7 +21,8 @@ from orchestrator.embedded.logs import open_log, tail
 
 RUNTIME = Path("/run/playhouse")
 START_WITHIN_S = 30.0
-STOP_WITHIN_S = 4.0
+STOP_WITHIN_S = 3.0
+_KILLED_WITHIN_S = 0.5
 
 
 class PrivateEngine:
@@ -43,7 +44,7 @@ class PrivateEngine:
         """Makes it answer; True when it had to be started, False when it was adopted. Raises NoEngine."""
         if await asyncio.to_thread(self.is_answering):
             return False
-        await asyncio.to_thread(self._clear)
+        await asyncio.to_thread(self._clear, time.monotonic() + STOP_WITHIN_S)
         self._make_folders()
         with open_log(self._log) as log:
             self._daemon = subprocess.Popen(  # noqa: ASYNC220  # forking is all that it does here
@@ -59,9 +60,11 @@ class PrivateEngine:
         return True
 
     async def stop(self) -> None:
-        """Ends the engine and whatever it still runs."""
-        await asyncio.to_thread(engine_api.remove_all_containers, self._socket)
-        await asyncio.to_thread(self._clear)
+        """Ends the engine and whatever it still runs, within `STOP_WITHIN_S` unless the kernel keeps a process."""
+        deadline = time.monotonic() + STOP_WITHIN_S
+        await asyncio.to_thread(engine_api.remove_all_containers, self._socket, STOP_WITHIN_S / 2)
+        await asyncio.to_thread(self._clear, deadline)
+        await asyncio.to_thread(self._kill_containers)
         await asyncio.to_thread(self._remove_runtime)
 
     def _make_folders(self) -> None:
@@ -88,14 +91,23 @@ class PrivateEngine:
             "--log-level=warn",
         ]
 
-    def _clear(self) -> None:
+    def _clear(self, deadline: float) -> None:
         """Ends what is left of an earlier daemon: the daemon first, then its containerd, then their mounts."""
-        deadline = time.monotonic() + STOP_WITHIN_S
         self._end_by(self._runtime / "pid", deadline)
         if self._daemon is not None:
             _end_group(self._daemon, deadline)
             self._daemon = None
         self._end_by(self._runtime / "exec" / "containerd" / "containerd.pid", deadline)
+        for mount in _mounts_below(self._images.resolve(), self._runtime):
+            subprocess.run(["umount", "--lazy", mount], capture_output=True, check=False)
+
+    def _kill_containers(self) -> None:
+        """Those of an engine that could not be asked to remove them: with live-restore they outlive it."""
+        for shim in _naming(f"{self._runtime}/"):
+            children = Path(f"/proc/{shim}/task/{shim}/children")
+            with contextlib.suppress(OSError):
+                for process in (*children.read_text(encoding="ascii").split(), shim):
+                    os.kill(int(process), signal.SIGKILL)
         for mount in _mounts_below(self._images.resolve(), self._runtime):
             subprocess.run(["umount", "--lazy", mount], capture_output=True, check=False)
 
@@ -108,7 +120,7 @@ class PrivateEngine:
 
 def _end_group(daemon: subprocess.Popen[bytes], deadline: float) -> None:
     """Ends a daemon of ours that has not come so far as to write its pid file; one that has ended is only buried."""
-    for number, patience_s in ((signal.SIGTERM, max(0.5, deadline - time.monotonic())), (signal.SIGKILL, None)):
+    for number, patience_s in ((signal.SIGTERM, max(0.1, deadline - time.monotonic())), (signal.SIGKILL, None)):
         if daemon.poll() is None:
             os.killpg(daemon.pid, number)
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -126,6 +138,16 @@ def _running(pid_file: Path, of: str) -> int | None:
     return process_id if of in command else None
 
 
+def _naming(text: str) -> list[str]:
+    """Processes with this in their command line."""
+    found: list[str] = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it ended while we looked
+            if text.encode() in (process / "cmdline").read_bytes():
+                found.append(process.name)
+    return found
+
+
 def _end(process_id: int, deadline: float) -> None:
     """SIGTERM, and SIGKILL at the deadline (`time.monotonic`); returns when the process is gone."""
     try:
@@ -133,7 +155,10 @@ def _end(process_id: int, deadline: float) -> None:
     except ProcessLookupError:
         return
     try:
-        for number, patience_s in ((signal.SIGTERM, max(0.5, deadline - time.monotonic())), (signal.SIGKILL, 2.0)):
+        for number, patience_s in (
+            (signal.SIGTERM, max(0.1, deadline - time.monotonic())),
+            (signal.SIGKILL, _KILLED_WITHIN_S),
+        ):
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(handle, number)
             if _is_over(handle, patience_s):
@@ -143,7 +168,6 @@ def _end(process_id: int, deadline: float) -> None:
 
 
 def _is_over(handle: int, patience_s: float) -> bool:
-
     return bool(select.select([handle], [], [], patience_s)[0])
 
 

@@ -27,6 +27,8 @@ def run(host: str, port: int, data: Path) -> int:
     terminal = Terminal(Console())
     data = data.absolute()
     try:
+        if not data.exists():  # a start that is refused leaves no folder behind
+            addresses.require_free(address)
         with sole_holder(data, port):
             addresses.require_free(address)
             asyncio.run(_serve(_settings(address, data), address, terminal))

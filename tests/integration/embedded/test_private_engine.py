@@ -3,10 +3,12 @@
 import os
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
+from orchestrator.embedded import private_engine
 from orchestrator.embedded.errors import NoEngine
 from orchestrator.embedded.private_engine import PrivateEngine
 from tests.integration.embedded.conftest import give_demo_image
@@ -40,6 +42,22 @@ async def test_a_killed_engine_is_started_again_and_the_game_lives_on(data: Path
     assert _traces_of(data, runtime) == []
 
 
+async def test_the_games_of_an_engine_that_is_dead_end_with_its_stop(data: Path, runtime: Path) -> None:
+    engine = PrivateEngine(data, runtime)
+    try:
+        await engine.start()
+        give_demo_image(engine.docker_host, runtime)
+        _run_sleeper(engine)
+        game = _docker(engine, "inspect", "--format", "{{.State.Pid}}", "sleeper")
+        _kill(runtime)
+    finally:
+        began = time.monotonic()
+        await engine.stop()
+    assert time.monotonic() - began < private_engine.STOP_WITHIN_S + 0.5
+    assert not _is_running(game)
+    assert _traces_of(data, runtime) == []
+
+
 async def test_a_long_data_path_is_no_obstacle(data: Path, runtime: Path) -> None:
     deep = data / ("d" * 60) / ("e" * 60)
     deep.mkdir(parents=True)
@@ -59,6 +77,13 @@ async def test_an_engine_that_cannot_start_says_why(data: Path, runtime: Path) -
             await engine.start()
     finally:
         await engine.stop()
+
+
+def _is_running(process: str) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] not in {"Z", "X"}
+    except FileNotFoundError:
+        return False
 
 
 def _kill(runtime: Path) -> None:

@@ -52,9 +52,10 @@ async def test_up_serves_signs_in_and_leaves_nothing_behind(data: Path, runtime:
 async def test_up_on_a_taken_port_says_which_is_free(data: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = int(taken.getsockname()[1])
-        refused = await _start(data, port)
+        refused = await _start(data / "new" / "folder", port)
         words = (await refused.communicate())[0].decode()
     assert refused.returncode == 1
+    assert await asyncio.to_thread(os.listdir, data) == []
     assert f"Port {port} on 127.0.0.1 is taken" in words
     assert "make play PORT=" in words
     assert "Traceback" not in words

@@ -15,7 +15,7 @@ def test_a_second_start_on_the_same_data_is_told_what_to_do(tmp_path: Path) -> N
     message = str(raised.value)
     assert f"DATA={data}" in message
     assert "on port 8000" in message
-    assert "make play DATA=./data2 PORT=8001" in message
+    assert f"make play DATA={data}2 PORT=8001" in message
 
 
 def test_another_data_folder_is_free(tmp_path: Path) -> None:

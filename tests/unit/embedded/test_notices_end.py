@@ -28,5 +28,5 @@ async def test_a_loop_that_waits_does_not_spin_after_the_end() -> None:
         for _ in range(20):
             await asyncio.sleep(0)
         assert not waiting.done()
-        notices.publish("placing")
+        notices.hear("placing")
         assert await waiting is True

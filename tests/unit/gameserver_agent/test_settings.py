@@ -1,0 +1,55 @@
+"""An agent that players could never reach does not start."""
+
+import asyncio
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from gameserver_agent.errors import StartUpError
+from gameserver_agent.service import EXIT_CANNOT_START, serve
+from gameserver_agent.settings import AgentSettings, require_reachable
+
+HERE = AgentSettings(
+    orchestrator_url="http://127.0.0.1:8000",
+    play_url="http://127.0.0.1:8000",
+    token=None,
+    host="127.0.0.1",
+    port=0,
+    public_url=None,
+    docker_host="unix:///nowhere.sock",
+    data=Path("/nowhere"),
+    seat_folders=Path("/nowhere"),
+    seat_runtime=Path("/nowhere"),
+    name="host",
+    seats=1,
+    ice_addresses=(),
+    bitrate_bps=1_000_000,
+    labels={},
+    stop_sessions_on_exit=False,
+)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.53", "localhost", "[::1]", "0.0.0.0"])
+def test_beside_its_orchestrator_an_agent_needs_no_public_url(host: str) -> None:
+    require_reachable(dataclasses.replace(HERE, orchestrator_url=f"http://{host}:8000"))
+
+
+@pytest.mark.parametrize("host", ["192.0.2.7", "[2001:db8::7]", "orchestrator.invalid"])
+def test_a_remote_host_without_a_public_url_is_refused_with_what_to_give(host: str) -> None:
+    remote = dataclasses.replace(HERE, orchestrator_url=f"https://{host}")
+    with pytest.raises(StartUpError, match="--public-url"):
+        require_reachable(remote)
+    require_reachable(dataclasses.replace(remote, public_url="https://host.example"))
+
+
+@pytest.mark.parametrize("url", ["", "orchestrator.example", "http://", "/api"])
+def test_what_is_no_url_is_named(url: str) -> None:
+    with pytest.raises(StartUpError, match="--orchestrator"):
+        require_reachable(dataclasses.replace(HERE, orchestrator_url=url))
+
+
+def test_a_refused_start_leaves_no_data_folder(tmp_path: Path) -> None:
+    remote = dataclasses.replace(HERE, orchestrator_url="https://192.0.2.7", data=tmp_path / "data")
+    assert asyncio.run(serve(remote)) == EXIT_CANNOT_START
+    assert list(tmp_path.iterdir()) == []
