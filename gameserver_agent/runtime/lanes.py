@@ -31,7 +31,6 @@ class Lane:
         self._room = threads + waiting
         self._pending = 0
         self._local = threading.local()
-        self._clients: list[docker.APIClient] = []
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=f"engine-{name}")
 
     async def call(self, ask: Callable[[docker.APIClient], Result], *, deadline_s: float | None = None) -> Result:
@@ -50,10 +49,6 @@ class Lane:
     async def close(self) -> None:
         """Threads end when their last call does; nothing waits for them longer than the event loop does."""
         self._pool.shutdown(wait=False, cancel_futures=True)
-        if self._pending == 0:
-            for client in self._clients:
-                client.close()
-            self._clients.clear()
 
     def _done(self, future: "asyncio.Future[Result]") -> None:
         self._pending -= 1
@@ -68,11 +63,12 @@ class Lane:
                     base_url=self._base_url,
                     version=API_VERSION,
                     timeout=math.ceil(self._deadline_s),
-                    num_pools=1,  # the SDK has a pool, and an open connection, for each path that it was ever asked
                 )
                 self._local.client = client
-                self._clients.append(client)
-            return ask(client)
+            try:
+                return ask(client)
+            finally:
+                client.close()  # else it keeps a connection for each path that it was ever asked; it stays usable
         except Exception as error:
             raise translated(error) from error
 
