@@ -193,10 +193,9 @@ async def test_an_archive_waits_for_whoever_is_about_to_play_on(
     if change == "launched":
         await finish(player, host, order)
     async with services.database.write() as session:
-        row = await session.get_one(Session, order.session_id)
-        await services.database.lock(session, f"owner:{row.owner}")
-        row = await session.get_one(Session, order.session_id, with_for_update=True, populate_existing=True)
+        row = await session.get_one(Session, order.session_id, with_for_update=change == "relocated")
         if change == "launched":
+            await services.database.lock(session, f"owner:{row.owner}")
             session.add(copy_of(row))
         else:
             row.generation += 1
