@@ -66,6 +66,10 @@ class FakeSeat:
     async def leave(self) -> None:
         """Nothing to hang up."""
 
+    def take_up(self) -> None:
+        """News go to whoever took the seat up last, and begin then."""
+        self._news = asyncio.Queue()
+
     def show_first_frame(self) -> None:
         self.first_frame = True
         self._news.put_nowait(SeatEvent(event="first_frame"))
@@ -115,6 +119,7 @@ class FakeSeats:
         seat = self.living.get(place.folder.name)
         if seat is None or not seat.is_alive:
             raise SeatError("nobody listens")
+        seat.take_up()
         return seat
 
     async def release(self, place: SeatPlace) -> None:
