@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -207,11 +208,32 @@ async def test_an_archive_waits_for_whoever_is_about_to_play_on(
     assert (await late).is_head is False
 
 
-def copy_of(row: Session) -> Session:
+async def test_a_restore_waits_for_a_launch_that_is_on_its_way(
+    player: httpx.AsyncClient, host: ScriptedHost, game: str, services: Services
+) -> None:
+    order = await start(player, host)
+    older = await saved(host, order, b"older")
+    await saved(host, order, b"newer")
+    await finish(player, host, order)
+    [slot] = await slots(player)
+    async with services.database.write() as session:
+        row = await session.get_one(Session, order.session_id)
+        await services.database.lock(session, f"owner:{row.owner}")
+        session.add(copy_of(row, position="placing"))
+        await session.flush()
+        path = f"/api/saves/{slot['id']}/restore"
+        restoring = asyncio.create_task(player.post(path, json={"versionId": older["versionId"]}))
+        done, _ = await asyncio.wait({restoring}, timeout=0.5)
+        assert not done
+    answer = await restoring
+    assert (answer.status_code, answer.json()["error"]) == (409, "slot_in_use")
+
+
+def copy_of(row: Session, **changed: Any) -> Session:
     """The next session on the same slot."""
     values = {column.key: getattr(row, column.key) for column in Session.__table__.columns}
-    changed = {"id": "sesnext", "idempotency_key": None, "created_at": row.created_at + timedelta(seconds=1)}
-    return Session(**{**values, **changed})
+    its_own = {"id": "sesnext", "idempotency_key": None, "created_at": row.created_at + timedelta(seconds=1)}
+    return Session(**{**values, **its_own, **changed})
 
 
 async def accept(services: Services, host: ScriptedHost, order: DesiredSession, content: bytes) -> Accepted:

@@ -1,13 +1,16 @@
 """Save slots end to end over the agents' HTTP: which slot is played, what is refused, who may read what."""
 
 import hashlib
+from typing import Any
 
 import httpx
 import pytest
+from litestar import Litestar
 
+from orchestrator.saves.intake import ARCHIVE_OVERHEAD_BYTES
 from orchestrator.services import Services
 from orchestrator.settings import Settings
-from tests.integration.orchestrator.conftest import ScriptedHost
+from tests.integration.orchestrator.conftest import ScriptedHost, add_game
 from tests.integration.orchestrator.saves.playing import archives, finish, restored, slots, start
 
 
@@ -88,6 +91,84 @@ async def test_an_archive_that_is_not_what_it_says_is_refused_and_leaves_nothing
     assert (answer.status_code, answer.json()["error"]) == (400, code)
     assert archives(settings) == []
     assert await slots(player) == []
+
+
+async def test_how_much_a_host_may_send_is_the_builds_matter(
+    player: httpx.AsyncClient, host: ScriptedHost, services: Services, settings: Settings
+) -> None:
+    await add_game(services, limits={"save_bytes": 1000})
+    order = await start(player, host)
+    for size, code in (
+        (1000 + ARCHIVE_OVERHEAD_BYTES, "invalid_request"),
+        (1001 + ARCHIVE_OVERHEAD_BYTES, "save_too_large"),
+    ):
+        answer = await host.client.put(
+            f"/api/agents/sessions/{order.session_id}/saves",
+            params={"generation": 1, "digest": "0" * 64, "size": size},
+            content=b"save",
+            headers=host.headers,
+        )
+        assert (answer.status_code, answer.json()["error"]) == (400, code)
+    assert archives(settings) == []
+
+
+async def test_a_host_that_goes_away_in_the_middle_of_an_archive_leaves_nothing(
+    player: httpx.AsyncClient, host: ScriptedHost, game: str, app: Litestar, settings: Settings
+) -> None:
+    order = await start(player, host)
+    arriving: list[Any] = [
+        {"type": "http.request", "body": b"chap", "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+    answered: list[Any] = []
+
+    async def receive() -> Any:
+        return arriving.pop(0)
+
+    async def send(message: Any) -> None:
+        answered.append(message)
+
+    scope: Any = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "PUT",
+        "scheme": "http",
+        "path": f"/api/agents/sessions/{order.session_id}/saves",
+        "raw_path": b"",
+        "root_path": "",
+        "query_string": f"generation=1&size=9&digest={hashlib.sha256(b'chapter 1').hexdigest()}".encode(),
+        "headers": [(b"authorization", host.headers["Authorization"].encode())],
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 8000),
+    }
+    await app(scope, receive, send)
+    assert answered[0]["status"] == 400
+    assert archives(settings) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code"),
+    [
+        ("/api/agents/sessions/sesnothing/saves?generation=1&size=4&digest={digest}", 404, "not_found"),
+        ("/api/agents/sessions/{session}/saves?generation=0&size=4&digest={digest}", 400, "invalid_request"),
+        ("/api/agents/sessions/{session}/saves?generation=many&size=4&digest={digest}", 400, "invalid_request"),
+        (
+            "/api/agents/sessions/{session}/saves?generation=99999999999999999999&size=4&digest={digest}",
+            400,
+            "invalid_request",
+        ),
+        ("/api/agents/sessions/{session}/saves?generation=1&digest={digest}", 400, "invalid_request"),
+    ],
+)
+async def test_an_offer_that_makes_no_sense_is_refused_by_name(
+    player: httpx.AsyncClient, host: ScriptedHost, game: str, settings: Settings, path: str, status: int, code: str
+) -> None:
+    order = await start(player, host)
+    url = path.format(session=order.session_id, digest=hashlib.sha256(b"save").hexdigest())
+    answer = await host.client.put(url, content=b"save", headers=host.headers)
+    assert (answer.status_code, answer.json()["error"]) == (status, code)
+    assert archives(settings) == []
 
 
 async def test_only_a_host_of_the_session_may_write_its_save(
