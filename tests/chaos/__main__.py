@@ -68,7 +68,7 @@ async def until_told(work: Coroutine[None, None, int]) -> int:
 
 async def one(seed: int) -> int:
     with seat_runtime() as runtime:
-        outcome = await play(schedule(seed, may_replicate=False), runtime)
+        outcome = await play(schedule(seed), runtime)
     print(outcome)
     return 0 if outcome.verdict.is_good else 1
 
@@ -110,7 +110,7 @@ def seat_runtime() -> Generator[Path]:
 async def _work(waiting: list[int], runtime: Path) -> None:
     while waiting:
         seed = waiting.pop(0)
-        outcome = await play(schedule(seed, may_replicate=False), runtime)
+        outcome = await play(schedule(seed), runtime)
         _remember(outcome)
 
 

@@ -3,6 +3,8 @@
 import asyncio
 import time
 import traceback
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from tests.chaos.observer import Observer
 from tests.chaos.player import Player, Status
 from tests.chaos.referee import Verdict, judge
 from tests.chaos.schedule import Moment, Schedule
+from tests.postgresql import PostgresqlServer
 
 STARTS_WITHIN_S = 260.0
 ENDS_WITHIN_S = 150.0
@@ -40,9 +43,28 @@ class Outcome:
         return "\n".join(lines)
 
 
-async def play(plan: Schedule, seat_runtime: Path, database_url: str | None = None) -> Outcome:
+async def play(plan: Schedule, seat_runtime: Path) -> Outcome:
     """Never raises for what the house did wrong: that is in the verdict."""
-    house = House(seat_runtime, plan.restart_pause_s, database_url)
+    async with _database(plan.replicas) as url:
+        return await _play(plan, House(seat_runtime, plan.restart_pause_s, url))
+
+
+@asynccontextmanager
+async def _database(replicas: int) -> AsyncGenerator[str | None]:
+    """SQLite for one replica; for more a PostgreSQL of their own."""
+    if replicas == 1:
+        yield None
+        return
+    server = PostgresqlServer()
+    await asyncio.to_thread(server.__enter__)
+    try:
+        await server.execute("CREATE DATABASE house")
+        yield server.url("house")
+    finally:
+        await asyncio.to_thread(server.__exit__)
+
+
+async def _play(plan: Schedule, house: House) -> Outcome:
     began_s = time.monotonic()
     stops: list[float] = []
     logs = ""
@@ -73,7 +95,7 @@ async def _evening(house: House, plan: Schedule, stops: list[float]) -> Verdict:
             await house.until_ready()
             house.note("the trouble is over")
             await _play_on(player)
-            return await judge(house, observer)
+            return await judge(house, observer, await player.history())
     finally:
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)

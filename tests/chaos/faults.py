@@ -21,7 +21,7 @@ async def strike(house: House, planned: Strike) -> None:
         case Fault.AGENT_GROUP_KILLED:
             house.agent.kill_group()
         case Fault.REPLICA_KILLED:
-            house.replicas[0].signal(signal.SIGKILL)
+            house.replicas[planned.number % len(house.replicas)].signal(signal.SIGKILL)
         case Fault.ENGINE_KILLED:
             house.engine.signal(signal.SIGKILL)
         case Fault.SEAT_KILLED:

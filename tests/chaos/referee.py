@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import zstandard
 from sqlalchemy import select
@@ -25,6 +26,7 @@ MOST_LOST_S = 5.0
 TIDY_WITHIN_S = 45.0
 AT_ONCE_S = 1.5
 Run = tuple[str, list[Written]]
+Past = dict[str, Any]  # one of the history's sessions, as it came
 
 
 @dataclass(frozen=True)
@@ -40,13 +42,14 @@ class Verdict:
         return not self.problems and not self.left
 
 
-async def judge(house: House, observer: Observer) -> Verdict:
-    """Called when the player is done and every part runs."""
+async def judge(house: House, observer: Observer, history: list[Past]) -> Verdict:
+    """Called when the player is done and every part runs. `history` is what the player is told of all that was."""
     deadline = time.monotonic() + TIDY_WITHIN_S
     while (left := await leftovers(house)) and time.monotonic() < deadline:  # noqa: ASYNC110 - nothing tells of it
         await asyncio.sleep(0.3)
     house.note("referee: everything is tidy" if not left else f"referee: left behind: {left}")
     problems = [*dict.fromkeys(observer.violations), *await _sessions_without_end(house)]
+    problems += _without_reason(history)
     problems += _overlapping(observer.runs)
     versions = await _versions(house)
     for run, written in lost_for_good(observer.runs, versions).items():
@@ -136,12 +139,16 @@ async def _sessions_without_end(house: House) -> list[str]:
     async with house.services.database.read() as session:
         rows = list(await session.scalars(select(Session)))
     final = [position.value for position in FINAL]
-    problems = [f"{row.id} is {row.position} for ever" for row in rows if row.position not in final]
-    problems += [
-        f"{row.id} ended without a whole reason: {row.end_code} / {row.end_message} / {row.end_by}"
-        for row in rows
-        if row.position in final and not (row.end_code and row.end_message and row.end_by)
-    ]
+    return [f"{row.id} is {row.position} for ever" for row in rows if row.position not in final]
+
+
+def _without_reason(history: list[Past]) -> list[str]:
+    """Ends that do not say why, who decided, and what to do next."""
+    problems = [] if history else ["the history is empty"]
+    for past in history:
+        missing = [field for field in ("code", "message", "by", "nextStep") if not past["end"][field]]
+        if missing:
+            problems.append(f"{past['sessionId']} ended without {', '.join(missing)}: {past['end']}")
     return problems
 
 

@@ -24,7 +24,7 @@ def runtime() -> Generator[Path]:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_whatever_dies_nothing_is_lost_and_nothing_is_left(seed: int, runtime: Path) -> None:
-    plan = schedule(seed, may_replicate=False)
+    plan = schedule(seed)
     assert SEEDS[seed] in {strike.fault for strike in plan.strikes}
     outcome = await play(plan, runtime)
     assert outcome.verdict.is_good, str(outcome)
