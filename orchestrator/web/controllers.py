@@ -99,6 +99,19 @@ class PagesController(Controller):
             return _to_sign_in(request)
         return _page("game.html", request, accounts, settings, account, {"slug": slug})
 
+    @get("/history")
+    async def history(
+        self,
+        request: AnyRequest,
+        accounts: NamedDependency[Accounts],
+        settings: NamedDependency[Settings],
+        account: NamedDependency[Account | None],
+    ) -> Template | Redirect:
+        """The sessions that are over."""
+        if account is None:
+            return _to_sign_in(request)
+        return _page("history.html", request, accounts, settings, account, {})
+
     @get("/play/{session_id:str}")
     async def play(
         self,
@@ -177,8 +190,6 @@ def _entrance(
     context = {
         "failure": failures.get(failure, _UNKNOWN_FAILURE) if failure else None,
         "callback_url": destination,
-        "email": "",
-        "name": "",
     }
     return _page(name, request, accounts, settings, None, context)
 

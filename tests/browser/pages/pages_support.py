@@ -6,10 +6,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from playwright.async_api import Page, Request, Route
+from playwright.async_api import Page, Request, Route, expect
 
 SEAT_PAGE = Path(__file__).with_name("seat.html")
+PICTURE = Path(__file__).parent.parent / "house" / "title.jpg"
 SESSION = "ses0123456789"
+PLAY = f"/play/{SESSION}"
+FIRST_PICTURE = "window.playhouse && window.playhouse.firstPictureAt !== null"
+FIGURES = {"duration": 754, "cpuSeconds": 120.4, "peakMemoryMb": 412}
 CONTAINER_URL = f"http://127.0.0.1:9/session/{SESSION}/"
 
 THE_QUESTION: dict[str, Any] = {
@@ -39,7 +43,9 @@ def game(slug: str, title: str, developer: str, *tags: str) -> dict[str, Any]:
     }
 
 
-def save(number: int, label: str | None = None, played: str = "2026-11-20T19:30:00Z") -> dict[str, Any]:
+def save(
+    number: int, label: str | None = None, played: str = "2026-11-20T19:30:00Z", picture: str | None = None
+) -> dict[str, Any]:
     return {
         "id": f"cls{number}",
         "gameSlug": "the-question",
@@ -47,7 +53,42 @@ def save(number: int, label: str | None = None, played: str = "2026-11-20T19:30:
         "label": label,
         "lastPlayedAt": played,
         "sizeBytes": 184_320,
+        "picture": picture,
     }
+
+
+def version(name: str, created: str, *, is_head: bool = False, is_side: bool = False) -> dict[str, Any]:
+    return {
+        "id": name,
+        "createdAt": created,
+        "sizeBytes": 184_320,
+        "isHead": is_head,
+        "isSide": is_side,
+        "picture": f"/api/saves/cls1/versions/{name}/picture",
+    }
+
+
+def ended(number: int, code: str = "stopped", **more: Any) -> dict[str, Any]:
+    """An entry of the history."""
+    return {
+        "sessionId": f"ses{number}",
+        "gameSlug": "the-question",
+        "gameTitle": "The Question",
+        "status": "stopped",
+        "startedAt": f"2026-11-{21 - number % 20:02}T18:30:00Z",
+        "endedAt": f"2026-11-{21 - number % 20:02}T18:42:34Z",
+        "duration": 754,
+        "cpuSeconds": 120.4,
+        "peakMemoryMb": 412,
+        "saveSlot": 1,
+        "end": why(code),
+        **more,
+    }
+
+
+def why(code: str, message: str = "", by: str = "player", next_step: str = "", *lines: str) -> dict[str, Any]:
+    """Why a session is over, as session-status and the history tell it."""
+    return {"code": code, "message": message, "by": by, "nextStep": next_step, "logTail": list(lines)}
 
 
 def status(name: str, phase: str | None = None, **more: Any) -> dict[str, Any]:
@@ -66,15 +107,19 @@ def status(name: str, phase: str | None = None, **more: Any) -> dict[str, Any]:
         "streamToken": None,
         "iceServers": [],
         "expiresAt": "2036-11-21T10:30:00Z",
+        "endsAt": "2036-11-21T18:00:00Z",
+        "paused": False,
+        "hostSilent": False,
+        "save": None,
         "error": None,
         "statistics": None,
         **more,
     }
 
 
-def seated(name: str, phase: str) -> dict[str, Any]:
+def seated(name: str, phase: str, **more: Any) -> dict[str, Any]:
     """An answer that says where the seat is."""
-    return status(name, phase, containerUrl=CONTAINER_URL, streamToken="a.b.c")
+    return status(name, phase, containerUrl=CONTAINER_URL, streamToken="a.b.c", **more)
 
 
 class FakeApi:
@@ -83,12 +128,16 @@ class FakeApi:
     def __init__(self) -> None:
         self.games: list[dict[str, Any]] = [THE_QUESTION]
         self.saves: list[dict[str, Any]] = []
+        self.versions: list[dict[str, Any]] = []
+        self.restore: tuple[int, dict[str, Any]] = (200, {})
+        self.history: list[dict[str, Any]] = []
         self.sessions: list[dict[str, Any]] = []
         self.launch: list[tuple[int, dict[str, Any]]] = []
         self.stop: tuple[int, dict[str, Any]] = (
             200,
             {"status": "stopped", "duration": 754, "cpuSeconds": 120.4, "peakMemoryMb": 412},
         )
+        self.after_stop: dict[str, Any] | None = None
         self.keepalive: tuple[int, dict[str, Any]] = (200, {"status": "ok", "expiresAt": "2036-11-21T10:30:00Z"})
         self.status_failure: tuple[int, dict[str, Any]] | None = None
         self.calls: list[tuple[str, str, Any]] = []
@@ -122,6 +171,9 @@ class FakeApi:
         body = request.post_data_json if request.post_data else query
         self.calls.append((request.method, address.path, body))
         self.headers[address.path] = await request.all_headers()
+        if address.path.endswith("/picture"):
+            await route.fulfill(status=200, content_type="image/jpeg", body=PICTURE.read_bytes())
+            return
         code, answer = await self._result(address.path, query)
         headers = {"retry-after": "7"} if code in {429, 503} else {}
         await route.fulfill(status=code, json=answer, headers=headers)
@@ -141,12 +193,25 @@ class FakeApi:
             return await self._session_status(query)
         if path == "/api/game/launch":
             return self.launch.pop(0) if self.launch else (202, {"sessionId": SESSION, "status": "starting"})
+        if path.endswith("/versions"):
+            return 200, {"versions": self.versions}
+        if path.endswith("/restore"):
+            return self.restore
+        if path == "/api/game/stop" and self.after_stop is not None:
+            await self.push(self.after_stop)
+        if path == "/api/game/history":
+            return 200, self._page_of_history(int(query["page"]), int(query["limit"]))
         return {
             "/api/saves": (200, {"saves": self.saves}),
             "/api/game/sessions": (200, {"sessions": self.sessions}),
             "/api/game/stop": self.stop,
             "/api/game/keepalive": self.keepalive,
         }[path]
+
+    def _page_of_history(self, page: int, limit: int) -> dict[str, Any]:
+        total = len(self.history)
+        pagination = {"page": page, "limit": limit, "total": total, "totalPages": -(-total // limit)}
+        return {"sessions": self.history[(page - 1) * limit : page * limit], "pagination": pagination}
 
     async def _session_status(self, query: dict[str, str]) -> tuple[int, dict[str, Any]]:
         if self.status_failure is not None:
@@ -188,3 +253,21 @@ async def until(page: Page, condition: str, deadline_s: float = 15) -> None:
         return false;
     }}"""
     assert await page.evaluate(expression), f"never came true: {condition}"
+
+
+async def play(page: Page, api: FakeApi, **more: Any) -> None:
+    """Opens the page of a running session and waits for its picture."""
+    await api.push(seated("running", "ready", **more))
+    await page.bring_to_front()
+    await page.goto(PLAY)
+    await until(page, FIRST_PICTURE)
+    await expect(page.locator("#curtain")).to_be_hidden()
+
+
+async def until_called(page: Page, api: FakeApi, path: str, times: int = 1) -> list[Any]:
+    """The bodies of the calls of a path, once there are so many."""
+    for _ in range(500):
+        if len(api.called(path)) >= times:
+            return api.called(path)
+        await page.evaluate("new Promise((resolve) => setTimeout(resolve, 10))")
+    raise AssertionError(f"{path} was called {len(api.called(path))} times, not {times}")

@@ -3,7 +3,8 @@
 import pytest
 from playwright.async_api import BrowserContext, Page, expect
 
-from tests.browser.pages.pages_support import SESSION, FakeApi, game, save, until
+from tests.browser.pages.conftest import PASSWORD
+from tests.browser.pages.pages_support import SESSION, FakeApi, ended, game, save, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -94,10 +95,11 @@ async def test_by_keyboard_alone_from_the_library_to_the_stage(page: Page, api: 
 
 async def test_another_running_game_can_be_gone_to(page: Page, api: FakeApi) -> None:
     api.launch = [CONFLICT]
+    api.sessions = [{"sessionId": "sesother", "gameSlug": "salt", "gameTitle": "Salt and Stars", "status": "running"}]
     await page.goto("/games/the-question")
     await page.locator("#play-button").click()
-    dialog = page.get_by_role("dialog", name="A game is already running")
-    await expect(dialog.get_by_role("link", name="Go to the running game")).to_be_focused()
+    dialog = page.get_by_role("dialog", name="Salt and Stars is still running")
+    await expect(dialog.get_by_role("link", name="Go on with the running game")).to_be_focused()
     await expect(dialog.get_by_role("link")).to_have_attribute("href", "/play/sesother")
     await page.keyboard.press("Escape")
     await expect(dialog).to_be_hidden()
@@ -108,7 +110,7 @@ async def test_another_running_game_can_be_stopped_for_this_one(page: Page, api:
     api.launch = [CONFLICT]
     await page.goto("/games/the-question")
     await page.locator("#play-button").click()
-    await page.get_by_role("button", name="Stop it and play this").click()
+    await page.get_by_role("button", name="Stop it and start this one").click()
     await page.wait_for_url(f"**/play/{SESSION}")
     assert api.called("/api/game/stop") == [{"sessionId": "sesother"}]
     assert len(api.called("/api/game/launch")) == 2
@@ -152,20 +154,55 @@ async def test_register_shows_the_refusal_and_keeps_the_form(context: BrowserCon
     await expect(page.get_by_label("E-mail")).to_have_value("ada@example.org")
 
 
+async def test_register_says_at_once_that_it_works(context: BrowserContext, page: Page) -> None:
+    await context.clear_cookies()
+    await page.route("**/api/auth/register", lambda _: None)  # an answer that takes its time
+    await page.goto("/register")
+    await page.get_by_label("Name").fill("Grace")
+    await page.get_by_label("E-mail").fill("grace@example.org")
+    await page.get_by_label("Password").fill("correct horse battery")
+    await page.get_by_role("button", name="Create account").click()
+    await expect(page.get_by_role("button", name="Making your account…")).to_be_disabled()
+
+
+@pytest.mark.parametrize("path", ["/", "/signin?callbackUrl=/history"])
+async def test_a_wrong_password_leaves_the_form_as_it_was(context: BrowserContext, page: Page, path: str) -> None:
+    await context.clear_cookies()
+    await page.goto(path)
+    await page.get_by_label("E-mail").fill("ada@example.org")
+    await page.get_by_label("Password").fill("wrong")
+    await page.get_by_role("button", name="Sign in").click()
+    await expect(page.get_by_role("alert")).to_contain_text("The e-mail address or the password is wrong.")
+    await expect(page.get_by_label("E-mail")).to_have_value("ada@example.org")
+    await expect(page.get_by_label("Password")).to_be_focused()
+    await page.get_by_label("Password").fill(PASSWORD)
+    await page.keyboard.press("Enter")
+    await page.wait_for_url("**/history" if "history" in path else "**/")
+    await expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+
+
+async def test_the_front_door_shows_its_form_at_first_sight(context: BrowserContext, page: Page) -> None:
+    await context.clear_cookies()
+    await page.goto("/")
+    await expect(page.get_by_role("link", name="Create one")).to_be_in_viewport()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("path", ["/", "/games/the-question", f"/play/{SESSION}"])
+@pytest.mark.parametrize("path", ["/", "/games/the-question", "/history", f"/play/{SESSION}"])
 async def test_pages_fit_a_phone_and_have_large_enough_targets(
     context: BrowserContext, api: FakeApi, path: str, scheme: str
 ) -> None:
+    api.history = [ended(1)]
+    api.saves = [save(1)]
     page = await context.new_page()
     await page.set_viewport_size({"width": 320, "height": 640})
     await page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     await api.lay_under(page)
     await page.goto(path)
-    await until(page, "document.querySelector('.game-card, .ticket, .footlight')")
+    await until(page, "document.querySelector('.game-card, .ticket, .footlight, .past')")
     assert await page.evaluate("document.documentElement.scrollWidth") <= 320
     small = await page.evaluate(
-        """() => [...document.querySelectorAll("button, input:not([type=hidden]), a.button, a.tool")]
+        """() => [...document.querySelectorAll("button, summary, input:not([type=hidden]), a.button, a.tool")]
             .filter((e) => e.checkVisibility() && !e.inert && e.className !== "typing")
             .map((e) => ({ id: e.id || e.textContent, box: e.getBoundingClientRect() }))
             .filter(({ box }) => box.width < 24 || box.height < 24)

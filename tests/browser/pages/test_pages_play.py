@@ -1,25 +1,20 @@
-"""The play page: the curtain while a session starts, the stage, and every way it ends. The seat is a browser page."""
+"""The play page: the curtain while a session starts, and the stage. The seat is a browser page."""
 
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Browser, FloatRect, Page, expect
 
-from tests.browser.pages.pages_support import SESSION, FakeApi, seated, status, until
+from tests.browser.pages.conftest import Replica
+from tests.browser.pages.pages_support import FIRST_PICTURE, PLAY, FakeApi, play, seated, status, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-PLAY = f"/play/{SESSION}"
-FIRST_PICTURE = "window.playhouse && window.playhouse.firstPictureAt !== null"
 
-
-async def play(page: Page, api: FakeApi) -> None:
-    """Opens the page of a running session and waits for its picture."""
-    await api.push(seated("running", "ready"))
-    await page.bring_to_front()
-    await page.goto(PLAY)
-    await until(page, FIRST_PICTURE)
-    await expect(page.locator("#curtain")).to_be_hidden()
+async def box_of(page: Page, selector: str) -> FloatRect:
+    box = await page.locator(selector).bounding_box()
+    assert box is not None
+    return box
 
 
 async def received(seat: Page, kind: str) -> list[dict[str, Any]]:
@@ -114,6 +109,36 @@ async def test_the_toolbar_goes_and_comes_back_by_keyboard(page: Page, api: Fake
     await expect(page.locator("#stage")).to_be_focused()
 
 
+async def test_the_toolbar_covers_nothing_of_the_game_once_it_is_there(page: Page, api: FakeApi, seat: Page) -> None:
+    await play(page, api)
+    await expect(page.locator("#stop-button")).to_be_hidden()
+    await page.mouse.move(300, 400)
+    await page.mouse.move(300, 2)
+    await expect(page.locator("#stop-button")).to_be_visible()
+    await page.set_viewport_size({"width": 390, "height": 844})
+    await expect(page.locator("#toolbar-handle")).to_be_hidden()
+    video, bar = await box_of(page, "#game-video"), await box_of(page, "#toolbar-bar")
+    picture_top = video["y"] + (video["height"] - video["width"] * 9 / 16) / 2
+    assert bar["y"] + bar["height"] <= picture_top, "where there is room above the picture, the toolbar stays there"
+
+
+async def test_on_a_phone_every_tool_has_its_word(browser: Browser, replica: Replica, api: FakeApi, seat: Page) -> None:
+    context = await browser.new_context(
+        base_url=replica.url, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
+    )
+    await context.add_cookies(
+        [{"name": name, "value": value, "url": replica.url} for name, value in replica.cookies.items()]
+    )
+    page = await context.new_page()
+    await api.lay_under(page)
+    await play(page, api)
+    await expect(page.locator("#sound-hint")).to_have_text("Tap for sound")
+    for word in ("Fullscreen", "Sound", "Type", "Numbers", "Leave", "Stop"):
+        await expect(page.locator(".tool-word", has_text=word)).to_be_visible()
+    assert await page.evaluate("document.getElementById('toolbar-bar').scrollWidth") <= 390
+    await context.close()
+
+
 async def test_sound_is_silent_until_the_first_gesture(page: Page, api: FakeApi, seat: Page) -> None:
     await play(page, api)
     assert await page.evaluate("document.getElementById('game-audio').muted") is True
@@ -143,9 +168,12 @@ async def test_the_numbers_tell_host_network_and_decoder_apart(page: Page, api: 
         "window.seat.tell({type: 'stats', fps: 60, bitrate_bps: 1e6, encode_ms: 2.5, capture_ms: 1, loss: 0})"
     )
     await until(page, "(await window.playhouse.stats()).host !== null")
+    await page.keyboard.press("Control+Alt+Enter")
     await page.locator("#numbers-button").click()
     await expect(page.locator("#numbers")).to_contain_text("3.5 ms")
     await expect(page.locator("#numbers")).to_contain_text("Mbit/s")
+    stage, numbers = await box_of(page, "#stage"), await box_of(page, "#numbers")
+    assert stage["y"] + stage["height"] <= numbers["y"], "the picture makes room"
 
 
 async def test_a_reload_comes_back_to_the_same_session(page: Page, api: FakeApi, seat: Page) -> None:
@@ -154,83 +182,6 @@ async def test_a_reload_comes_back_to_the_same_session(page: Page, api: FakeApi,
     await until(page, FIRST_PICTURE)
     assert len(api.called("connect")) == 2
     assert api.called("/api/game/stop") == []
-
-
-async def test_a_silent_seat_is_connected_to_again(page: Page, api: FakeApi, seat: Page) -> None:
-    await play(page, api)
-    api.connect_failures = 1000
-    await seat.evaluate("window.seat.isMute = true; 0")
-    await expect(page.locator("#connection-hint")).to_contain_text("Reconnecting", timeout=15_000)
-    await seat.evaluate("window.seat.isMute = false; 0")
-    api.connect_failures = 0
-    await until(page, "window.playhouse.connections === 2 && window.playhouse.connectionState === 'connected'")
-    await expect(page.locator("#connection-hint")).to_be_hidden()
-
-
-async def test_another_device_wins_until_the_player_wants_it_back(page: Page, api: FakeApi, seat: Page) -> None:
-    await play(page, api)
-    await seat.evaluate("window.seat.tell({type: 'replaced'})")
-    await expect(page.get_by_role("heading", name="Playing on another device")).to_be_visible()
-    assert len(api.called("connect")) == 1
-    await page.get_by_role("button", name="Play here").click()
-    await until(page, "window.playhouse.connections === 2")
-    await expect(page.locator("#curtain")).to_be_hidden()
-
-
-async def test_stop_shows_the_final_figures(page: Page, api: FakeApi, seat: Page) -> None:
-    await play(page, api)
-    await page.keyboard.press("Control+Alt+Enter")
-    await page.locator("#stop-button").click()
-    await expect(page.locator("#figure-duration")).to_have_text("12 min 34 s")
-    await expect(page.locator("#figure-cpu")).to_have_text("120.4 s")
-    await expect(page.locator("#figure-memory")).to_have_text("412 MB")
-    await page.get_by_role("button", name="Play again").click()
-    await page.wait_for_url(f"**{PLAY}")
-    assert api.called("/api/game/launch")[0]["gameSlug"] == "the-question"
-
-
-async def test_a_slow_stop_waits_for_the_figures(page: Page, api: FakeApi, seat: Page) -> None:
-    api.stop = (200, {"status": "stopping", "duration": None, "cpuSeconds": None, "peakMemoryMb": None})
-    await play(page, api)
-    await page.keyboard.press("Control+Alt+Enter")
-    await page.locator("#stop-button").click()
-    await expect(page.get_by_role("heading", name="Saving your game")).to_be_visible()
-    await api.push(status("stopped", statistics={"duration": 61, "cpuSeconds": 9.5, "peakMemoryMb": 300}))
-    await expect(page.locator("#figure-duration")).to_have_text("1 min 1 s")
-
-
-async def test_an_error_says_what_happened_and_shows_the_last_lines(page: Page, api: FakeApi) -> None:
-    await page.goto(PLAY)
-    await api.push(
-        status(
-            "error",
-            error={
-                "code": "crashed",
-                "message": "The game ended with code 1.",
-                "logTail": ["Traceback", "<b>Invalid window</b>"],
-            },
-        )
-    )
-    await expect(page.get_by_role("alert")).to_contain_text("The game ended with code 1.")
-    await page.get_by_text("The last 2 lines of the game").click()
-    await expect(page.locator("pre")).to_have_text("Traceback\n<b>Invalid window</b>")
-    await expect(page.get_by_role("button", name="Try again")).to_be_visible()
-
-
-async def test_an_idle_end_says_why(page: Page, api: FakeApi) -> None:
-    await api.push(status("stopped", error={"code": "idle", "message": "Nobody played for 30 minutes.", "logTail": []}))
-    await page.goto(PLAY)
-    await expect(page.get_by_text("Nobody played for 30 minutes.")).to_be_visible()
-
-
-async def test_without_the_server_it_says_so_and_goes_on_by_polling(page: Page, api: FakeApi) -> None:
-    await api.push(status("starting", "placing"))
-    api.status_failure = (500, {"error": "internal_error", "message": ""})
-    await page.goto(PLAY)
-    await expect(page.locator("#connection-hint")).to_contain_text("cannot be reached")
-    api.status_failure = None
-    await expect(page.locator("[aria-current=step]")).to_contain_text("Finding a machine")
-    await expect(page.locator("#connection-hint")).to_be_hidden()
 
 
 @pytest.mark.parametrize(("code", "words"), [(404, "There is no such session"), (403, "This is not your session")])
@@ -245,20 +196,3 @@ async def test_leaving_the_page_stops_nothing(page: Page, api: FakeApi, seat: Pa
     await page.goto("/")
     await expect(page.get_by_role("link", name="The Question")).to_be_visible()
     assert api.called("/api/game/stop") == []
-
-
-async def test_keepalives_go_out_and_an_ended_session_is_noticed(page: Page, api: FakeApi) -> None:
-    await page.clock.install()
-    await page.goto(PLAY)
-    await expect(page.locator("[aria-current=step]")).to_be_visible()
-    await page.clock.run_for(30_500)
-    await until_called(page, api, "/api/game/keepalive")
-    assert api.called("/api/game/keepalive")[0] == {"sessionId": SESSION}
-
-
-async def until_called(page: Page, api: FakeApi, path: str) -> None:
-    for _ in range(100):
-        if api.called(path):
-            return
-        await page.evaluate("0")
-    raise AssertionError(f"{path} was never called")

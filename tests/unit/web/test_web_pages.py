@@ -71,7 +71,7 @@ async def test_sign_in_leads_nowhere_else(client: httpx.AsyncClient, callback: s
     assert 'name="callbackUrl" value="/"' in page.text
 
 
-@pytest.mark.parametrize("path", ["/games/the-question", "/play/ses123"])
+@pytest.mark.parametrize("path", ["/games/the-question", "/play/ses123", "/history"])
 async def test_a_page_for_players_leads_strangers_to_the_door_and_back(client: httpx.AsyncClient, path: str) -> None:
     answer = await client.get(path)
     assert (answer.status_code, answer.headers["location"]) == (302, f"/signin?callbackUrl={path}")
@@ -91,7 +91,7 @@ async def test_what_a_visitor_writes_in_an_address_is_escaped(signed_in: SignedI
 async def test_pages_forbid_foreign_and_inline_code(client: httpx.AsyncClient, signed_in: SignedIn) -> None:
     player = await signed_in()
     pages = [await client.get(path) for path in ("/", "/signin", "/register")]
-    pages += [await player.get(path) for path in ("/", "/games/x", "/play/ses1")]
+    pages += [await player.get(path) for path in ("/", "/games/x", "/play/ses1", "/history")]
     for page in pages:
         policy = page.headers["content-security-policy"]
         assert "default-src 'self'" in policy
@@ -110,7 +110,7 @@ async def test_static_files_carry_an_etag_and_are_not_sent_twice(client: httpx.A
 
 async def test_every_static_file_that_a_page_names_is_there(client: httpx.AsyncClient, signed_in: SignedIn) -> None:
     player = await signed_in()
-    for path in ("/", "/games/x", "/play/ses1"):
+    for path in ("/", "/games/x", "/play/ses1", "/history"):
         addresses = re.findall(r'(?:href|src)="(/static/[^"]+)"', (await player.get(path)).text)
         assert addresses
         for address in addresses:

@@ -12,22 +12,29 @@ export class ApiFailure extends Error {
   }
 }
 
-async function call(method, path, { body, headers = {}, signal, keepalive = false } = {}) {
+/** What the server's clock says, as of its newest answer: a device's own clock may be wrong by hours. */
+export const serverNowMs = () => Date.now() + clockOffsetMs;
+let clockOffsetMs = 0;
+
+/** `body` is sent as JSON, or as a form when it is `URLSearchParams`. */
+async function call(method, path, { body, headers = {}, signal } = {}) {
+  const isJson = body !== undefined && !(body instanceof URLSearchParams);
   let response;
   try {
     response = await fetch(path, {
       method,
       credentials: "same-origin",
-      headers: { accept: "application/json", ...(body === undefined ? {} : { "content-type": "application/json" }), ...headers },
-      body: body === undefined ? undefined : JSON.stringify(body),
+      headers: { accept: "application/json", ...(isJson ? { "content-type": "application/json" } : {}), ...headers },
+      body: isJson ? JSON.stringify(body) : body,
       cache: "no-store",
       signal,
-      keepalive,
     });
   } catch (cause) {
     if (signal?.aborted) throw cause;
     throw new ApiFailure(0, "offline", "The network could not be reached.");
   }
+  const toldMs = Date.parse(response.headers.get("date") ?? "");
+  if (!Number.isNaN(toldMs)) clockOffsetMs = toldMs - Date.now();
   const answer = await response.json().catch(() => ({}));
   if (response.ok) return answer;
   const retryAfterS = Number.parseInt(response.headers.get("retry-after") ?? "", 10);
@@ -44,7 +51,11 @@ export const readGame = (slug) => call("GET", `/api/games/${encodeURIComponent(s
 export const listSaves = (gameSlug) => call("GET", `/api/saves?${query({ gameSlug })}`);
 export const listSessions = () => call("GET", "/api/game/sessions");
 export const stopSession = (sessionId) => call("POST", "/api/game/stop", { body: { sessionId } });
-export const keepAlive = (sessionId) => call("POST", "/api/game/keepalive", { body: { sessionId } });
+export const keepAlive = (sessionId, framesDecoded) => call("POST", "/api/game/keepalive", { body: { sessionId, framesDecoded } });
+export const listHistory = ({ page, limit }) => call("GET", `/api/game/history?${query({ page, limit })}`);
+export const listVersions = (slotId) => call("GET", `/api/saves/${encodeURIComponent(slotId)}/versions`);
+export const restoreVersion = (slotId, versionId) => call("POST", `/api/saves/${encodeURIComponent(slotId)}/restore`, { body: { versionId } });
+export const signIn = (form) => call("POST", "/api/auth/callback/credentials", { body: new URLSearchParams(form) });
 export const register = (form) => call("POST", "/api/auth/register", { body: form });
 
 /** With `waitS` the server holds its answer until something changes. */

@@ -25,6 +25,7 @@ const SVG = "http://www.w3.org/2000/svg";
 export function icon(name) {
   const paths = {
     play: "M7 4.6v14.8a1 1 0 0 0 1.5.9l12-7.4a1 1 0 0 0 0-1.8l-12-7.4a1 1 0 0 0-1.5.9z",
+    close: "M6.5 6.5l11 11m0-11l-11 11",
     alert: "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zM12 7.5v5.5M12 16.5v.01",
   };
   const svg = document.createElementNS(SVG, "svg");

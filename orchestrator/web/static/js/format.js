@@ -42,6 +42,14 @@ export function formatAgo(iso, nowMs, locale = "en") {
   return new Intl.DateTimeFormat(locale, { dateStyle: "medium" }).format(thenMs);
 }
 
+/** An instant as day and time of the reader's place: `"Nov 20, 7:30 PM"`, with the year when it is not the one of `nowMs`. */
+export function formatMoment(iso, nowMs, locale = "en") {
+  const at = new Date(iso);
+  if (Number.isNaN(at.getTime())) return "";
+  const year = at.getFullYear() === new Date(nowMs).getFullYear() ? undefined : "numeric";
+  return new Intl.DateTimeFormat(locale, { year, month: "short", day: "numeric", hour: "numeric", minute: "2-digit" }).format(at);
+}
+
 /** `"2015-01-01"` → `"January 1, 2015"`; the text itself when it is no date. */
 export function formatDate(day, locale = "en") {
   const at = Date.parse(`${day}T00:00:00Z`);

@@ -1,15 +1,27 @@
-/** The page of one game: what it is, its three save slots, and Play. */
-import { listSaves, readGame, stopSession, wentToSignIn } from "./api.js";
+/** The page of one game: what it is, its three save slots with their earlier saves, and Play. */
+import { listSaves, listSessions, readGame, stopSession, wentToSignIn } from "./api.js";
 import { coverFor } from "./covers.js";
 import { byId, create, failureNotice, icon } from "./dom.js";
+import { EarlierSaves } from "./earlier.js";
 import { formatAgo, formatBytes, formatDate, formatLanguages } from "./format.js";
 import { launchAndGo } from "./launching.js";
 import { describeFailure } from "./messages.js";
+import { savePicture } from "./savepicture.js";
 import { lastPlayed, placesOf } from "./slots.js";
 
 const page = byId("game");
 const slug = page.dataset.slug;
 const dialog = byId("session-active");
+const earlier = new EarlierSaves({
+  dialog: byId("earlier"),
+  title: byId("earlier-title"),
+  body: byId("earlier-body"),
+  close: byId("earlier-close"),
+  onClose: async (slotId, hasChanged) => {
+    if (hasChanged) await load();
+    page.querySelector(`[data-earlier="${CSS.escape(slotId)}"]`)?.focus();
+  },
+});
 let order = null;
 
 /** Starts what a button asks for; `order` is kept for "stop it and play this". */
@@ -42,8 +54,13 @@ function busy(isBusy) {
   }
 }
 
-function askAboutRunning(failure) {
-  const sessionId = failure.details.sessionId;
+async function askAboutRunning(failure) {
+  const { sessions } = await listSessions().catch(() => ({ sessions: [] }));
+  const running = sessions.find((session) => session.sessionId === failure.details.sessionId);
+  const sessionId = failure.details.sessionId ?? sessions[0]?.sessionId;
+  const name = running?.gameTitle ?? "Another game";
+  const isSame = running?.gameSlug === slug;
+  byId("session-active-title").textContent = isSame ? `${name} is running already` : `${name} is still running`;
   byId("session-active-go").href = sessionId ? `/play/${encodeURIComponent(sessionId)}` : "/";
   byId("session-active-stop").hidden = !sessionId;
   byId("session-active-stop").dataset.sessionId = sessionId ?? "";
@@ -81,6 +98,7 @@ function ticket({ number, save }, facts) {
   const title = save ? save.label || `Slot ${number}` : "Empty";
   const played = save?.lastPlayedAt ? `Played ${formatAgo(save.lastPlayedAt, Date.now())}` : "Not played yet";
   const detail = save ? [played, save.sizeBytes ? formatBytes(save.sizeBytes) : null].filter(Boolean).join(", ") : "A new game starts here.";
+  const older = save && create("button", { class: "button button-plain button-small", type: "button", "data-earlier": save.id, "aria-label": `Earlier saves of slot ${number}`, onclick: () => earlier.open(save) }, "Earlier saves");
   const button = save
     ? playButton("Continue", { ...facts, saveSlotId: save.id }, "button-quiet")
     : playButton("New game", { ...facts, fresh: true }, "button-quiet");
@@ -89,7 +107,13 @@ function ticket({ number, save }, facts) {
     "li",
     { class: save ? "ticket ticket-used" : "ticket" },
     create("div", { class: "ticket-stub", "aria-hidden": "true" }, create("span", {}, "Slot"), create("span", { class: "ticket-number" }, String(number))),
-    create("div", { class: "ticket-body" }, create("div", { class: "ticket-text" }, create("h3", {}, title), create("p", {}, detail)), button),
+    create(
+      "div",
+      { class: "ticket-body" },
+      save && savePicture(save.picture),
+      create("div", { class: "ticket-text" }, create("h3", {}, title), create("p", {}, detail)),
+      create("div", { class: "ticket-buttons" }, button, older),
+    ),
   );
 }
 
@@ -100,7 +124,7 @@ function ticketsFor(saves, facts) {
   return places.map((place) => {
     const item = ticket(place, facts);
     if (place.save === null && place !== nextEmpty) {
-      item.querySelector("button").remove();
+      item.querySelector(".ticket-buttons").remove();
       item.querySelector("p").textContent = "Free";
     }
     return item;
@@ -182,6 +206,7 @@ async function load() {
   try {
     const [game, { saves }] = await Promise.all([readGame(slug), listSaves(slug)]);
     show(game, saves);
+    if (location.hash === "#slots-title") byId("slots-title").scrollIntoView();
   } catch (failure) {
     if (wentToSignIn(failure)) return;
     const { title, text, canRetry } = describeFailure(failure);

@@ -7,19 +7,18 @@ const TEXTS = {
   not_found: ["It is not here", "It may have been removed, or the address has a typing error."],
   session_active: ["A game is already running", "You can have one game running at a time."],
   session_ended: ["This session is over", "The game has ended. You can start it again."],
-  slots_full: ["All three slots are in use", "Continue one of them, or delete one to make room for a new game."],
+  slots_full: ["All three slots are in use", "Continue one of them: a new game needs a free slot."],
+  slot_in_use: ["This slot is being played", "Stop the running game first, then go back to an earlier save."],
+  version_damaged: ["This save is damaged", "It was kept, but it can no longer be read. Choose another one; nothing was changed."],
+  store_unavailable: ["The saves cannot be reached", "The place where saves are kept does not answer. Nothing was changed. Try again in a moment."],
   rate_limited: ["A little too fast", "You started several games in a short time. Wait a moment, then try again."],
   no_servers: ["No machine is free", "Every machine that could run this game is busy or away. Try again in a moment."],
-  pull_stalled: ["The game's files stopped arriving", "The machine could not fetch the game. Trying again often helps."],
-  restore_timeout: ["Your save could not be brought in time", "The save itself is safe. Try again in a moment."],
-  boot_timeout: ["The game did not show a picture", "It was started but drew nothing. Trying again often helps."],
-  host_lost: ["The machine went away", "The connection to the machine was lost. Your last save is kept."],
   offline: ["No connection", "The page cannot reach Playhouse. Check your network, then try again."],
 };
 
 const UNKNOWN = ["Something went wrong", "Try again. If it happens again, tell whoever runs this Playhouse."];
 
-const WORTH_REPEATING = new Set(["rate_limited", "no_servers", "offline", "internal_error"]);
+const WORTH_REPEATING = new Set(["rate_limited", "no_servers", "store_unavailable", "offline", "internal_error"]);
 
 /**
  * Words for a failure `{code, message, retryAfterS}`: `{title, text, canRetry, retryAfterS}`. The server's own message wins over ours
@@ -29,10 +28,4 @@ export function describeFailure({ code, message = "", retryAfterS = null }) {
   const [title, ownText] = TEXTS[code] ?? UNKNOWN;
   const text = code in TEXTS ? ownText : message || ownText;
   return { title, text, canRetry: WORTH_REPEATING.has(code) || !(code in TEXTS), retryAfterS };
-}
-
-/** Words for a session that ended in `error`: the server's message says what happened, ours says what to do. */
-export function describeSessionError({ code = "internal_error", message = "" } = {}) {
-  const [title, advice] = TEXTS[code] ?? ["The game could not go on", "Trying again often helps. The last lines it wrote may say more."];
-  return { title, text: message || advice, advice: message ? advice : "" };
 }

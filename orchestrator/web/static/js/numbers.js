@@ -1,4 +1,4 @@
-/** The numbers overlay: once a second, while it is shown, what host, network and decoder take, and how much comes in. */
+/** The strip of numbers under the picture: once a second, while it is shown, what host, network and decoder take, and how much comes in. */
 import { create } from "./dom.js";
 import { linesFor, ratesBetween, sampleOf } from "./rates.js";
 
@@ -32,6 +32,7 @@ export class Numbers {
   _toggle() {
     const isShown = this._panel.hidden;
     this._panel.hidden = !isShown;
+    document.body.classList.toggle("has-numbers", isShown); // the picture makes room for them
     this._button.setAttribute("aria-pressed", String(isShown));
     clearInterval(this._timer);
     this._before = null;
@@ -46,6 +47,6 @@ export class Numbers {
     if (sample) this._before = sample;
     const roundTripMs = sample?.roundTripMs ?? this._stream.roundTripMs;
     const lines = linesFor({ host: this._host, rates, roundTripMs, sample });
-    this._panel.replaceChildren(create("dl", {}, lines.flatMap(([name, value]) => [create("dt", {}, name), create("dd", {}, value)])));
+    this._panel.replaceChildren(create("dl", {}, lines.map(([name, value]) => create("div", {}, create("dt", {}, name), create("dd", {}, value)))));
   }
 }

@@ -36,14 +36,22 @@ export function stepsFor(phase) {
   }));
 }
 
-/** One sentence about what happens now, for eyes and for screen readers. */
-export function sentenceFor(status) {
+/** True when a later phase had been reached before: the seat that the page knew is no longer the session's. */
+export function hasGoneBack(before, phase) {
+  return ORDER.includes(phase) && ORDER.indexOf(phase) < ORDER.indexOf(before);
+}
+
+/** One sentence about what happens now, for eyes and for screen readers; `isMoving` when the game had been played already. */
+export function sentenceFor(status, isMoving = false) {
   const phase = phaseOf(status);
   if (phase === "placing") {
-    if (status.queuePosition > 1) return `Every machine is busy. You are number ${status.queuePosition} in the queue.`;
-    if (status.queuePosition === 1) return "Every machine is busy. You are next.";
-    return "Looking for the machine that can start it soonest.";
+    const why = isMoving ? "Your game's machine went away. Moving your game to another one from the last save." : "";
+    if (status.queuePosition > 1) return `${why} Every machine is busy. You are number ${status.queuePosition} in the queue.`.trim();
+    if (status.queuePosition === 1) return `${why} Every machine is busy. You are next.`.trim();
+    return why || "Looking for the machine that can start it soonest.";
   }
+  if (isMoving && phase !== "ready") return "Your game's machine went away. Another one goes on from the last save.";
+  if (status.paused) return "The game stood still while nobody watched. It goes on in a moment.";
   return {
     pulling: "The machine is fetching the game. This happens only the first time.",
     restoring: "The machine prepares your seat, and your save if there is one.",

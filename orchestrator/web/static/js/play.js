@@ -4,29 +4,32 @@
  * Two sources move it: what the server says of the session (status.js) and what the connection to the seat does (stream.js). It
  * connects as soon as there is a seat, booting or not, and opens the curtain at the first picture.
  */
-import { keepAlive, stopSession, wentToSignIn } from "./api.js";
+import { serverNowMs, stopSession, wentToSignIn } from "./api.js";
 import { cursorStyle } from "./cursor.js";
 import { byId, failureNotice } from "./dom.js";
-import { errorScene, lostScene, replacedScene, stoppedScene, stoppingScene } from "./ending.js";
+import { endScene, lostScene, replacedScene, stoppingScene } from "./ending.js";
 import { FirstPicture } from "./firstpicture.js";
 import { Fullscreen } from "./fullscreen.js";
 import { Input } from "./input.js";
+import { Keepalive } from "./keepalive.js";
 import { launchAndGo, recall, remember } from "./launching.js";
 import { Marks } from "./marks.js";
 import { describeFailure } from "./messages.js";
+import { NoteBoard } from "./noteboard.js";
+import { connectionNote, isStandingStill, warningsFor } from "./notes.js";
 import { Numbers } from "./numbers.js";
-import { canConnect, phaseOf, sceneOf } from "./phases.js";
-import { isExactEnlargement } from "./picture.js";
+import { canConnect, hasGoneBack, phaseOf, sceneOf } from "./phases.js";
+import { isExactEnlargement, letterbox } from "./picture.js";
 import { Progress } from "./progress.js";
 import { Sound } from "./sound.js";
 import { StatusFeed } from "./status.js";
 import { Stream } from "./stream.js";
 import { Toolbar } from "./toolbar.js";
 
-const KEEPALIVE_MS = 30_000;
-const WARN_BEFORE_END_MS = 5 * 60_000;
 const TOKEN_IS_FRESH_MS = 60_000;
 const BLANK_GAME_MS = 3000;
+const LONG_STOP_MS = 5000;
+const NOTES_EVERY_MS = 5000;
 
 const theatre = byId("theatre");
 const sessionId = theatre.dataset.sessionId;
@@ -34,14 +37,16 @@ const stage = byId("stage");
 const video = byId("game-video");
 const curtain = byId("curtain");
 const hint = byId("connection-hint");
+const veil = byId("veil");
+const board = new NoteBoard(byId("notes"));
 
 let status = null;
 let progress = null;
 let shownScene = null;
 let hasPicture = false;
 let isStopping = false;
+let isLongStop = false;
 let trouble = null;
-let endWarning = null;
 let unusedSeat = null;
 let display = { width: 1280, height: 720 };
 
@@ -49,7 +54,7 @@ const stream = new Stream(findSeat);
 const numbers = new Numbers({ panel: byId("numbers"), button: byId("numbers-button"), stream });
 const marks = new Marks({ sessionId, stream, numbers });
 const sound = new Sound({ audio: byId("game-audio"), button: byId("sound-button"), hint: byId("sound-hint") });
-const toolbar = new Toolbar({ toolbar: byId("toolbar"), bar: byId("toolbar-bar"), handle: byId("toolbar-handle"), stage });
+const toolbar = new Toolbar({ toolbar: byId("toolbar"), bar: byId("toolbar-bar"), handle: byId("toolbar-handle"), stage, marginAbove: () => pictureBox().top });
 const input = new Input({ stage, video, stream, typing: byId("typing"), onToolbarKey: () => toolbar.show({ focus: true }) });
 new Fullscreen({
   element: document.documentElement,
@@ -66,10 +71,23 @@ const firstPicture = new FirstPicture(video, {
   },
 });
 const feed = new StatusFeed(sessionId, { onStatus: learn, onTrouble: meetTrouble });
+const keepalive = new Keepalive(sessionId, {
+  isNeeded: () => ["starting", "running"].includes(status?.status) && !isStopping && stream.state !== "replaced",
+  count: countFrames,
+  onAnswer: ({ expiresAt }) => {
+    status = { ...status, expiresAt };
+    drawNotes();
+  },
+  onFailure: (failure) => {
+    if (failure.code === "session_ended") feed.look().catch(() => {});
+    else wentToSignIn(failure);
+  },
+});
 
 /* What the server says */
 
 function learn(answer) {
+  const phaseBefore = status && phaseOf(status);
   status = answer;
   trouble = null;
   const phase = phaseOf(answer);
@@ -80,16 +98,25 @@ function learn(answer) {
     byId("toolbar-title").textContent = answer.gameTitle;
     stage.setAttribute("aria-label", answer.gameTitle);
   }
-  if (answer.gameSlug && !recall(sessionId)) remember(sessionId, { gameSlug: answer.gameSlug, title: answer.gameTitle });
-  if (["placing", "pulling", "restoring"].includes(phase) && hasPicture) {
-    hasPicture = false;
-    firstPicture.again();
-  }
+  if (answer.gameSlug && !recall(sessionId)?.gameSlug) remember(sessionId, { gameSlug: answer.gameSlug, title: answer.gameTitle });
+  if (phase === "ready" && !recall(sessionId)?.hasPlayed) remember(sessionId, { hasPlayed: true });
+  if (hasGoneBack(phaseBefore, phase)) leaveSeat();
   unusedSeat = canConnect(answer) ? { ...answer, learnedAt: performance.now() } : null;
   if (unusedSeat && stream.state === "idle") stream.open();
   if (["stopped", "error"].includes(answer.status)) stream.close();
+  keepalive.follow(answer);
   draw();
 }
+
+/** The session goes to another machine: what the old one shows is the past. */
+function leaveSeat() {
+  hasPicture = false;
+  firstPicture.again();
+  if (stream.state !== "replaced") stream.rest();
+}
+
+/** Whether the game was played already and is on its way to another machine; also known to a page that was opened meanwhile. */
+const isMoving = () => Boolean(recall(sessionId)?.hasPlayed) || status?.error?.code === "host_lost";
 
 function meetTrouble(failure) {
   if (wentToSignIn(failure)) return;
@@ -115,6 +142,12 @@ async function findSeat() {
   return seat;
 }
 
+/** Frames decoded by the connection that there is now, or null without one. */
+async function countFrames() {
+  const sample = await numbers.sample();
+  return sample && { connection: stream.connectionCount, frames: sample.framesDecoded };
+}
+
 /* What the seat says */
 
 stream.addEventListener("track", ({ detail: track }) => {
@@ -136,12 +169,16 @@ stream.addEventListener("message", ({ detail: message }) => {
   else if (message.type === "stats") numbers.setHost(message);
 });
 
+const pictureBox = () => letterbox(stage.getBoundingClientRect(), display.width / display.height);
+
 /** Hard edges only where a pixel of the game is a whole number of the screen's. */
 function sharpen() {
-  const shownWidth = Math.min(stage.clientWidth, (stage.clientHeight * display.width) / display.height);
-  video.classList.toggle("is-enlarged-exactly", isExactEnlargement(shownWidth, display.width, devicePixelRatio));
+  video.classList.toggle("is-enlarged-exactly", isExactEnlargement(pictureBox().width, display.width, devicePixelRatio));
 }
-window.addEventListener("resize", sharpen);
+new ResizeObserver(() => {
+  sharpen();
+  toolbar.settle();
+}).observe(stage);
 
 /* Scenes */
 
@@ -153,22 +190,25 @@ function openCurtain() {
 /** A game whose title screen is one single colour is there as well, once the server says so. */
 function openForBlankGame() {
   setTimeout(() => {
-    if (!hasPicture && status?.status === "running" && window.playhouse.firstFrameAt !== null) openCurtain();
+    if (!hasPicture && status?.status === "running" && stream.state === "connected" && window.playhouse.firstFrameAt !== null) openCurtain();
   }, BLANK_GAME_MS);
 }
 
 function draw() {
   if (status === null && shownScene === "lost") return;
-  drawHint();
+  drawScene();
+  drawNotes();
+}
+
+function drawScene() {
   if (status === null) {
     const known = recall(sessionId);
     if (known?.title) showProgress(known, { status: "starting", phase: "placing" });
     return;
   }
-  const scene = isStopping && sceneOf(status) !== "stopped" && sceneOf(status) !== "error" ? "stopping" : sceneOf(status);
-  if (scene === "error") show("error", () => errorScene({ error: status.error, onAgain: againOrNull() }));
-  else if (scene === "stopped") showStopped();
-  else if (scene === "stopping") show("stopping", stoppingScene);
+  const scene = isStopping && !["stopped", "error"].includes(status.status) ? "stopping" : sceneOf(status);
+  if (["stopped", "error"].includes(scene)) showEnd();
+  else if (scene === "stopping") showStopping();
   else if (stream.state === "replaced") show("replaced", () => replacedScene({ onHere: playHere }));
   else if (hasPicture) show("playing", null);
   else {
@@ -180,13 +220,24 @@ function draw() {
 function showProgress(game, answer) {
   progress ??= new Progress({ ...game, slug: game.gameSlug ?? game.slug ?? "" });
   show("starting", () => progress.element);
-  progress.update(answer);
+  progress.update(answer, answer === status && isMoving());
 }
 
-function showStopped() {
-  const figures = JSON.stringify(status.statistics ?? null);
-  const note = status.error && status.error.code !== "stopped" ? status.error.message : "";
-  show(`stopped ${figures}`, () => stoppedScene({ title: status.gameTitle, statistics: status.statistics, note, onAgain: againOrNull() }));
+function showStopping() {
+  if (!shownScene?.startsWith("stopping")) {
+    setTimeout(() => {
+      isLongStop = true;
+      draw();
+    }, LONG_STOP_MS);
+  }
+  const hasPlayed = hasPicture || Boolean(recall(sessionId)?.hasPlayed);
+  show(`stopping ${isLongStop}`, () => stoppingScene({ hasPlayed, isLong: isLongStop }));
+}
+
+function showEnd() {
+  const { gameTitle, gameSlug, statistics } = status;
+  const error = status.error ?? (status.status === "error" ? { code: "internal_error" } : null);
+  show(`end ${JSON.stringify([error, statistics])}`, () => endScene({ gameTitle, gameSlug, error, statistics, onAgain: againOrNull() }));
 }
 
 /** Shows a scene once; `make` is null for the stage itself. */
@@ -206,21 +257,24 @@ function show(scene, make) {
     stage.focus({ preventScroll: true });
     return;
   }
+  veil.hidden = true;
   if (document.fullscreenElement && !["starting", "replaced"].includes(scene)) document.exitFullscreen();
   byId("sound-hint").hidden = true;
   curtain.replaceChildren(make());
   curtain.querySelector("h1[tabindex]")?.focus({ preventScroll: true });
 }
 
-function drawHint() {
-  let text = "";
-  if (trouble) text = "Playhouse cannot be reached. Trying again.";
-  else if (hasPicture && stream.state === "reconnecting") text = "The connection broke. Reconnecting.";
-  else if (endWarning) text = endWarning;
-  if (["stopped", "error"].includes(status?.status)) text = "";
+function drawNotes() {
+  const facts = { status, streamState: stream.state, hasPicture, hasTrouble: trouble !== null, isOnline: navigator.onLine };
+  const text = connectionNote(facts);
   hint.hidden = text === "";
   byId("connection-hint-text").textContent = text;
+  board.draw(hasPicture && !isStopping ? warningsFor(status, serverNowMs()) : []);
+  veil.hidden = !(shownScene === "playing" && isStandingStill(facts));
+  byId("veil-more").textContent = stream.state === "connected" ? "It goes on in a moment." : "It goes on by itself when you are connected again.";
 }
+setInterval(drawNotes, NOTES_EVERY_MS);
+for (const kind of ["online", "offline"]) window.addEventListener(kind, drawNotes);
 
 /* What the player does */
 
@@ -254,13 +308,14 @@ function againOrNull() {
 
 async function stop() {
   isStopping = true;
+  isLongStop = false;
   draw();
   try {
     const { status: ended, ...statistics } = await stopSession(sessionId);
-    if (ended === "stopped") {
-      feed.stop();
-      learn({ ...status, status: "stopped", statistics, error: null });
-    }
+    if (ended !== "stopped") return;
+    await feed.look().catch(() => {}); // only the status knows of a save that did not arrive
+    if (!["stopped", "error"].includes(status.status)) learn({ ...status, status: "stopped", statistics, error: null });
+    feed.stop();
   } catch (failure) {
     if (wentToSignIn(failure)) return;
     isStopping = false;
@@ -272,21 +327,6 @@ async function stop() {
 byId("stop-button").addEventListener("click", stop);
 byId("typing-button").addEventListener("click", () => byId("typing").focus());
 stage.addEventListener("pointermove", () => document.body.classList.add("is-pointing"), { once: true });
-
-async function stayAlive() {
-  if (!["starting", "running"].includes(status?.status) || isStopping) return;
-  try {
-    const { expiresAt } = await keepAlive(sessionId);
-    const leftMs = Date.parse(expiresAt) - Date.now();
-    const minutes = Math.max(1, Math.round(leftMs / 60_000));
-    endWarning = leftMs < WARN_BEFORE_END_MS ? `This session ends in ${minutes} min. Save your game.` : null;
-    drawHint();
-  } catch (failure) {
-    if (failure.code === "session_ended") await feed.look().catch(() => {});
-    else wentToSignIn(failure);
-  }
-}
-setInterval(stayAlive, KEEPALIVE_MS);
 
 window.addEventListener("pageshow", (event) => {
   if (event.persisted) location.reload();

@@ -25,7 +25,7 @@ export class Progress {
     this.element = create("div", { class: "curtain-inner" }, this._arch, create("ol", { class: "footlights", "aria-label": "Progress" }, items), this._title, this._sentence, this._bytes);
   }
 
-  update(status) {
+  update(status, isMoving) {
     const steps = stepsFor(phaseOf(status));
     this._arch.dataset.lit = String(steps.filter((step) => step.state === "done").length);
     for (const { phase, state } of steps) {
@@ -35,7 +35,7 @@ export class Progress {
       if (state === "current") lamp.item.setAttribute("aria-current", "step");
       else lamp.item.removeAttribute("aria-current");
     }
-    const sentence = sentenceFor(status);
+    const sentence = sentenceFor(status, isMoving);
     if (this._sentence.textContent !== sentence) this._sentence.textContent = sentence;
     this._showBytes(status);
   }

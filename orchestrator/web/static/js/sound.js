@@ -12,6 +12,8 @@ export class Sound {
     this._hasGesture = false;
     this._hasTrack = false;
     audio.muted = true;
+    const isTouch = matchMedia("(pointer: coarse)").matches;
+    hint.lastChild.textContent = isTouch ? "Tap for sound" : "Click or press a key for sound";
     button.addEventListener("click", () => this._toggle());
     hint.addEventListener("click", () => this._gesture());
     for (const kind of ["pointerdown", "keydown", "touchend"]) {

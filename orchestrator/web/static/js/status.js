@@ -2,12 +2,14 @@
  * News of one session: each answer of session-status as it comes.
  *
  * The server holds a request until the session is no longer as the revision we know says it is, so nothing is missed between two
- * holds. When the server cannot be reached, plain looks every 2 s go on.
+ * holds. When the server cannot be reached, plain looks go on, rarer and rarer, and at once when the network is back.
  */
 import { readStatus } from "./api.js";
+import { backoffMs } from "./backoff.js";
 
 const HOLD_S = 20;
-const POLL_MS = 2000;
+const ANSWER_MS = 10_000;
+const LOOKS = { firstMs: 1000, longestMs: 15_000 };
 const FINAL = new Set(["stopped", "error"]);
 
 export class StatusFeed {
@@ -23,10 +25,12 @@ export class StatusFeed {
   /** Follows the session to its end, or until `stop()`, or until the server says that it is not ours. */
   async follow() {
     let known;
+    let failures = 0;
     while (!this._abort.signal.aborted) {
       try {
         const hold = known === undefined ? {} : { waitS: HOLD_S, after: known };
-        const status = await readStatus(this._sessionId, { ...hold, signal: this._abort.signal });
+        const status = await this._read(hold);
+        failures = 0;
         this._answers += 1;
         this._tell(status);
         if (FINAL.has(status.status)) return;
@@ -36,7 +40,8 @@ export class StatusFeed {
         this._onTrouble(failure);
         if ([401, 403, 404].includes(failure.status)) return;
         known = undefined;
-        await pause(POLL_MS, this._abort.signal);
+        await pauseOrNetwork(backoffMs(failures, undefined, LOOKS), this._abort.signal);
+        failures += 1;
       }
     }
   }
@@ -44,7 +49,7 @@ export class StatusFeed {
   /** One answer now, given to `onStatus` unless a held request was answered meanwhile: that one may be newer. */
   async look() {
     const answersBefore = this._answers;
-    const status = await readStatus(this._sessionId, { signal: this._abort.signal });
+    const status = await this._read({});
     if (answersBefore === this._answers) this._tell(status);
   }
 
@@ -52,10 +57,35 @@ export class StatusFeed {
     this._abort.abort();
   }
 
+  /** Like `readStatus`, and a server that never answers is one that cannot be reached. */
+  async _read(hold) {
+    const limit = new AbortController();
+    const giveUp = () => limit.abort();
+    const timer = setTimeout(giveUp, (hold.waitS ?? 0) * 1000 + ANSWER_MS);
+    this._abort.signal.addEventListener("abort", giveUp);
+    try {
+      return await readStatus(this._sessionId, { ...hold, signal: limit.signal });
+    } finally {
+      clearTimeout(timer);
+      this._abort.signal.removeEventListener("abort", giveUp);
+    }
+  }
+
   _tell(status) {
     if (this._abort.signal.aborted) return;
     this._onStatus(status);
   }
+}
+
+function pauseOrNetwork(ms, signal) {
+  const woken = new AbortController();
+  const wake = () => woken.abort();
+  signal.addEventListener("abort", wake);
+  window.addEventListener("online", wake);
+  return pause(ms, woken.signal).finally(() => {
+    signal.removeEventListener("abort", wake);
+    window.removeEventListener("online", wake);
+  });
 }
 
 /** Ends after `ms`, or at once when `signal` aborts. */

@@ -47,10 +47,12 @@ export class Stream extends EventTarget {
   }
 
   close() {
-    this._wanted?.abort();
-    this._wanted = null;
-    this._drop();
-    this._become("closed");
+    this._end("closed");
+  }
+
+  /** Lets go of a seat that is no longer the session's; `open` begins anew. */
+  rest() {
+    this._end("idle");
   }
 
   /** A message on the reliable channel; lost when there is no connection, which the seat makes good by releasing all keys. */
@@ -74,8 +76,8 @@ export class Stream extends EventTarget {
       } catch (failure) {
         if (!wanted.aborted) this.dispatchEvent(new CustomEvent("failed", { detail: failure }));
       }
+      if (wanted.aborted) return; // whoever ended it has dropped the connection, and may have begun another
       this._drop();
-      if (wanted.aborted) return;
       this._become(this.connectionCount > 0 ? "reconnecting" : "connecting");
       await pause(backoffMs(attempt), wanted);
       attempt += 1;
@@ -171,11 +173,15 @@ export class Stream extends EventTarget {
 
   /** Another connection of this player won: let it. */
   _yield(finish) {
+    finish("replaced");
+    this._end("replaced");
+  }
+
+  _end(state) {
     this._wanted?.abort();
     this._wanted = null;
-    finish("replaced");
     this._drop();
-    this._become("replaced");
+    this._become(state);
   }
 
   _drop() {

@@ -1,4 +1,7 @@
-/** The toolbar over the stage: it goes away while one plays, comes back at the top edge, by its handle, or by Control + Alt + Enter. */
+/**
+ * The toolbar at the top: where it would cover the picture it goes away while one plays, and comes back at the top edge, by its
+ * handle, or by Control + Alt + Enter. Where there is room above the picture it stays.
+ */
 
 import { isToolbarKey } from "./keys.js";
 
@@ -6,11 +9,13 @@ const TUCK_AFTER_MS = 2500;
 const EDGE_PX = 6;
 
 export class Toolbar {
-  constructor({ toolbar, bar, handle, stage }) {
+  /** `marginAbove()` is how many pixels there are above the picture. */
+  constructor({ toolbar, bar, handle, stage, marginAbove }) {
     this._toolbar = toolbar;
     this._bar = bar;
     this._handle = handle;
-    this._stage = stage;
+    this._marginAbove = marginAbove;
+    this._isPlaying = false;
     this._canTuck = false;
     handle.addEventListener("click", () => (this.isTucked ? this.show({ focus: false }) : this.tuck()));
     toolbar.addEventListener("focusin", () => this.show({ focus: false }));
@@ -36,12 +41,21 @@ export class Toolbar {
     return this._toolbar.classList.contains("is-tucked");
   }
 
-  /** While a game is played the toolbar may go away; before and after it stays. */
-  allowTucking(isAllowed) {
-    this._canTuck = isAllowed;
-    this._handle.hidden = !isAllowed;
-    if (isAllowed) this._tuckLater();
-    else this.show({ focus: false });
+  /** Before and after a game the toolbar stays. When the game begins it clears the picture at once. */
+  allowTucking(isPlaying) {
+    const isNew = isPlaying && !this._isPlaying;
+    this._isPlaying = isPlaying;
+    this.settle();
+    if (isNew && !this._isInUse()) this.tuck();
+  }
+
+  /** To be called when the place of the picture has changed. */
+  settle() {
+    const couldTuck = this._canTuck;
+    this._canTuck = this._isPlaying && this._marginAbove() < this._bar.offsetHeight;
+    this._handle.hidden = !this._canTuck;
+    if (!this._canTuck) this.show({ focus: false });
+    else if (!couldTuck) this._tuckLater();
   }
 
   show({ focus }) {
@@ -62,8 +76,11 @@ export class Toolbar {
     clearTimeout(this._timer);
     if (!this._canTuck) return;
     this._timer = setTimeout(() => {
-      const isInUse = this._toolbar.matches(":hover") || this._bar.contains(document.activeElement);
-      if (!isInUse) this.tuck();
+      if (!this._isInUse()) this.tuck();
     }, TUCK_AFTER_MS);
+  }
+
+  _isInUse() {
+    return this._bar.matches(":hover") || this._bar.contains(document.activeElement);
   }
 }
