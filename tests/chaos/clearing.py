@@ -8,6 +8,8 @@ import subprocess
 import time
 from pathlib import Path
 
+from gameserver_agent.seats.places import FIRST_UID, LAST_UID
+
 PREFIX = "chaos-"
 OWNER = "owner.pid"
 
@@ -53,16 +55,17 @@ def remove_x_leftovers(uids: set[int]) -> None:
 
 
 def seat_uids(seats: Path) -> set[int]:
-    """Whom the seats that have a folder run as."""
+    """Whom the seats that have a folder run as. A folder that is root's still is no seat's yet."""
     found: set[int] = set()
     for seat in seats.glob("*/*/seat"):
         with contextlib.suppress(OSError):
             found.add(seat.stat().st_uid)
-    return found
+    return {uid for uid in found if FIRST_UID <= uid <= LAST_UID}
 
 
 def processes_of(uids: set[int]) -> list[tuple[int, str]]:
-    """Every process of these users, with its words."""
+    """Every process of these seats' uids, with its words. Never asked about anybody else: what it finds is killed."""
+    assert all(FIRST_UID <= uid <= LAST_UID for uid in uids), uids
     found: list[tuple[int, str]] = []
     for process, words in processes():
         with contextlib.suppress(OSError):

@@ -1,5 +1,10 @@
 """What the chaos tests believe: the same seed is the same evening, and the referee counts what is lost."""
 
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.clearing import kill_everything, seat_uids
 from tests.chaos.observer import Written
 from tests.chaos.referee import lost_for_good, save_ages
 from tests.chaos.schedule import BORN_BAD, Fault, schedule
@@ -37,3 +42,13 @@ def test_from_a_fault_on_only_what_was_before_it_counts() -> None:
 def test_a_late_archive_beside_the_head_is_not_lost() -> None:
     assert lost_for_good([TEN, GOES_ON_FROM_4], {"2": Written(6, 201.0)}) == {"1": Written(4, 104.0)}
     assert lost_for_good([TEN, GOES_ON_FROM_4], {"1": Written(9, 109.0), "2": Written(6, 201.0)}) == {}
+
+
+def test_a_seat_folder_that_is_still_roots_marks_nobody(tmp_path: Path) -> None:
+    (tmp_path / "host" / "session" / "seat").mkdir(parents=True)
+    assert seat_uids(tmp_path) == set()
+
+
+def test_nobody_but_seats_is_ever_killed(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError):
+        kill_everything(tmp_path, {0})
