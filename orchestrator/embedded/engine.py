@@ -60,7 +60,7 @@ async def open_engine(data: Path, say: Callable[[str], None]) -> AsyncGenerator[
     try:
         is_new = await private.start()
         say(f"Docker Engine: a private one in {data / 'engine'}" + ("" if is_new else ", still running from before"))
-        watching = asyncio.create_task(_keep(private, say))
+        watching = asyncio.create_task(keep_running(private, say))
         try:
             yield private
         finally:
@@ -70,7 +70,7 @@ async def open_engine(data: Path, say: Callable[[str], None]) -> AsyncGenerator[
         await private.stop()
 
 
-async def _keep(private: PrivateEngine, say: Callable[[str], None]) -> None:
+async def keep_running(private: PrivateEngine, say: Callable[[str], None]) -> None:
     """Starts the engine again when it stops answering. Games live on meanwhile."""
     while True:
         await asyncio.sleep(WATCH_S)

@@ -4,12 +4,14 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent_protocol import DesiredSession, ObservedSession, ObservedState
 from tests.integration.gameserver_agent import display
-from tests.integration.gameserver_agent.control_plane import HOST_ID, ControlPlane
+from tests.integration.gameserver_agent.control_plane import ControlPlane
 
 
 @dataclass
@@ -20,21 +22,24 @@ class AgentProcess:
     engine_url: str
     folder: Path
     seat_runtime: Path
+    seats: Path | None = None
     process: asyncio.subprocess.Process | None = None
     logs: list[Path] = field(default_factory=list[Path])
 
-    async def start(self, *extra: str) -> None:
+    async def start(self, *extra: str, code: Path | None = None) -> None:
+        """`code` is a folder with other versions of our packages."""
         self.logs.append(self.folder / f"agent-{len(self.logs)}.log")
         with self.logs[-1].open("wb") as log:
             self.process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "gameserver_agent.cli", "run"),
                 *("--orchestrator", self.control_plane.url, "--token", "token"),
                 *("--host", "127.0.0.1", "--port", "0", "--docker-host", self.engine_url),
-                *("--data", str(self.folder / "data"), "--seat-folders", str(self.folder / "seats")),
+                *("--data", str(self.folder / "data"), "--seat-folders", str(self.seat_folders)),
                 *("--seat-runtime", str(self.seat_runtime)),
                 *extra,
                 stderr=log,
                 start_new_session=True,
+                cwd=code,
             )
 
     async def end(self, number: signal.Signals = signal.SIGTERM) -> int:
@@ -88,14 +93,36 @@ class AgentProcess:
     def url(self) -> str:
         return self.control_plane.syncs[-1].public_url
 
+    @property
+    def seat_folders(self) -> Path:
+        return self.seats or self.folder / "seats"
+
+    def seat(self, session_id: str) -> Path:
+        return self.seat_folders / self.control_plane.host_id / session_id / "seat"
+
+    def worker(self, session_id: str) -> int:
+        """The process id of the session's seat worker."""
+        return int((self.seat(session_id) / "worker.pid").read_text())
+
     def home(self, session_id: str) -> Path:
         return self.folder / "data" / "sessions" / session_id / "home"
 
     async def paint(self, session_id: str) -> None:
         """Give the session its first frame."""
-        seat = self.folder / "seats" / HOST_ID / session_id / "seat"
-        painter = await asyncio.create_subprocess_exec(sys.executable, display.__file__, str(seat))
+        painter = await asyncio.create_subprocess_exec(sys.executable, display.__file__, str(self.seat(session_id)))
         assert await painter.wait() == 0
+
+    @asynccontextmanager
+    async def moving_picture(self, session_id: str) -> AsyncGenerator[None]:
+        """Something changes on the session's display all the time."""
+        words = (sys.executable, display.__file__, str(self.seat(session_id)), "--keep")
+        painter = await asyncio.create_subprocess_exec(*words, stderr=asyncio.subprocess.DEVNULL)
+        try:
+            yield
+        finally:
+            if painter.returncode is None:
+                painter.kill()
+            await painter.wait()
 
     async def until_log(self, text: str, within_s: float) -> None:
         async with asyncio.timeout(within_s):

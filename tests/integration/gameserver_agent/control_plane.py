@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import email.utils
 import hashlib
 import io
 import tarfile
@@ -33,8 +34,10 @@ INSTALLATION = "ins1"
 
 @dataclass
 class ControlPlane:
-    """Desired sessions in, observed sessions and saves out."""
+    """Desired sessions in, observed sessions and saves out. Its clock is `ahead_s` ahead of this machine's."""
 
+    host_id: str = HOST_ID
+    ahead_s: float = 0.0
     desired: dict[str, DesiredSession] = field(default_factory=dict[str, DesiredSession])
     observed: dict[str, ObservedSession] = field(default_factory=dict[str, ObservedSession])
     saves: dict[str, bytes] = field(default_factory=dict[str, bytes])
@@ -42,6 +45,7 @@ class ControlPlane:
     syncs: list[SyncRequest] = field(default_factory=list[SyncRequest])
     revision: int = 1
     is_away: bool = False
+    is_store_away: bool = False
     knows_nobody: bool = False
     url: str = ""
     signing: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
@@ -50,7 +54,7 @@ class ControlPlane:
     runner: web.AppRunner | None = None
 
     async def __aenter__(self) -> Self:
-        app = web.Application(client_max_size=512 * 1024**2, middlewares=[self._away])
+        app = web.Application(client_max_size=512 * 1024**2, middlewares=[self._guard])
         app.add_routes(
             [
                 web.post("/api/agents/join", self._join),
@@ -72,6 +76,9 @@ class ControlPlane:
     async def __aexit__(self, *_: object) -> None:
         assert self.runner is not None
         await self.runner.cleanup()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + timedelta(seconds=self.ahead_s)
 
     async def want(self, session: DesiredSession) -> None:
         self.desired[session.session_id] = session
@@ -118,11 +125,11 @@ class ControlPlane:
             size_bytes=len(archive),
         )
 
-    def stream_token(self, session_id: str, *, epoch: int = 0, host_id: str = HOST_ID) -> str:
+    def stream_token(self, session_id: str, *, epoch: int = 0, host_id: str | None = None) -> str:
         claims = {
             "iss": INSTALLATION,
-            "aud": f"host:{host_id}",
-            "exp": int(datetime.now(UTC).timestamp()) + 300,
+            "aud": f"host:{host_id or self.host_id}",
+            "exp": int(self.now().timestamp()) + 300,
             "session": session_id,
             "role": "player",
             "epoch": epoch,
@@ -136,13 +143,15 @@ class ControlPlane:
         return {"keys": [key]}
 
     @web.middleware
-    async def _away(
+    async def _guard(
         self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
         if self.is_away:
             return web.Response(status=503)
-        if self.knows_nobody:
-            return web.json_response({"error": "unauthorized", "message": "no such host"}, status=401)
+        headers = {"Date": email.utils.formatdate(self.now().timestamp(), usegmt=True)}
+        if self.knows_nobody or not (request.path.endswith("/join") or self._is_ours(request)):
+            refusal = {"error": "unauthorized", "message": "no such host"}
+            return web.json_response(refusal, status=401, headers=headers)
         return await handler(request)
 
     async def _tell(self) -> None:
@@ -150,11 +159,19 @@ class ControlPlane:
             self.revision += 1
             self.news.notify_all()
 
-    def _check(self, request: web.Request) -> None:
+    def _is_ours(self, request: web.Request) -> bool:
+        """A token of the host that joined, good by our clock."""
         assert self.host_key is not None
         token = request.headers["Authorization"].removeprefix("Bearer ")
-        claims = jwt.decode(token, self.host_key, algorithms=["EdDSA"], audience="orchestrator")
-        assert claims["iss"] == f"host:{HOST_ID}"
+        claims = jwt.decode(
+            token,
+            self.host_key,
+            algorithms=["EdDSA"],
+            audience="orchestrator",
+            options={"verify_exp": False, "verify_iat": False},
+        )
+        assert claims["iss"] == f"host:{self.host_id}"
+        return bool(claims["iat"] - 30 <= self.now().timestamp() <= claims["exp"] + 30)
 
     async def _join(self, request: web.Request) -> web.Response:
         order = JoinRequest.model_validate_json(await request.read())
@@ -164,11 +181,10 @@ class ControlPlane:
         key = jwt.PyJWK(entry, algorithm="EdDSA").key
         assert isinstance(key, Ed25519PublicKey)
         self.host_key = key
-        answer = JoinResponse(host_id=HOST_ID, installation=INSTALLATION, keys=self.keys)
+        answer = JoinResponse(host_id=self.host_id, installation=INSTALLATION, keys=self.keys)
         return web.Response(text=answer.model_dump_json(), content_type="application/json")
 
     async def _sync(self, request: web.Request) -> web.Response:
-        self._check(request)
         order = SyncRequest.model_validate_json(await request.read())
         async with self.news:
             self.syncs.append(order)
@@ -177,15 +193,15 @@ class ControlPlane:
             self.news.notify_all()
         answer = SyncResponse(
             revision=self.revision,
+            now=self.now(),
             sessions=tuple(self.desired.values()),
             next_sync_ms=1000,
-            lease_until=datetime.now(UTC) + timedelta(seconds=6),
+            lease_until=self.now() + timedelta(seconds=6),
             keys=self.keys,
         )
         return web.Response(text=answer.model_dump_json(), content_type="application/json")
 
     async def _wait(self, request: web.Request) -> web.Response:
-        self._check(request)
         known = int(request.query["revision"])
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(25), self.news:
@@ -193,11 +209,9 @@ class ControlPlane:
         return web.json_response({"revision": self.revision})
 
     async def _save(self, request: web.Request) -> web.Response:
-        self._check(request)
         return web.Response(body=self.saves[request.match_info["version"]])
 
     async def _take_picture(self, request: web.Request) -> web.Response:
-        self._check(request)
         assert request.content_type == "image/jpeg"
         body = await request.read()
         async with self.news:
@@ -206,7 +220,8 @@ class ControlPlane:
         return web.json_response({})
 
     async def _take_save(self, request: web.Request) -> web.Response:
-        self._check(request)
+        if self.is_store_away:
+            return web.json_response({"error": "store_unavailable", "message": "no store"}, status=503)
         body = await request.read()
         digest = request.query["digest"]
         assert hashlib.sha256(body).hexdigest() == digest
