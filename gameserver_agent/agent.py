@@ -201,7 +201,7 @@ class Agent:
                 self._sessions[desired.session_id] = task
                 task.begin()
             case Renew(desired):
-                self._sessions[desired.session_id].renew(desired)
+                await self._sessions[desired.session_id].renew(desired)
             case Stop(session_id, code, message):
                 self._sessions[session_id].stop(code, message)
             case NoteEnded(desired, code, message):

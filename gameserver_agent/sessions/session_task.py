@@ -49,6 +49,11 @@ class SessionTask:
         return self._live.state is ObservedState.ENDED
 
     @property
+    def sends_its_save(self) -> bool:
+        """Until it is over; what waits in the outbox after that is the outbox's own to send."""
+        return not self._is_over
+
+    @property
     def lowest_epoch(self) -> int:
         """Stream tokens of an older epoch are refused."""
         return self._live.desired.epoch
@@ -70,9 +75,11 @@ class SessionTask:
             self._task = asyncio.create_task(self._run(), name=f"session {self._live.session_id}")
             self._task.add_done_callback(lambda _: self._live.services.changed())
 
-    def renew(self, desired: DesiredSession) -> None:
-        """Newer deadlines or epoch of the same generation."""
+    async def renew(self, desired: DesiredSession) -> None:
+        """Newer deadlines or epoch of the same generation, for the next agent as well once the game has begun."""
         self._live.desired = desired
+        if self._live.meter is not None and not self._is_over:
+            await self._live.note()
 
     def stop(self, code: str, message: str) -> None:
         """Order the end. Only the first order counts."""
