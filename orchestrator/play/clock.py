@@ -4,6 +4,7 @@ Deadlines and leases are moments of that clock. When it jumps, all live ones are
 among all replicas. What a jump is, this process's monotonic clock tells.
 """
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -68,11 +69,16 @@ class ClockWatch:
     def __init__(self, database: Database, monotonic_s: Callable[[], float] = time.monotonic) -> None:
         self._database = database
         self.monotonic_s = monotonic_s
+        self._looking = asyncio.Lock()
         self._last: Look | None = None
         self._jumps_known = 0
 
     async def look(self) -> datetime:
-        """The time, once every deadline holds by it again. Only the reconciler looks."""
+        """The time, once every deadline holds by it again."""
+        async with self._looking:
+            return await self._look()
+
+    async def _look(self) -> datetime:
         async with self._database.read() as session:
             jumps = await _count(session)
             after_s = self.monotonic_s()
@@ -131,7 +137,7 @@ async def _shift_sessions(session: AsyncSession, jump: timedelta, now: datetime)
 
 async def _shift_hosts(session: AsyncSession, jump: timedelta, now: datetime) -> None:
     leased = select(Host.id, Host.lease_until)
-    for host_id, lease_until in (await session.execute(leased.order_by(Host.id).with_for_update())).all():
+    for host_id, lease_until in (await session.execute(leased.order_by(Host.id).with_for_update(key_share=True))).all():
         if lease_until is not None:
             lease = shifted(lease_until, jump, now, LONGEST_HOST_LEASE)
             await session.execute(update(Host).where(Host.id == host_id).values(lease_until=lease))

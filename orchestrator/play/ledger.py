@@ -101,8 +101,9 @@ class Ledger:
             return
         row.is_seat_ready, row.progress = item.seat_ready, progress
         row.is_paused, row.save_used_bytes = item.paused, item.save_used_bytes
-        if _is_new_input(item.last_input_at, row.last_input_at):
-            row.last_input_at = item.last_input_at
+        if item.last_input_at is not None and _is_new_input(item.last_input_at, row.last_input_at):
+            # No host knows the future: it has not heard yet that our clock went back.
+            row.last_input_at = min(item.last_input_at, now)
             await self._moves.apply(session, row, Used(), now)
 
     async def _learn(
@@ -196,9 +197,9 @@ def _add_figures(row: Session, statistics: Statistics) -> None:
     row.peak_memory_bytes = max(row.peak_memory_bytes or 0, statistics.peak_memory_bytes)
 
 
-def _is_new_input(reported: datetime | None, known: datetime | None) -> bool:
+def _is_new_input(reported: datetime, known: datetime | None) -> bool:
     """Hosts work the moment out anew for each report, so the same input comes back a little earlier or later."""
-    return reported is not None and (known is None or reported - known > SAME_INPUT)
+    return known is None or reported - known > SAME_INPUT
 
 
 def _is_settled(item: ObservedSession, row: Session | None) -> bool:

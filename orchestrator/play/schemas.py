@@ -20,8 +20,14 @@ def _only_boolean(value: object) -> object:
     return value
 
 
+def _only_integer(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError("must be a whole number")
+    return value
+
+
 Flag = Annotated[bool, BeforeValidator(_only_boolean)]
-FrameCount = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
+FrameCount = Annotated[int, BeforeValidator(_only_integer), Field(ge=0, le=1_000_000)]
 
 
 class Wire(Schema):

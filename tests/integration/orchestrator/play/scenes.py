@@ -6,27 +6,32 @@ from typing import Any
 import httpx
 
 from agent_protocol import DesiredSession
+from orchestrator.play.models import Session
+from orchestrator.services import Services
 from tests.integration.orchestrator.conftest import ScriptedHost
 from tests.integration.orchestrator.play.clock import Clock
 
 
-async def launch(player: httpx.AsyncClient, game: str = "the-question", **body: object) -> httpx.Response:
+async def launch(player: httpx.AsyncClient, game: str = "the-question", /, **body: object) -> httpx.Response:
     """`key` becomes the Idempotency-Key."""
     headers = {"Idempotency-Key": str(body.pop("key"))} if "key" in body else {}
     return await player.post("/api/game/launch", json={"gameSlug": game, **body}, headers=headers)
 
 
-async def running(player: httpx.AsyncClient, host: ScriptedHost, **body: object) -> DesiredSession:
+async def running(
+    player: httpx.AsyncClient, host: ScriptedHost, game: str = "the-question", /, **body: object
+) -> DesiredSession:
     """A session that runs on this host, as the host was ordered to run it."""
     await host.sync()
-    assert (await launch(player, **body)).status_code == 202
+    assert (await launch(player, game, **body)).status_code == 202
     [order] = (await host.sync()).sessions
     await host.run(order)
     return order
 
 
-async def status(player: httpx.AsyncClient, session_id: str, **query: object) -> dict[str, Any]:
-    answer = await player.get("/api/game/session-status", params={"sessionId": session_id, **query})
+async def status(player: httpx.AsyncClient, session_id: str, **query: str | float) -> dict[str, Any]:
+    params: dict[str, str | float] = {"sessionId": session_id, **query}
+    answer = await player.get("/api/game/session-status", params=params)
     assert answer.status_code == 200, answer.text
     return answer.json()
 
@@ -40,9 +45,16 @@ async def keep_alive(player: httpx.AsyncClient, session_id: str, frames: int | N
     return await player.post("/api/game/keepalive", json=body | ({} if frames is None else {"framesDecoded": frames}))
 
 
+async def let_expire_in(services: Services, session_id: str, span: timedelta) -> None:
+    """As if nobody had played for long: only `span` is left of the idle time."""
+    async with services.database.write() as session:
+        row = await session.get_one(Session, session_id)
+        row.expires_at = await services.database.now(session) + span
+
+
 async def keep_synced(clock: Clock, host: ScriptedHost, span: timedelta) -> None:
-    """Time passes, and the host reports every five seconds."""
+    """Time passes, and the host reports often enough not to be lost."""
     until = clock.time + span
     while clock.time < until:
-        await clock.pass_time(timedelta(seconds=5))
+        await clock.skip(min(until - clock.time, timedelta(seconds=9)))
         await host.sync()
