@@ -14,12 +14,12 @@ from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.plugins.pydantic import PydanticPlugin
 from litestar.types import ControllerRouterHandler
 
 from orchestrator.accounts import tokens
 from orchestrator.accounts.controllers import AuthController
+from orchestrator.api_description import WholeDescription
 from orchestrator.background import Loop, running
 from orchestrator.catalog.controllers import GamesController
 from orchestrator.errors import ApiError
@@ -96,7 +96,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             title="Playhouse",
             version="1",
             path="/schema",
-            render_plugins=[JsonRenderPlugin(path=["/", "/openapi.json"])],
+            render_plugins=[WholeDescription(path=["/", "/openapi.json"])],
         ),
         logging_config=None,
         request_max_body_size=_MAX_BODY_BYTES,
@@ -105,7 +105,8 @@ def create_app(settings: Settings | None = None) -> Litestar:
 
 def _loops(services: Services) -> Sequence[Loop]:
     """What runs beside the requests."""
-    return (services.reconciler.run, services.save_disposal.run)
+    loops = (services.reconciler.run, services.save_disposal.run)
+    return loops if services.database.is_sqlite else (*loops, services.hearing.run)
 
 
 def _for_its_reader(answer: Answer[FailureType]) -> Answer[FailureType]:

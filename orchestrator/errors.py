@@ -8,7 +8,8 @@
     ├── Conflict         409 (its own code: session_active, session_ended, slots_full, …)
     ├── RateLimited      429 rate_limited, with Retry-After
     ├── NoServers        503 no_servers, with Retry-After
-    └── StoreUnavailable 503 store_unavailable, with Retry-After
+    ├── StoreUnavailable 503 store_unavailable, with Retry-After
+    └── DatabaseUnavailable 503 database_unavailable, with Retry-After
 
 Each travels as `{"error": code, "message": text}`. Anything else that is raised is a bug: a 500 with a request id.
 """
@@ -77,3 +78,13 @@ class StoreUnavailable(ApiError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, retry_after_s=5)
+
+
+class DatabaseUnavailable(ApiError):
+    """The database is away or too busy. Nothing was changed; a later try helps."""
+
+    status = 503
+    code = "database_unavailable"
+
+    def __init__(self) -> None:
+        super().__init__("The database does not answer at the moment. Please try again.", retry_after_s=2)

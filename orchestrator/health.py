@@ -3,10 +3,10 @@
 import structlog
 from litestar import Controller, Response, get
 from litestar.di import NamedDependency
-from sqlalchemy.exc import SQLAlchemyError
 
-from migrations import revisions
+from migrations.run import revisions_of
 from orchestrator.database import Database
+from orchestrator.errors import DatabaseUnavailable
 from orchestrator.http import Schema
 
 log = structlog.get_logger()
@@ -29,9 +29,10 @@ class HealthController(Controller):
     async def ready(self, database: NamedDependency[Database]) -> Response[Health]:
         """The database answers and has every migration; 503 when not."""
         try:
-            is_current = (await revisions(database.engine)).is_current
-        except (SQLAlchemyError, OSError) as error:
-            log.warning("database.unreachable", error=type(error).__name__)
+            async with database.read() as session:
+                is_current = (await (await session.connection()).run_sync(revisions_of)).is_current
+        except DatabaseUnavailable as error:
+            log.warning("database.unreachable", error=repr(error.__cause__))
             return Response(Health(status="database_unreachable"), status_code=503)
         if not is_current:
             return Response(Health(status="database_not_migrated"), status_code=503)

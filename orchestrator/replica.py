@@ -1,10 +1,12 @@
-"""One replica on SQLite: a lock file in the data folder says that this one is it. PostgreSQL needs none of this."""
+"""One replica on SQLite: a lock file beside the database says that this one is it. PostgreSQL needs none of this."""
 
 import fcntl
 import os
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+
+from sqlalchemy import make_url
 
 from orchestrator.settings import Settings
 
@@ -14,24 +16,28 @@ class StartupError(Exception):
 
 
 class ReplicaAlreadyRunning(StartupError):
-    """SQLite means exactly one replica, and the data folder has one."""
+    """SQLite means exactly one replica, and this database has one."""
 
 
 @contextmanager
 def sole_replica(settings: Settings) -> Generator[None, None, None]:
-    """Holds `DATA/replica.lock` until the block ends. The kernel lets it go when the process dies, however it dies."""
-    if not settings.database_url.startswith("sqlite"):
+    """Holds `replica.lock` in the database's folder, which is DATA unless the operator says otherwise, until the block
+    ends. The kernel lets it go when the process dies, however it dies.
+    """
+    url = make_url(settings.database_url)
+    if url.get_backend_name() != "sqlite":
         yield
         return
-    settings.data.mkdir(parents=True, exist_ok=True)
-    with _open(settings.data / "replica.lock") as descriptor:
+    database = (Path(url.database) if url.database else settings.data / "memory").absolute()
+    database.parent.mkdir(parents=True, exist_ok=True)
+    with _open(database.with_name("replica.lock")) as descriptor:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             process = os.read(descriptor, 32).decode() or "unknown"
             raise ReplicaAlreadyRunning(
-                f"A replica already runs on DATA={settings.data.absolute()} (process {process}). SQLite allows one: "
-                "stop it, choose another ORCHESTRATOR_DATA, or use PostgreSQL."
+                f"A replica already runs on DATA={settings.data.absolute()} (process {process}, {database}). "
+                "SQLite allows one: stop it, choose another ORCHESTRATOR_DATA, or use PostgreSQL."
             ) from error
         os.ftruncate(descriptor, 0)
         os.write(descriptor, str(os.getpid()).encode())

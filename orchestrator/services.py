@@ -14,7 +14,7 @@ from orchestrator.fleet.overview import FleetOverview
 from orchestrator.fleet.placement import Placement
 from orchestrator.fleet.sync import AgentSync
 from orchestrator.installation import Installation, load_or_create
-from orchestrator.notices import Notices
+from orchestrator.notices import Hearing, Notices
 from orchestrator.play.clock import ClockWatch
 from orchestrator.play.ledger import Ledger
 from orchestrator.play.moves import Moves
@@ -40,6 +40,7 @@ class Services:
     database: Database
     installation: Installation
     notices: Notices
+    hearing: Hearing
     clock: ClockWatch
     accounts: Accounts
     catalog: Catalog
@@ -88,6 +89,7 @@ def _wire(settings: Settings, database: Database, installation: Installation) ->
         database=database,
         installation=installation,
         notices=notices,
+        hearing=Hearing(database, notices),
         clock=clock,
         accounts=Accounts(database, installation),
         catalog=catalog,

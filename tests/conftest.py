@@ -1,11 +1,12 @@
 """What every test may ask for: settings of its own, a migrated database of its own, the application, people in it.
 
-A database costs a file copy: the migrations run once a test session, into a template.
+Whoever asks for one of these runs twice, on SQLite and on PostgreSQL, unless it is `only_on` one of them. A database
+costs a copy: the migrations run once a test session, into a template.
 """
 
 import asyncio
 import shutil
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from orchestrator.ids import new_id
 from orchestrator.logging import configure_logging
 from orchestrator.services import Services
 from orchestrator.settings import Settings
+from tests.postgresql import Databases, PostgresqlServer
 
 SignedIn = Callable[..., Awaitable[httpx.AsyncClient]]
 
@@ -41,16 +43,60 @@ def migrated_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def only_on(kind: str) -> pytest.MarkDecorator:
+    """For a test that is about one kind of database: `sqlite` or `postgresql`."""
+    return pytest.mark.parametrize("database_kind", [kind], indirect=True)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_kind(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Generator[PostgresqlServer]:
+    with PostgresqlServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgresql_databases(postgresql_server: PostgresqlServer) -> Generator[Databases]:
+    databases = Databases(postgresql_server)
+    yield databases
+    databases.close()
+
+
 @pytest.fixture
-def settings(tmp_path: Path, migrated_template: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """Settings whose data folder holds a migrated database, for this test alone; also in the environment."""
+def settings(
+    tmp_path: Path, database_kind: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Generator[Settings]:
+    """Settings with a data folder and a migrated database, for this test alone; also in the environment."""
     data = tmp_path / "data"
     data.mkdir()
     monkeypatch.setenv("ORCHESTRATOR_DATA", str(data))
     monkeypatch.delenv("ORCHESTRATOR_DATABASE_URL", raising=False)
     monkeypatch.delenv("ORCHESTRATOR_PUBLIC_URL", raising=False)
-    shutil.copyfile(migrated_template, data / "orchestrator.sqlite3")
-    return Settings()
+    if database_kind == "sqlite":
+        shutil.copyfile(request.getfixturevalue("migrated_template"), data / "orchestrator.sqlite3")
+        yield Settings()
+        return
+    databases: Databases = request.getfixturevalue("postgresql_databases")
+    url = databases.take()
+    monkeypatch.setenv("ORCHESTRATOR_DATABASE_URL", url)
+    yield Settings()
+    databases.give_back(url)
+
+
+@pytest.fixture
+def empty_database_url(tmp_path: Path, database_kind: str, request: pytest.FixtureRequest) -> Generator[str]:
+    """A database without a table."""
+    if database_kind == "sqlite":
+        yield f"sqlite+aiosqlite:///{tmp_path}/empty.sqlite3"
+        return
+    databases: Databases = request.getfixturevalue("postgresql_databases")
+    url = databases.take_empty()
+    yield url
+    databases.give_back(url)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from orchestrator.accounts import throttle, tokens
 from orchestrator.accounts.account import Account, AccountState, Role, SignedIn
 from orchestrator.accounts.models import AccountRow, RevokedToken
 from orchestrator.accounts.passwords import Passwords, Verdict
-from orchestrator.database import Database
+from orchestrator.database import Database, insert_unless_there
 from orchestrator.errors import Conflict, Unauthorized
 from orchestrator.ids import new_id
 from orchestrator.installation import Installation
@@ -96,7 +96,7 @@ class Accounts:
             await session.execute(
                 delete(RevokedToken).where(RevokedToken.expires_at <= await self._database.now(session))
             )
-            await session.merge(RevokedToken(jti=claims.token_id, expires_at=claims.expires_at))
+            await insert_unless_there(session, RevokedToken, jti=claims.token_id, expires_at=claims.expires_at)
 
 
 def _account(row: AccountRow) -> Account:

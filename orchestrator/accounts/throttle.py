@@ -5,10 +5,10 @@ A try is counted before it is judged, so that many at once cannot slip past the 
 
 import math
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 
-from sqlalchemy import case, delete
+from sqlalchemy import case, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -39,19 +39,22 @@ class Throttle:
         """Count one try of `subject`; RateLimited, with the seconds until the window ends, once there are too many."""
         async with self._database.write() as session:
             now = await self._database.now(session)
-            await session.execute(delete(SignInThrottle).where(SignInThrottle.ends_at <= now))
+            await _clear(session, now)
+            is_over = SignInThrottle.ends_at <= now
             insert = sqlite.insert if self._database.is_sqlite else postgresql.insert
             statement = insert(SignInThrottle).values(key=_key(limit, subject), tries=1, ends_at=now + limit.window)
             row = (
                 await session.execute(
                     statement.on_conflict_do_update(
                         index_elements=[SignInThrottle.key],
-                        # Beyond the limit there is nothing more to count.
                         set_={
                             "tries": case(
+                                (is_over, 1),
+                                # Beyond the limit there is nothing more to count.
                                 (SignInThrottle.tries > limit.tries, SignInThrottle.tries),
                                 else_=SignInThrottle.tries + 1,
-                            )
+                            ),
+                            "ends_at": case((is_over, now + limit.window), else_=SignInThrottle.ends_at),
                         },
                     ).returning(SignInThrottle.tries, SignInThrottle.ends_at)
                 )
@@ -63,6 +66,12 @@ class Throttle:
     async def forget(self, session: AsyncSession, limit: Limit, *subject: str) -> None:
         """A success ends its window."""
         await session.execute(delete(SignInThrottle).where(SignInThrottle.key == _key(limit, subject)))
+
+
+async def _clear(session: AsyncSession, now: datetime) -> None:
+    """Windows that are over, save for those that another replica is at: two that clear never wait for each other."""
+    over = select(SignInThrottle.key).where(SignInThrottle.ends_at <= now).with_for_update(skip_locked=True)
+    await session.execute(delete(SignInThrottle).where(SignInThrottle.key.in_(over)))
 
 
 def _key(limit: Limit, subject: tuple[str, ...]) -> str:

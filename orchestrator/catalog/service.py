@@ -14,7 +14,7 @@ from orchestrator.accounts.account import Account
 from orchestrator.catalog.definition import GameDefinition
 from orchestrator.catalog.images import EngineImage
 from orchestrator.catalog.models import Build, Favorite, Game, GameTag
-from orchestrator.database import Database
+from orchestrator.database import Database, insert_unless_there
 from orchestrator.errors import NotFound
 from orchestrator.ids import new_id
 
@@ -102,7 +102,7 @@ class Catalog:
         async with self._database.write() as session:
             game, _ = await self.launchable(session, slug)
             if is_favorite:
-                await session.merge(Favorite(account_id=account.id, game_id=game.id))
+                await insert_unless_there(session, Favorite, account_id=account.id, game_id=game.id)
             else:
                 favorite = and_(Favorite.account_id == account.id, Favorite.game_id == game.id)
                 await session.execute(delete(Favorite).where(favorite))
@@ -128,6 +128,7 @@ class Catalog:
         definition makes none. What describes the title is simply brought up to date.
         """
         async with self._database.write() as session:
+            await self._database.lock(session, f"game:{definition.slug}")
             now = await self._database.now(session)
             game = await _upsert_game(session, definition, now)
             statement = select(Build).where(Build.game_id == game.id).order_by(Build.number)

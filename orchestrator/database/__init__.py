@@ -1,6 +1,7 @@
 """The database: engine, unit of work, column types. Tables live in the slice that owns them (`*/models.py`)."""
 
 from orchestrator.database.engine import Database
+from orchestrator.database.insert import insert_unless_there
 from orchestrator.database.types import Base, JsonDict, JsonList, UtcDateTime
 
-__all__ = ["Base", "Database", "JsonDict", "JsonList", "UtcDateTime"]
+__all__ = ["Base", "Database", "JsonDict", "JsonList", "UtcDateTime", "insert_unless_there"]

@@ -2,7 +2,8 @@
 
 Every change happens inside `async with database.write() as session`: it commits at the end or rolls back whole. No
 other I/O belongs inside (CONTRIBUTING.md, invariant 4). On SQLite a write takes the one write lock at its start
-(`BEGIN IMMEDIATE`), so what it read is still true when it commits.
+(`BEGIN IMMEDIATE`), so what it read is still true when it commits. On PostgreSQL (READ COMMITTED) only what it locked
+is: names (`lock`), then rows, in the one order of docs/decisions/0009.
 """
 
 import asyncio
@@ -15,21 +16,49 @@ from sqlalchemy import Connection, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
+from orchestrator.database.failures import named
+
+POOL_SIZE = 10
+POOL_OVERFLOW = 5
+POOL_WAIT_S = 5.0
+
 _SQLITE_NOW = text("SELECT strftime('%Y-%m-%dT%H:%M:%fZ', 'now')")
 _POSTGRESQL_NOW = text("SELECT clock_timestamp()")
 _POSTGRESQL_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
+_POSTGRESQL_OPTIONS: dict[str, Any] = {
+    "pool_pre_ping": True,  # what a restart of the database left in the pool is noticed and replaced
+    "pool_size": POOL_SIZE,
+    "max_overflow": POOL_OVERFLOW,
+    "pool_timeout": POOL_WAIT_S,
+    "connect_args": {
+        "timeout": 5.0,
+        "command_timeout": 30.0,
+        "server_settings": {
+            "application_name": "playhouse",
+            "jit": "off",  # our statements are small: compiling them takes longer than running them
+            "lock_timeout": "10s",
+            "idle_in_transaction_session_timeout": "15s",  # the locks of a replica whose machine vanished
+        },
+    },
+}
 
 
 class Database:
-    """The engine and its unit of work. `url` names the driver: `sqlite+aiosqlite:///…` or `postgresql+asyncpg://…`."""
+    """The engine and its unit of work. `url` names the driver: `sqlite+aiosqlite:///…` or `postgresql+asyncpg://…`.
+
+    Both ways in raise `DatabaseUnavailable` when the database is away or too busy; what is asked after it came back
+    succeeds again.
+    """
 
     def __init__(self, url: str) -> None:
         self.url = url
         self.is_sqlite = url.startswith("sqlite")
-        self.engine = create_async_engine(url)
+        self.engine = create_async_engine(url, **({} if self.is_sqlite else _POSTGRESQL_OPTIONS))
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
         # SQLite has one writer. Waiting here is fair and immediate; its own busy handler polls.
         self._writer = asyncio.Lock() if self.is_sqlite else None
+        # READ COMMITTED looks anew with each statement; a report of several must be of one moment.
+        self._look = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         if self.is_sqlite:
             event.listen(self.engine.sync_engine, "connect", _configure_sqlite)
             event.listen(self.engine.sync_engine, "begin", _begin_sqlite)
@@ -37,16 +66,19 @@ class Database:
     @asynccontextmanager
     async def write(self) -> AsyncGenerator[AsyncSession]:
         """One transaction that commits when the block ends, or rolls back with its error."""
-        async with self._writer or nullcontext(), self._sessions() as session:
-            await session.connection(execution_options={"is_write": True})
-            yield session
-            await session.commit()
+        with named():
+            async with self._writer or nullcontext(), self._sessions() as session:
+                await session.connection(execution_options={"is_write": True})
+                yield session
+                await session.commit()
 
     @asynccontextmanager
     async def read(self) -> AsyncGenerator[AsyncSession]:
         """One consistent look; nothing that is changed here is kept."""
-        async with self._sessions() as session:
-            yield session
+        with named():
+            async with self._sessions() as session:
+                await session.connection(execution_options=self._look)
+                yield session
 
     async def now(self, session: AsyncSession) -> datetime:
         """The database's clock in UTC, which decides every lease and deadline."""

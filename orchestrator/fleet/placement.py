@@ -1,6 +1,7 @@
 """Choosing a host with live data: rows become `scheduler.placement.HostView`s, and the choice is made there.
 
-It works in the caller's write transaction, so what it counted is still true when the session's row takes the place.
+It works in the caller's write transaction. The choice is made on a snapshot; then the chosen host's row is locked and
+looked at again, so what was counted is still true when the session's row takes the place (invariant 3).
 """
 
 from collections.abc import Callable, Sequence
@@ -23,6 +24,7 @@ from scheduler.placement import (
     choose,
     could_ever_fit,
     rank,
+    refuse,
 )
 from scheduler.profiles import EMPTY, Profile
 
@@ -49,12 +51,28 @@ class Placement:
     async def find(
         self, session: AsyncSession, build: BuildSpec, now: datetime, without: Sequence[str] = ()
     ) -> Place | None:
-        """A host with room for this build now, or None."""
+        """A host with room for this build now, or None. Nobody else can take that room until the transaction ends."""
         learned = await profiles.load(session, build.build_id)
         request = _request(build, learned)
         hosts = [host for host in await self._views(session, learned, now) if host.host_id not in without]
-        best = choose(rank(hosts, request), self._draw())
-        return Place(best.host_id, request.resources, best) if best else None
+        ranking = rank(hosts, request)
+        while best := choose(ranking, self._draw()):
+            if await self._hold(session, best.host_id, request, learned, now):
+                return Place(best.host_id, request.resources, best)
+            ranking = [score for score in ranking if score.host_id != best.host_id]
+        return None
+
+    async def _hold(
+        self, session: AsyncSession, host_id: str, request: Request, learned: dict[str, Profile], now: datetime
+    ) -> bool:
+        """Lock the host if it still has room. A full one is let go at once, so that nobody ever waits for two."""
+        async with session.begin_nested() as attempt:
+            host = await session.get_one(Host, host_id, with_for_update={"key_share": True})
+            reserved = await self._ledger.reserved(session)
+            if refuse(_view(host, reserved.get(host_id, NOTHING), learned, now), request) is None:
+                return True
+            await attempt.rollback()
+        return False
 
     async def could_ever_fit(
         self, session: AsyncSession, build: BuildSpec, now: datetime, without: Sequence[str] = ()

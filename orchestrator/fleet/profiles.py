@@ -7,6 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from agent_protocol import BuildSpec
+from orchestrator.database import insert_unless_there
 from orchestrator.fleet.models import BuildProfile, Host
 from scheduler.placement import Resources
 from scheduler.profiles import EMPTY, Profile, Sample, reservation, updated
@@ -37,10 +38,10 @@ async def load(session: AsyncSession, build_id: str) -> dict[str, Profile]:
 
 async def record(session: AsyncSession, build_id: str, class_name: str, sample: Sample, now: datetime) -> Profile:
     """Fold one session's sample into the profile and answer the new one."""
-    row = await session.get(BuildProfile, (build_id, class_name), with_for_update=True)
-    profile = updated(Profile(**row.profile) if row else EMPTY, sample)
-    if row is None:
-        session.add(BuildProfile(build_id=build_id, host_class=class_name, profile=asdict(profile), updated_at=now))
-    else:
-        row.profile, row.updated_at = asdict(profile), now
+    await insert_unless_there(
+        session, BuildProfile, build_id=build_id, host_class=class_name, profile=asdict(EMPTY), updated_at=now
+    )
+    row = await session.get_one(BuildProfile, (build_id, class_name), with_for_update=True)
+    profile = updated(Profile(**row.profile), sample)
+    row.profile, row.updated_at = asdict(profile), now
     return profile

@@ -3,6 +3,7 @@
 The answer is read in the same transaction that stored the report, so no order is ever older than what it answers.
 """
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -53,15 +54,16 @@ class AgentSync:
             raise InvalidRequest(f"this orchestrator speaks agent protocol {PROTOCOL_VERSION}")
         async with self._database.write() as session:
             now = await self._database.now(session)
-            host = await session.get_one(Host, host_id, with_for_update=True)
+            # Sessions are locked before their host, as by whoever moves one.
+            changed = await self._ledger.observe(session, host_id, request.sessions, now)
+            await session.flush()
+            host = await session.get_one(Host, host_id, with_for_update={"key_share": True})
             if (request.incarnation, request.seq) <= (host.incarnation, host.seq):
                 raise Conflict("a newer report of this host was taken already", code="stale_sync")
             was_ready = host.lease_until is not None and host.lease_until > now
             hosts = await session.scalar(select(func.count()).where(Host.lease_until > now)) or 1
             interval = interval_s(hosts)
             _store_report(host, request, now, now + timedelta(seconds=interval * INTERVALS_PER_LEASE))
-            changed = await self._ledger.observe(session, host_id, request.sessions, now)
-            await session.flush()
             desired = await self._ledger.desired(session, host_id, request.sessions, now)
             host.pulling = _pulling(request.sessions, desired)
             response = SyncResponse(
@@ -72,23 +74,23 @@ class AgentSync:
                 lease_until=now + timedelta(seconds=interval * INTERVALS_PER_LEASE),
                 keys=self._keys(),
             )
-        for session_id in changed:
-            self._notices.publish(f"session:{session_id}")
+            for session_id in changed:
+                self._notices.publish_after_commit(session, f"session:{session_id}")
+            if not was_ready:
+                self._notices.publish_after_commit(session, PLACER)
         if not was_ready:
-            self._notices.publish(PLACER)
             _log.info("host.ready", host=host_id, incarnation=request.incarnation)
         return response
 
     async def wait(self, host_id: str, revision: int) -> int:
         """The host's revision as soon as it is not `revision`, at the latest after `WAIT_LIMIT_S`."""
+        until_s = asyncio.get_running_loop().time() + WAIT_LIMIT_S
         with self._notices.subscribe(f"host:{host_id}") as news:
-            async with self._database.read() as session:
-                current = await self._revision(session, host_id)
-            if current == revision:
-                await news.wait(WAIT_LIMIT_S)
+            while True:
                 async with self._database.read() as session:
                     current = await self._revision(session, host_id)
-        return current
+                if current != revision or not await news.look_again(until_s):
+                    return current
 
     async def _revision(self, session: AsyncSession, host_id: str) -> int:
         return await session.scalar(select(Host.revision).where(Host.id == host_id)) or 0

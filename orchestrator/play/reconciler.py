@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import ColumnElement, delete, or_, select
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from agent_protocol import BuildSpec
 from orchestrator.catalog.models import Build
 from orchestrator.database import Database
+from orchestrator.errors import DatabaseUnavailable
 from orchestrator.fleet.models import Host
 from orchestrator.fleet.placement import Placement
 from orchestrator.notices import PLACER, Notices
@@ -66,7 +66,7 @@ class Reconciler:
                     if is_down:
                         _log.info("reconciler.recovered")
                     is_down = False
-                except (SQLAlchemyError, OSError):
+                except DatabaseUnavailable:
                     if not is_down:
                         _log.exception("reconciler.failed")
                     is_down = True
@@ -162,7 +162,7 @@ class Reconciler:
                     row = await session.scalar(mine.with_for_update(skip_locked=True))
                     if row is not None:
                         await act(session, row)
-            except (SQLAlchemyError, OSError):
+            except DatabaseUnavailable:
                 raise
             except Exception:
                 _log.exception("session.mistake", session=session_id)

@@ -17,7 +17,7 @@ from orchestrator.database import Database
 from orchestrator.errors import Conflict, Forbidden, NotFound
 from orchestrator.fleet.models import Host
 from orchestrator.fleet.placement import Placement
-from orchestrator.notices import Notices, Subscription
+from orchestrator.notices import Notices
 from orchestrator.play.launching import Launching, LaunchOrder
 from orchestrator.play.lifecycle import ACTIVE, FINAL, Position, StopAsked, Used
 from orchestrator.play.models import Session, revision_of
@@ -27,7 +27,6 @@ from orchestrator.saves.service import Saves
 
 STOP_WAIT_S = 20.0
 STATUS_WAIT_LIMIT_S = 25.0
-REREAD_S = 2.0
 _ACTIVE = [position.value for position in ACTIVE]
 _FINAL = [position.value for position in FINAL]
 
@@ -79,7 +78,7 @@ class Play:
             known = after or revision_of(view.row)
             until_s = _clock_s() + min(wait_s, STATUS_WAIT_LIMIT_S)
             while view.row.position not in _FINAL and revision_of(view.row) == known:
-                if not await _look_again(news, until_s):
+                if not await news.look_again(until_s):
                     break
                 view = await self.view(owner, session_id)
         return view
@@ -128,7 +127,7 @@ class Play:
                 now = await self._database.now(session)
                 await self._moves.apply(session, row, StopAsked(STOPPED_BY_PLAYER), now)
             until_s = _clock_s() + STOP_WAIT_S
-            while row.position not in _FINAL and await _look_again(news, until_s):
+            while row.position not in _FINAL and await news.look_again(until_s):
                 async with self._database.read() as session:
                     row = await self._mine(session, owner, session_id)
         return row
@@ -161,14 +160,3 @@ class Play:
 
 def _clock_s() -> float:
     return asyncio.get_running_loop().time()
-
-
-async def _look_again(news: Subscription, until_s: float) -> bool:
-    """Wait for news, or for as long as one that was lost may go unnoticed; False when the time is over, or the replica
-    is about to end.
-    """
-    left_s = until_s - _clock_s()
-    if left_s <= 0:
-        return False
-    wait_until_s = _clock_s() + min(left_s, REREAD_S)
-    return await news.wait(min(left_s, REREAD_S)) or _clock_s() >= wait_until_s

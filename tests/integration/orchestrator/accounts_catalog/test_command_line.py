@@ -45,8 +45,8 @@ def game_file(tmp_path: Path) -> str:
     return str(path)
 
 
-def test_migrating_twice_says_so(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("ORCHESTRATOR_DATA", str(tmp_path / "new"))
+def test_migrating_twice_says_so(run: Run, monkeypatch: pytest.MonkeyPatch, empty_database_url: str) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_DATABASE_URL", empty_database_url)
     assert run("migrate").output.startswith("The database was migrated from nothing to revision ")
     assert run("migrate").output.startswith("The database is up to date")
 
@@ -122,8 +122,10 @@ def test_a_setting_that_cannot_be_is_one_line(
     assert refused.output.count("\n") == 1
 
 
-def test_a_database_that_is_behind_is_one_line(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("ORCHESTRATOR_DATA", str(tmp_path / "new"))
+def test_a_database_that_is_behind_is_one_line(
+    run: Run, monkeypatch: pytest.MonkeyPatch, empty_database_url: str
+) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_DATABASE_URL", empty_database_url)
     for command in (("games", "list"), ("serve",)):
         refused = run(*command)
         assert refused.exit_code == 1

@@ -11,7 +11,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from litestar import Litestar
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from migrations import migrate, revisions
@@ -23,12 +23,13 @@ from orchestrator.installation import load_or_create
 from orchestrator.replica import ReplicaAlreadyRunning, sole_replica
 from orchestrator.services import NotMigrated, open_services
 from orchestrator.settings import Settings
+from tests.conftest import only_on
 
 
 @pytest.fixture
-async def empty(tmp_path: Path) -> AsyncGenerator[Database, None]:
+async def empty(empty_database_url: str) -> AsyncGenerator[Database, None]:
     """A database that nobody has migrated."""
-    database = Database(f"sqlite+aiosqlite:///{tmp_path}/empty.sqlite3")
+    database = Database(empty_database_url)
     yield database
     await database.close()
 
@@ -45,7 +46,7 @@ async def test_a_migration_leads_back_to_nothing(database: Database) -> None:
     engine = create_async_engine(database.url)
     async with engine.begin() as connection:
         await connection.run_sync(lambda connection: command.downgrade(config(connection), "base"))
-        tables = (await connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'table'"))).scalars().all()
+        tables = await connection.run_sync(lambda connection: inspect(connection).get_table_names())
     await engine.dispose()
     assert tables == ["alembic_version"]
 
@@ -63,12 +64,13 @@ async def test_a_database_that_a_newer_program_migrated_still_serves(database: D
     assert (await revisions(database.engine)).is_current
 
 
-async def test_a_database_that_is_behind_stops_the_start(tmp_path: Path) -> None:
+async def test_a_database_that_is_behind_stops_the_start(tmp_path: Path, empty_database_url: str) -> None:
     with pytest.raises(NotMigrated, match="orchestrator migrate"):
-        async with open_services(Settings(data=tmp_path / "new")):
+        async with open_services(Settings(data=tmp_path / "new", database_url=empty_database_url)):
             pass
 
 
+@only_on("sqlite")
 async def test_a_second_replica_on_the_same_data_is_refused(app: Litestar, settings: Settings) -> None:
     with pytest.raises(ReplicaAlreadyRunning, match=f"DATA={settings.data}"), sole_replica(settings):
         pass
@@ -78,6 +80,13 @@ async def test_the_data_folder_is_free_again_after_the_end(settings: Settings) -
     for _ in "12":
         async with create_app(settings).lifespan():
             pass
+
+
+@only_on("sqlite")
+async def test_a_second_replica_on_the_same_database_is_refused(app: Litestar, settings: Settings) -> None:
+    elsewhere = Settings(data=settings.data.with_name("other"), database_url=settings.database_url)
+    with pytest.raises(ReplicaAlreadyRunning, match=str(settings.data)), sole_replica(elsewhere):
+        pass
 
 
 def test_replicas_on_postgresql_need_no_lock(tmp_path: Path) -> None:

@@ -1,0 +1,57 @@
+"""Which failures of the database have a name: it is away or too busy (503), or cannot hold a value (400).
+
+A broken rule of uniqueness is for whoever wrote the row to name; anything else is a bug.
+"""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import asyncpg
+from sqlalchemy.exc import DBAPIError, InterfaceError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from orchestrator.errors import DatabaseUnavailable, InvalidRequest
+
+_AWAY_OR_BUSY = (
+    "08",  # connection exception
+    "40",  # rolled back: deadlock, serialisation
+    "53",  # out of connections, of memory, of disk
+    "55P03",  # a lock was not to be had in time
+    "57",  # shutting down, starting up, cancelled
+    "58",  # its own system failed
+)
+_SQLITE_AWAY_OR_BUSY = ("locked", "busy", "disk i/o error", "unable to open", "database or disk is full")
+
+
+@contextmanager
+def named() -> Generator[None]:
+    """Raises `DatabaseUnavailable` and `InvalidRequest` in place of what drivers raise for them."""
+    try:
+        yield
+    except (DBAPIError, PoolTimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        if is_away_or_busy(error):
+            raise DatabaseUnavailable from error
+        if isinstance(error, DBAPIError) and _sqlstate(error.orig).startswith("22"):
+            raise InvalidRequest("A text or number in this request cannot be stored.") from error
+        raise
+
+
+def is_away_or_busy(error: Exception) -> bool:
+    """True when the same thing may well succeed a little later."""
+    if isinstance(error, DBAPIError):
+        if error.connection_invalidated:
+            return True
+        if sqlstate := _sqlstate(error.orig):
+            return sqlstate.startswith(_AWAY_OR_BUSY)
+        text = str(error.orig).lower()
+        return any(sign in text for sign in _SQLITE_AWAY_OR_BUSY) or (
+            isinstance(error, InterfaceError) and "closed" in text
+        )
+    if isinstance(error, asyncpg.PostgresError):
+        return _sqlstate(error).startswith(_AWAY_OR_BUSY)
+    return True  # no connection was to be had
+
+
+def _sqlstate(error: BaseException | None) -> str:
+    """PostgreSQL's code of an error, empty for what is not PostgreSQL's."""
+    return getattr(error, "sqlstate", None) or ""

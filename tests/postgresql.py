@@ -1,0 +1,150 @@
+"""A real PostgreSQL from Debian's binaries, in a folder of its own that goes with whoever started it."""
+
+import asyncio
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import count
+from pathlib import Path
+from typing import Any, Self
+
+import asyncpg
+
+from migrations import migrate
+
+_NOBODY = 65534  # PostgreSQL refuses to run as root
+_START_TIMEOUT_S = 60.0
+
+# Serves until its standard input ends, as it does when the process that started it has gone, however it went.
+_KEEPER = """
+"$@" &
+if read -r _; then kill -QUIT $!; wait $!; else kill -QUIT $!; wait $!; rm -rf "$FOLDER"; fi
+"""
+
+_FAST = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "autovacuum=off", "wal_level=minimal")
+
+
+class PostgresqlServer:
+    """`with`: a running server without a password, on a Unix socket in a folder that only we can enter."""
+
+    def __init__(self) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="playhouse-postgresql-"))
+        self._uid = _NOBODY if os.geteuid() == 0 else None
+        self._keeper: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        if self._uid is not None:
+            os.chown(self._folder, self._uid, self._uid)
+        make = ("initdb", "--auth=trust", "--username=house", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync")
+        subprocess.run(
+            [_program(make[0]), *make[1:], "-D", self._folder / "data"],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            cwd=self._folder,
+            user=self._uid,
+            group=self._uid,
+            extra_groups=None if self._uid is None else (),
+        )
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end(b"")
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def url(self, database: str) -> str:
+        return f"postgresql+asyncpg://house@/{database}?host={self._folder}"
+
+    def start(self) -> None:
+        """Returns when the server answers."""
+        options = (*_FAST, "max_wal_senders=0", "listen_addresses=", f"unix_socket_directories={self._folder}")
+        server = [_program("postgres"), "-D", self._folder / "data", *(f"--{option}" for option in options)]
+        with (self._folder / "server.log").open("ab") as log:
+            self._keeper = keeper = subprocess.Popen(
+                ["/bin/sh", "-c", _KEEPER, "keeper", *server],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                cwd=self._folder,
+                env=os.environ | {"FOLDER": str(self._folder)},
+                start_new_session=True,  # Ctrl-C is for the tests
+                user=self._uid,
+                group=self._uid,
+                extra_groups=None if self._uid is None else (),
+            )
+        deadline = time.monotonic() + _START_TIMEOUT_S
+        ready = [_program("pg_isready"), "-q", "-h", self._folder]
+        while subprocess.run(ready, check=False).returncode != 0:
+            if keeper.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError((self._folder / "server.log").read_text())
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        """Ends the server at once, as a crash would; `start` brings it back with what was committed."""
+        self._end(b"stop\n")
+
+    def _end(self, word: bytes) -> None:
+        if self._keeper is not None:
+            self._keeper.communicate(word)
+            self._keeper = None
+
+    async def execute(self, *statements: str) -> None:
+        connection: Any = await asyncpg.connect(host=str(self._folder), user="house", database="postgres")
+        try:
+            for statement in statements:
+                await connection.execute(statement)
+        finally:
+            await connection.close()
+
+
+class Databases:
+    """Databases of one server, each a copy of a migrated one. The next is made while the last is in use."""
+
+    def __init__(self, server: PostgresqlServer) -> None:
+        self._server = server
+        self._numbers = count(1)
+        self._worker = ThreadPoolExecutor(1)
+        self._do(lambda: server.execute("CREATE DATABASE migrated"))
+        self._do(lambda: migrate(server.url("migrated")))
+        self._next = self._do(self._make)
+
+    def take(self) -> str:
+        """The URL of a database that nobody else has."""
+        name, self._next = self._next.result(), self._do(self._make)
+        return self._server.url(name)
+
+    def take_empty(self) -> str:
+        """The URL of one without a table."""
+        name = f"empty{next(self._numbers)}"
+        self._do(lambda: self._server.execute(f"CREATE DATABASE {name}")).result()
+        return self._server.url(name)
+
+    def give_back(self, url: str) -> None:
+        name = url.partition("@/")[2].partition("?")[0]
+        self._do(lambda: self._server.execute(f"DROP DATABASE {name} WITH (FORCE)"))
+
+    def close(self) -> None:
+        self._worker.shutdown(cancel_futures=True)
+
+    async def _make(self) -> str:
+        name = f"house{next(self._numbers)}"
+        await self._server.execute(f"CREATE DATABASE {name} TEMPLATE migrated STRATEGY file_copy")
+        return name
+
+    def _do(self, work: Callable[[], Awaitable[Any]]) -> "Future[Any]":
+        async def run() -> Any:
+            return await work()
+
+        return self._worker.submit(lambda: asyncio.run(run()))
+
+
+def _program(name: str) -> Path:
+    """PostgreSQL's programs of the newest version; Debian keeps them off the path."""
+    found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda path: int(path.parts[4]))
+    if not found:
+        raise FileNotFoundError(f"PostgreSQL's {name} is missing: run `deploy/setup test`")
+    return found[-1]
