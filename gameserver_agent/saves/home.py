@@ -21,6 +21,8 @@ from gameserver_agent.saves.archive import Owner
 from gameserver_agent.saves.changes import disk_bytes
 
 log = structlog.get_logger()
+# Without the last, the kernel writes zeros later, which a loop device makes holes of.
+_MOUNT_OPTIONS = "loop,nosuid,nodev,noinit_itable"
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class HomeFolder:
         if self.image.exists() and not self.path.is_mount():
             self.path.mkdir(mode=0o700, exist_ok=True)
             self._mend()
-            _run("mount", "-o", "loop,nosuid,nodev", str(self.image), str(self.path))
+            _run("mount", "-o", _MOUNT_OPTIONS, str(self.image), str(self.path))
         try:
             about = self.path.lstat()
         except OSError as error:
@@ -125,9 +127,10 @@ class HomeFolder:
             with self.image.open("wb") as handle:
                 os.fchmod(handle.fileno(), 0o600)
                 _reserve(handle.fileno(), whole_bytes - whole_bytes % 4096)
-            options = f"root_owner={owner.uid}:{owner.gid},nodiscard,lazy_itable_init=1"
-            _run("mkfs.ext4", "-q", "-F", "-m", "0", "-O", "^has_journal", "-E", options, str(self.image))
-            _run("mount", "-o", "loop,nosuid,nodev", str(self.image), str(self.path))
+                options = f"root_owner={owner.uid}:{owner.gid},nodiscard,lazy_itable_init=1"
+                _run("mkfs.ext4", "-q", "-F", "-m", "0", "-O", "^has_journal", "-E", options, str(self.image))
+                _reserve(handle.fileno(), whole_bytes - whole_bytes % 4096)  # mkfs gives back what it need not write
+            _run("mount", "-o", _MOUNT_OPTIONS, str(self.image), str(self.path))
             (self.path / "lost+found").rmdir()
             self.path.chmod(0o700)
         except (SaveError, OSError) as error:

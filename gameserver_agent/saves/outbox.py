@@ -1,7 +1,8 @@
 """Archives on their way to the orchestrator. What is in the outbox survives the agent and is sent until it is taken.
 
 One file an archive, named by session, generation and digest. A newer archive of the same generation replaces an older
-unsent one. What the orchestrator refuses for good is set aside in `refused/`, never deleted unseen: the newest hundred.
+unsent one, and none is sent after a newer one was taken: what arrives last is the save. What the orchestrator refuses
+for good is set aside in `refused/`, never deleted unseen: the newest hundred.
 """
 
 import asyncio
@@ -58,10 +59,10 @@ class Outbox:
     def post(self, session_id: str, generation: int, archive: Archive) -> Letter:
         """Move a finished archive into the outbox."""
         file = self._folder / f"{session_id}~{generation}~{archive.digest}.tar.zst"
-        for older in self._folder.glob(f"{session_id}~{generation}~*.tar.zst"):
-            if older not in self._sending and older != file:
-                older.unlink(missing_ok=True)
         archive.file.replace(file)
+        for older in self._folder.glob(f"{session_id}~{generation}~*.tar.zst"):
+            if older != file:  # also one that is being sent: should that fail, it is not sent again
+                older.unlink(missing_ok=True)
         return Letter(file, session_id, generation, archive.digest)
 
     async def send(self, letter: Letter) -> SavedVersion:
@@ -117,6 +118,8 @@ class Outbox:
 
     def _set_aside(self, letter: Letter, error: ControlPlaneRefusedError) -> None:
         aside = self._folder / "refused"
+        if not letter.file.exists():  # a newer one has taken its place meanwhile
+            return
         letter.file.replace(aside / letter.file.name)
         log.warning("save.set_aside", session=letter.session_id, status=error.status, code=error.code)
         kept = sorted(aside.iterdir(), key=lambda file: file.stat().st_mtime_ns)

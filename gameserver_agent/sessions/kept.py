@@ -77,9 +77,13 @@ class KeptSaves:
             failures = 0 if await self.try_again() else failures + 1
             await asyncio.sleep(delay_s(failures, random.random, first_s=_AGAIN_FIRST_S, most_s=_AGAIN_MOST_S))
 
+    def folders(self) -> list[Path]:
+        """Blocks."""
+        return sorted(self._kept.iterdir())
+
     async def try_again(self) -> bool:
         """Capture each kept home once into the outbox. True when none is left that another try may take."""
-        folders = [folder for folder in sorted(self._kept.iterdir()) if folder.name not in self._refused]
+        folders = [folder for folder in self.folders() if folder.name not in self._refused]
         taken = [await self._tried(folder) for folder in folders]
         try:
             await asyncio.to_thread(self._drop_oldest_refused)
@@ -109,7 +113,7 @@ class KeptSaves:
         return True
 
     def _drop_oldest_refused(self) -> None:
-        folders = [folder for folder in self._kept.iterdir() if folder.name in self._refused]
+        folders = [folder for folder in self.folders() if folder.name in self._refused]
         for folder in sorted(folders, key=lambda path: path.stat().st_mtime_ns)[:-REFUSED_KEPT]:
             log.error("save.refused_and_dropped", folder=folder.name)
             HomeFolder(folder).remove()

@@ -49,6 +49,7 @@ class Pictures:
         try:
             async with asyncio.timeout(_SENT_WITHIN_S):
                 await self._live.services.pictures.upload_picture(version.version_id, picture)
+            self._is_well = True
         except (ControlPlaneError, TimeoutError) as error:
             self._failed("picture.not_sent", error)
 

@@ -58,7 +58,6 @@ class Playing:
             self._sample(),
             self._play(),
             live.saves.keep_checkpointing(live.require_place().owner),
-            self._ending.pictures.keep_sending(),
         )
 
     async def report_of(self, error: BaseException | None) -> EndReport:
@@ -249,7 +248,7 @@ class Playing:
 
     async def _play(self) -> None:
         await self._until_first_frame()
-        await self.pausing.keep_watching()
+        await all_or_first_error(self.pausing.keep_watching(), self._ending.pictures.keep_sending())
 
     async def _until_first_frame(self) -> None:
         live = self._live

@@ -95,3 +95,23 @@ async def test_a_letter_that_cannot_be_read_holds_up_no_later_one(office: Office
     office.upload_save = unreadable
     assert not await office.round()
     assert office.sent == ["ses2"]
+
+
+async def test_no_letter_is_sent_after_a_newer_one_of_its_session(office: Office) -> None:
+    office.post("ses1")
+    (older,) = office.outbox.letters()
+    upload = office.upload_save
+
+    async def overtaken(session_id: str, generation: int, archive: Path, digest: str) -> SavedVersion:
+        if digest == "d1":
+            file = office.outbox.workplace(session_id)
+            file.write_bytes(b"newer")
+            newer = office.outbox.post(session_id, generation, Archive(file, "d2", 1, 1, 0))
+            await office.outbox.send(newer)
+            raise ControlPlaneUnreachableError("the older one did not get through")
+        return await upload(session_id, generation, archive, digest)
+
+    office.upload_save = overtaken
+    with pytest.raises(ControlPlaneUnreachableError):
+        await office.outbox.send(older)
+    assert office.waiting() == set()

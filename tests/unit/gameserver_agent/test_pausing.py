@@ -66,14 +66,13 @@ async def paused(host: Host) -> SessionTask:
     task = host.session()
     await host.running(task)
     await host.until(task, lambda seen: seen.paused)
-    while not await is_frozen(host):
-        await asyncio.sleep(0)
+    await until(lambda: is_frozen(host))
     return task
 
 
 async def until(fact: Callable[[], Awaitable[bool]]) -> None:
     async with asyncio.timeout(10):
-        while not await fact():
+        while not await fact():  # noqa: ASYNC110 - an engine tells nobody that it has paused
             await asyncio.sleep(0.005)
 
 
