@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -140,6 +142,7 @@ class FakeApi:
         self.after_stop: dict[str, Any] | None = None
         self.keepalive: tuple[int, dict[str, Any]] = (200, {"status": "ok", "expiresAt": "2036-11-21T10:30:00Z"})
         self.status_failure: tuple[int, dict[str, Any]] | None = None
+        self.clock_ahead = timedelta()
         self.calls: list[tuple[str, str, Any]] = []
         self.headers: dict[str, dict[str, str]] = {}
         self._pushes = 0
@@ -175,7 +178,9 @@ class FakeApi:
             await route.fulfill(status=200, content_type="image/jpeg", body=PICTURE.read_bytes())
             return
         code, answer = await self._result(address.path, query)
-        headers = {"retry-after": "7"} if code in {429, 503} else {}
+        headers = {"date": format_datetime(datetime.now(UTC) + self.clock_ahead, usegmt=True)}
+        if code in {429, 503}:
+            headers["retry-after"] = "7"
         await route.fulfill(status=code, json=answer, headers=headers)
 
     async def _result(self, path: str, query: dict[str, str]) -> tuple[int, dict[str, Any]]:

@@ -103,6 +103,12 @@ async def test_the_longest_time_is_announced_in_time(page: Page, api: FakeApi, s
     await expect(page.locator(".note")).to_contain_text("less than a minute")
 
 
+async def test_the_servers_clock_tells_when_the_end_is_near(page: Page, api: FakeApi, seat: Page) -> None:
+    api.clock_ahead = timedelta(hours=3)
+    await play(page, api, endsAt=later(3 * 3600 + 8 * 60 - 10))
+    await expect(page.locator(".note")).to_contain_text("ends in 8 minutes")
+
+
 def running(**more: Any) -> dict[str, Any]:
     far = {"endsAt": in_ms(8 * 3_600_000), "expiresAt": in_ms(1_800_000)}
     return {"status": "running", "save": None, **far, **more}

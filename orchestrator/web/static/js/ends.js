@@ -75,5 +75,5 @@ function wordsFor(code, hasPlayed) {
 
 /** Whether a game ran at all, from its figures (`{duration, …}` or null). */
 export function hasRun(figures) {
-  return (figures?.duration ?? null) !== null;
+  return (figures?.duration ?? 0) > 0;
 }

@@ -10,6 +10,7 @@ const TEXTS = {
   slots_full: ["All three slots are in use", "Continue one of them: a new game needs a free slot."],
   slot_in_use: ["This slot is being played", "Stop the running game first, then go back to an earlier save."],
   version_damaged: ["This save is damaged", "It was kept, but it can no longer be read. Choose another one; nothing was changed."],
+  database_unavailable: ["Playhouse is busy", "It cannot answer right now. Try again in a moment."],
   store_unavailable: ["The saves cannot be reached", "The place where saves are kept does not answer. Nothing was changed. Try again in a moment."],
   rate_limited: ["A little too fast", "You started several games in a short time. Wait a moment, then try again."],
   no_servers: ["No machine is free", "Every machine that could run this game is busy or away. Try again in a moment."],
@@ -18,7 +19,7 @@ const TEXTS = {
 
 const UNKNOWN = ["Something went wrong", "Try again. If it happens again, tell whoever runs this Playhouse."];
 
-const WORTH_REPEATING = new Set(["rate_limited", "no_servers", "store_unavailable", "offline", "internal_error"]);
+const WORTH_REPEATING = new Set(["rate_limited", "no_servers", "store_unavailable", "database_unavailable", "offline", "internal_error"]);
 
 /**
  * Words for a failure `{code, message, retryAfterS}`: `{title, text, canRetry, retryAfterS}`. The server's own message wins over ours
