@@ -88,6 +88,7 @@ class House:
         return time.monotonic() - self.began_s
 
     def note(self, text: str) -> None:
+        """A line of the timeline. The referee holds one with `BUG` in it against the house."""
         self.timeline.append(f"{self.now_s:7.2f}  {text}")
 
     @asynccontextmanager

@@ -49,6 +49,7 @@ async def judge(house: House, observer: Observer, history: list[Past]) -> Verdic
         await asyncio.sleep(0.3)
     house.note("referee: everything is tidy" if not left else f"referee: left behind: {left}")
     problems = [*dict.fromkeys(observer.violations), *await _sessions_without_end(house)]
+    problems += [line.strip() for line in house.timeline if "BUG" in line]
     problems += _without_reason(history)
     problems += _overlapping(observer.runs)
     versions = await _versions(house)
@@ -161,7 +162,11 @@ async def leftovers(house: House) -> list[str]:
     except Exception as error:  # the engine is part of what must be well again
         found.append(f"engine {type(error).__name__}")
     found += [f"process {process} {words[:120]}" for process, words in house.seat_processes()]
-    found += [f"process {process} {words[:120]}" for process, words in processes() if _is_stray(house, process, words)]
+    found += [
+        f"process {process} {words[:120]}"
+        for process, words in processes()
+        if words and _is_stray(house, process, words)
+    ]
     found += [f"seat {path}" for path in house.seats.glob("*/*")]
     found += [f"mount {point}" for point in mounts_below(house.agent_data)]
     found += [f"loop device {line}" for line in await asyncio.to_thread(_loop_devices, house.folder)]
@@ -184,9 +189,11 @@ async def _active(house: House) -> list[str]:
 
 
 def _is_stray(house: House, process: int, words: str) -> bool:
-    """It works in the house and is no part of it."""
+    """It works in the house and is no part of it. What the engine starts for itself is a part of it: a shim that it
+    forgets when it is killed in the middle of a start runs nothing, and a game that still ran would be seen by its uid.
+    """
     parts = (*house.replicas, house.agent, house.engine)
-    is_part = process in {part.process_id for part in parts} or words.startswith("containerd ")
+    is_part = process in {part.process_id for part in parts} or Path(words.split()[0]).name.startswith("containerd")
     return str(house.folder) in words and not is_part
 
 
