@@ -193,7 +193,9 @@ def _is_stray(house: House, process: int, words: str) -> bool:
     forgets when it is killed in the middle of a start runs nothing, and a game that still ran would be seen by its uid.
     """
     parts = (*house.replicas, house.agent, house.engine)
-    is_part = process in {part.process_id for part in parts} or Path(words.split()[0]).name.startswith("containerd")
+    is_part = process in {part.process_id for part in parts} or Path(words.split(maxsplit=1)[0]).name.startswith(
+        "containerd"
+    )
     return str(house.folder) in words and not is_part
 
 
