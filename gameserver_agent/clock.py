@@ -90,11 +90,6 @@ class OrchestratorClock:
     def reading(self) -> Reading:
         return self._read()
 
-    def of_host(self, moment: datetime) -> datetime:
-        """A moment of the host's wall clock, as an engine tells it, in the orchestrator's time."""
-        at = self._read()
-        return datetime.fromtimestamp(told_s(self._anchor, at) - at.wall_s + moment.timestamp(), UTC)
-
     def heard(self, sent: Reading, now: datetime) -> None:
         """The orchestrator answered a request of that instant, and said what time it is."""
         before, received = self._anchor, self._read()

@@ -11,9 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from orchestrator.embedded.logs import open_log, tail
+from orchestrator.errors import DatabaseUnavailable
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
@@ -104,7 +103,7 @@ class Program:
         while True:
             try:
                 await self._start(last_exit)
-            except (OSError, SQLAlchemyError) as error:
+            except (OSError, DatabaseUnavailable) as error:
                 self.failures += 1
                 pause = pause_s(self.failures)
                 why = str(error).partition("\n")[0]

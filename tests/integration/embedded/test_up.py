@@ -22,19 +22,19 @@ STOPS_WITHIN_S = 20.0
 
 
 async def test_up_serves_signs_in_and_leaves_nothing_behind(data: Path, runtime: Path) -> None:
-    port = _free_port()
+    port = free_port()
     engine = PrivateEngine(data)
     try:
         await engine.start()
         give_demo_image(engine.docker_host, runtime)
         async with _up(data, port) as running:
-            words = await _said(running, "Ctrl-C")
+            words = await said(running, "Ctrl-C")
             assert f"http://127.0.0.1:{port}" in words
             password = re.search(r"Password +(\S+)", words)
             assert password is not None
             await _sign_in(port, password[1])
 
-            second = await _start(data, _free_port())
+            second = await start(data, free_port())
             refused = (await second.communicate())[0].decode()
             assert second.returncode == 1
             assert f"DATA={data} is already in use" in refused
@@ -52,7 +52,7 @@ async def test_up_serves_signs_in_and_leaves_nothing_behind(data: Path, runtime:
 async def test_up_on_a_taken_port_says_which_is_free(data: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = int(taken.getsockname()[1])
-        refused = await _start(data / "new" / "folder", port)
+        refused = await start(data / "new" / "folder", port)
         words = (await refused.communicate())[0].decode()
     assert refused.returncode == 1
     assert await asyncio.to_thread(os.listdir, data) == []
@@ -63,7 +63,7 @@ async def test_up_on_a_taken_port_says_which_is_free(data: Path) -> None:
 
 @asynccontextmanager
 async def _up(data: Path, port: int) -> AsyncGenerator[asyncio.subprocess.Process]:
-    running = await _start(data, port)
+    running = await start(data, port)
     try:
         yield running
     finally:
@@ -72,12 +72,13 @@ async def _up(data: Path, port: int) -> AsyncGenerator[asyncio.subprocess.Proces
             await ended(running, STOPS_WITHIN_S)
 
 
-async def _start(data: Path, port: int) -> asyncio.subprocess.Process:
+async def start(data: Path, port: int, *before: str) -> asyncio.subprocess.Process:
+    """`before` are words of a program that starts it."""
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(("ORCHESTRATOR_", "DOCKER_"))
     }
     return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "orchestrator", "up", "--host", "127.0.0.1", "--port", str(port)),
+        *(*before, sys.executable, "-m", "orchestrator", "up", "--host", "127.0.0.1", "--port", str(port)),
         env={**environment, "ORCHESTRATOR_DATA": str(data)},
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
@@ -85,7 +86,7 @@ async def _start(data: Path, port: int) -> asyncio.subprocess.Process:
     )
 
 
-async def _said(running: asyncio.subprocess.Process, last: str) -> str:
+async def said(running: asyncio.subprocess.Process, last: str) -> str:
     """Everything up to the line that holds `last`."""
     assert running.stdout is not None
     words = ""
@@ -107,7 +108,7 @@ async def _sign_in(port: int, password: str) -> None:
         assert len(hosts["hosts"]) == 1, json.dumps(hosts)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return int(probe.getsockname()[1])
 

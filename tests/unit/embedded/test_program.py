@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy.exc import OperationalError
 
 from orchestrator.embedded.program import LONGEST_PAUSE_S, Program, Start, pause_s
+from orchestrator.errors import DatabaseUnavailable
 
 SLEEPER = "import signal; print('up', flush=True); signal.pause()"
 STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + SLEEPER.partition("; ")[2]
@@ -64,7 +64,7 @@ async def test_a_program_that_ends_is_started_again_and_asked_why(tmp_path: Path
 
 
 TROUBLES = {
-    "a busy database": OperationalError("BEGIN IMMEDIATE", {}, Exception("database is locked")),
+    "a busy database": DatabaseUnavailable(),
     "a full disk": OSError(errno.ENOSPC, "No space left on device"),
 }
 

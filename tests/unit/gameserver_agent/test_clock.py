@@ -4,6 +4,7 @@ import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,8 +37,8 @@ ANCHOR = Anchor("one", 100.0, NOON_S)
 def test_the_hosts_wall_clock_says_nothing_once_the_orchestrator_was_heard(
     later_s: float, one: float, other: float
 ) -> None:
-    shown = {told_s(ANCHOR, at(100 + later_s, wall_s)) for wall_s in (one, other)}
-    assert shown == {NOON_S + later_s}
+    (shown,) = {told_s(ANCHOR, at(100 + later_s, wall_s)) for wall_s in (one, other)}
+    assert shown == pytest.approx(NOON_S + later_s, rel=0, abs=0.001)
 
 
 @given(walls)
@@ -110,13 +111,6 @@ def test_a_damaged_memory_of_the_time_is_none(tmp_path: Path) -> None:
     for damaged in (b"", b"{", b"[]", b'{"boot_id": "one", "boot_s": "x"}', b'{"boot_id":"one","boot_s":NaN}', b"\xff"):
         (tmp_path / "clock.json").write_bytes(damaged)
         assert OrchestratorClock(tmp_path / "clock.json", host).now_s() == NOON_S
-
-
-def test_a_moment_of_the_hosts_clock_is_told_in_the_orchestrators_time(tmp_path: Path) -> None:
-    host, clock = Host(), OrchestratorClock(tmp_path / "clock.json", Host())
-    clock.heard(host(), datetime.fromtimestamp(NOON_S - HOUR_S, UTC))  # the host is an hour ahead
-    a_minute_ago = datetime.fromtimestamp(NOON_S - 60, UTC)
-    assert clock.of_host(a_minute_ago) == datetime.fromtimestamp(NOON_S - HOUR_S - 60, UTC)
 
 
 def test_a_time_that_cannot_be_written_down_is_still_known(tmp_path: Path) -> None:
