@@ -11,7 +11,8 @@ from litestar.response import Stream
 
 from orchestrator.errors import InvalidRequest
 from orchestrator.fleet.identity import HostIdentities
-from orchestrator.saves.intake import MOST_PICTURE_BYTES, Offer, SaveIntake
+from orchestrator.saves.heads import Offer
+from orchestrator.saves.intake import MOST_PICTURE_BYTES, SaveIntake
 from orchestrator.saves.service import Saves
 
 Digest = Annotated[str, QueryParameter(pattern=r"^[0-9a-f]{64}$")]

@@ -13,7 +13,8 @@ from sqlalchemy import select
 from orchestrator.errors import StoreUnavailable
 from orchestrator.play.models import Session
 from orchestrator.saves.disposal import FORGOTTEN_AFTER, Disposal
-from orchestrator.saves.intake import Offer, SaveIntake
+from orchestrator.saves.heads import Offer
+from orchestrator.saves.intake import SaveIntake
 from orchestrator.saves.memory_store import MemoryStore, Stored
 from orchestrator.saves.models import SaveSlot, SaveVersion, UnwantedArchive
 from orchestrator.saves.service import Saves

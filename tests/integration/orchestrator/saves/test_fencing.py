@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 
 from agent_protocol import DesiredSession, EndReport, ObservedState
 from orchestrator.play.models import Session
-from orchestrator.saves.intake import Accepted, Offer
+from orchestrator.saves.heads import Accepted, Offer
 from orchestrator.saves.models import SaveSlot, SaveVersion
 from orchestrator.services import Services
 from orchestrator.settings import Settings
