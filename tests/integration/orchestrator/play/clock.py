@@ -6,8 +6,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from orchestrator.play.reconciler import RETURN_GRACE_S
+from orchestrator.play.reconciler import ABSENCE_S, RETURN_GRACE_S
 from orchestrator.services import Services
+
+STEP = timedelta(seconds=ABSENCE_S - 1)
 
 
 class Clock:
@@ -32,7 +34,7 @@ class Clock:
     async def pass_time(self, span: timedelta) -> None:
         until = self.time + span
         while self.time < until:
-            await self.skip(min(until - self.time, timedelta(seconds=5)))
+            await self.skip(min(until - self.time, STEP))
 
     async def skip(self, span: timedelta) -> None:
         self.let(span)

@@ -9,7 +9,7 @@ from agent_protocol import DesiredSession
 from orchestrator.play.models import Session
 from orchestrator.services import Services
 from tests.integration.orchestrator.conftest import ScriptedHost
-from tests.integration.orchestrator.play.clock import Clock
+from tests.integration.orchestrator.play.clock import STEP, Clock
 
 
 async def launch(player: httpx.AsyncClient, game: str = "the-question", /, **body: object) -> httpx.Response:
@@ -56,5 +56,5 @@ async def keep_synced(clock: Clock, host: ScriptedHost, span: timedelta) -> None
     """Time passes, and the host reports often enough not to be lost."""
     until = clock.time + span
     while clock.time < until:
-        await clock.skip(min(until - clock.time, timedelta(seconds=9)))
+        await clock.skip(min(until - clock.time, STEP))
         await host.sync()
