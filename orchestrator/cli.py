@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import click
+from asyncpg import PostgresError
 from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -21,7 +22,7 @@ from orchestrator.accounts.account import Role
 from orchestrator.accounts.schemas import Registration
 from orchestrator.catalog.definition import InvalidDefinition, load_definition
 from orchestrator.catalog.images import ImageUnavailable, inspect_image
-from orchestrator.errors import ApiError
+from orchestrator.errors import ApiError, DatabaseUnavailable
 from orchestrator.http import parse
 from orchestrator.logging import configure_logging
 from orchestrator.replica import StartupError, sole_replica
@@ -170,7 +171,13 @@ def _friendly() -> Generator[None, None, None]:
         first = error.errors(include_url=False)[0]
         name = "".join(str(part) for part in first["loc"]).upper()
         raise click.ClickException(f"ORCHESTRATOR_{name}: {first['msg']}") from error
+    except DatabaseUnavailable as error:
+        raise _unusable(error.__cause__ or error) from error
     except (ApiError, StartupError, InvalidDefinition, ImageUnavailable) as error:
         raise click.ClickException(str(error)) from error
-    except (SQLAlchemyError, OSError) as error:
-        raise click.ClickException(f"The database cannot be used: {str(error).splitlines()[0]}") from error
+    except (SQLAlchemyError, PostgresError, OSError) as error:
+        raise _unusable(error) from error
+
+
+def _unusable(error: BaseException) -> click.ClickException:
+    return click.ClickException(f"The database cannot be used: {str(error).splitlines()[0]}")

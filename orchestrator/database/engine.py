@@ -37,7 +37,9 @@ _POSTGRESQL_OPTIONS: dict[str, Any] = {
             "application_name": "playhouse",
             "jit": "off",  # our statements are small: compiling them takes longer than running them
             "lock_timeout": "10s",
-            "idle_in_transaction_session_timeout": "15s",  # the locks of a replica whose machine vanished
+            # The locks of a replica that died, or whose machine vanished, are let go.
+            "client_connection_check_interval": "1s",
+            "idle_in_transaction_session_timeout": "15s",
         },
     },
 }

@@ -28,11 +28,13 @@ def named() -> Generator[None]:
     """Raises `DatabaseUnavailable` and `InvalidRequest` in place of what drivers raise for them."""
     try:
         yield
+    except (OverflowError, UnicodeEncodeError) as error:
+        raise _not_storable() from error
     except (DBAPIError, PoolTimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
         if is_away_or_busy(error):
             raise DatabaseUnavailable from error
-        if isinstance(error, DBAPIError) and _sqlstate(error.orig).startswith("22"):
-            raise InvalidRequest("A text or number in this request cannot be stored.") from error
+        if isinstance(error, DBAPIError) and _is_about_a_value(error):
+            raise _not_storable() from error
         raise
 
 
@@ -50,6 +52,17 @@ def is_away_or_busy(error: Exception) -> bool:
     if isinstance(error, asyncpg.PostgresError):
         return _sqlstate(error).startswith(_AWAY_OR_BUSY)
     return True  # no connection was to be had
+
+
+def _is_about_a_value(error: DBAPIError) -> bool:
+    """The server refused a value (class 22, data exception), or the driver could not even send it."""
+    cause = error.orig.__cause__ if error.orig else None
+    is_from_driver = isinstance(cause, asyncpg.InterfaceError) and isinstance(cause, ValueError)
+    return is_from_driver or _sqlstate(error.orig).startswith("22")
+
+
+def _not_storable() -> InvalidRequest:
+    return InvalidRequest("A text or number in this request cannot be stored.")
 
 
 def _sqlstate(error: BaseException | None) -> str:

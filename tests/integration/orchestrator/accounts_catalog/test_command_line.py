@@ -1,6 +1,7 @@
 """The `orchestrator` command as an operator types it, and a replica as a process of its own."""
 
 import asyncio
+import os
 import signal
 import socket
 import sys
@@ -11,10 +12,12 @@ from pathlib import Path
 import httpx
 import pytest
 from click.testing import CliRunner, Result
+from litestar import Litestar
 
 from orchestrator import cli
 from orchestrator.catalog.images import EngineImage, ImageUnavailable
 from orchestrator.settings import Settings
+from tests.conftest import only_on
 
 DEFINITION = """
 slug = "the-question"
@@ -146,9 +149,6 @@ async def test_a_replica_serves_shares_its_database_with_commands_and_ends_in_ti
     )
     try:
         await _ready(f"http://127.0.0.1:{port}", replica)
-        second = await _command("serve", "--port", "0")
-        assert second[0] == 1
-        assert f"A replica already runs on DATA={settings.data}" in second[1]
         created = await _command("users", "create", "ada@example.org", "--password-stdin", stdin=b"correct horse\n")
         assert created == (0, "Created player ada@example.org.\n")
         _, held = await _hold_a_request(int(port))
@@ -161,6 +161,30 @@ async def test_a_replica_serves_shares_its_database_with_commands_and_ends_in_ti
         if replica.returncode is None:
             replica.kill()
             await replica.wait()
+
+
+@only_on("sqlite")
+async def test_a_second_replica_is_refused_in_one_line_that_names_the_first(
+    app: Litestar, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(settings.data.parent)
+    monkeypatch.setenv("ORCHESTRATOR_DATA", settings.data.name)
+    code, output = await _command("serve", "--port", "0")
+    assert code == 1
+    assert f"A replica already runs on DATA={settings.data} (process {os.getpid()}, {settings.data}/" in output
+    assert output.count("\n") == 1
+
+
+async def test_processes_that_migrate_at_once_do_it_once(
+    empty_database_url: str, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_DATABASE_URL", empty_database_url)
+    answers = sorted(await asyncio.gather(*(_command("migrate") for _ in "123")))
+    assert [code for code, _ in answers] == [0, 0, 0]
+    assert [output.partition(" to ")[0] for _, output in answers] == [
+        *["The database is up"] * 2,
+        "The database was migrated from nothing",
+    ]
 
 
 async def _ready(url: str, replica: asyncio.subprocess.Process) -> None:
