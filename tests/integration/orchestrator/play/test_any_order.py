@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -261,9 +261,12 @@ def test_whatever_happens_on_an_evening_every_session_ends_with_its_reason(
         template = migrated_template
 
     ThisEvening.monkeypatch = monkeypatch
+    # Without shrinking, which would take longer than a test may: a failure prints its steps as they came.
+    phases = (Phase.explicit, Phase.reuse, Phase.generate)
+    slow = [HealthCheck.too_slow]
     run_state_machine_as_test(
         ThisEvening,
         settings=settings(
-            max_examples=8, stateful_step_count=15, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+            max_examples=8, stateful_step_count=15, phases=phases, deadline=None, suppress_health_check=slow
         ),
     )
