@@ -23,11 +23,10 @@ from gameserver_agent.errors import (
     EngineError,
     SaveError,
     SaveRefusedError,
-    SeatError,
 )
 from gameserver_agent.runtime.port import ContainerStatus
 from gameserver_agent.saves.outbox import Letter
-from gameserver_agent.sessions.container import session_labels
+from gameserver_agent.sessions.clearing import Clearing
 from gameserver_agent.sessions.live import LiveSession
 from gameserver_agent.sessions.pictures import Pictures
 from gameserver_agent.statistics import Meter
@@ -40,7 +39,6 @@ _HURRIED_SEND_S = 2.0
 _KILLED_WITHIN_S = 5.0
 _ENGINE_SLACK_S = 20.0
 _SAMPLE_WITHIN_S = 1.0
-_CLEAR_TRIES = 3
 
 
 class Ending:
@@ -49,6 +47,7 @@ class Ending:
     def __init__(self, live: LiveSession) -> None:
         self._live = live
         self.pictures = Pictures(live)
+        self.clearing = Clearing(live)
         self._is_hurried = False
         self._waiting: asyncio.Timeout | None = None
         self._hurried_s = 0.0
@@ -60,30 +59,13 @@ class Ending:
             live.become(ObservedState.STOPPING, force=True)
             await live.note()
         if live.place is None:
-            await live.attempt("seat.find", self._find_place(), 5)
+            await live.attempt("seat.find", self.clearing.find_place(), 5)
         await self._stop_or_tell(end)
         await self._tell(await self._save(end))
-        await asyncio.gather(self.pictures.send(), self._clear_up())
+        await asyncio.gather(self.pictures.send(), self.clearing.everything())
         live.is_cleared = True
         await live.note()
         live.log.info("session.cleared")
-
-    async def clear(self) -> None:
-        """Nothing was played yet: remove what an interrupted start left behind."""
-        live = self._live
-        await live.attempt("container.remove", self._remove_container(), 30)
-        await live.attempt("seat.end", self._end_seat(), 15)
-        live.place, live.container_id = None, None
-
-    async def kill(self) -> None:
-        """The agent has no more time: container and seat go at once. Home and record stay, and the next agent takes the
-        end up from there.
-        """
-        live = self._live
-        await asyncio.gather(
-            live.attempt("container.remove", self._remove_container(), 2),
-            live.attempt("seat.kill", self._kill_seat(), 2),
-        )
 
     def hasten(self) -> None:
         """The agent is about to go: whatever is waited for now or later, it is waited for less."""
@@ -105,15 +87,6 @@ class Ending:
                 self._waiting = None
 
     # The steps.
-
-    async def _find_place(self) -> None:
-        self._live.place = await self._live.services.seats.existing(self._live.session_id)
-
-    async def _kill_seat(self) -> None:
-        if self._live.place is None:
-            await self._find_place()
-        if self._live.place is not None:
-            await self._live.services.seats.release(self._live.place)
 
     async def _stop_or_tell(self, end: EndReport) -> None:
         """Returns only when no container of this session runs, but keeps nobody waiting for an engine that is away."""
@@ -221,47 +194,3 @@ class Ending:
         message = f"{end.message} The last save did not reach the server: {reason}"
         code = end.code if end.code == "save_full" else "save_failed"
         return EndReport(code=code, message=message, log_tail=end.log_tail)
-
-    async def _clear_up(self) -> None:
-        """The container goes even if that takes for ever; what else does not go is the next agent's to remove."""
-        live = self._live
-        is_gone = await live.attempt("container.remove", self._remove_container(), 30)
-        for step, end in (("seat.end", self._end_seat), ("save_folder.end", self._end_home)):
-            for _ in range(_CLEAR_TRIES):
-                if await live.attempt(step, end(), 20):
-                    break
-        failures = 0
-        while not is_gone:
-            failures += 1
-            await asyncio.sleep(delay_s(failures, random.random, most_s=15))
-            is_gone = await live.attempt("container.remove", self._remove_container(), 30, is_said=False)
-
-    async def _remove_container(self) -> None:
-        runtime = self._live.services.runtime
-        for container in await runtime.list_containers(session_labels(self._live.desired, self._live.services.ours)):
-            await runtime.remove(container.container_id)
-
-    async def _end_seat(self) -> None:
-        live = self._live
-        if live.place is None:
-            return
-        seat, live.seat = live.seat, None
-        live.peers = 0
-        try:
-            if seat is None:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(2):
-                        seat = await live.services.seats.adopt(live.place)
-            if seat is not None:
-                await seat.shutdown()
-        except SeatError as error:
-            live.log.info("seat.gone", reason=str(error))
-        finally:
-            await live.services.seats.release(live.place)
-
-    async def _end_home(self) -> None:
-        live = self._live
-        if live.is_saved:
-            await live.saves.remove()
-        else:
-            await asyncio.to_thread(live.services.kept.keep, live.session_id, live.desired.generation)

@@ -8,8 +8,8 @@ from datetime import timedelta
 
 from agent_protocol import EndReport, ObservedState, Progress
 from gameserver_agent.errors import AgentError, ContainerNotFoundError, SeatError, SessionEndedError
-from gameserver_agent.runtime.port import ContainerStatus
-from gameserver_agent.sessions.container import game_container, left_by_itself, report_of_failure
+from gameserver_agent.sessions.adopting import GameLeftError, game_left, take_up
+from gameserver_agent.sessions.container import game_container, report_of_failure
 from gameserver_agent.sessions.ending import Ending
 from gameserver_agent.sessions.live import LiveSession
 from gameserver_agent.sessions.pausing import Pausing
@@ -22,16 +22,7 @@ _SAMPLE_EVERY_S = 2.0
 _RECORD_EVERY_SAMPLES = 5
 _SEAT_START_S = 20.0
 _SEAT_MISSES = 3
-_TOLD_BY_ITS_LOG = frozenset({"boot_timeout", "seat_failed", "save_full"})
-_RESTARTED = "The machine that ran the game was started anew."
-
-
-class GameLeftError(AgentError):
-    """The game ended and nobody had ordered it."""
-
-    def __init__(self, report: EndReport) -> None:
-        super().__init__(report.message)
-        self.report = report
+_TOLD_BY_ITS_LOG = frozenset({"boot_timeout", "seat_failed", "save_full", "host_restarted"})
 
 
 class Playing:
@@ -46,7 +37,7 @@ class Playing:
     async def run(self) -> None:
         """Never returns: ends with the error that says why the session is over."""
         live = self._live
-        if live.was_adopted and await self._take_up():
+        if live.was_adopted and await take_up(live, self._ending.clearing):
             live.log.info("session.adopted", state=live.state)
         else:
             await self._prepare()
@@ -130,55 +121,6 @@ class Playing:
         live.services.changed()
         await live.note()
 
-    async def _take_up(self) -> bool:
-        """Go on with a living (or meanwhile ended) container; False when the session has to begin from the start."""
-        live = self._live
-        live.place = await live.services.seats.existing(live.session_id)
-        live.container_id = await live.find_container()
-        status = None
-        if live.container_id is not None:
-            status = await live.services.runtime.status(live.container_id)
-        if live.meter is None and (status is None or not (status.is_running or status.has_ended)):
-            await self._ending.clear()
-            return False
-        if live.meter is None:
-            started_at = None if status is None else status.started_at
-            live.meter = Meter(started_s=live.told_by_engine_s(started_at))
-        if status is None or not status.is_running:
-            raise await self._ended_meanwhile(status)
-        live.meter = live.meter.paused(live.now_s()) if status.is_paused else live.meter.thawed(live.now_s())
-        await self._adopt_seat()
-        if live.state is not ObservedState.RUNNING:
-            live.become(ObservedState.BOOTING, force=True)
-        live.services.changed()
-        return True
-
-    async def _ended_meanwhile(self, status: ContainerStatus | None) -> AgentError:
-        """Why a game that had run is over. A seat that is gone with it means that all processes of the host were."""
-        live = self._live
-        if not live.was_machine_restarted:
-            try:
-                await self._adopt_seat()
-            except AgentError:
-                pass
-            else:
-                if status is not None:
-                    return await self._game_left(status)
-                return SessionEndedError("crashed", "The game was gone when the host came back.")
-        if live.meter is not None:
-            live.meter = live.meter.ended(live.last_noted_s())
-        return SessionEndedError("host_restarted", _RESTARTED)
-
-    async def _adopt_seat(self) -> None:
-        live = self._live
-        if live.place is None:
-            raise SessionEndedError("seat_failed", "The display of this session was gone when the host came back.")
-        try:
-            async with asyncio.timeout(_SEAT_START_S):
-                live.seat = await live.services.seats.adopt(live.place)
-        except TimeoutError as error:
-            raise SeatError("the display does not answer") from error
-
     def _learn_progress(self, progress: Progress) -> None:
         self._live.progress = progress
         self._live.services.changed()
@@ -190,13 +132,7 @@ class Playing:
             status = await self._live.services.runtime.wait_ended(self._live.require_container())
         except ContainerNotFoundError as error:
             raise SessionEndedError("crashed", "The game's container was removed from outside.") from error
-        raise await self._game_left(status)
-
-    async def _game_left(self, status: ContainerStatus) -> GameLeftError:
-        live = self._live
-        if live.meter is not None:
-            live.meter = live.meter.ended(live.told_by_engine_s(status.ended_at))
-        return GameLeftError(left_by_itself(status, await live.log_tail(), live.desired.build.limits.memory_bytes))
+        raise await game_left(self._live, status)
 
     async def _watch_seat(self) -> None:
         live = self._live

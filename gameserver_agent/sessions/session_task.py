@@ -121,17 +121,14 @@ class SessionTask:
             await asyncio.wait({self._task}, timeout=_CANCELLED_WITHIN_S)
         if self._live.end is None and self._stop_ordered.done():
             self._live.end = self._stop_ordered.result()
-        await self._ending.kill()
+        await self._ending.clearing.kill()
         self._live.log.warning("session.abandoned")
 
     async def forget(self) -> None:
-        """The orchestrator no longer asks for it: the last trace goes, save for a home that is still there."""
-        if not self._live.is_saved:
-            await self._live.attempt("save_folder.keep", asyncio.to_thread(self._keep_home), 20)
+        """The orchestrator no longer asks for it: the last trace goes, and so does a home that would not go before."""
+        if self._live.saves.home.exists():
+            await self._live.attempt("save_folder.end", self._ending.clearing.end_home(), 20)
         await asyncio.to_thread(self._live.forget)
-
-    def _keep_home(self) -> None:
-        self._live.services.kept.keep(self._live.session_id, self._live.desired.generation)
 
     # The way through the phases.
 

@@ -25,23 +25,22 @@ from tests.integration.gameserver_agent.control_plane import (
 _SLEEP = "trap 'echo bye > /home/player/end; exit 0' TERM; while :; do sleep 0.1; done"
 
 
+def living_processes(uid: int) -> dict[int, str]:
+    """Of this uid, with the name of its program. What ends while we look is not among them."""
+    found: dict[int, str] = {}
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            if entry.name.isdigit() and entry.stat().st_uid == uid and " Z " not in (entry / "stat").read_text():
+                found[int(entry.name)] = (entry / "comm").read_text().strip()
+    return found
+
+
 def programs_of(uid: int) -> list[str]:
-    return [
-        entry.joinpath("comm").read_text().strip()
-        for entry in Path("/proc").iterdir()
-        if entry.name.isdigit() and entry.stat().st_uid == uid and " Z " not in entry.joinpath("stat").read_text()
-    ]
+    return list(living_processes(uid).values())
 
 
 def processes_of(uid: int, program: str) -> list[int]:
-    return [
-        int(entry.name)
-        for entry in Path("/proc").iterdir()
-        if entry.name.isdigit()
-        and entry.stat().st_uid == uid
-        and entry.joinpath("comm").read_text().strip() == program
-        and " Z " not in entry.joinpath("stat").read_text()
-    ]
+    return [process_id for process_id, name in living_processes(uid).items() if name == program]
 
 
 async def test_a_desired_session_is_started_and_stopped_with_its_save(

@@ -28,7 +28,7 @@ from streaming.protocol import SessionDescription
 from tests.integration.docker_engine import DockerEngine, RunningEngine, import_tiny_image
 from tests.integration.gameserver_agent.agent_process import AgentProcess
 from tests.integration.gameserver_agent.control_plane import HOST_ID, ControlPlane, desired_session, files_of
-from tests.integration.gameserver_agent.test_agent_process import programs_of
+from tests.integration.gameserver_agent.test_agent_process import living_processes
 from tests.unit.gameserver_agent.test_session_task import Store
 
 _MB = 1024**2
@@ -63,10 +63,6 @@ async def test_each_version_gets_a_picture_and_the_last_one_the_last(
     (picture,) = control_plane.pictures[ended.save.version_id]
     assert picture.startswith(b"\xff\xd8")
     assert len(picture) < 256 * 1024
-
-
-def processes_of(uid: int) -> list[int]:
-    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit() and entry.stat().st_uid == uid]
 
 
 @pytest.fixture
@@ -183,11 +179,11 @@ async def test_a_machine_that_was_started_anew_names_the_end_and_sends_the_save(
     await agent.kill_group()
     with contextlib.closing(docker_engine.client()) as client:
         client.kill("playhouse-ses1-1")
-    for process_id in processes_of(uid):
+    for process_id in living_processes(uid):
         with contextlib.suppress(ProcessLookupError):
             os.kill(process_id, signal.SIGKILL)
     async with asyncio.timeout(10):
-        while programs_of(uid):  # noqa: ASYNC110 - the dead tell nobody
+        while living_processes(uid):  # noqa: ASYNC110 - the dead tell nobody
             await asyncio.sleep(0.05)
     home = agent.home("ses1")
     HomeFolder(home.parent).unmount()
