@@ -3,7 +3,7 @@
 Every refusal has one form (`orchestrator.errors`), so it is described here once and not at each handler.
 """
 
-from typing import Any
+from typing import Any, cast
 
 from litestar import Request
 from litestar.openapi.plugins import JsonRenderPlugin
@@ -39,6 +39,7 @@ class WholeDescription(JsonRenderPlugin):
 
 def with_refusals(description: dict[str, Any]) -> dict[str, Any]:
     """`description` with every refusal of every operation. Pure."""
+    description = _any_of(description)
     components = description.get("components", {})
     return {
         **description,
@@ -52,6 +53,16 @@ def with_refusals(description: dict[str, Any]) -> dict[str, Any]:
             "responses": {status: _refusal(*about) for status, about in REFUSALS.items()},
         },
     }
+
+
+def _any_of(part: Any) -> Any:
+    """A union of ours is met by whoever meets one of its parts, or more."""
+    if isinstance(part, list):
+        return [_any_of(item) for item in cast("list[Any]", part)]
+    if not isinstance(part, dict):
+        return part
+    named = cast("dict[str, Any]", part)
+    return {"anyOf" if name == "oneOf" else name: _any_of(inner) for name, inner in named.items()}
 
 
 def _operation(path: str, part: Any) -> Any:

@@ -28,6 +28,7 @@ from orchestrator.fleet.controllers import AgentController
 from orchestrator.health import HealthController
 from orchestrator.http import (
     AnyRequest,
+    BoundedRequest,
     RequestIds,
     SameOriginChanges,
     answer_api_error,
@@ -99,6 +100,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             render_plugins=[WholeDescription(path=["/", "/openapi.json"])],
         ),
         logging_config=None,
+        request_class=BoundedRequest,
         request_max_body_size=_MAX_BODY_BYTES,
     )
 

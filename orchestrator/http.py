@@ -60,6 +60,18 @@ def parse(schema: type[SchemaType], fields: object) -> SchemaType:
         raise InvalidRequest(_sentence(".".join(str(part) for part in first["loc"]), first["msg"])) from error
 
 
+class BoundedRequest(Request[Any, Any, Any]):
+    """A request whose body cannot be read as JSON is refused, also where the decoder gives up in a way of its own: text
+    that is no UTF-8, brackets without end.
+    """
+
+    async def json(self) -> Any:
+        try:
+            return await super().json()
+        except (UnicodeDecodeError, RecursionError) as error:
+            raise InvalidRequest("The body is not valid JSON.") from error
+
+
 async def read_fields(request: AnyRequest) -> dict[str, Any]:
     """The fields of a body that may be JSON or an HTML form."""
     if request.content_type[0] == MediaType.JSON:

@@ -10,6 +10,7 @@ from litestar import Controller, MediaType, Response, get, post
 from litestar.datastructures import Cookie
 from litestar.di import NamedDependency
 from litestar.enums import RequestEncodingType
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import Body
 from litestar.response import Redirect
 
@@ -32,6 +33,10 @@ from orchestrator.http import AnyRequest, local_path, origin_of, parse, read_fie
 from orchestrator.settings import Settings
 
 _WITH_CSRF_TOKEN = {"csrf_token": True}
+_DESTINATION = ResponseSpec(
+    Destination, generate_examples=False, description="The same as JSON, when that is asked for."
+)
+_ONWARD = ResponseSpec(None, description="A form is answered with a redirect.")
 
 
 class AuthController(Controller):
@@ -50,7 +55,13 @@ class AuthController(Controller):
         token = csrf.token_of(cookie, secret) or ""
         return Response(CsrfToken(csrfToken=token), cookies=[_cookie(settings, csrf.COOKIE, cookie or "")])
 
-    @post("/callback/credentials", operation_id="signIn", status_code=302, opt=_WITH_CSRF_TOKEN)
+    @post(
+        "/callback/credentials",
+        operation_id="signIn",
+        status_code=302,
+        opt=_WITH_CSRF_TOKEN,
+        responses={200: _DESTINATION},
+    )
     async def sign_in(
         self,
         request: AnyRequest,
@@ -78,7 +89,7 @@ class AuthController(Controller):
         found = await provide_signed_in(request)
         return _view(found) if found else NoSession()
 
-    @post("/signout", operation_id="signOut", status_code=302, opt=_WITH_CSRF_TOKEN)
+    @post("/signout", operation_id="signOut", status_code=302, opt=_WITH_CSRF_TOKEN, responses={200: _DESTINATION})
     async def sign_out(
         self,
         request: AnyRequest,
@@ -94,7 +105,7 @@ class AuthController(Controller):
         cleared = _cookie(settings, tokens.COOKIE, "", max_age_s=0)
         return _onward(request, path, _wants_json(request, data.json_answer), cleared)
 
-    @post("/register", operation_id="register", status_code=201, opt=_WITH_CSRF_TOKEN)
+    @post("/register", operation_id="register", status_code=201, opt=_WITH_CSRF_TOKEN, responses={302: _ONWARD})
     async def register(
         self, request: AnyRequest, accounts: NamedDependency[Accounts], settings: NamedDependency[Settings]
     ) -> Response[Any]:

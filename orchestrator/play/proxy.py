@@ -62,7 +62,7 @@ class SeatProxyController(Controller):
     path = "/session/{session_id:str}"
     tags = ("sessions",)
 
-    @get("/", operation_id="openSession")
+    @get("/", operation_id="openSession", status_code=302)
     async def open(self, session_id: FromPath[str]) -> Redirect:
         return Redirect(f"/play/{session_id}")
 

@@ -45,7 +45,7 @@ class VersionsAnswer(Wire):
 
 
 class RestoreRequest(Wire):
-    version_id: str = Field(min_length=1, max_length=64)
+    version_id: str = Field(pattern=r"^[A-Za-z0-9_-]+$", max_length=64)
 
 
 def save_view(summary: SlotSummary) -> SaveView:

@@ -18,7 +18,7 @@ from tests.crash.crashing import let_processes_die, lives
 from tests.crash.host import SESSION, AgentProcess, Host, make_calls_awaits, without_root
 from tests.crash.skipping_time import SkippingLoop
 
-pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")  # the dead close nothing
+pytestmark = [pytest.mark.filterwarnings("ignore::ResourceWarning"), pytest.mark.timeout(300)]  # the dead close nothing
 
 
 @pytest.fixture(autouse=True)

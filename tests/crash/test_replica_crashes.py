@@ -37,7 +37,10 @@ from tests.integration.orchestrator.play.clock import Clock
 Answer = TypeVar("Answer")
 LOOK_EVERY = timedelta(seconds=9)  # no absence in the reconciler's eyes
 LONGEST = timedelta(minutes=4)  # a session whose people are all gone takes no longer to end
-pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")  # the dead close nothing
+pytestmark = [  # the dead close nothing
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore:The garbage collector is trying to clean up:sqlalchemy.exc.SAWarning"),
+]
 ACTIVE_VALUES = {position.value for position in ACTIVE}
 FINAL_VALUES = {position.value for position in FINAL}
 
@@ -161,6 +164,7 @@ async def prepared(tmp_path: Path, migrated_template: Path, monkeypatch: pytest.
     return Prepared(app, data, cookie, host.host_id, host.key, host.seq)
 
 
+@pytest.mark.timeout(400)
 async def test_a_replica_may_die_at_any_await_of_a_session(
     prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,79 @@
+"""A replica that is served on a port of this machine, with a game, a player and a host in it."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import uvicorn
+
+from orchestrator.accounts import tokens
+from orchestrator.accounts.account import Account, AccountState, Role
+from orchestrator.accounts.models import AccountRow
+from orchestrator.app import create_app
+from orchestrator.services import Services, open_services
+from orchestrator.settings import Settings
+from tests.integration.orchestrator.conftest import ScriptedHost, add_game
+
+DEADLINE_S = 20.0
+
+
+@dataclass(frozen=True)
+class Served:
+    """`url` without a slash at its end; headers that prove who asks."""
+
+    url: str
+    signed_in: dict[str, str]
+    as_host: dict[str, str]
+
+
+@contextmanager
+def served(data: Path) -> Generator[Served]:
+    """Until the block ends. `data` holds a migrated database."""
+    settings = Settings(data=data, database_url=f"sqlite+aiosqlite:///{data / 'orchestrator.sqlite3'}")
+    cookie, join_token = asyncio.run(_prepared(settings))
+    listener = socket.create_server(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    server = uvicorn.Server(uvicorn.Config(create_app(settings), log_config=None, access_log=False))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    try:
+        host = asyncio.run(_joined(url, join_token))
+        yield Served(url, {"Cookie": f"{tokens.COOKIE}={cookie}"}, host.headers)
+    finally:
+        server.should_exit = True
+        thread.join(DEADLINE_S)
+        listener.close()
+
+
+async def _prepared(settings: Settings) -> tuple[str, str]:
+    async with open_services(settings) as services:
+        await add_game(services)
+        return services.accounts.issue_token(await _person(services)), await services.identities.issue_join_token()
+
+
+async def _person(services: Services) -> Account:
+    account = Account("clxada", "ada@example.org", "ada", None, Role.PLAYER)
+    async with services.database.write() as session:
+        session.add(
+            AccountRow(
+                id=account.id,
+                email=account.email,
+                name=account.name,
+                role=account.role,
+                state=AccountState.ACTIVE,
+                created_at=await services.database.now(session),
+            )
+        )
+    return account
+
+
+async def _joined(url: str, join_token: str) -> ScriptedHost:
+    async with httpx.AsyncClient(base_url=url) as client:
+        host = ScriptedHost(client, join_token)
+        await host.sync()
+        return host
