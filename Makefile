@@ -7,10 +7,11 @@ PORT ?= 8000
 DATA ?= data
 BIND ?= 127.0.0.1
 PYTEST ?=
+JOBS ?= 2
 
 RUN := .venv/bin/
 
-.PHONY: help play test setup setup-tests lint format unit bench-play clean
+.PHONY: help play test setup setup-tests lint format unit coverage chaos soak bench-play bench-chaos bench-soak clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1mmake %-13s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +23,7 @@ play: setup ## Play: start everything on this machine and print the address
 
 test: setup-tests ## Check the code and run every test (PYTEST="-k name" picks some)
 	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory coverage
 	$(RUN)pytest $(PYTEST)
 
 setup: ## Install what playing needs, and nothing that is there
@@ -43,9 +45,24 @@ format: setup ## Put the code in the house's form
 unit: setup ## The fast tests alone: no engine, no browser
 	$(RUN)pytest tests/unit $(PYTEST)
 
+coverage: setup ## Every branch of what decides is tested: the fast tests, measured
+	@mkdir -p .coverage
+	$(RUN)coverage run -m pytest tests/unit -q $(PYTEST)
+	$(RUN)coverage report
+
+chaos: setup-tests ## Play through a hundred evenings of faults; goes on where it was left (JOBS=2)
+	$(RUN)python -m tests.chaos --jobs $(JOBS)
+
+soak: setup-tests ## Ten people play one after another: nothing may grow; writes bench/results/soak.json
+	$(RUN)python -m bench.soak
+
+bench-chaos: chaos ## The same as chaos; writes bench/results/chaos.json
+
+bench-soak: soak ## The same as soak
+
 bench-play: setup-tests ## Measure Play to first picture and click to photon; writes bench/results/play.json
 	$(RUN)python -m bench.play
 
 clean: ## Remove what was made here, but not DATA
-	rm -rf .venv .tools .pytest_cache .ruff_cache .hypothesis .import_linter_cache test-artifacts
+	rm -rf .venv .tools .coverage .pytest_cache .ruff_cache .hypothesis .import_linter_cache test-artifacts
 	find . -name __pycache__ -not -path './data*' -prune -exec rm -rf {} +
