@@ -9,16 +9,18 @@ import json
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import docker
 from sqlalchemy import func, select
 
+from orchestrator.embedded.engine_api import UnixConnection
 from orchestrator.play.lifecycle import ACTIVE
 from orchestrator.play.models import Session
 from tests.chaos.house import House
 
 LOOK_EVERY_S = 0.15
 DEEP_LOOK_EVERY = 4
+ANSWERS_WITHIN_S = 3.0
 SESSION_LABEL = "playhouse.session"
 
 
@@ -86,11 +88,21 @@ class Observer:
 
 def running_containers(docker_host: str) -> list[str]:
     """The session of each container that runs."""
-    with contextlib.closing(docker.APIClient(base_url=docker_host, version="1.41", timeout=2)) as client:
-        return [str(entry["Labels"].get(SESSION_LABEL)) for entry in client.containers()]
+    return [str(entry["Labels"].get(SESSION_LABEL)) for entry in _containers(docker_host, "")]
 
 
 def all_containers(docker_host: str) -> list[str]:
     """The name of each container, running or not."""
-    with contextlib.closing(docker.APIClient(base_url=docker_host, version="1.41", timeout=5)) as client:
-        return [f"{entry['Names'][0]} {entry['State']}" for entry in client.containers(all=True)]
+    return [f"{entry['Names'][0]} {entry['State']}" for entry in _containers(docker_host, "?all=1")]
+
+
+def _containers(docker_host: str, query: str) -> list[dict[str, Any]]:
+    # Without the SDK, whose failed connections leave sockets open.
+    connection = UnixConnection(Path(docker_host.removeprefix("unix://")), ANSWERS_WITHIN_S)
+    try:
+        connection.request("GET", f"/containers/json{query}")
+        answer = connection.getresponse()
+        assert answer.status == 200, answer.read()
+        return list(json.loads(answer.read()))
+    finally:
+        connection.close()
