@@ -1,5 +1,6 @@
 """What tests of sessions do all the time, over the documented HTTP."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -34,6 +35,15 @@ async def status(player: httpx.AsyncClient, session_id: str, **query: str | floa
     answer = await player.get("/api/game/session-status", params=params)
     assert answer.status_code == 200, answer.text
     return answer.json()
+
+
+async def reach(player: httpx.AsyncClient, session_id: str, wanted: str) -> dict[str, Any]:
+    """The status once its status or its phase is the wanted one."""
+    async with asyncio.timeout(15):
+        view = await status(player, session_id)
+        while wanted not in {view["status"], view["phase"]}:
+            view = await status(player, session_id, wait=2, after=view["revision"])
+        return view
 
 
 async def stop(player: httpx.AsyncClient, session_id: str) -> httpx.Response:

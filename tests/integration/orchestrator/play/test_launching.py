@@ -17,7 +17,7 @@ from orchestrator.play.models import LaunchAttempt
 from orchestrator.services import Services
 from tests.integration.orchestrator.conftest import HostMaker, ScriptedHost, add_game
 from tests.integration.orchestrator.play.clock import Clock
-from tests.integration.orchestrator.play.scenes import keep_synced, launch, running, status, stop
+from tests.integration.orchestrator.play.scenes import keep_synced, launch, reach, running, status, stop
 
 
 async def error_of(answer: httpx.Response) -> tuple[int, str]:
@@ -227,7 +227,7 @@ async def test_a_game_that_was_taken_away_ends_properly_for_those_who_play_it(
     await host.end(order, "exited", "closed")
     assert await error_of(await launch(player)) == (404, "not_found")
     assert (await status(player, order.session_id))["error"]["code"] == "game_exited"
-    await services.reconciler.round()
+    await reach(other_player, waiting, "pulling")
     [next_order] = (await host.sync()).sessions
     assert next_order.session_id == waiting
     await host.run(next_order)

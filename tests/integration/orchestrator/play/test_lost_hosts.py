@@ -11,7 +11,7 @@ from orchestrator.play.reasons import HOST_LOST, next_step
 from orchestrator.services import Services
 from tests.integration.orchestrator.conftest import HostMaker, ScriptedHost
 from tests.integration.orchestrator.play.clock import Clock
-from tests.integration.orchestrator.play.scenes import keep_alive, keep_synced, running, status, stop
+from tests.integration.orchestrator.play.scenes import keep_alive, keep_synced, reach, running, status, stop
 
 SECONDS = timedelta(seconds=1)
 SILENCE = 20 * SECONDS
@@ -100,7 +100,7 @@ async def test_a_machine_that_was_rebooted_plays_on_from_the_save_that_it_brough
     version = (await host.put_save(order, b"captured late")).json()
     assert version["head"] is True
     await host.end(order, "host_restarted", "The machine was started anew.")
-    await services.reconciler.round()
+    await reach(player, order.session_id, "pulling")
     [again] = (await host.sync()).sessions
     assert (again.generation, again.want) == (2, "run")
     assert again.restore is not None
@@ -108,15 +108,14 @@ async def test_a_machine_that_was_rebooted_plays_on_from_the_save_that_it_brough
 
 
 async def test_a_machine_that_comes_back_empty_is_given_the_session_again(
-    clock: Clock, player: httpx.AsyncClient, host: ScriptedHost, services: Services, game: str
+    clock: Clock, player: httpx.AsyncClient, host: ScriptedHost, game: str
 ) -> None:
     order = await running(player, host)
     await clock.pass_time(SILENCE)
     host.observed.clear()
     await host.sync()
-    await services.reconciler.round()
+    await reach(player, order.session_id, "pulling")
     assert [item.generation for item in (await host.sync()).sessions] == [2]
-    assert (await status(player, order.session_id))["phase"] == "pulling"
 
 
 async def test_a_lost_session_without_another_host_ends_with_its_save_kept(
@@ -146,12 +145,12 @@ async def test_a_player_who_does_not_want_to_wait_for_a_place_stops_at_once(
 
 
 async def test_what_a_session_used_on_each_of_its_hosts_adds_up(
-    clock: Clock, player: httpx.AsyncClient, host: ScriptedHost, services: Services, game: str
+    clock: Clock, player: httpx.AsyncClient, host: ScriptedHost, game: str
 ) -> None:
     order = await running(player, host)
     await clock.pass_time(SILENCE)
     await host.end(order, "host_restarted", "The machine was started anew.")
-    await services.reconciler.round()
+    await reach(player, order.session_id, "pulling")
     [again] = (await host.sync()).sessions
     await host.run(again)
     await host.end(again, "exited", "closed")

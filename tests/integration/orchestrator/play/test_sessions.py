@@ -11,6 +11,7 @@ from orchestrator.play.launching import LAUNCHES_PER_MINUTE
 from orchestrator.play.reasons import next_step
 from orchestrator.services import Services
 from tests.integration.orchestrator.conftest import HostMaker, ScriptedHost, add_game
+from tests.integration.orchestrator.play.scenes import reach
 
 STATUS_FIELDS = {
     "sessionId", "status", "serverUrl", "containerUrl", "gameTitle", "startedAt",
@@ -224,9 +225,7 @@ async def test_a_game_that_fails_everywhere_ends_with_its_last_words(
     session_id = (await launch(player)).json()["sessionId"]
     [order] = (await host.sync()).sessions
     await host.end(order, "crashed", "The game stopped with exit code 1.")
-    await services.reconciler.round()
-    view = await status(player, session_id)
-    assert view["status"] == "error"
+    view = await reach(player, session_id, "error")
     assert view["error"] == {
         "code": "crashed", "message": "The game stopped with exit code 1.", "by": "game", "logTail": ["last line"],
         "nextStep": next_step("crashed"),
@@ -239,8 +238,7 @@ async def test_what_a_host_still_runs_but_should_not_is_ordered_to_stop(
     session_id = (await launch(player)).json()["sessionId"]
     [order] = (await host.sync()).sessions
     await host.end(order, "crashed", "gone")
-    await services.reconciler.round()
-    assert (await status(player, session_id))["status"] == "error"
+    await reach(player, session_id, "error")
     host.see(order, ObservedState.RUNNING)
     assert [(item.session_id, item.want) for item in (await host.sync()).sessions] == [(session_id, "stop")]
 
