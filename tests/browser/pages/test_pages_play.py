@@ -111,7 +111,7 @@ async def test_the_toolbar_goes_and_comes_back_by_keyboard(page: Page, api: Fake
 
 async def test_the_toolbar_covers_nothing_of_the_game_once_it_is_there(page: Page, api: FakeApi, seat: Page) -> None:
     await play(page, api)
-    await expect(page.locator("#stop-button")).to_be_hidden()
+    assert await page.evaluate("document.getElementById('toolbar').classList.contains('is-tucked')"), "at once"
     await page.mouse.move(300, 400)
     await page.mouse.move(300, 2)
     await expect(page.locator("#stop-button")).to_be_visible()
