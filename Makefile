@@ -23,8 +23,12 @@ play: setup ## Play: start everything on this machine and print the address
 
 test: setup-tests ## Check the code and run every test (PYTEST="-k name" picks some)
 	@$(MAKE) --no-print-directory lint
+ifeq ($(PYTEST),)
 	@$(MAKE) --no-print-directory coverage
+	$(RUN)pytest --ignore=tests/unit
+else
 	$(RUN)pytest $(PYTEST)
+endif
 
 setup: ## Install what playing needs, and nothing that is there
 	@deploy/setup play
@@ -47,7 +51,7 @@ unit: setup ## The fast tests alone: no engine, no browser
 
 coverage: setup ## Every branch of what decides is tested: the fast tests, measured
 	@mkdir -p .coverage
-	$(RUN)coverage run -m pytest tests/unit -q $(PYTEST)
+	$(RUN)coverage run -m pytest tests/unit
 	$(RUN)coverage report
 
 chaos: setup-tests ## Play through a hundred evenings of faults; goes on where it was left (JOBS=2)

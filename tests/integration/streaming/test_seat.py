@@ -282,7 +282,7 @@ async def test_a_thumbnail_is_the_picture_made_small(seat: Seat) -> None:
             assert (thumbnail.width, thumbnail.height) == (384, 216)
             jpeg = base64.b64decode(thumbnail.jpeg_base64)
             assert len(jpeg) < 64 * 1024
-            with av.open(io.BytesIO(jpeg), format="mjpeg") as opened:
+            with av.open(io.BytesIO(jpeg), mode="r", format="mjpeg") as opened:
                 seen = next(opened.decode(video=0)).to_ndarray(format="rgb24")[0, 0]
             return all(abs(int(one) - other) < 8 for one, other in zip(seen, rgb(COLOURS[0]), strict=True))
 
