@@ -6,7 +6,7 @@ that must end is listed with `want="stop"`.
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -14,6 +14,9 @@ from agent_protocol.build import BuildSpec
 from agent_protocol.model import WireModel
 
 PROTOCOL_VERSION = 1
+
+Amount = Annotated[float, Field(ge=0)]
+Bytes = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 class ObservedState(StrEnum):
@@ -30,8 +33,8 @@ class ObservedState(StrEnum):
 class Progress(WireModel):
     """`total` is None while it is not known."""
 
-    done: int
-    total: int | None = None
+    done: Bytes
+    total: Bytes | None = None
     unit: Literal["bytes"] = "bytes"
 
 
@@ -40,12 +43,12 @@ class Statistics(WireModel):
     time between first frame and stop signal, and `boot_s` the time from container start to first frame.
     """
 
-    duration_s: float
-    cpu_seconds: float
-    peak_memory_bytes: int
-    boot_s: float | None = None
-    played_s: float = 0.0
-    played_cpu_seconds: float = 0.0
+    duration_s: Amount
+    cpu_seconds: Amount
+    peak_memory_bytes: Bytes
+    boot_s: Amount | None = None
+    played_s: Amount = 0.0
+    played_cpu_seconds: Amount = 0.0
 
 
 class SavedVersion(WireModel):
@@ -97,10 +100,10 @@ class ObservedSession(WireModel):
     state: ObservedState
     seat_ready: bool = False
     progress: Progress | None = None
-    peers: int = 0
+    peers: int = Field(default=0, ge=0)
     paused: bool = False
     last_input_at: datetime | None = None
-    save_used_bytes: int | None = None
+    save_used_bytes: Bytes | None = None
     statistics: Statistics | None = None
     save: SavedVersion | None = None
     end: EndReport | None = None
@@ -111,23 +114,23 @@ class HostImage(WireModel):
 
     image_id: str
     manifest_digest: str | None = None
-    size_bytes: int = 0
+    size_bytes: Bytes = 0
 
 
 class Capacity(WireModel):
     """What the host offers to games."""
 
-    cpu_cores: float
-    memory_bytes: int
-    seats: int
-    disk_free_bytes: int
+    cpu_cores: Amount
+    memory_bytes: Bytes
+    seats: int = Field(ge=0, le=10_000)
+    disk_free_bytes: Bytes
 
 
 class Usage(WireModel):
     """What the whole machine uses now, ours or not."""
 
-    cpu_cores: float
-    memory_bytes: int
+    cpu_cores: Amount
+    memory_bytes: Bytes
 
 
 class SyncRequest(WireModel):
@@ -136,14 +139,14 @@ class SyncRequest(WireModel):
     """
 
     protocol: int = PROTOCOL_VERSION
-    incarnation: int
-    seq: int
+    incarnation: int = Field(ge=0, lt=2**63)
+    seq: int = Field(ge=0, lt=2**63)
     public_url: str
     sessions: tuple[ObservedSession, ...] = ()
     images: tuple[HostImage, ...] = ()
     capacity: Capacity
     usage: Usage
-    pull_bytes_per_s: float | None = None
+    pull_bytes_per_s: Amount | None = None
 
 
 class RestoreSource(WireModel):
