@@ -20,6 +20,7 @@ from gameserver_agent.sessions.saves import SessionSaves
 from gameserver_agent.sessions.services import SessionServices
 from gameserver_agent.sessions.state import moved
 from gameserver_agent.statistics import Meter
+from gameserver_agent.tasks import finished_despite_cancellation
 
 _LOG_LINES = 30
 _ABSENT = "A part of the session is gone."
@@ -52,6 +53,7 @@ class LiveSession:
         self._statistics: Statistics | None = record.statistics
         self._folder = SessionFolder(services.session_folder(desired.session_id))
         self._is_recorded = True
+        self._writing = asyncio.Lock()
 
     @property
     def session_id(self) -> str:
@@ -109,7 +111,13 @@ class LiveSession:
             self.services.changed()
 
     async def note(self) -> None:
-        """Write the record. One that cannot be written is said once, and ends nothing: the next one is tried."""
+        """Write the record. One that cannot be written is said once, and ends nothing: the next one is tried. Each is
+        written to its end before the next is begun, so that the newest stays.
+        """
+        async with self._writing:
+            await self._note()
+
+    async def _note(self) -> None:
         if self.meter is not None:
             self._statistics = self.meter.statistics(self.now_s())
         record = SessionRecord(
@@ -125,7 +133,8 @@ class LiveSession:
             boot_id=self.services.boot_id,
         )
         try:
-            await asyncio.to_thread(self._folder.write, record)
+            writing = asyncio.ensure_future(asyncio.to_thread(self._folder.write, record))
+            await finished_despite_cancellation(writing)
         except OSError as error:
             if self._is_recorded:
                 self.log.warning("session.not_recorded", reason=str(error))
