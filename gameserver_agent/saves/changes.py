@@ -1,6 +1,4 @@
-"""Has a save changed, and is it time to take a checkpoint? `signature` looks (cheaply, and safely in a folder that a
-game writes to); `CheckpointClock` decides, and is pure.
-"""
+"""Has a save changed, and what does it take? It looks cheaply, and safely in a folder that a game writes to."""
 
 import fnmatch
 import hashlib
@@ -8,14 +6,11 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
 from gameserver_agent.saves.archive import MOST_ENTRIES
 
-QUIET_S = 0.5
-LATEST_S = 3.0
 _BLOCK_BYTES = 4096
 _MOST_LOOKED_AT = 10 * MOST_ENTRIES
 _SAVED_DEPTH, _MEASURED_DEPTH = 33, 200  # a level below what is captured; levels cost a descriptor each
@@ -92,34 +87,3 @@ def _below(folder: int, prefix: str, excludes: tuple[str, ...], depth: int) -> I
                     yield from _below(inner, path + "/", excludes, depth - 1)
                 finally:
                     os.close(inner)
-
-
-@dataclass(frozen=True)
-class CheckpointClock:
-    """Due after `QUIET_S` without a change, at the latest `LATEST_S` after the first change since a checkpoint. One
-    that failed is due again when its pause is over, whether or not anything changes.
-    """
-
-    signature: bytes
-    first_change_s: float | None = None
-    last_change_s: float | None = None
-    again_at_s: float | None = None
-
-    def looked(self, signature: bytes, now_s: float) -> "CheckpointClock":
-        if signature == self.signature:
-            return self
-        first_s = now_s if self.first_change_s is None else self.first_change_s
-        return replace(self, signature=signature, first_change_s=first_s, last_change_s=now_s)
-
-    def is_due(self, now_s: float) -> bool:
-        if self.again_at_s is not None:
-            return now_s >= self.again_at_s
-        if self.first_change_s is None or self.last_change_s is None:
-            return False
-        return now_s - self.last_change_s >= QUIET_S or now_s - self.first_change_s >= LATEST_S
-
-    def taken(self) -> "CheckpointClock":
-        return CheckpointClock(self.signature)
-
-    def failed(self, again_at_s: float) -> "CheckpointClock":
-        return replace(self, again_at_s=again_at_s)

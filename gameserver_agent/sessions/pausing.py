@@ -1,38 +1,22 @@
 """A game that nobody is connected to stands still, and moves again before the first answer to whoever comes back.
 
-`PauseClock` decides, and is pure. `Pausing` does: a checkpoint, then the pause, and none while somebody connects.
+When it is time, `PauseClock` says. Here it is done: a checkpoint, then the pause, and none while somebody connects.
 """
 
 import asyncio
 import contextlib
 import math
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
 
 from gameserver_agent.errors import AgentError, EngineError, SeatError
 from gameserver_agent.sessions.live import LiveSession
+from gameserver_agent.sessions.pause_clock import PauseClock
 from gameserver_agent.tasks import finished_despite_cancellation
 
-PAUSE_AFTER_S = 60.0
 _CHECKPOINT_WITHIN_S = 20.0
 _THAWED_WITHIN_S = 5.0
 _LOOK_EVERY_S = 0.5
 _DOUBT_FOR_S = 30.0
-
-
-@dataclass(frozen=True)
-class PauseClock:
-    """Due once nobody has been there for `PAUSE_AFTER_S`."""
-
-    alone_since_s: float | None = None
-
-    def looked(self, *, is_somebody_there: bool, now_s: float) -> "PauseClock":
-        if is_somebody_there:
-            return PauseClock()
-        return self if self.alone_since_s is not None else PauseClock(now_s)
-
-    def is_due(self, now_s: float) -> bool:
-        return self.alone_since_s is not None and now_s - self.alone_since_s >= PAUSE_AFTER_S
 
 
 class Pausing:

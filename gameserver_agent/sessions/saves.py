@@ -21,7 +21,8 @@ from gameserver_agent.errors import (
 )
 from gameserver_agent.saves import archive
 from gameserver_agent.saves.archive import Owner, SaveRules
-from gameserver_agent.saves.changes import CheckpointClock, signature
+from gameserver_agent.saves.changes import signature
+from gameserver_agent.saves.checkpoint_clock import CheckpointClock
 from gameserver_agent.saves.home import HomeFolder, is_out_of_room, whole_size
 from gameserver_agent.saves.outbox import Letter
 from gameserver_agent.sessions.container import DISK_FULL

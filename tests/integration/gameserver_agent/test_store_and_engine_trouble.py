@@ -21,7 +21,7 @@ from gameserver_agent.saves.home import HomeFolder
 from gameserver_agent.saves.outbox import Outbox
 from gameserver_agent.seats.fake_seats import FakeSeats
 from gameserver_agent.seats.places import SeatPlaces
-from gameserver_agent.sessions import pausing
+from gameserver_agent.sessions import pause_clock
 from gameserver_agent.sessions.services import SessionServices
 from gameserver_agent.sessions.session_task import SessionTask
 from streaming.protocol import SessionDescription
@@ -249,7 +249,7 @@ async def test_a_game_that_shows_nothing_ends_by_its_name(
 async def test_a_game_that_nobody_looks_at_stands_still_until_somebody_does(
     real_host: RealHost, tiny_image: str, docker_engine: DockerEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pausing, "PAUSE_AFTER_S", 1.0)
+    monkeypatch.setattr(pause_clock, "PAUSE_AFTER_S", 1.0)
     seats = real_host.services.seats
     assert isinstance(seats, FakeSeats)
     task = SessionTask(desired_session("ses1", tiny_image, _COUNTS, stop_grace_s=1), real_host.services)

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from gameserver_agent.errors import SaveError, SaveRefusedError
 from gameserver_agent.saves import archive
 from gameserver_agent.saves.archive import Archive, Owner, SaveRules
-from gameserver_agent.saves.changes import LATEST_S, QUIET_S, CheckpointClock, disk_bytes, signature
+from gameserver_agent.saves.changes import disk_bytes, signature
+from gameserver_agent.saves.checkpoint_clock import LATEST_S, QUIET_S, CheckpointClock
 from gameserver_agent.saves.home import HomeFolder
 
 ME = Owner(os.getuid(), os.getgid(), drop=False)

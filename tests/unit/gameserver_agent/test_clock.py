@@ -8,17 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gameserver_agent.clock import (
-    BELIEVED_AFTER_S,
-    LEAP_S,
-    SLACK_S,
-    Anchor,
-    OrchestratorClock,
-    Reading,
-    heard,
-    host_clocks,
-    told_s,
-)
+from gameserver_agent.clock import OrchestratorClock, host_clocks
+from gameserver_agent.clock_anchor import BELIEVED_AFTER_S, LEAP_S, SLACK_S, Anchor, Reading, heard, told_s
 
 NOON_S = datetime(2026, 1, 1, 12, tzinfo=UTC).timestamp()
 HOUR_S = 3600.0

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from gameserver_agent.errors import EngineUnreachableError, SeatError
 from gameserver_agent.runtime.fake_runtime import FakeProgram, FakeRuntime
-from gameserver_agent.sessions import pausing
-from gameserver_agent.sessions.pausing import PAUSE_AFTER_S, PauseClock
+from gameserver_agent.sessions import pause_clock, pausing
+from gameserver_agent.sessions.pause_clock import PAUSE_AFTER_S, PauseClock
 from gameserver_agent.sessions.record import SessionFolder
 from gameserver_agent.sessions.session_task import SessionTask
 from gameserver_agent.statistics import Meter, Sample
@@ -53,7 +53,7 @@ def test_paused_time_does_not_count_as_played() -> None:
 
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pausing, "PAUSE_AFTER_S", 0.05)
+    monkeypatch.setattr(pause_clock, "PAUSE_AFTER_S", 0.05)
     monkeypatch.setattr(pausing, "_LOOK_EVERY_S", 0.01)
 
 
@@ -199,7 +199,7 @@ async def test_a_paused_game_is_adopted_paused(host: Host) -> None:
 
 
 async def test_a_game_without_a_first_frame_is_not_paused(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pausing, "PAUSE_AFTER_S", 0.0)
+    monkeypatch.setattr(pause_clock, "PAUSE_AFTER_S", 0.0)
     monkeypatch.setattr(host.seats, "_boots", False)
     object.__setattr__(host.services, "booting_within_s", 0.3)
     ended = await host.ended(host.session(order(build=BUILD, now=datetime.now(UTC))))
