@@ -10,8 +10,8 @@ from streaming.protocol import Hello, SeatConfig, SeatEvent, SeatStatus, Session
 
 
 class FakeSeat:
-    """Shows its first frame when told to. `fail` and `die` do what a broken worker does; the next `misses`
-    questions for its status stay without an answer.
+    """Shows its first frame when told to. `fail` and `die` do what a broken worker does, the one with last words; the
+    next `misses` questions for its status stay without an answer.
     """
 
     def __init__(self, place: SeatPlace) -> None:
@@ -20,7 +20,7 @@ class FakeSeat:
         self.is_alive = True
         self.peers = 0
         self.misses = 0
-        self.picture = b"jpeg"
+        self.picture = b"\xff\xd8\xff a picture"
         self._news: asyncio.Queue[SeatEvent | None] = asyncio.Queue()
         (place.seat / "pulse").mkdir(exist_ok=True)
         for name in ("X0", "Xauthority", "pulse/native"):
@@ -40,9 +40,11 @@ class FakeSeat:
 
     async def connect(self, offer: SessionDescription) -> SessionDescription:
         self._require_alive()
+        if offer.type != "offer" or not offer.sdp.startswith("v=0"):
+            raise SeatError("this offer cannot be answered: it is none")
         self.peers = 1
         self._news.put_nowait(SeatEvent(event="peers", count=1))
-        return SessionDescription(type="answer", sdp=f"answer to {offer.sdp}")
+        return SessionDescription(type="answer", sdp=offer.sdp)
 
     async def status(self) -> SeatStatus:
         self._require_alive()
@@ -56,7 +58,7 @@ class FakeSeat:
         return self.picture
 
     async def events(self) -> AsyncIterator[SeatEvent]:
-        while self.is_alive and (event := await self._news.get()) is not None:
+        while (event := await self._news.get()) is not None:
             yield event
 
     async def shutdown(self) -> None:
@@ -64,7 +66,7 @@ class FakeSeat:
         self.die()
 
     async def leave(self) -> None:
-        """Nothing to hang up."""
+        self._news.put_nowait(None)
 
     def take_up(self) -> None:
         """News go to whoever took the seat up last, and begin then."""
@@ -76,6 +78,7 @@ class FakeSeat:
 
     def fail(self, message: str) -> None:
         self.tell("failed", message)
+        self.die()
 
     def tell(self, event: str, message: str | None = None) -> None:
         self._news.put_nowait(SeatEvent(event=event, message=message))
@@ -123,5 +126,7 @@ class FakeSeats:
         return seat
 
     async def release(self, place: SeatPlace) -> None:
-        self.living.pop(place.folder.name, None)
+        seat = self.living.pop(place.folder.name, None)
+        if seat is not None:
+            seat.die()
         await asyncio.to_thread(self._places.release, place)
