@@ -17,6 +17,7 @@ from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from agent_protocol import (
+    PROTOCOL_VERSION,
     BuildSpec,
     DesiredSession,
     JoinRequest,
@@ -30,6 +31,8 @@ from gameserver_agent.identity import public_key_text
 
 HOST_ID = "hst1"
 INSTALLATION = "ins1"
+WAIT_LIMIT_S = 25.0
+_JPEG = b"\xff\xd8\xff"
 
 
 @dataclass
@@ -43,6 +46,9 @@ class ControlPlane:
     saves: dict[str, bytes] = field(default_factory=dict[str, bytes])
     pictures: dict[str, list[bytes]] = field(default_factory=dict[str, list[bytes]])
     syncs: list[SyncRequest] = field(default_factory=list[SyncRequest])
+    tokens: set[str] = field(default_factory=lambda: {"token"})
+    ordered: set[str] = field(default_factory=set[str])
+    last_report: tuple[int, int] = (0, 0)
     revision: int = 1
     is_away: bool = False
     is_store_away: bool = False
@@ -82,6 +88,7 @@ class ControlPlane:
 
     async def want(self, session: DesiredSession) -> None:
         self.desired[session.session_id] = session
+        self.ordered.add(session.session_id)
         await self._tell()
 
     async def want_stop(self, session_id: str) -> None:
@@ -150,8 +157,7 @@ class ControlPlane:
             return web.Response(status=503)
         headers = {"Date": email.utils.formatdate(self.now().timestamp(), usegmt=True)}
         if self.knows_nobody or not (request.path.endswith("/join") or self._is_ours(request)):
-            refusal = {"error": "unauthorized", "message": "no such host"}
-            return web.json_response(refusal, status=401, headers=headers)
+            return _refused(401, "unauthorized", "no such host", headers)
         return await handler(request)
 
     async def _tell(self) -> None:
@@ -161,31 +167,41 @@ class ControlPlane:
 
     def _is_ours(self, request: web.Request) -> bool:
         """A token of the host that joined, good by our clock."""
-        assert self.host_key is not None
-        token = request.headers["Authorization"].removeprefix("Bearer ")
-        claims = jwt.decode(
-            token,
-            self.host_key,
-            algorithms=["EdDSA"],
-            audience="orchestrator",
-            options={"verify_exp": False, "verify_iat": False},
-        )
-        assert claims["iss"] == f"host:{self.host_id}"
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if self.host_key is None or scheme != "Bearer":
+            return False
+        try:
+            claims = jwt.decode(
+                token,
+                self.host_key,
+                algorithms=["EdDSA"],
+                audience="orchestrator",
+                issuer=f"host:{self.host_id}",
+                options={"verify_exp": False, "verify_iat": False},
+            )
+        except jwt.InvalidTokenError:
+            return False
         return bool(claims["iat"] - 30 <= self.now().timestamp() <= claims["exp"] + 30)
 
     async def _join(self, request: web.Request) -> web.Response:
         order = JoinRequest.model_validate_json(await request.read())
-        if order.token != "token":
-            return web.json_response({"error": "unauthorized", "message": "bad token"}, status=401)
+        if order.token not in self.tokens:
+            return _refused(401, "unauthorized", "this join token is unknown or used")
+        self.tokens.remove(order.token)
         entry = {"kty": "OKP", "crv": "Ed25519", "x": order.public_key}
         key = jwt.PyJWK(entry, algorithm="EdDSA").key
         assert isinstance(key, Ed25519PublicKey)
-        self.host_key = key
+        self.host_key, self.last_report = key, (0, 0)
         answer = JoinResponse(host_id=self.host_id, installation=INSTALLATION, keys=self.keys)
         return web.Response(text=answer.model_dump_json(), content_type="application/json")
 
     async def _sync(self, request: web.Request) -> web.Response:
         order = SyncRequest.model_validate_json(await request.read())
+        if order.protocol != PROTOCOL_VERSION:
+            return _refused(400, "invalid_request", f"this is protocol {PROTOCOL_VERSION}")
+        if (order.incarnation, order.seq) <= self.last_report:
+            return _refused(409, "stale_sync", "a newer report was taken already")
+        self.last_report = order.incarnation, order.seq
         async with self.news:
             self.syncs.append(order)
             for session in order.sessions:
@@ -204,32 +220,44 @@ class ControlPlane:
     async def _wait(self, request: web.Request) -> web.Response:
         known = int(request.query["revision"])
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(25), self.news:
+            async with asyncio.timeout(WAIT_LIMIT_S), self.news:
                 await self.news.wait_for(lambda: self.revision != known)
         return web.json_response({"revision": self.revision})
 
     async def _save(self, request: web.Request) -> web.Response:
-        return web.Response(body=self.saves[request.match_info["version"]])
+        archive = self.saves.get(request.match_info["version"])
+        if archive is None:
+            return _refused(404, "not_found", "no such save version")
+        return web.Response(body=archive)
 
     async def _take_picture(self, request: web.Request) -> web.Response:
-        assert request.content_type == "image/jpeg"
-        body = await request.read()
+        version, body = request.match_info["version"], await request.read()
+        if version not in self.saves:
+            return _refused(404, "not_found", "no such save version")
+        if not body.startswith(_JPEG):
+            return _refused(400, "invalid_request", "a picture is a JPEG")
         async with self.news:
-            self.pictures.setdefault(request.match_info["version"], []).append(body)
+            self.pictures.setdefault(version, []).append(body)
             self.news.notify_all()
         return web.json_response({})
 
     async def _take_save(self, request: web.Request) -> web.Response:
         if self.is_store_away:
-            return web.json_response({"error": "store_unavailable", "message": "no store"}, status=503)
+            return _refused(503, "store_unavailable", "no store")
+        if request.match_info["session"] not in self.ordered:
+            return _refused(404, "not_found", "no such session")
         body = await request.read()
         digest = request.query["digest"]
-        assert hashlib.sha256(body).hexdigest() == digest
-        assert len(body) == int(request.query["size"])
+        if hashlib.sha256(body).hexdigest() != digest or len(body) != int(request.query["size"]):
+            return _refused(400, "invalid_request", "the body is not what was announced")
         async with self.news:
             self.saves[f"ver-{digest[:8]}"] = body
             self.news.notify_all()
         return web.json_response({"versionId": f"ver-{digest[:8]}", "head": True})
+
+
+def _refused(status: int, code: str, message: str, headers: dict[str, str] | None = None) -> web.Response:
+    return web.json_response({"error": code, "message": message}, status=status, headers=headers)
 
 
 def desired_session(session_id: str, image_id: str, script: str, **build_changes: object) -> DesiredSession:
