@@ -44,9 +44,9 @@ class BuildSpec(WireModel):
     size_bytes: int = 0
     command: tuple[str, ...] = ()
     environment: dict[str, str] = Field(default_factory=dict)
-    display: Display = Display()
-    limits: Limits = Limits()
-    request: Request = Request()
+    display: Display = Field(default_factory=Display)
+    limits: Limits = Field(default_factory=Limits)
+    request: Request = Field(default_factory=Request)
     stop_signal: str = "SIGTERM"
     stop_grace_s: float = Field(default=10.0, ge=0, le=25)
     save_paths: tuple[str, ...] = ()
