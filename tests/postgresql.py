@@ -25,7 +25,7 @@ _KEEPER = """
 if read -r _; then kill -QUIT $!; wait $!; else kill -QUIT $!; wait $!; rm -rf "$FOLDER"; fi
 """
 
-_FAST = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "autovacuum=off", "wal_level=minimal")
+_FAST = ("fsync=off", "full_page_writes=off", "autovacuum=off", "wal_level=minimal")
 
 
 class PostgresqlServer:
