@@ -4,11 +4,11 @@ It decides nothing: it finds the rows whose time has come and tells the lifecycl
 and one that another replica holds is left to it.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import ColumnElement, delete, or_, select
+from sqlalchemy import ColumnElement, delete, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from agent_protocol import BuildSpec
@@ -20,7 +20,7 @@ from orchestrator.fleet.placement import Placement
 from orchestrator.notices import PLACER, Notices
 from orchestrator.play.clock import ClockWatch
 from orchestrator.play.launching import ATTEMPTS_COUNT_FOR, place
-from orchestrator.play.lifecycle import ON_HOST, STARTING, DeadlinePassed, HostLost, NowhereElse, Position
+from orchestrator.play.lifecycle import ON_HOST, PREPARING, STARTING, DeadlinePassed, HostLost, NowhereElse, Position
 from orchestrator.play.models import LaunchAttempt, Session
 from orchestrator.play.moves import Moves
 
@@ -52,7 +52,7 @@ class Reconciler:
         self._placement = placement
         self._moves = moves
         self._clock = clock
-        self._last_round_s: float | None = None
+        self._answered_s: float | None = None
         self._watching_since_s = 0.0
         self._swept_s: float | None = None
 
@@ -74,9 +74,8 @@ class Reconciler:
 
     async def round(self) -> None:
         """One look: deadlines, lost hosts, then waiting sessions in the order they came."""
-        watched_s = self._watched_s()
         now = await self._clock.look()
-        if watched_s >= RETURN_GRACE_S:
+        if self._watched_s() >= RETURN_GRACE_S:
             await self._pass_deadlines(now)
             await self._lose_hosts(now)
         await self._note_silence(now)
@@ -84,15 +83,15 @@ class Reconciler:
         await self._sweep(now)
 
     def _watched_s(self) -> float:
-        """For how long this loop has looked without a break.
+        """The database has answered: for how long it does so without a break.
 
-        While nobody looked, nobody could report or keep a session alive either: what ran out meanwhile gets a chance
-        to be heard before it is acted upon, so that a restart of ours ends no game.
+        While it did not, or nobody looked, nobody could report or keep a session alive either: what ran out meanwhile
+        gets a chance to be heard before it is acted upon, so that a restart of ours ends no game.
         """
         moment_s = self._clock.monotonic_s()
-        if self._last_round_s is None or moment_s - self._last_round_s > ABSENCE_S:
+        if self._answered_s is None or moment_s - self._answered_s > ABSENCE_S:
             self._watching_since_s = moment_s
-        self._last_round_s = moment_s
+        self._answered_s = moment_s
         return moment_s - self._watching_since_s
 
     async def _pass_deadlines(self, now: datetime) -> None:
@@ -108,7 +107,13 @@ class Reconciler:
 
     async def _lose_hosts(self, now: datetime) -> None:
         is_silent = Host.lease_until <= now - LOST_AFTER_LEASE
-        is_on_silent_host = Session.position.in_(_ON_HOST) & Session.host_id.in_(select(Host.id).where(is_silent))
+        is_seen = (Session.position == Position.RUNNING.value) & (Session.last_frame_at > now - BLIND_AFTER_FRAME)
+        can_move = Session.position.in_([position.value for position in (*PREPARING, Position.RUNNING)])
+        is_on_silent_host = (
+            can_move
+            & Session.host_id.in_(select(Host.id).where(is_silent))
+            & (Session.last_frame_at.is_(None) | ~is_seen)
+        )
 
         async def lose_host(session: AsyncSession, row: Session) -> None:
             lease_until = await session.scalar(select(Host.lease_until).where(Host.id == row.host_id))
@@ -154,23 +159,32 @@ class Reconciler:
     async def _each(
         self, condition: ColumnElement[bool], act: Callable[[AsyncSession, Session], Awaitable[None]]
     ) -> None:
-        """`act` on each row for which `condition` still holds once it is ours. A mistake in one stops no other."""
-        for session_id in await self._ids(condition):
+        """`act` on each row for which `condition` still holds once it is ours, the oldest first. A mistake in one stops
+        no other.
+        """
+        async for session_id in self._ids(condition):
             try:
                 async with self._database.write() as session:
                     mine = select(Session).where(Session.id == session_id, condition)
                     row = await session.scalar(mine.with_for_update(skip_locked=True))
                     if row is not None:
                         await act(session, row)
+                self._watched_s()
             except DatabaseUnavailable:
                 raise
             except Exception:
                 _log.exception("session.mistake", session=session_id)
 
-    async def _ids(self, condition: ColumnElement[bool]) -> Sequence[str]:
-        async with self._database.read() as session:
-            return (
-                await session.scalars(
-                    select(Session.id).where(condition).order_by(Session.created_at, Session.id).limit(BATCH)
-                )
-            ).all()
+    async def _ids(self, condition: ColumnElement[bool]) -> AsyncGenerator[str]:
+        """The sessions that fulfil it, page by page: those that stay what they are hide none behind them."""
+        is_next = true()
+        while True:
+            query = select(Session.id, Session.created_at).where(condition, is_next)
+            async with self._database.read() as session:
+                page = (await session.execute(query.order_by(Session.created_at, Session.id).limit(BATCH))).all()
+            for session_id, _ in page:
+                yield session_id
+            if len(page) < BATCH:
+                return
+            last_id, last_at = page[-1]
+            is_next = (Session.created_at > last_at) | ((Session.created_at == last_at) & (Session.id > last_id))

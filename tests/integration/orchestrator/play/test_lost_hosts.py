@@ -4,14 +4,16 @@ import asyncio
 from datetime import timedelta
 
 import httpx
+import pytest
 
 from agent_protocol import ObservedState
+from orchestrator.errors import DatabaseUnavailable
 from orchestrator.play.lifecycle import TIME_LIMITS, Position
 from orchestrator.play.reasons import HOST_LOST, next_step
 from orchestrator.services import Services
 from tests.integration.orchestrator.conftest import HostMaker, ScriptedHost
 from tests.integration.orchestrator.play.clock import Clock
-from tests.integration.orchestrator.play.scenes import keep_alive, keep_synced, reach, running, status, stop
+from tests.integration.orchestrator.play.scenes import keep_alive, keep_synced, launch, reach, running, status, stop
 
 SECONDS = timedelta(seconds=1)
 SILENCE = 20 * SECONDS
@@ -157,3 +159,45 @@ async def test_what_a_session_used_on_each_of_its_hosts_adds_up(
     assert (await status(player, order.session_id))["statistics"] == {
         "duration": 241, "cpuSeconds": 66.5, "peakMemoryMb": 400,
     }  # fmt: skip
+
+
+async def test_a_database_that_was_away_gives_everybody_a_chance_to_be_heard(
+    clock: Clock, player: httpx.AsyncClient, make_host: HostMaker, game: str, services: Services
+) -> None:
+    first = await make_host(name="first")
+    order = await running(player, first)
+    second = await make_host(name="second")
+
+    async def is_away() -> None:
+        raise DatabaseUnavailable
+
+    with pytest.MonkeyPatch.context() as outage:
+        outage.setattr(services.clock, "look", is_away)
+        for _ in range(12):
+            clock.let(5 * SECONDS)
+            with pytest.raises(DatabaseUnavailable):
+                await services.reconciler.round()
+    await second.sync()
+    await services.reconciler.round()
+    assert (await status(player, order.session_id))["status"] == "running"
+    assert [(item.generation, item.want) for item in (await first.sync()).sessions] == [(1, "run")]
+
+
+async def test_who_stays_on_a_silent_host_hides_nobody_who_has_to_leave_it(
+    clock: Clock,
+    player: httpx.AsyncClient,
+    other_player: httpx.AsyncClient,
+    host: ScriptedHost,
+    game: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("orchestrator.play.reconciler.BATCH", 1)
+    seen = await running(player, host)
+    unseen = (await launch(other_player, game)).json()["sessionId"]
+    [order] = [order for order in (await host.sync()).sessions if order.session_id == unseen]
+    await host.run(order)
+    for _ in range(8):
+        await clock.pass_time(3 * SECONDS)
+        assert (await keep_alive(player, seen.session_id, frames=90)).status_code == 200
+    assert (await status(player, seen.session_id))["status"] == "running"
+    assert (await status(other_player, unseen))["phase"] == "placing"
