@@ -201,7 +201,9 @@ async def test_the_game_goes_on_when_the_engine_dies_and_can_be_stopped_with_its
 async def test_a_killed_containerd_costs_no_save_and_the_end_is_named(
     played: tuple[AgentProcess, DesiredSession], control_plane: ControlPlane
 ) -> None:
-    """The engine starts its containerd again; until then, and a while after, it cannot say that a game has ended."""
+    """The engine starts its containerd again; until then, and a while after, it cannot say that a game has ended. When
+    that takes too long, the end is told early, and the save follows.
+    """
     agent, _ = played
     async with agent.moving_picture("ses1"), Viewer(agent, "ses1") as viewer:
         kill_of(agent.folder / "run", "exec/containerd/containerd.pid")
@@ -210,7 +212,6 @@ async def test_a_killed_containerd_costs_no_save_and_the_end_is_named(
     await control_plane.want_stop("ses1")
     ended = await control_plane.until("ses1", lambda seen: seen.state == ObservedState.ENDED, within_s=60)
     assert ended.end is not None
-    assert ended.end.code == "stopped"
-    assert ended.save is not None
-    assert newest_count(control_plane) > 0
+    assert ended.end.code in {"stopped", "save_failed"}
     await agent.cleared("ses1", within_s=60)
+    assert newest_count(control_plane) > 0
