@@ -80,5 +80,5 @@ async def keep_running(private: PrivateEngine, say: Callable[[str], None]) -> No
         try:
             if await private.start():
                 say("The private Docker Engine had ended and was started again.")
-        except NoEngine as error:
+        except (NoEngine, OSError) as error:
             say(str(error))
