@@ -103,11 +103,10 @@ class PrivateEngine:
 
     def _kill_containers(self) -> None:
         """Those of an engine that could not be asked to remove them: with live-restore they outlive it."""
-        for shim in _naming(f"{self._runtime}/"):
-            children = Path(f"/proc/{shim}/task/{shim}/children")
-            with contextlib.suppress(OSError):
-                for process in (*children.read_text(encoding="ascii").split(), shim):
-                    os.kill(int(process), signal.SIGKILL)
+        for shim in _shims_of(self._runtime):
+            for process in (*_children(shim), shim):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
         for mount in _mounts_below(self._images.resolve(), self._runtime):
             subprocess.run(["umount", "--lazy", mount], capture_output=True, check=False)
 
@@ -138,14 +137,24 @@ def _running(pid_file: Path, of: str) -> int | None:
     return process_id if of in command else None
 
 
-def _naming(text: str) -> list[str]:
-    """Processes with this in their command line."""
-    found: list[str] = []
+def _shims_of(runtime: Path) -> list[int]:
+    """What holds the containers of the engine with this folder. Whoever else names the folder is a stranger."""
+    found: list[int] = []
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):  # it ended while we looked
-            if text.encode() in (process / "cmdline").read_bytes():
-                found.append(process.name)
+            program, *words = (process / "cmdline").read_bytes().decode(errors="replace").split("\0")
+            is_shim = Path(program).name.startswith("containerd-shim")
+            if is_shim and any(word.startswith(f"{runtime}/") for word in words):
+                found.append(int(process.name))
     return found
+
+
+def _children(process_id: int) -> list[int]:
+    try:
+        text = Path(f"/proc/{process_id}/task/{process_id}/children").read_text(encoding="ascii")
+    except OSError:
+        return []
+    return [int(child) for child in text.split()]
 
 
 def _end(process_id: int, deadline: float) -> None:
