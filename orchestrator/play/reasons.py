@@ -64,6 +64,11 @@ RESTORE_TIMEOUT = End(
 )
 BOOT_TIMEOUT = End(Reason.BOOT_TIMEOUT, "The game showed no picture within a minute.", Decider.ORCHESTRATOR)
 
+CODE_CHARACTERS = 64
+MESSAGE_CHARACTERS = 2000
+LOG_LINES = 50
+LOG_LINE_CHARACTERS = 500
+
 _BY_GAME = frozenset({EndCode.EXITED, EndCode.CRASHED, EndCode.OUT_OF_MEMORY, EndCode.SAVE_FULL})
 
 _AGAIN = "Start the game again to go on from your last save."
@@ -103,5 +108,12 @@ def next_step(code: str) -> str:
 
 
 def ended_on_host(code: str, message: str, log_tail: tuple[str, ...]) -> End:
-    """A host's report as an end."""
-    return End(code, message, Decider.GAME if code in _BY_GAME else Decider.HOST, log_tail)
+    """A host's report as an end that every database can hold, whatever the host wrote."""
+    lines = tuple(_storable(line, LOG_LINE_CHARACTERS) for line in log_tail[-LOG_LINES:])
+    by = Decider.GAME if code in _BY_GAME else Decider.HOST
+    return End(_storable(code, CODE_CHARACTERS), _storable(message, MESSAGE_CHARACTERS), by, lines)
+
+
+def _storable(text: str, most_characters: int) -> str:
+    """PostgreSQL has no NUL in a text."""
+    return text.replace("\0", "")[:most_characters]

@@ -66,3 +66,10 @@ def test_a_code_that_only_a_newer_agent_knows_is_readable_and_has_a_next_step() 
     report = EndReport.model_validate_json('{"code": "a-code-of-tomorrow", "message": "why"}')
     assert ended_on_host(report.code, report.message, report.log_tail) == End("a-code-of-tomorrow", "why", Decider.HOST)
     assert next_step(report.code)
+
+
+def test_what_a_host_says_of_an_end_can_be_stored() -> None:
+    end = ended_on_host("c\0" * 100, "m\0" * 3000, tuple(f"{number}\0" + "l" * 600 for number in range(60)))
+    assert (end.code, end.message) == ("c" * 64, "m" * 2000)
+    assert [line[:3] for line in end.log_tail] == [f"{number}l" for number in range(10, 60)]
+    assert {len(line) for line in end.log_tail} == {500}
