@@ -10,7 +10,15 @@ import structlog
 from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from agent_protocol import BuildSpec, DesiredSession, EndCode, ObservedSession, ObservedState, Statistics
+from agent_protocol import (
+    BuildSpec,
+    DesiredSession,
+    EndCode,
+    ObservedSession,
+    ObservedState,
+    RestoreSource,
+    Statistics,
+)
 from orchestrator.catalog.models import Build
 from orchestrator.fleet import profiles
 from orchestrator.fleet.models import Host
@@ -60,13 +68,12 @@ class Ledger:
         self, session: AsyncSession, host_id: str, observed: tuple[ObservedSession, ...], now: datetime
     ) -> tuple[str, ...]:
         seen = {item.session_id: item for item in observed}
-        concerned = or_(Session.id.in_(seen), Session.host_id == host_id, Session.former_host_id == host_id)
+        concerned = or_(Session.host_id == host_id, Session.former_host_id == host_id)
         query = select(Session).where(concerned, Session.position.in_([position.value for position in ACTIVE]))
         changed: list[str] = []
         for row in await session.scalars(query.order_by(Session.id).with_for_update()):
             before = revision_of(row)
-            if host_id in {row.host_id, row.former_host_id}:
-                await self._hear(session, row, host_id, seen.get(row.id), now)
+            await self._hear(session, row, host_id, seen.get(row.id), now)
             if revision_of(row) != before:
                 changed.append(row.id)
         return tuple(changed)
@@ -130,19 +137,28 @@ class Ledger:
         mine = select(Session).where(Session.host_id == host_id, Session.position.in_(_POSITIONS_ON_HOST))
         rows = {row.id: row for row in await session.scalars(mine)}
         ahead = self._clock.ahead(now)
-        wanted = [
-            await self._order(session, row, row.generation, ahead, is_wanted=row.position != Position.STOPPING.value)
-            for row in rows.values()
-        ]
+        wanted: list[DesiredSession] = []
+        for row in rows.values():
+            # The newest, not what the session began with: a host that lost everything begins from here.
+            restore = await self._saves.restore_source(session, await self._saves.head_of(session, row.slot_id))
+            is_wanted = row.position != Position.STOPPING.value
+            wanted.append(await self._order(session, row, row.generation, ahead, restore, is_wanted=is_wanted))
         strays = [item for item in observed if not _is_settled(item, rows.get(item.session_id))]
         for item in strays:
             row = await session.get(Session, item.session_id)
-            if row is not None:
-                wanted.append(await self._order(session, row, item.generation, ahead, is_wanted=False))
+            if row is not None and host_id in {row.host_id, *row.placed_on}:
+                wanted.append(await self._order(session, row, item.generation, ahead, None, is_wanted=False))
         return tuple(wanted)
 
     async def _order(
-        self, session: AsyncSession, row: Session, generation: int, ahead: timedelta, *, is_wanted: bool
+        self,
+        session: AsyncSession,
+        row: Session,
+        generation: int,
+        ahead: timedelta,
+        restore: RestoreSource | None,
+        *,
+        is_wanted: bool,
     ) -> DesiredSession:
         build = await session.get_one(Build, row.build_id)
         return DesiredSession(
@@ -150,8 +166,7 @@ class Ledger:
             generation=generation,
             want="run" if is_wanted else "stop",
             build=BuildSpec.model_validate(build.spec),
-            # The newest, not what the session began with: a host that lost everything begins from here.
-            restore=await self._saves.restore_source(session, await self._saves.head_of(session, row.slot_id)),
+            restore=restore,
             timezone=row.timezone,
             epoch=row.epoch,
             expires_at=row.expires_at + ahead,
