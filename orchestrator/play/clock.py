@@ -16,11 +16,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from orchestrator.database import Database
 from orchestrator.fleet.models import Host
+from orchestrator.fleet.sync import INTERVALS_PER_LEASE, interval_s
 from orchestrator.play.lifecycle import ACTIVE, IDLE_TIMEOUT, SESSION_CAP, TIME_LIMITS, Position
 from orchestrator.play.models import ClockJumps, LaunchAttempt, Session
 
 SMALLEST_JUMP = timedelta(seconds=3)
-LONGEST_HOST_LEASE = timedelta(seconds=60)
 NO_JUMP = timedelta(0)
 _THE_ROW = 1
 
@@ -137,12 +137,14 @@ async def _shift_sessions(session: AsyncSession, jump: timedelta, now: datetime)
 
 async def _shift_hosts(session: AsyncSession, jump: timedelta, now: datetime) -> None:
     leased = select(Host.id, Host.lease_until)
-    for host_id, lease_until in (await session.execute(leased.order_by(Host.id).with_for_update(key_share=True))).all():
+    hosts = (await session.execute(leased.order_by(Host.id).with_for_update(key_share=True))).all()
+    longest = timedelta(seconds=interval_s(len(hosts)) * INTERVALS_PER_LEASE)
+    for host_id, lease_until in hosts:
         if lease_until is not None:
-            lease = shifted(lease_until, jump, now, LONGEST_HOST_LEASE)
+            lease = shifted(lease_until, jump, now, longest)
             await session.execute(update(Host).where(Host.id == host_id).values(lease_until=lease))
 
 
 async def _shift_attempts(session: AsyncSession, jump: timedelta) -> None:
-    for attempt in await session.scalars(select(LaunchAttempt)):
+    for attempt in await session.scalars(select(LaunchAttempt).order_by(LaunchAttempt.id).with_for_update()):
         attempt.at += jump
