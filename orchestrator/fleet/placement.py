@@ -67,7 +67,7 @@ class Placement:
     ) -> bool:
         """Lock the host if it still has room. A full one is let go at once, so that nobody ever waits for two."""
         async with session.begin_nested() as attempt:
-            host = await session.get_one(Host, host_id, with_for_update={"key_share": True})
+            host = await session.get_one(Host, host_id, populate_existing=True, with_for_update={"key_share": True})
             reserved = await self._ledger.reserved(session)
             if refuse(_view(host, reserved.get(host_id, NOTHING), learned, now), request) is None:
                 return True

@@ -57,7 +57,7 @@ class AgentSync:
             # Sessions are locked before their host, as by whoever moves one.
             changed = await self._ledger.observe(session, host_id, request.sessions, now)
             await session.flush()
-            host = await session.get_one(Host, host_id, with_for_update={"key_share": True})
+            host = await session.get_one(Host, host_id, populate_existing=True, with_for_update={"key_share": True})
             if (request.incarnation, request.seq) <= (host.incarnation, host.seq):
                 raise Conflict("a newer report of this host was taken already", code="stale_sync")
             was_ready = host.lease_until is not None and host.lease_until > now
