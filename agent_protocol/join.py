@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from agent_protocol.model import WireModel
+from agent_protocol.model import PublicUrl, WireModel
 
 
 class JoinRequest(WireModel):
@@ -11,7 +11,7 @@ class JoinRequest(WireModel):
     token: str
     name: str = Field(min_length=1, max_length=100)
     public_key: str
-    public_url: str
+    public_url: PublicUrl
     labels: dict[str, str] = Field(default_factory=dict)
 
 

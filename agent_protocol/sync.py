@@ -8,10 +8,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from agent_protocol.build import BuildSpec
-from agent_protocol.model import WireModel
+from agent_protocol.model import PublicUrl, WireModel
 
 PROTOCOL_VERSION = 1
 
@@ -108,6 +108,13 @@ class ObservedSession(WireModel):
     save: SavedVersion | None = None
     end: EndReport | None = None
 
+    @field_validator("last_input_at")
+    @classmethod
+    def _has_zone(cls, moment: datetime | None) -> datetime | None:
+        if moment is not None and moment.tzinfo is None:
+            raise ValueError("must have a time zone")
+        return moment
+
 
 class HostImage(WireModel):
     """An image in the host's engine that carries our labels or that a build named."""
@@ -141,7 +148,7 @@ class SyncRequest(WireModel):
     protocol: int = PROTOCOL_VERSION
     incarnation: int = Field(ge=0, lt=2**63)
     seq: int = Field(ge=0, lt=2**63)
-    public_url: str
+    public_url: PublicUrl
     sessions: tuple[ObservedSession, ...] = ()
     images: tuple[HostImage, ...] = ()
     capacity: Capacity

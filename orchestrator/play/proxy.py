@@ -4,6 +4,7 @@ The body carries the stream token that the agent checks, so nothing is decided h
 """
 
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 from litestar import Controller, Request, Response, get, post
@@ -40,7 +41,8 @@ class SeatProxy:
             host = await session.get(Host, row.host_id) if row and row.host_id else None
         if host is None or not is_only_local(host.public_url):
             raise NotFound("there is no such session here")
-        url = f"{host.public_url.rstrip('/')}/session/{session_id}/connect"
+        address = urlsplit(host.public_url)
+        url = f"{address.scheme}://{address.netloc}/session/{session_id}/connect"
         try:
             async with self._http().post(url, data=body, headers={"Content-Type": "application/json"}) as answer:
                 return answer.status, await answer.read()
