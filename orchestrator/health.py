@@ -1,6 +1,5 @@
 """`/health`: whether the process lives, and whether it can serve."""
 
-import structlog
 from litestar import Controller, Response, get
 from litestar.di import NamedDependency
 
@@ -8,8 +7,6 @@ from migrations.run import revisions_of
 from orchestrator.database import Database
 from orchestrator.errors import DatabaseUnavailable
 from orchestrator.http import Schema
-
-log = structlog.get_logger()
 
 
 class Health(Schema):
@@ -31,8 +28,7 @@ class HealthController(Controller):
         try:
             async with database.read() as session:
                 is_current = (await (await session.connection()).run_sync(revisions_of)).is_current
-        except DatabaseUnavailable as error:
-            log.warning("database.unreachable", error=repr(error.__cause__))
+        except DatabaseUnavailable:
             return Response(Health(status="database_unreachable"), status_code=503)
         if not is_current:
             return Response(Health(status="database_not_migrated"), status_code=503)

@@ -14,6 +14,8 @@ from orchestrator.errors import DatabaseUnavailable, InvalidRequest
 
 _AWAY_OR_BUSY = (
     "08",  # connection exception
+    "25006",  # a standby that takes no writes, until it is promoted
+    "25P03",  # a transaction that stood still for too long was ended
     "40",  # rolled back: deadlock, serialisation
     "53",  # out of connections, of memory, of disk
     "55P03",  # a lock was not to be had in time
