@@ -63,6 +63,10 @@ class Pausing:
             self._look()
             self._visitors -= 1
 
+    def doubt(self) -> None:
+        """The engine was asked something and has not answered: what it did, or still will do, is to be found out."""
+        self._doubtful_until_s = math.inf
+
     def _look(self) -> None:
         now_s = asyncio.get_running_loop().time()
         self._clock = self._clock.looked(is_somebody_there=self._is_somebody_there(), now_s=now_s)
@@ -81,7 +85,8 @@ class Pausing:
         except (AgentError, OSError, TimeoutError) as error:  # the home is still there, and so is the archive
             live.log.warning("save.checkpoint_failed", error=str(error) or "it took too long")
         async with self._engine:
-            if self._is_somebody_there():
+            self._look()
+            if not self._clock.is_due(asyncio.get_running_loop().time()):  # somebody came, and may have gone again
                 return
             live.note_paused()
             await live.note()
@@ -89,7 +94,7 @@ class Pausing:
             try:
                 await finished_despite_cancellation(pausing)
             except EngineError:
-                self._doubtful_until_s = math.inf
+                self.doubt()
                 raise
         live.log.info("session.paused")
 
@@ -98,7 +103,11 @@ class Pausing:
         async with self._engine:
             if not (live.is_paused or self._is_doubtful()):
                 return
-            await live.services.runtime.unpause(live.require_container())
+            try:
+                await live.services.runtime.unpause(live.require_container())
+            except (EngineError, asyncio.CancelledError):
+                self.doubt()
+                raise
             live.note_thawed()
         live.log.info("session.thawed")
 

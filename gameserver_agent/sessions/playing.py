@@ -37,7 +37,10 @@ class Playing:
     async def run(self) -> None:
         """Never returns: ends with the error that says why the session is over."""
         live = self._live
+        was_noted_paused = live.is_paused
         if live.was_adopted and await take_up(live, self._ending.clearing):
+            if was_noted_paused and not live.is_paused:
+                self.pausing.doubt()
             live.log.info("session.adopted", state=live.state)
         else:
             await self._prepare()

@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 
 from gameserver_agent.errors import EngineUnreachableError, SeatError
 from gameserver_agent.runtime.fake_runtime import FakeProgram, FakeRuntime
+from gameserver_agent.saves.archive import Owner
 from gameserver_agent.sessions import pause_clock, pausing
 from gameserver_agent.sessions.pause_clock import PAUSE_AFTER_S, PauseClock
 from gameserver_agent.sessions.record import SessionFolder
+from gameserver_agent.sessions.saves import SessionSaves
 from gameserver_agent.sessions.session_task import SessionTask
 from gameserver_agent.statistics import Meter, Sample
 from streaming.protocol import SessionDescription
@@ -165,6 +167,74 @@ async def test_a_pause_that_happens_after_its_answer_was_given_up_is_taken_back(
         return not await is_frozen(host)
 
     await until(is_awake)
+    task.stop("stopped", "")
+    await host.ended(task)
+
+
+@pytest.mark.usefixtures("soon")
+async def test_a_pause_that_happens_after_its_agent_has_gone_is_taken_back_by_the_next(host: Host) -> None:
+    first = await paused(host)
+    await first.leave()
+    (container,) = await host.runtime.list_containers(OURS)
+    await host.runtime.unpause(container.container_id)  # the pause was ordered, and is on its way
+    second = host.session()
+    await host.until(second, lambda seen: seen.seat_ready)
+    await host.runtime.pause(container.container_id)
+
+    async def is_awake() -> bool:
+        return not await is_frozen(host)
+
+    await until(is_awake)
+    second.stop("stopped", "")
+    await host.ended(second)
+
+
+@pytest.mark.usefixtures("soon")
+async def test_a_game_whose_visitor_gave_up_during_the_thaw_is_not_called_paused_when_it_runs(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = await paused(host)
+    monkeypatch.setattr(pause_clock, "PAUSE_AFTER_S", 3600)
+    unpause, is_thawed = FakeRuntime.unpause, asyncio.Event()
+
+    async def unanswered(self: FakeRuntime, container_id: str) -> None:
+        await unpause(self, container_id)
+        is_thawed.set()
+        await asyncio.Event().wait()
+
+    with monkeypatch.context() as wedged:
+        wedged.setattr(FakeRuntime, "unpause", unanswered)
+        connecting = asyncio.ensure_future(task.connect(OFFER))
+        await is_thawed.wait()
+        connecting.cancel()
+        await asyncio.wait({connecting})
+    await host.until(task, lambda seen: not seen.paused)
+    assert not await is_frozen(host)
+    task.stop("stopped", "")
+    await host.ended(task)
+
+
+@pytest.mark.usefixtures("soon")
+async def test_a_visit_during_the_checkpoint_before_a_pause_puts_the_pause_off(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gameserver_agent.sessions.saves._LOOK_EVERY_S", 3600)  # no checkpoint but the pause's own
+    is_saving, may_save = asyncio.Event(), asyncio.Event()
+    checkpoints: list[int] = []
+
+    async def slow(_self: SessionSaves, _owner: Owner) -> None:
+        checkpoints.append(1)
+        is_saving.set()
+        await may_save.wait()
+
+    monkeypatch.setattr(SessionSaves, "checkpoint", slow)
+    task = host.session()
+    await is_saving.wait()
+    with pytest.raises(SeatError):
+        await task.connect(SessionDescription(type="answer", sdp="here and gone"))
+    may_save.set()
+    await host.until(task, lambda seen: seen.paused)
+    assert len(checkpoints) == 2
     task.stop("stopped", "")
     await host.ended(task)
 
