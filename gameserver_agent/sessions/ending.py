@@ -51,10 +51,13 @@ class Ending:
         self._is_hurried = False
         self._waiting: asyncio.Timeout | None = None
         self._hurried_s = 0.0
+        self._last_noted_s: float | None = None
 
     async def wind_down(self, end: EndReport) -> None:
         """From whatever was reached to `ENDED`, and on until nothing is left. May be called again after a crash."""
         live = self._live
+        if live.was_adopted:
+            self._last_noted_s = live.last_noted_s()
         if live.state is not ObservedState.ENDED:
             live.become(ObservedState.STOPPING, force=True)
             await live.note()
@@ -128,7 +131,7 @@ class Ending:
         try:
             status = await self._ended_container(live.container_id)
         except ContainerNotFoundError:
-            ended_s = live.now_s()
+            ended_s = live.now_s() if self._last_noted_s is None else self._last_noted_s
         else:
             ended_s = live.told_by_engine_s(status.ended_at)
             if live.meter is None and status.started_at is not None:  # the answer to the start was lost

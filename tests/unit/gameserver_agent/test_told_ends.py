@@ -1,12 +1,12 @@
 """What people are told of an end does not wait for the clean-up; the clean-up does not depend on who told it."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import pytest
 
-from agent_protocol import BuildSpec, ObservedSession, ObservedState
+from agent_protocol import BuildSpec, EndReport, ObservedSession, ObservedState
 from gameserver_agent.errors import ControlPlaneUnreachableError, SaveRefusedError, SeatError
 from gameserver_agent.leftovers import end_leftovers
 from gameserver_agent.runtime.fake_runtime import FakeProgram, FakeRuntime
@@ -159,6 +159,21 @@ async def test_a_host_all_of_whose_processes_died_was_restarted_too(host: Host) 
     assert before.statistics is not None
     assert ended.statistics.duration_s < before.statistics.duration_s + 5
     await host.assert_nothing_is_left()
+
+
+async def test_a_night_without_an_agent_is_not_counted_as_played(host: Host) -> None:
+    first = await played(host)
+    await first.leave()
+    await gone_with_the_machine(host)
+    record = record_of(host)
+    assert record.meter is not None
+    assert record.statistics is not None
+    yesterday = replace(record.meter, started_s=record.meter.started_s - 86_400)
+    end = EndReport(code="stopped", message="The host was shut down.")
+    rewrite(host, meter=yesterday, state=ObservedState.STOPPING, end=end)
+    ended = await host.ended(host.session())
+    assert ended.statistics is not None
+    assert ended.statistics.duration_s == record.statistics.duration_s
 
 
 async def test_a_game_that_is_gone_while_its_seat_lives_has_crashed(host: Host) -> None:
