@@ -185,4 +185,7 @@ class Contact:
     async def _remember_keys(self, response: SyncResponse) -> None:
         if response.keys and response.keys != self.membership.keys:
             self.membership = Membership(self.membership.host_id, self.membership.installation, response.keys)
-            await asyncio.to_thread(self._data.remember, self.membership)
+            try:
+                await asyncio.to_thread(self._data.remember, self.membership)
+            except OSError as error:  # they are known until this agent ends, and told again to the next
+                log.warning("keys.not_written", reason=str(error))
