@@ -34,7 +34,11 @@ async def end_leftovers(services: SessionServices, known: Mapping[str, int]) -> 
     unknown = [container for container in containers if _generation(container) != known.get(_session_id(container))]
     ended = await asyncio.gather(*(_end_container(services, container, known) for container in unknown))
     still_there = {_session_id(container) for container, gone in zip(unknown, ended, strict=True) if not gone}
-    folders = {*await asyncio.to_thread(_session_folders, services), *await services.seats.known()}
+    try:
+        folders = {*await asyncio.to_thread(_session_folders, services), *await services.seats.known()}
+    except OSError as error:
+        log.warning("leftovers.unseen", reason=str(error))
+        return False
     left = sorted(session_id for session_id in folders if session_id not in known and session_id not in still_there)
     kept = [await _end_seat_and_keep_home(services, session_id, None) for session_id in left]
     return all(ended) and all(kept)

@@ -82,6 +82,12 @@ async def test_an_engine_that_fails_ends_nothing_and_loses_nothing(host: Host, m
     await host.assert_nothing_is_left()
 
 
+async def test_folders_that_cannot_be_listed_are_looked_at_again_later(host: Host) -> None:
+    host.services.data.mkdir(parents=True, exist_ok=True)
+    (host.services.data / "sessions").write_text("a file where a folder should be")
+    assert not await end_leftovers(host.services, {})
+
+
 def test_a_host_is_a_stranger_only_after_three_refusals_over_five_seconds() -> None:
     twice = Stranger().refused(401, 100).refused(401, 106)
     assert not twice.is_certain
