@@ -98,7 +98,8 @@ class Agent:
             task = self._sessions.get(seen.session_id)
             if seen.state is ObservedState.ENDED and task is not None and task.desired.generation == seen.generation:
                 task.was_reported = True
-        await self._reconcile()
+        if not self._deciding.locked():  # a sync waits for nothing: the next look is at most a second after that
+            await self._reconcile()
 
     # Told from outside.
 
@@ -222,5 +223,5 @@ class Agent:
 def _records(services: SessionServices) -> Sequence[SessionRecord]:
     folder = services.data / "sessions"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    found = (SessionFolder(path).read() for path in sorted(folder.iterdir()))
+    found = (SessionFolder(path).read() for path in sorted(folder.iterdir()) if path.is_dir())
     return [record for record in found if record is not None]
