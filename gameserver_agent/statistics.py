@@ -32,7 +32,6 @@ class Meter:
 
     started_s: float
     cpu_seconds: float = 0.0
-    memory_bytes: int = 0
     peak_memory_bytes: int = 0
     highest_usage_bytes: int | None = None
     first_frame_s: float | None = None
@@ -50,7 +49,6 @@ class Meter:
         return replace(
             self,
             cpu_seconds=max(self.cpu_seconds, sample.cpu_seconds),
-            memory_bytes=sample.memory_bytes,
             peak_memory_bytes=peak,
             highest_usage_bytes=self.highest_usage_bytes if highest is None else highest,
         )
