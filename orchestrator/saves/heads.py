@@ -116,7 +116,7 @@ async def _slot_for(session: AsyncSession, row: Session, version_id: str, now: d
         number=number,
         label=None,
         head_version_id=version_id,
-        last_played_at=now,
+        last_played_at=row.ended_at or now,
         created_at=now,
     )
     session.add(slot)
@@ -143,7 +143,7 @@ async def _move_head(
     moved = await session.execute(
         update(SaveSlot)
         .where(SaveSlot.id == row.slot_id, holds_the_slot)
-        .values(head_version_id=version.id, last_played_at=now)
+        .values(head_version_id=version.id, last_played_at=row.ended_at or now)
         .returning(SaveSlot.id)
         .execution_options(synchronize_session=False)
     )

@@ -58,6 +58,21 @@ async def test_a_late_archive_is_the_head_while_nobody_played_on(
     assert await restored(host, await start(player, host)) == b"the end"
 
 
+async def test_a_late_archive_does_not_make_its_slot_the_last_played(
+    player: httpx.AsyncClient, host: ScriptedHost, game: str, services: Services
+) -> None:
+    order = await start(player, host, fresh=True)
+    await saved(host, order, b"first")
+    await finish(player, host, order)
+    other = await start(player, host, fresh=True)
+    await saved(host, other, b"second")
+    await finish(player, host, other)
+    assert (await saved(host, order, b"the end"))["head"] is True
+    async with services.database.read() as session:
+        one, two = await session.scalars(select(SaveSlot).order_by(SaveSlot.number))
+    assert one.last_played_at < two.last_played_at
+
+
 async def test_an_older_generation_never_moves_the_head(
     player: httpx.AsyncClient, make_host: HostMaker, game: str, services: Services
 ) -> None:
