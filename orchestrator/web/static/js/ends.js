@@ -9,7 +9,7 @@ const WAIT = "Try again in a minute.";
  * that cannot help. `leadsToSaves` where the player may want an earlier save.
  */
 const ENDS = {
-  stopped: { title: "Until next time", short: "You stopped it", text: "Your progress is saved.", again: "Play again", isCalm: true },
+  stopped: { title: "Until next time", short: "You stopped it", text: "Your progress is saved.", again: "Play again", isCalm: true, isOurText: true },
   game_exited: { title: "The game was closed", text: "The game was closed from inside. Your progress is saved.", again: "Play again", isCalm: true, isOurText: true },
   idle: { title: "Stopped while you were away", text: "Nobody played for half an hour, so the game was saved and stopped.", again: "Play again", isCalm: true },
   session_cap: { title: "Time for a break", short: "Reached the longest time", text: "Eight hours is the longest that one session lasts. The game was saved and stopped.", again: "Play again", isCalm: true },
@@ -36,13 +36,15 @@ const ENDS = {
   restore_failed: { title: "Your save could not be opened", text: "The machine could not put your save in place.", next: "Try again, or go back to an earlier save.", again: "Try again", leadsToSaves: true },
   boot_timeout: { title: "The game showed no picture", text: "It was started but drew nothing.", again: "Try again" },
   image_missing: { title: "The game is not on the machine", text: "The machine does not have this game.", next: "Tell whoever runs this Playhouse: trying again will not help.", again: null },
-  seat_failed: { title: "The screen broke", text: "The part that shows you the game failed. Your last save is kept.", again: "Play again" },
+  seat_failed: { title: "The screen broke", text: "The part that shows you the game failed. Your last save is kept.", again: "Play again", isOurText: true },
   engine_failed: { title: "The machine had a fault", text: "The machine could not go on with the game. Your last save is kept.", next: WAIT, again: "Play again" },
 };
 
 const UNKNOWN = { title: "The game could not go on", text: "Something went wrong.", again: "Try again" };
 
 const CANCELLED = { title: "The start was cancelled", short: "Cancelled before it began", text: "The game was stopped before it began. Nothing was lost.", again: "Play again", isCalm: true, isOurText: true };
+
+const STOPPED_BY_OTHERS = { title: "The game was stopped", short: "Stopped with its save", text: "The game was saved and stopped.", again: "Play again", isCalm: true, isOurText: true };
 
 const DECIDERS = { player: "you", game: "the game itself", host: "the machine that ran it", orchestrator: "Playhouse" };
 
@@ -52,8 +54,8 @@ const DECIDERS = { player: "you", game: "the game itself", host: "the machine th
  */
 export function describeEnd(error, hasPlayed) {
   const { code = "stopped", message = "", by = error ? "" : "player", nextStep = "", logTail = [] } = error ?? {};
-  const words = wordsFor(code, hasPlayed);
-  const isOurs = words.isOurText || code === "stopped";
+  const words = wordsFor(code, hasPlayed, by);
+  const isOurs = words.isOurText;
   return {
     code,
     title: words.title,
@@ -68,8 +70,9 @@ export function describeEnd(error, hasPlayed) {
   };
 }
 
-function wordsFor(code, hasPlayed) {
+function wordsFor(code, hasPlayed, by) {
   if (code === "stopped" && !hasPlayed) return CANCELLED;
+  if (code === "stopped" && by !== "player") return STOPPED_BY_OTHERS;
   return ENDS[code === "exited" ? "game_exited" : code] ?? UNKNOWN;
 }
 

@@ -18,7 +18,7 @@ export class Toolbar {
     this._isPlaying = false;
     this._canTuck = false;
     handle.addEventListener("click", () => (this.isTucked ? this.show({ focus: false }) : this.tuck()));
-    toolbar.addEventListener("focusin", () => this.show({ focus: false }));
+    bar.addEventListener("focusin", () => this.show({ focus: false }));
     toolbar.addEventListener("focusout", () => this._tuckLater());
     toolbar.addEventListener("pointerenter", () => clearTimeout(this._timer));
     toolbar.addEventListener("pointerleave", () => this._tuckLater());
