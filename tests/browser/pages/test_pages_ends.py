@@ -59,6 +59,14 @@ async def test_a_cancelled_start_is_no_loss(page: Page, api: FakeApi) -> None:
     await expect(page.locator(".figures")).to_have_count(0)
 
 
+async def test_a_line_without_end_keeps_within_a_phone(page: Page, api: FakeApi) -> None:
+    await page.set_viewport_size({"width": 390, "height": 844})
+    await api.push(status("error", error=why("crashed", "It crashed.", "game", "", "x" * 500)))
+    await page.goto(PLAY)
+    await expect(page.locator("pre")).to_be_visible()
+    assert await page.locator("pre").evaluate("(pre) => pre.getBoundingClientRect().right") <= 390
+
+
 async def test_the_last_lines_are_text_and_can_be_copied(page: Page, api: FakeApi) -> None:
     await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     lines = ("Traceback", "<b>Invalid window</b>")

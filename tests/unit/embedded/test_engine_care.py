@@ -13,7 +13,7 @@ from orchestrator.embedded.engine import keep_running
 from orchestrator.embedded.private_engine import PrivateEngine
 
 SLEEP = "import time; print(flush=True); time.sleep(600)"
-FORKING = f"import subprocess; subprocess.run([{sys.executable!r}, '-c', {SLEEP!r}])"
+FORKING = f"import subprocess, time; subprocess.run([{sys.executable!r}, '-c', {SLEEP!r}]); time.sleep(600)"
 
 
 def test_a_stop_kills_the_shims_and_their_games_and_nobody_else_who_names_the_folder(tmp_path: Path) -> None:
