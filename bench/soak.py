@@ -74,6 +74,7 @@ async def soak(runtime: Path, *, people: int, for_s: float, least_sessions: int,
             while time.monotonic() < deadline or soaked.sessions < least_sessions:
                 await _one_session(house, players[soaked.sessions % people], soaked)
                 if soaked.sessions > warm_up:
+                    await _until_cleared(house)
                     soaked.samples.append(_sample(house))
         finally:
             for player in players:
@@ -97,6 +98,14 @@ async def _one_session(house: House, player: Player, soaked: Soaked) -> None:
     status = await player.until(session_id, lambda seen: seen.is_over, RUNS_WITHIN_S)
     assert status.status == "stopped", f"{status}\n{house.log_tails()}"
     soaked.sessions += 1
+
+
+async def _until_cleared(house: House) -> None:
+    """An end is told before its clean-up; the session is forgotten last."""
+    deadline = time.monotonic() + TIDY_WITHIN_S
+    sessions = house.agent_data / "sessions"
+    while any(sessions.iterdir()) and time.monotonic() < deadline:  # noqa: ASYNC110 - nothing tells of it
+        await asyncio.sleep(0.1)
 
 
 def _sample(house: House) -> Sample:
