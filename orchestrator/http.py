@@ -16,6 +16,7 @@ from litestar.exceptions import HTTPException, SerializationException, Validatio
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from pydantic import BaseModel, ConfigDict, PlainSerializer, ValidationError
+from pydantic.alias_generators import to_camel
 
 from orchestrator.errors import ApiError, Conflict, Forbidden, InvalidRequest
 from orchestrator.ids import new_id
@@ -46,6 +47,12 @@ class Schema(BaseModel):
     """The base of every body that a browser sends or receives. Fields carry camelCase names as explicit aliases."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Wire(Schema):
+    """A body whose field names are ours in camelCase."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
 
 
 SchemaType = TypeVar("SchemaType", bound=BaseModel)

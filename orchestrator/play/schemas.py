@@ -2,11 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints
-from pydantic.alias_generators import to_camel
+from pydantic import BeforeValidator, Field, StringConstraints
 
 from orchestrator.catalog.schemas import Pagination
-from orchestrator.http import Schema, Timestamp
+from orchestrator.http import Timestamp, Wire
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=100)]
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+$", max_length=64)]
@@ -28,12 +27,6 @@ def _only_integer(value: object) -> object:
 
 Flag = Annotated[bool, BeforeValidator(_only_boolean)]
 FrameCount = Annotated[int, BeforeValidator(_only_integer), Field(ge=0, le=1_000_000)]
-
-
-class Wire(Schema):
-    """camelCase outside, snake_case inside."""
-
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
 
 
 class LaunchRequest(Wire):

@@ -1,15 +1,10 @@
 """The wire of `/api/saves`."""
 
-from pydantic import ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
-from orchestrator.http import Schema, Timestamp
+from orchestrator.http import Timestamp, Wire
 from orchestrator.saves.models import SaveVersion
 from orchestrator.saves.service import SlotSummary, VersionSummary
-
-
-class Wire(Schema):
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
 
 
 class SaveView(Wire):
