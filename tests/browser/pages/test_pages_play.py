@@ -174,6 +174,17 @@ async def test_the_numbers_tell_host_network_and_decoder_apart(page: Page, api: 
     await expect(page.locator("#numbers")).to_contain_text("Mbit/s")
     stage, numbers = await box_of(page, "#stage"), await box_of(page, "#numbers")
     assert stage["y"] + stage["height"] <= numbers["y"], "the picture makes room"
+    await until(page, "document.querySelectorAll('#numbers .graph-line[d*=L]').length === 6")
+
+
+async def test_the_seat_is_told_each_second_what_was_seen(page: Page, api: FakeApi, seat: Page) -> None:
+    await play(page, api)
+    await page.bring_to_front()
+    await until(seat, "window.seat.received.filter((m) => m.type === 'shown').length >= 2")
+    newest = (await received(seat, "shown"))[-1]
+    assert set(newest) == {"type", "seconds", "frames", "decoded", "dropped", "freeze_ms"}
+    assert newest["seconds"] > 0
+    assert newest["decoded"] > 0
 
 
 async def test_a_reload_comes_back_to_the_same_session(page: Page, api: FakeApi, seat: Page) -> None:

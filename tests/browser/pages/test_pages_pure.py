@@ -174,3 +174,69 @@ async def test_every_failure_has_words(page: Page) -> None:
     words = await ask(page, "messages", "given.map((code) => m.describeFailure({code}))", codes)
     assert all(each["title"] and each["text"] for each in words)
     assert [each["canRetry"] for each in words] == [False, False, True, True, False, True, True]
+
+
+async def test_a_second_in_figures_keeps_what_it_cannot_know_unknown(page: Page) -> None:
+    host = {"capture_ms": 1, "encode_ms": 2.5, "queue_ms": 0.5}
+    rates = {"framesPerSecond": 60, "bitrateBps": 8e6, "decodeMs": 2, "bufferMs": 5, "lossShare": 0.01}
+    known = {"host": host, "rates": rates, "roundTripMs": 9, "seen": {"frames": 60, "presentMs": 3}}
+    cases = [known, {**known, "seen": {"frames": 0, "presentMs": None}}, {}]
+    figures = await ask(page, "rates", "given.map(m.figuresOf)", cases)
+    assert figures[0] == {
+        "hostMs": 4,
+        "networkMs": 4.5,
+        "decodeMs": 3,
+        "framesPerSecond": 60,
+        "bitrateBps": 8e6,
+        "lossShare": 0.01,
+    }
+    assert figures[1]["decodeMs"] == 7, "what the statistics say, where no frame was measured"
+    assert set(figures[2].values()) == {None}
+    words = "m.FIGURES.map((figure) => m.wordsFor(figure, given[figure.key]))"
+    assert await ask(page, "rates", words, figures[0]) == ["4.0 ms", "4.5 ms", "3.0 ms", "60 /s", "8.0 Mbit/s", "1.0 %"]
+    assert await ask(page, "rates", words, figures[2]) == ["\N{EN DASH}"] * 6
+
+
+async def test_a_minute_keeps_sixty_seconds_and_draws_gaps_where_nothing_is_known(page: Page) -> None:
+    keep = "(() => { const it = new m.Minute(); for (let i = 0; i < 75; i += 1) it.push({x: i}); return it; })()"
+    assert await ask(page, "minute", f"{keep}.valuesOf('x')") == list(range(15, 75))
+    path = await ask(page, "minute", "m.pathOf([0, 10, null, 40], 20, 20)")
+    assert path == "M55.6 20.0L56 20.0L57 15.0M58.6 0.0L59 0.0"
+    assert await ask(page, "minute", "[m.peakOf([null, 3, 1]), m.peakOf([null]), m.pathOf([], 20, 20)]") == [
+        3,
+        None,
+        "",
+    ]
+
+
+async def test_frames_are_counted_and_measured_since_one_last_looked(page: Page) -> None:
+    frames = [
+        {"receiveTime": 10, "presentationTime": 14},
+        {"presentationTime": 20},
+        {"receiveTime": 30, "presentationTime": 36},
+    ]
+    turns = (
+        "(() => { const it = new m.ShownFrames(); given.forEach((f) => it.take(f)); return [it.turn(), it.turn()]; })()"
+    )
+    assert await ask(page, "shownframes", turns, frames) == [
+        {"frames": 3, "presentMs": 5},
+        {"frames": 0, "presentMs": None},
+    ]
+
+
+async def test_the_seat_is_told_what_was_seen_only_when_there_is_something_to_compare_with(page: Page) -> None:
+    before = {"atMs": 1000, "framesDecoded": 10, "framesDropped": 1, "freezeSeconds": 0}
+    sample = {"atMs": 2000, "framesDecoded": 70, "framesDropped": 3, "freezeSeconds": 0.25}
+    seen = {"frames": 58, "presentMs": 3}
+    cases = [
+        {"before": before, "sample": sample, "seen": seen},
+        {"before": None, "sample": sample, "seen": seen},
+        {"before": before, "sample": None, "seen": seen},
+        {"before": sample, "sample": sample, "seen": seen},
+    ]
+    assert await ask(page, "rates", "given.map(m.reportOf)", cases) == [
+        {"type": "shown", "seconds": 1, "frames": 58, "decoded": 60, "dropped": 2, "freeze_ms": 250},
+        None,
+        None,
+        None,
+    ]

@@ -28,16 +28,16 @@ export function icon(name) {
     close: "M6.5 6.5l11 11m0-11l-11 11",
     alert: "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zM12 7.5v5.5M12 16.5v.01",
   };
-  const svg = document.createElementNS(SVG, "svg");
-  svg.setAttribute("viewBox", "0 0 24 24");
-  svg.setAttribute("width", "20");
-  svg.setAttribute("height", "20");
-  svg.setAttribute("aria-hidden", "true");
-  svg.setAttribute("class", `icon icon-${name}`);
-  const path = document.createElementNS(SVG, "path");
-  path.setAttribute("d", paths[name]);
-  svg.append(path);
-  return svg;
+  const attributes = { viewBox: "0 0 24 24", width: 20, height: 20, "aria-hidden": "true", class: `icon icon-${name}` };
+  return drawing("svg", attributes, drawing("path", { d: paths[name] }));
+}
+
+/** As `create`, for what is drawn: `drawing("svg", {viewBox: "0 0 4 4"}, drawing("path", {d: "M0 0h4"}))`. */
+export function drawing(tag, attributes = {}, ...children) {
+  const element = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
+  element.append(...children);
+  return element;
 }
 
 /** A box with words about something that went wrong, read out at once. */

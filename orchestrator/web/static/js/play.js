@@ -64,7 +64,10 @@ new Fullscreen({
   },
 });
 const firstPicture = new FirstPicture(video, {
-  onFrame: (metadata) => marks.frame(metadata),
+  onFrame: (metadata) => {
+    marks.frame(metadata);
+    numbers.frame(metadata);
+  },
   onPicture: () => {
     marks.picture();
     openCurtain();

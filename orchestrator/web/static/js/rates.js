@@ -1,4 +1,4 @@
-/** From two samples of WebRTC statistics to what the numbers overlay shows. Pure. */
+/** From two samples of WebRTC statistics, and what was seen of the frames, to what the numbers show. Pure. */
 
 /** What we keep of an `RTCStatsReport` (any iterable of its entries). */
 export function sampleOf(entries) {
@@ -6,9 +6,12 @@ export function sampleOf(entries) {
   const video = all.find((entry) => entry.type === "inbound-rtp" && entry.kind === "video");
   const audio = all.find((entry) => entry.type === "inbound-rtp" && entry.kind === "audio");
   const pair = all.find((entry) => entry.type === "candidate-pair" && entry.nominated && entry.state === "succeeded");
+  const codec = all.find((entry) => entry.type === "codec" && entry.id === video?.codecId);
   return {
     atMs: video?.timestamp ?? audio?.timestamp ?? pair?.timestamp ?? 0,
     framesDecoded: video?.framesDecoded ?? 0,
+    framesDropped: video?.framesDropped ?? 0,
+    freezeSeconds: video?.totalFreezesDuration ?? 0,
     decodeSeconds: video?.totalDecodeTime ?? 0,
     jitterBufferSeconds: video?.jitterBufferDelay ?? 0,
     jitterBufferFrames: video?.jitterBufferEmittedCount ?? 0,
@@ -18,8 +21,11 @@ export function sampleOf(entries) {
     audioPackets: audio?.packetsReceived ?? 0,
     audioLevel: audio?.audioLevel ?? null,
     audioEnergy: audio?.totalAudioEnergy ?? null,
+    audioBufferSeconds: audio?.jitterBufferDelay ?? 0,
+    audioBufferSamples: audio?.jitterBufferEmittedCount ?? 0,
     width: video?.frameWidth ?? null,
     height: video?.frameHeight ?? null,
+    codec: codec?.mimeType?.split("/")[1] ?? null,
     decoder: video?.decoderImplementation ?? null,
     roundTripMs: pair?.currentRoundTripTime === undefined ? null : pair.currentRoundTripTime * 1000,
   };
@@ -41,19 +47,60 @@ export function ratesBetween(before, after) {
   };
 }
 
-/** The lines of the overlay: `[label, text]`. Host is capture + encode, network half a round trip, decode what the browser takes. */
-export function linesFor({ host, rates, roundTripMs, sample }) {
-  const milliseconds = (value) => (value === null || value === undefined ? "–" : `${value.toFixed(value < 10 ? 1 : 0)} ms`);
-  const known = (value) => value !== null && value !== undefined;
-  const hostMs = host && known(host.encode_ms) ? host.encode_ms + (host.capture_ms ?? 0) : null;
-  const decodeMs = known(rates?.decodeMs) ? rates.decodeMs + (rates.bufferMs ?? 0) : null;
-  return [
-    ["Host", milliseconds(hostMs)],
-    ["Network", milliseconds(known(roundTripMs) ? roundTripMs / 2 : null)],
-    ["Decode", milliseconds(decodeMs)],
-    ["Frames", known(rates?.framesPerSecond) ? `${Math.round(rates.framesPerSecond)} /s` : "–"],
-    ["Bitrate", known(rates?.bitrateBps) ? `${(rates.bitrateBps / 1e6).toFixed(1)} Mbit/s` : "–"],
-    ["Loss", known(rates?.lossShare) ? `${(rates.lossShare * 100).toFixed(1)} %` : "–"],
-    ["Picture", sample?.width ? `${sample.width} × ${sample.height}` : "–"],
-  ];
+const isKnown = (value) => typeof value === "number" && Number.isFinite(value);
+
+/**
+ * One second's figures; null is unknown.
+ *
+ * `hostMs` is what the seat says it takes (capture, encoder, queue), `networkMs` half a round trip of a message, and `decodeMs` the
+ * time from a frame's last packet to its presentation: measured on the frames shown (`seen.presentMs`), or else what the browser's
+ * statistics say of buffer and decoder.
+ */
+export function figuresOf({ host, rates, roundTripMs, seen }) {
+  const hostMs = isKnown(host?.encode_ms) ? host.encode_ms + (host.capture_ms ?? 0) + (host.queue_ms ?? 0) : null;
+  const statisticsMs = isKnown(rates?.decodeMs) ? rates.decodeMs + (rates.bufferMs ?? 0) : null;
+  return {
+    hostMs,
+    networkMs: isKnown(roundTripMs) ? roundTripMs / 2 : null,
+    decodeMs: seen?.presentMs ?? statisticsMs,
+    framesPerSecond: isKnown(rates?.framesPerSecond) ? rates.framesPerSecond : null,
+    bitrateBps: isKnown(rates?.bitrateBps) ? rates.bitrateBps : null,
+    lossShare: isKnown(rates?.lossShare) ? rates.lossShare : null,
+  };
+}
+
+const milliseconds = (value) => `${value.toFixed(value < 10 ? 1 : 0)} ms`;
+
+/** What the numbers show, in their order: `[{key, label, format, scale}]`; a graph reaches up to `scale` at least. */
+export const FIGURES = [
+  { key: "hostMs", label: "Host", format: milliseconds, scale: 20 },
+  { key: "networkMs", label: "Network", format: milliseconds, scale: 20 },
+  { key: "decodeMs", label: "Decode", format: milliseconds, scale: 20 },
+  { key: "framesPerSecond", label: "Frames", format: (value) => `${Math.round(value)} /s`, scale: 60 },
+  { key: "bitrateBps", label: "Bitrate", format: (value) => `${(value / 1e6).toFixed(1)} Mbit/s`, scale: 1e6 },
+  { key: "lossShare", label: "Loss", format: (value) => `${(value * 100).toFixed(1)} %`, scale: 0.05 },
+];
+
+/** A figure in words; what is unknown is a dash. */
+export const wordsFor = (figure, value) => (isKnown(value) ? figure.format(value) : "–");
+
+/** The picture in words: its size and how it is written. */
+export function pictureWords(sample) {
+  if (!sample?.width) return "–";
+  const codec = { H264: "H.264" }[sample.codec] ?? sample.codec;
+  return `${sample.width} × ${sample.height}${codec ? ` ${codec}` : ""}`;
+}
+
+/** What the seat is told each second of what was seen since the last time; null when there is nothing to compare with. */
+export function reportOf({ before, sample, seen }) {
+  if (!before || !sample || !seen || sample.atMs <= before.atMs) return null;
+  const since = (name) => Math.max(0, sample[name] - before[name]);
+  return {
+    type: "shown",
+    seconds: (sample.atMs - before.atMs) / 1000,
+    frames: seen.frames,
+    decoded: since("framesDecoded"),
+    dropped: since("framesDropped"),
+    freeze_ms: Math.round(since("freezeSeconds") * 1000),
+  };
 }
