@@ -1,8 +1,10 @@
 """The play page: the curtain while a session starts, and the stage. The seat is a browser page."""
 
+import re
 from typing import Any
 
 import pytest
+from PIL import Image
 from playwright.async_api import Browser, FloatRect, Page, expect
 
 from tests.browser.pages.conftest import Replica
@@ -133,7 +135,7 @@ async def test_on_a_phone_every_tool_has_its_word(browser: Browser, replica: Rep
     await api.lay_under(page)
     await play(page, api)
     await expect(page.locator("#sound-hint")).to_have_text("Tap for sound")
-    for word in ("Fullscreen", "Sound", "Type", "Numbers", "Leave", "Stop"):
+    for word in ("Fullscreen", "Sound", "Type", "Numbers", "Settings", "Leave", "Stop"):
         await expect(page.locator(".tool-word", has_text=word)).to_be_visible()
     assert await page.evaluate("document.getElementById('toolbar-bar').scrollWidth") <= 390
     await context.close()
@@ -185,6 +187,71 @@ async def test_the_seat_is_told_each_second_what_was_seen(page: Page, api: FakeA
     assert set(newest) == {"type", "seconds", "frames", "decoded", "dropped", "freeze_ms"}
     assert newest["seconds"] > 0
     assert newest["decoded"] > 0
+
+
+async def test_the_picture_chosen_is_told_at_once_and_of_each_new_connection(
+    page: Page, api: FakeApi, seat: Page
+) -> None:
+    await play(page, api)
+    await page.keyboard.press("Control+Alt+Enter")
+    await page.locator("#settings-button").press("Enter")
+    await page.keyboard.press("Tab")
+    await expect(page.get_by_label("Quality")).to_be_focused()
+    assert await page.get_by_label("Quality").locator("option").all_text_contents() == [
+        "Automatic",
+        "720p, 60 pictures a second",
+        "720p, 30 pictures a second",
+    ]
+    await page.get_by_label("Quality").select_option("720p30")
+    await page.get_by_label("Data").select_option("2000000")
+    await until(seat, "window.seat.received.filter((m) => m.type === 'quality').length === 2")
+    chosen = {"type": "quality", "height": 720, "fps": 30, "bitrate_bps": 2_000_000}
+    assert (await received(seat, "quality"))[-1] == chosen
+    await seat.evaluate(
+        "window.seat.tell({type: 'picture', width: 1280, height: 720, fps: 30, bitrate_bps: 2e6, codec: 'h264'})"
+    )
+    await expect(page.locator("#picture-now")).to_contain_text("up to 30 pictures a second and 2.0 Mbit/s")
+    await page.reload()
+    await until(page, FIRST_PICTURE)
+    await until(seat, "window.seat.received.filter((m) => m.type === 'quality').length === 3")
+    assert (await received(seat, "quality"))[-1] == chosen
+    await expect(page.locator("#picture-choice")).to_have_value("720p30")
+
+
+async def test_the_volume_is_remembered_and_moving_it_is_a_wish_to_hear(page: Page, api: FakeApi, seat: Page) -> None:
+    await play(page, api)
+    await page.mouse.click(500, 500)
+    await page.keyboard.press("Control+Alt+Enter")
+    await page.locator("#sound-button").click()
+    await expect(page.locator("#sound-button")).to_have_attribute("aria-pressed", "false")
+    await page.locator("#settings-button").click()
+    await page.get_by_label("Volume").fill("35")
+    await expect(page.locator("#sound-button")).to_have_attribute("aria-pressed", "true")
+    assert await page.evaluate("document.getElementById('game-audio').volume") == pytest.approx(0.35)
+    await page.keyboard.press("Escape")
+    await expect(page.locator("#settings")).to_be_hidden()
+    await page.reload()
+    await until(page, FIRST_PICTURE)
+    assert await page.evaluate("document.getElementById('game-audio').volume") == pytest.approx(0.35)
+
+
+async def test_a_screenshot_is_the_games_picture_alone(page: Page, api: FakeApi, seat: Page) -> None:
+    await play(page, api)
+    await seat.evaluate("window.seat.tell({type: 'cursor', visible: false})")
+    await page.keyboard.press("Control+Alt+Enter")
+    await page.locator("#settings-button").click()
+    async with page.expect_download() as coming:
+        await page.get_by_role("button", name="Save a screenshot").click()
+    download = await coming.value
+    assert re.fullmatch(r"The Question \d{4}-\d\d-\d\d \d\d\.\d\d\.\d\d\.png", download.suggested_filename)
+    with Image.open(await download.path()) as saved:
+        size = await page.evaluate(
+            "[document.getElementById('game-video').videoWidth, document.getElementById('game-video').videoHeight]"
+        )
+        assert saved.format == "PNG"
+        assert list(saved.size) == size
+        ground = saved.convert("RGB").crop((0, saved.height - 10, saved.width, saved.height)).resize((1, 1))
+        assert list(ground.tobytes()) == pytest.approx([13, 23, 48], abs=12), "the ground at the foot of the picture"
 
 
 async def test_a_reload_comes_back_to_the_same_session(page: Page, api: FakeApi, seat: Page) -> None:

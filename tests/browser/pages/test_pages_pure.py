@@ -240,3 +240,61 @@ async def test_the_seat_is_told_what_was_seen_only_when_there_is_something_to_co
         None,
         None,
     ]
+
+
+async def test_the_picture_can_be_chosen_as_far_as_the_game_has_it(page: Page) -> None:
+    displays = [
+        {"height": 1080, "fps": 60},
+        {"height": 720, "fps": 60},
+        {"height": 720, "fps": 30},
+        {"height": 480, "fps": 25},
+    ]
+    values = "given.map((display) => m.picturesFor(display).map(({value}) => value))"
+    assert await ask(page, "quality", values, displays) == [
+        ["", "1080p60", "1080p30", "720p60", "720p30"],
+        ["", "720p60", "720p30"],
+        ["", "720p30"],
+        ["", "480p25"],
+    ]
+    assert (await ask(page, "quality", "m.ceilings().map(({label}) => label)"))[2] == "4 Mbit/s, at most 1.8 GB an hour"
+
+
+async def test_a_remembered_wish_is_read_whatever_is_there(page: Page) -> None:
+    automatic = {"height": None, "fps": None, "bitrateBps": None}
+    texts = [
+        None,
+        "",
+        "{",
+        "null",
+        "[]",
+        '{"height":"720","fps":-1,"bitrateBps":1.5}',
+        '{"height":720,"fps":30,"bitrateBps":2000000}',
+    ]
+    wishes = await ask(page, "quality", "given.map(m.wishFrom)", texts)
+    assert wishes[:-1] == [automatic] * 6
+    assert await ask(page, "quality", "given.map(m.messageFor)", wishes[-2:]) == [
+        {"type": "quality", "height": None, "fps": None, "bitrate_bps": None},
+        {"type": "quality", "height": 720, "fps": 30, "bitrate_bps": 2_000_000},
+    ]
+    assert await ask(page, "quality", "given.map(m.isAutomatic)", wishes[-2:]) == [True, False]
+
+
+async def test_a_screenshot_is_named_after_the_game_and_the_moment(page: Page) -> None:
+    names = "given.map((title) => m.screenshotName(title, new Date(2026, 10, 9, 7, 5, 3)))"
+    assert await ask(page, "screenshot", names, ["The Question", "A/B: \\ C?", " "]) == [
+        "The Question 2026-11-09 07.05.03.png",
+        "A B C 2026-11-09 07.05.03.png",
+        "Game 2026-11-09 07.05.03.png",
+    ]
+
+
+async def test_a_remembered_volume_is_a_percentage_or_the_whole(page: Page) -> None:
+    assert await ask(page, "sound", "given.map(m.volumeFrom)", ["0", "35", "100", "101", "-1", "loud", None]) == [
+        0,
+        35,
+        100,
+        100,
+        100,
+        100,
+        100,
+    ]

@@ -20,7 +20,9 @@ import { connectionNote, isStandingStill, warningsFor } from "./notes.js";
 import { Numbers } from "./numbers.js";
 import { canConnect, hasGoneBack, phaseOf, sceneOf } from "./phases.js";
 import { isExactEnlargement, letterbox } from "./picture.js";
+import { PictureSettings } from "./picturesettings.js";
 import { Progress } from "./progress.js";
+import { saveScreenshot } from "./screenshot.js";
 import { Sound } from "./sound.js";
 import { StatusFeed } from "./status.js";
 import { Stream } from "./stream.js";
@@ -53,7 +55,8 @@ let display = { width: 1280, height: 720 };
 const stream = new Stream(findSeat);
 const numbers = new Numbers({ panel: byId("numbers"), button: byId("numbers-button"), stream });
 const marks = new Marks({ sessionId, stream, numbers });
-const sound = new Sound({ audio: byId("game-audio"), button: byId("sound-button"), hint: byId("sound-hint") });
+const sound = new Sound({ audio: byId("game-audio"), button: byId("sound-button"), hint: byId("sound-hint"), volume: byId("volume") });
+const pictureSettings = new PictureSettings({ picture: byId("picture-choice"), ceiling: byId("ceiling-choice"), now: byId("picture-now"), stream });
 const toolbar = new Toolbar({ toolbar: byId("toolbar"), bar: byId("toolbar-bar"), handle: byId("toolbar-handle"), stage, marginAbove: () => pictureBox().top });
 const input = new Input({ stage, video, stream, typing: byId("typing"), onToolbarKey: () => toolbar.show({ focus: true }) });
 new Fullscreen({
@@ -167,8 +170,10 @@ stream.addEventListener("message", ({ detail: message }) => {
   if (message.type === "display") {
     display = message;
     input.setDisplay(message.width, message.height);
+    pictureSettings.setDisplay(message);
     sharpen();
-  } else if (message.type === "cursor") stage.style.cursor = cursorStyle(message);
+  } else if (message.type === "picture") pictureSettings.setSent(message);
+  else if (message.type === "cursor") stage.style.cursor = cursorStyle(message);
   else if (message.type === "stats") numbers.setHost(message);
 });
 
@@ -251,10 +256,11 @@ function show(scene, make) {
   curtain.hidden = isPlaying;
   stage.inert = !isPlaying;
   byId("toolbar").hidden = !["starting", "playing", "replaced"].includes(scene);
-  for (const id of ["sound-button", "numbers-button"]) byId(id).hidden = !isPlaying;
+  for (const id of ["sound-button", "numbers-button", "settings-button"]) byId(id).hidden = !isPlaying;
   document.body.classList.toggle("playing", isPlaying);
   byId("typing-button").hidden = !(isPlaying && matchMedia("(pointer: coarse)").matches);
   toolbar.allowTucking(isPlaying);
+  if (!isPlaying) byId("settings").hidePopover();
   if (isPlaying) {
     sharpen();
     stage.focus({ preventScroll: true });
@@ -328,6 +334,7 @@ async function stop() {
 }
 
 byId("stop-button").addEventListener("click", stop);
+byId("screenshot-button").addEventListener("click", () => saveScreenshot(video, status?.gameTitle ?? ""));
 byId("typing-button").addEventListener("click", () => byId("typing").focus());
 stage.addEventListener("pointermove", () => document.body.classList.add("is-pointing"), { once: true });
 

@@ -81,6 +81,6 @@ export class Toolbar {
   }
 
   _isInUse() {
-    return this._bar.matches(":hover") || this._bar.contains(document.activeElement);
+    return this._bar.matches(":hover") || this._toolbar.contains(document.activeElement) || this._toolbar.querySelector(":popover-open") !== null;
   }
 }
