@@ -3,7 +3,8 @@
 A seat outlives the agent and runs as a uid that often cannot read the checkout (a home folder of mode 0700). So what
 the `streaming` package needs is put, once per version, into a folder that anybody can read: hard links where the file
 system allows it, copies elsewhere. A finished folder is never changed; it appears by one rename. It is removed by the
-start of an agent of another version, once no seat runs from it and no agent starts seats from it.
+start of an agent of another version, once no seat runs from it and no agent starts seats from it. One that is being
+made is held by its maker; what nobody holds any more was left by a crash.
 """
 
 import fcntl
@@ -86,8 +87,11 @@ def _make(
     site: Path, interpreter: str, streaming: Path, distributions: Iterable[importlib.metadata.Distribution]
 ) -> None:
     """The finished folder, ours or that of somebody who was faster."""
-    temporary = site.with_name(f".{site.name}.{secrets.token_hex(4)}")
-    temporary.mkdir(mode=0o755, parents=True)
+    while True:
+        temporary = site.with_name(f".{site.name}.{secrets.token_hex(4)}")
+        temporary.mkdir(mode=0o755, parents=True)
+        if (hold := _held(temporary)) is not None:
+            break
     try:
         _fill(temporary, streaming, distributions)
         _prime(interpreter, temporary)
@@ -100,6 +104,7 @@ def _make(
     finally:
         if temporary.exists():
             shutil.rmtree(temporary)
+        os.close(hold)
     log.info("seat_runtime.installed", folder=str(site))
 
 
@@ -117,8 +122,8 @@ def _held(site: Path) -> int | None:
 
 
 def _remove_unused(parent: Path, current: Path) -> None:
-    """Other versions that no agent holds and from which no living process runs."""
-    others = [path for path in parent.iterdir() if path != current and not path.name.startswith(".")]
+    """Other versions that no agent holds and from which no living process runs, and what a crash left half made."""
+    others = [path for path in parent.iterdir() if path != current]
     environments = _environments() if others else ()
     for version in others:
         in_use = f"PYTHONPATH={version}\0".encode()

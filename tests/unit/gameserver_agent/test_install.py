@@ -1,5 +1,7 @@
 """What seats run from: one folder a version, complete, readable by anybody, and made once."""
 
+import fcntl
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -90,6 +92,20 @@ def test_what_a_living_seat_runs_from_stays(versions: Versions) -> None:
         seat.communicate(b"\n")
     versions.install("new").close()
     assert versions.there() == {"new"}
+
+
+def test_what_a_crash_left_half_made_goes_and_what_is_being_made_stays(versions: Versions) -> None:
+    left = versions.parent / ".old.0123abcd"
+    (left / "streaming").mkdir(parents=True)
+    being_made = versions.parent / ".new.4567cdef"
+    being_made.mkdir()
+    hold = os.open(being_made, os.O_RDONLY | os.O_DIRECTORY)
+    fcntl.flock(hold, fcntl.LOCK_SH)
+    versions.install("one").close()
+    assert versions.there() == {"one", being_made.name}
+    os.close(hold)
+    versions.install("one").close()
+    assert versions.there() == {"one"}
 
 
 def test_agents_that_start_at_once_all_get_a_whole_folder(versions: Versions) -> None:
