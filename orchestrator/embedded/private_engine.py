@@ -64,7 +64,7 @@ class PrivateEngine:
         deadline = time.monotonic() + STOP_WITHIN_S
         await asyncio.to_thread(engine_api.remove_all_containers, self._socket, STOP_WITHIN_S / 2)
         await asyncio.to_thread(self._clear, deadline)
-        await asyncio.to_thread(self._kill_containers)
+        await asyncio.to_thread(self._kill_containers, max(deadline, time.monotonic() + _KILLED_WITHIN_S))
         await asyncio.to_thread(self._remove_runtime)
 
     def _make_folders(self) -> None:
@@ -101,12 +101,10 @@ class PrivateEngine:
         for mount in _mounts_below(self._images.resolve(), self._runtime):
             subprocess.run(["umount", "--lazy", mount], capture_output=True, check=False)
 
-    def _kill_containers(self) -> None:
+    def _kill_containers(self, deadline: float) -> None:
         """Those of an engine that could not be asked to remove them: with live-restore they outlive it."""
-        for shim in _shims_of(self._runtime):
-            for process in (*_children(shim), shim):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(process, signal.SIGKILL)
+        shims = _shims_of(self._runtime)
+        _kill([process for shim in shims for process in (*_children(shim), shim)], deadline)
         for mount in _mounts_below(self._images.resolve(), self._runtime):
             subprocess.run(["umount", "--lazy", mount], capture_output=True, check=False)
 
@@ -174,6 +172,20 @@ def _end(process_id: int, deadline: float) -> None:
                 return
     finally:
         os.close(handle)
+
+
+def _kill(process_ids: list[int], deadline: float) -> None:
+    """SIGKILL for all; returns when each of them is gone, at the latest at the deadline (`time.monotonic`)."""
+    with contextlib.ExitStack() as handles:
+        killed: list[int] = []
+        for process_id in process_ids:
+            with contextlib.suppress(ProcessLookupError):
+                handle = os.pidfd_open(process_id)
+                handles.callback(os.close, handle)
+                signal.pidfd_send_signal(handle, signal.SIGKILL)
+                killed.append(handle)
+        for handle in killed:
+            _is_over(handle, max(0.0, deadline - time.monotonic()))
 
 
 def _is_over(handle: int, patience_s: float) -> bool:
