@@ -147,7 +147,7 @@ def _status(view: SessionView, stream_access: StreamAccess, origin: str) -> Stat
         if progress
         else None,
         queue_position=view.queue_position,
-        stream_token=stream_access.token(view.host, row) if can_connect and view.host else None,
+        stream_token=stream_access.token(view.host, row, view.now) if can_connect and view.host else None,
         expires_at=life.expires_at,
         ends_at=life.ends_at,
         paused=row.is_paused,

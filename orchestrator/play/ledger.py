@@ -4,6 +4,7 @@ The one place where a host's words become lifecycle events.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
@@ -71,26 +72,31 @@ class Ledger:
         concerned = or_(Session.host_id == host_id, Session.former_host_id == host_id)
         query = select(Session).where(concerned, Session.position.in_([position.value for position in ACTIVE]))
         changed: list[str] = []
+        lessons: list[_Lesson] = []
         for row in await session.scalars(query.order_by(Session.id).with_for_update()):
             before = revision_of(row)
-            await self._hear(session, row, host_id, seen.get(row.id), now)
+            lesson = await self._hear(session, row, host_id, seen.get(row.id), now)
+            if lesson is not None:
+                lessons.append(lesson)
             if revision_of(row) != before:
                 changed.append(row.id)
+        await self._learn(session, host_id, lessons, now)
         return tuple(changed)
 
     async def _hear(
         self, session: AsyncSession, row: Session, host_id: str, item: ObservedSession | None, now: datetime
-    ) -> None:
+    ) -> "_Lesson | None":
         """What a host says of a session that it has, or had when it was lost. Older generations move nothing."""
         row.is_host_silent = False
         if item is not None and item.generation == row.generation:
-            await self._take_in(session, row, host_id, item, now)
-        elif row.former_host_id == host_id:
+            return await self._take_in(session, row, host_id, item, now)
+        if row.former_host_id == host_id:
             await self._moves.apply(session, row, _forgotten(row.generation), now)
+        return None
 
     async def _take_in(
         self, session: AsyncSession, row: Session, host_id: str, item: ObservedSession, now: datetime
-    ) -> None:
+    ) -> "_Lesson | None":
         progress = item.progress.model_dump() if item.progress else None
         was_former = row.former_host_id == host_id
         event = _event(
@@ -100,36 +106,27 @@ class Ledger:
         if event is not None:
             await self._moves.apply(session, row, event, now)
         has_moved = before != (row.position, row.former_host_id)
+        lesson = None
         if item.state is ObservedState.ENDED and item.statistics is not None and has_moved:
             _add_figures(row, item.statistics)
-            code = item.end.code if item.end else EndCode.STOPPED
-            await self._learn(session, row.build_id, host_id, item.statistics, code, now)
+            lesson = _Lesson(row.build_id, item.statistics, item.end.code if item.end else EndCode.STOPPED)
         if row.host_id != host_id or row.position in _FINAL:
-            return
+            return lesson
         row.is_seat_ready, row.progress = item.seat_ready, progress
         row.is_paused, row.save_used_bytes = item.paused, item.save_used_bytes
         if item.last_input_at is not None and _is_new_input(item.last_input_at, row.last_input_at):
             # No host knows the future: it has not heard yet that our clock went back.
             row.last_input_at = min(item.last_input_at, now)
             await self._moves.apply(session, row, Used(), now)
+        return lesson
 
-    async def _learn(
-        self, session: AsyncSession, build_id: str, host_id: str, statistics: Statistics, code: str, now: datetime
-    ) -> None:
+    async def _learn(self, session: AsyncSession, host_id: str, lessons: "list[_Lesson]", now: datetime) -> None:
+        """One order of the builds for all hosts: two that report at once wait for each other and never in a ring."""
         host = await session.get_one(Host, host_id)
-        peak_bytes = statistics.peak_memory_bytes
-        if code == EndCode.OUT_OF_MEMORY:  # it wanted more than it was allowed, however little a sample saw
-            build = await session.get_one(Build, build_id)
-            peak_bytes = max(peak_bytes, BuildSpec.model_validate(build.spec).limits.memory_bytes)
-        sample = Sample(
-            played_s=statistics.played_s,
-            cpu_cores=statistics.played_cpu_seconds / statistics.played_s if statistics.played_s > 0 else 0.0,
-            memory_peak_bytes=peak_bytes,
-            boot_s=statistics.boot_s,
-            out_of_memory=code == EndCode.OUT_OF_MEMORY,
-            failed=code not in _WHOLE_SESSIONS,
-        )
-        await profiles.record(session, build_id, profiles.host_class(host), sample, now)
+        for lesson in sorted(lessons, key=lambda lesson: lesson.build_id):
+            build = await session.get_one(Build, lesson.build_id)
+            sample = _sample(lesson, BuildSpec.model_validate(build.spec))
+            await profiles.record(session, lesson.build_id, profiles.host_class(host), sample, now)
 
     async def desired(
         self, session: AsyncSession, host_id: str, observed: tuple[ObservedSession, ...], now: datetime
@@ -172,6 +169,30 @@ class Ledger:
             expires_at=row.expires_at + ahead,
             ends_at=row.ends_at + ahead,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Lesson:
+    """What one session that ended teaches of its build."""
+
+    build_id: str
+    statistics: Statistics
+    code: str
+
+
+def _sample(lesson: _Lesson, build: BuildSpec) -> Sample:
+    statistics, was_short_of_memory = lesson.statistics, lesson.code == EndCode.OUT_OF_MEMORY
+    peak_bytes = statistics.peak_memory_bytes
+    if was_short_of_memory:  # it wanted more than it was allowed, however little a sample saw
+        peak_bytes = max(peak_bytes, build.limits.memory_bytes)
+    return Sample(
+        played_s=statistics.played_s,
+        cpu_cores=statistics.played_cpu_seconds / statistics.played_s if statistics.played_s > 0 else 0.0,
+        memory_peak_bytes=peak_bytes,
+        boot_s=statistics.boot_s,
+        out_of_memory=was_short_of_memory,
+        failed=lesson.code not in _WHOLE_SESSIONS,
+    )
 
 
 async def reserved(session: AsyncSession) -> dict[str, Resources]:

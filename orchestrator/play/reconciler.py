@@ -4,6 +4,7 @@ It decides nothing: it finds the rows whose time has come and tells the lifecycl
 and one that another replica holds is left to it.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from datetime import datetime, timedelta
 
@@ -52,6 +53,7 @@ class Reconciler:
         self._placement = placement
         self._moves = moves
         self._clock = clock
+        self._round = asyncio.Lock()
         self._answered_s: float | None = None
         self._watching_since_s = 0.0
         self._swept_s: float | None = None
@@ -73,14 +75,18 @@ class Reconciler:
                 await news.wait(INTERVAL_S)
 
     async def round(self) -> None:
-        """One look: deadlines, lost hosts, then waiting sessions in the order they came."""
-        now = await self._clock.look()
-        if self._watched_s() >= RETURN_GRACE_S:
-            await self._pass_deadlines(now)
-            await self._lose_hosts(now)
-        await self._note_silence(now)
-        await self._place_waiting(now)
-        await self._sweep(now)
+        """One look: deadlines, lost hosts, then waiting sessions in the order they came.
+
+        Rounds of one replica take turns: whatever one of them holds and the next one would pass over is let go.
+        """
+        async with self._round:
+            now = await self._clock.look()
+            if self._watched_s() >= RETURN_GRACE_S:
+                await self._pass_deadlines(now)
+                await self._lose_hosts(now)
+            await self._note_silence(now)
+            await self._place_waiting(now)
+            await self._sweep(now)
 
     def _watched_s(self) -> float:
         """The database has answered: for how long it does so without a break.

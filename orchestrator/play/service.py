@@ -33,13 +33,14 @@ _FINAL = [position.value for position in FINAL]
 
 @dataclass(frozen=True, slots=True)
 class SessionView:
-    """A session with what surrounds it, read in one go. `save_limit_bytes` is how much its save may hold."""
+    """A session with what surrounds it, read in one go at `now`. `save_limit_bytes` is how much its save may hold."""
 
     row: Session
     game: Game
     host: Host | None
     queue_position: int | None
     save_limit_bytes: int
+    now: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ class Play:
             )
             queue_position = 1 + (await session.scalar(earlier) or 0)
         limits = BuildSpec.model_validate(build.spec).limits
-        return SessionView(row, game, host, queue_position, limits.save_bytes)
+        return SessionView(row, game, host, queue_position, limits.save_bytes, await self._database.now(session))
 
     async def _mine(self, session: AsyncSession, owner: str, session_id: str, *, for_update: bool = False) -> Session:
         row = await session.get(Session, session_id, with_for_update=for_update or None)

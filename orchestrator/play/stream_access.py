@@ -6,7 +6,7 @@ A host that only this machine can reach (the embedded shape) is reached through 
 import ipaddress
 import secrets
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from orchestrator.fleet.models import Host
@@ -33,9 +33,10 @@ class StreamAccess:
         server_url = origin if is_only_local(host.public_url) else host.public_url.rstrip("/")
         return Address(server_url, f"{server_url}/session/{session_id}/")
 
-    def token(self, host: Host, row: Session) -> str:
-        """The right to connect to this session's seat on this host as its player, for five minutes."""
-        now = datetime.now(UTC)
+    def token(self, host: Host, row: Session, now: datetime) -> str:
+        """The right to connect to this session's seat on this host as its player, for five minutes from `now`, a moment
+        of the database's clock like everything that hosts judge by.
+        """
         return self._installation.sign(
             {
                 "aud": f"host:{host.id}",

@@ -47,6 +47,7 @@ class ScriptedHost:
     observed: dict[str, ObservedSession] = field(default_factory=dict[str, ObservedSession])
     host_id: str = ""
     seq: int = 0
+    captures: int = 0
     key: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
 
     async def join(self) -> httpx.Response:
@@ -106,6 +107,12 @@ class ScriptedHost:
 
     async def end(self, order: DesiredSession, code: str = "stopped", message: str = "as ordered") -> None:
         """Report the end of a session with its figures."""
+        self.see_end(order, code, message)
+        await self.sync()
+        del self.observed[order.session_id]
+
+    def see_end(self, order: DesiredSession, code: str = "stopped", message: str = "as ordered") -> None:
+        """Report it from the next sync on."""
         self.see(
             order,
             ObservedState.ENDED,
@@ -119,14 +126,21 @@ class ScriptedHost:
                 played_cpu_seconds=25.0,
             ),
         )
-        await self.sync()
-        del self.observed[order.session_id]
 
-    async def put_save(self, order: DesiredSession, archive: bytes, *, generation: int | None = None) -> httpx.Response:
+    async def put_save(
+        self, order: DesiredSession, archive: bytes, *, generation: int | None = None, number: int | None = None
+    ) -> httpx.Response:
+        """With a `number` of its capture greater than any before, unless another one is given."""
+        self.captures += 1
         digest = hashlib.sha256(archive).hexdigest()
         return await self.client.put(
             f"/api/agents/sessions/{order.session_id}/saves",
-            params={"generation": generation or order.generation, "digest": digest, "size": len(archive)},
+            params={
+                "generation": generation or order.generation,
+                "n": self.captures if number is None else number,
+                "digest": digest,
+                "size": len(archive),
+            },
             content=archive,
             headers=self.headers,
         )

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import httpx
-from sqlalchemy import TextClause, func, select, text
+from sqlalchemy import func, select
 
 from agent_protocol import ObservedState
 from orchestrator.database import Database
@@ -13,13 +13,8 @@ from orchestrator.fleet.models import Host
 from orchestrator.play.models import Session
 from tests.integration.orchestrator.conftest import ScriptedHost
 from tests.integration.orchestrator.play.scenes import launch, running, status, stop
+from tests.integration.orchestrator.standing_still import has_let_go, stands_still
 from tests.integration.replicas.house import House
-
-_WAITERS = text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
-_OTHERS = text(
-    "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid <> pg_backend_pid()"
-    " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-)
 
 
 @asynccontextmanager
@@ -28,23 +23,6 @@ async def holding(database: Database, table: type[Host | Session], row_id: str) 
     async with database.write() as session:
         await session.get_one(table, row_id, with_for_update=True)
         yield
-
-
-async def stands_still(database: Database) -> None:
-    await _until(database, _WAITERS, 1)
-
-
-async def has_let_go(database: Database) -> None:
-    await _until(database, _OTHERS, 0)
-
-
-async def _until(database: Database, query: TextClause, wanted: int) -> None:
-    async with asyncio.timeout(30):
-        while True:
-            async with database.read() as session:
-                if await session.scalar(query) == wanted:
-                    return
-            await asyncio.sleep(0.02)
 
 
 async def lost(request: "asyncio.Task[httpx.Response]") -> bool:
