@@ -107,6 +107,11 @@ class Agent:
         """There is news for the orchestrator."""
         self._contact.changed()
 
+    @property
+    def incarnation(self) -> int:
+        """Greater than that of every earlier agent of this host."""
+        return self._contact.incarnation
+
     def is_active(self, session_id: str) -> bool:
         task = self._sessions.get(session_id)
         return task is not None and task.sends_its_save

@@ -86,7 +86,7 @@ class Contact:
         self._client = client
         self._clock = clock
         self._public_url = public_url
-        self._incarnation = data.next_incarnation()
+        self.incarnation = data.next_incarnation()
         self._seq = 0
         self._revision = 0
         self._next_sync_s = 2.0
@@ -113,7 +113,7 @@ class Contact:
         sent = self._clock.reading()
         response = await self._client.sync(
             SyncRequest(
-                incarnation=self._incarnation,
+                incarnation=self.incarnation,
                 seq=self._seq,
                 public_url=self._public_url,
                 sessions=report.sessions,
@@ -151,7 +151,7 @@ class Contact:
                 if stranger.is_certain:
                     raise
                 if error.code == "stale_sync" and failures > 2:
-                    self._incarnation, self._seq = self._data.next_incarnation(), 0
+                    self.incarnation, self._seq = self._data.next_incarnation(), 0
                 log.warning("sync.refused", status=error.status, code=error.code, message=error.message)
                 pause_s = delay_s(failures, random.random)
             except ControlPlaneError:

@@ -89,11 +89,14 @@ class OrchestratorClient:
             raise SaveError("The save that arrived is not the one that was promised.")
 
     async def upload_save(
-        self, session_id: str, generation: int, archive: Path, digest: str, *, total_s: float = 60
+        self, session_id: str, generation: int, archive: Path, digest: str, *, number: int, total_s: float = 60
     ) -> SavedVersion:
-        """Idempotent: the same archive of the same session and generation gives the same version."""
+        """Idempotent: the same archive of the same session and generation gives the same version. `number` grows with
+        each capture.
+        """
         size_bytes = (await asyncio.to_thread(archive.stat)).st_size
-        path = f"/api/agents/sessions/{session_id}/saves?generation={generation}&digest={digest}&size={size_bytes}"
+        what = f"generation={generation}&n={number}&digest={digest}&size={size_bytes}"
+        path = f"/api/agents/sessions/{session_id}/saves?{what}"
         headers = {"Content-Type": "application/octet-stream"}
         body = await self._ask("PUT", path, data=archive, headers=headers, total_s=total_s)
         return SavedVersion(version_id=_parsed(_Version, body).version_id, digest=digest, size_bytes=size_bytes)

@@ -100,7 +100,7 @@ async def _serve(settings: AgentSettings, ordered_to_end: asyncio.Event) -> int:
                 meter=HostMeter(storage, settings.seats),
                 public_url=public_url,
             )
-            outbox = Outbox(settings.data / "unsent", client, agent.save_was_sent)
+            outbox = Outbox(settings.data / "unsent", client, agent.incarnation, agent.save_was_sent)
             services = _services(settings, membership, runtime, client, clock, outbox, agent, seat_runtime)
             server = web.AppRunner(
                 make_app(agent, secret=data.static_secret(), play_url=settings.play_url, now_s=clock.now_s),

@@ -1,14 +1,16 @@
 """Archives on their way to the orchestrator. What is in the outbox survives the agent and is sent until it is taken.
 
-One file an archive, named by session, generation and digest. A newer archive of the same generation replaces an older
-unsent one, and none is sent after a newer one was taken: what arrives last is the save. What the orchestrator refuses
-for good is set aside in `refused/`, never deleted unseen: the newest hundred.
+One file an archive, named by session, generation, number and digest. The number grows with each archive of this host,
+over its agents' lives too, so that the orchestrator knows the newer of two whose ways crossed. A newer archive of the
+same generation replaces an older unsent one, and none is sent after a newer one was taken. What the orchestrator
+refuses for good is set aside in `refused/`, never deleted unseen: the newest hundred.
 """
 
 import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Protocol
 
@@ -21,12 +23,15 @@ from gameserver_agent.saves.archive import Archive
 
 log = structlog.get_logger()
 _REFUSED_KEPT = 100
+_NUMBERS_BITS = 32
 
 
 class Uploads(Protocol):
     """The part of the orchestrator's client that is needed here."""
 
-    async def upload_save(self, session_id: str, generation: int, archive: Path, digest: str) -> SavedVersion: ...
+    async def upload_save(
+        self, session_id: str, generation: int, archive: Path, digest: str, *, number: int
+    ) -> SavedVersion: ...
 
 
 @dataclass(frozen=True)
@@ -36,14 +41,20 @@ class Letter:
     file: Path
     session_id: str
     generation: int
+    number: int
     digest: str
 
 
 class Outbox:
-    """`data/unsent`. `on_sent` is told of every archive that the background sender got through."""
+    """`data/unsent`. `incarnation` is greater than that of every earlier agent here. `on_sent` is told of every archive
+    that the background sender got through.
+    """
 
-    def __init__(self, folder: Path, uploads: Uploads, on_sent: Callable[[Letter, SavedVersion], None]) -> None:
+    def __init__(
+        self, folder: Path, uploads: Uploads, incarnation: int, on_sent: Callable[[Letter, SavedVersion], None]
+    ) -> None:
         self._folder = folder
+        self._numbers = count(incarnation << _NUMBERS_BITS)
         self._uploads = uploads
         self._on_sent = on_sent
         self._sending: set[Path] = set()
@@ -58,12 +69,13 @@ class Outbox:
 
     def post(self, session_id: str, generation: int, archive: Archive) -> Letter:
         """Move a finished archive into the outbox."""
-        file = self._folder / f"{session_id}~{generation}~{archive.digest}.tar.zst"
+        number = next(self._numbers)
+        file = self._folder / f"{session_id}~{generation}~{number}~{archive.digest}.tar.zst"
         archive.file.replace(file)
         for older in self._folder.glob(f"{session_id}~{generation}~*.tar.zst"):
             if older != file:  # also one that is being sent: should that fail, it is not sent again
                 older.unlink(missing_ok=True)
-        return Letter(file, session_id, generation, archive.digest)
+        return Letter(file, session_id, generation, number, archive.digest)
 
     async def send(self, letter: Letter) -> SavedVersion:
         """One attempt. Raises `ControlPlaneError`; the letter then stays, or is set aside when it was refused. A 401 or
@@ -71,7 +83,9 @@ class Outbox:
         """
         self._sending.add(letter.file)
         try:
-            saved = await self._uploads.upload_save(letter.session_id, letter.generation, letter.file, letter.digest)
+            saved = await self._uploads.upload_save(
+                letter.session_id, letter.generation, letter.file, letter.digest, number=letter.number
+            )
         except ControlPlaneRefusedError as error:
             if error.status not in (401, 403):
                 self._set_aside(letter, error)
@@ -86,9 +100,11 @@ class Outbox:
         """What waits, oldest first."""
         found: list[tuple[int, Letter]] = []
         for file in self._folder.glob("*~*~*.tar.zst"):
-            session_id, generation, digest = file.name.removesuffix(".tar.zst").split("~")
-            if generation.isdigit():
-                found.append((file.stat().st_mtime_ns, Letter(file, session_id, int(generation), digest)))
+            session_id, generation, *numbers, digest = file.name.removesuffix(".tar.zst").split("~")
+            number = numbers[0] if numbers else "0"  # an earlier version of the agent did not count
+            if generation.isdigit() and number.isdigit():
+                letter = Letter(file, session_id, int(generation), int(number), digest)
+                found.append((file.stat().st_mtime_ns, letter))
         return tuple(letter for _, letter in sorted(found, key=lambda pair: pair[0]))
 
     async def keep_sending(self, is_active: Callable[[str], bool]) -> None:

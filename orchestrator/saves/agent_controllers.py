@@ -17,6 +17,7 @@ from orchestrator.saves.service import Saves
 
 Digest = Annotated[str, QueryParameter(pattern=r"^[0-9a-f]{64}$")]
 Generation = Annotated[int, QueryParameter(ge=1, lt=2**31)]
+Number = Annotated[int, QueryParameter(name="n", ge=0, le=2**63 - 1)]
 Size = Annotated[int, QueryParameter(ge=0, lt=2**53)]
 Authorization = Annotated[str | None, HeaderParameter(name="Authorization", max_length=4096)]
 
@@ -36,10 +37,11 @@ class AgentSaveController(Controller):
         size: Size,
         identities: NamedDependency[HostIdentities],
         save_intake: NamedDependency[SaveIntake],
+        number: Number = 0,
         authorization: Authorization = None,
     ) -> dict[str, str | bool]:
         host_id = await identities.authenticate(authorization)
-        offer = Offer(session_id, generation, digest, size)
+        offer = Offer(session_id, generation, digest, size, number)
         accepted = await save_intake.accept(host_id, offer, _received(request))
         return {"versionId": accepted.version_id, "head": accepted.is_head}
 

@@ -23,12 +23,15 @@ _TICK = timedelta(milliseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """An archive as its host announces it."""
+    """An archive as its host announces it. Of two of the same generation the one with the greater `number` was captured
+    later.
+    """
 
     session_id: str
     generation: int
     digest: str
     size_bytes: int
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,7 @@ async def record(session: AsyncSession, host_id: str, offer: Offer, key: str, no
             generation=offer.generation,
             digest=offer.digest,
             size_bytes=offer.size_bytes,
+            number=offer.number,
             key=key,
             is_side=True,
             created_at=await _next_moment(session, slot.id, now),
@@ -66,6 +70,7 @@ async def record(session: AsyncSession, host_id: str, offer: Offer, key: str, no
         slot = await session.get_one(SaveSlot, version.slot_id)
         session.add(UnwantedArchive(key=version.key, since=now))
         version.key = key
+        version.number = max(version.number, offer.number)
     await session.flush()
     former_head = slot.head_version_id
     if await _move_head(session, row, version, is_its_host=host_id == _current_host(row), now=now):
@@ -126,18 +131,22 @@ async def _slot_for(session: AsyncSession, row: Session, version_id: str, now: d
 async def _move_head(
     session: AsyncSession, row: Session, version: SaveVersion, *, is_its_host: bool, now: datetime
 ) -> bool:
-    """The compare-and-set of invariant 2: only the current generation of the last session on the slot moves its head.
+    """The compare-and-set of invariant 2: only the current generation of the last session on the slot moves its head,
+    and never from a newer capture to an older one that was longer on its way.
 
     What began before its owner went back to an older version is no longer the last session, whoever comes after it.
     """
     if not is_its_host:
         return False
-    later = aliased(Session)
+    later, newer = aliased(Session), aliased(SaveVersion)
     holds_the_slot = exists().where(
         Session.id == row.id,
         Session.slot_id == SaveSlot.id,
         Session.generation == version.generation,
         ~exists().where(later.slot_id == Session.slot_id, later.created_at > Session.created_at),
+        ~exists().where(
+            newer.session_id == Session.id, newer.generation == version.generation, newer.number > version.number
+        ),
         or_(SaveSlot.restored_at.is_(None), Session.created_at > SaveSlot.restored_at),
     )
     moved = await session.execute(

@@ -35,9 +35,12 @@ class SaveIntake:
         """Take over an archive of a session. Sending the same one again changes nothing and answers the same.
 
         The current generation of the last session on a slot moves its head, also after its end: a host that was away
-        sends late. What comes from an older generation, or after somebody played on or went back to an older version,
-        becomes a side version (invariant 2). Raises `NotFound`, `Forbidden`, `InvalidRequest` (`save_too_large`, or a
-        body that is not as announced) and `StoreUnavailable`; then nothing is kept and the host sends again.
+        sends late. What comes from an older generation, after a later capture of its own one, or after somebody played
+        on or went back to an older version, becomes a side version (invariant 2).
+
+        Raises `NotFound`, `Forbidden`, `InvalidRequest` (`save_too_large`, or a body that is not as announced) and
+        `StoreUnavailable`; then nothing is kept and the host sends again. When the transaction fails, what was stored
+        stays for the sweep (`disposal`): whether it was committed cannot be known, and no head may lose its archive.
         """
         async with self._database.read() as session:
             row = await session.get(Session, offer.session_id)
@@ -50,7 +53,7 @@ class SaveIntake:
         if offer.size_bytes > most_bytes:
             raise InvalidRequest(f"an archive of this game has at most {most_bytes} bytes", code="save_too_large")
         # A name of its own for each transfer: what is being deleted can never be what arrives.
-        key = f"{row.slot_id}/{row.id}-{offer.generation}-{offer.digest}-{new_id('arc')}.tar.zst"
+        key = f"{row.slot_id}/{row.id}-{offer.generation}-{offer.number}-{offer.digest}-{new_id('arc')}.tar.zst"
         await self._store.put(key, offer.digest, offer.size_bytes, body)
         async with self._database.write() as session:
             await self._database.lock(session, f"owner:{row.owner}")

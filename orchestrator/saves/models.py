@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from orchestrator.database import Base
@@ -30,7 +30,10 @@ class SaveSlot(Base):
 
 
 class SaveVersion(Base):
-    """One immutable archive of a slot. `is_side` marks one that came too late to be the head: kept, restorable."""
+    """One immutable archive of a slot. `is_side` marks one that came too late to be the head: kept, restorable.
+
+    `number` grows with each capture of its generation, as its host says; 0 from hosts that do not count.
+    """
 
     __tablename__ = "save_versions"
     __table_args__ = (
@@ -44,6 +47,7 @@ class SaveVersion(Base):
     generation: Mapped[int]
     digest: Mapped[str] = mapped_column(String(64))
     size_bytes: Mapped[int]
+    number: Mapped[int] = mapped_column(BigInteger, server_default="0")
     key: Mapped[str] = mapped_column(String(300))
     is_side: Mapped[bool]
     picture_key: Mapped[str | None] = mapped_column(String(300))

@@ -171,7 +171,7 @@ def source_of(saved: SavedVersion) -> RestoreSource:
 
 async def upload(case: Case, session: DesiredSession, file: Path, content: bytes = ARCHIVE) -> SavedVersion:
     await asyncio.to_thread(file.write_bytes, content)
-    return await case.client.upload_save(session.session_id, session.generation, file, digest_of(content))
+    return await case.client.upload_save(session.session_id, session.generation, file, digest_of(content), number=1)
 
 
 async def test_a_token_makes_one_host_and_no_second(case: Case) -> None:
@@ -252,7 +252,7 @@ async def test_a_save_that_is_not_what_was_announced_is_refused_on_both_ways(cas
     session = await case.ordered()
     archive = tmp_path / "archive"
     archive.write_bytes(ARCHIVE)
-    wrong = case.client.upload_save(session.session_id, session.generation, archive, "0" * 64)
+    wrong = case.client.upload_save(session.session_id, session.generation, archive, "0" * 64, number=1)
     assert await refusal(wrong) == (400, "invalid_request")
     saved = await upload(case, session, archive)
     with pytest.raises(SaveError):

@@ -248,7 +248,7 @@ class AgentProcess:
             meter=HostMeter(host.data, 4),
             public_url="http://127.0.0.1:9100",
         )
-        outbox = Outbox(host.data / "unsent", host.plane, agent.save_was_sent)
+        outbox = Outbox(host.data / "unsent", host.plane, agent.incarnation, agent.save_was_sent)
         await agent.adopt(
             SessionServices(
                 runtime=host.engine,

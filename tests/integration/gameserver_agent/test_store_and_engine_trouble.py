@@ -220,7 +220,7 @@ async def real_host(docker_engine: DockerEngine, short_folder: Path) -> AsyncGen
         images=Images(runtime),
         seats=FakeSeats(SeatPlaces(short_folder / "seats", "hst1"), boots=False),
         downloads=store,
-        outbox=Outbox(short_folder / "data" / "unsent", store, lambda letter, saved: None),
+        outbox=Outbox(short_folder / "data" / "unsent", store, 1, lambda letter, saved: None),
         data=short_folder / "data",
         interpreter="/usr/bin/python3",
         ours={"playhouse.installation": "ins1", "playhouse.host": "hst1"},

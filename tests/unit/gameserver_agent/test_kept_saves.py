@@ -196,7 +196,7 @@ async def test_a_send_that_hangs_leaves_the_save_in_the_outbox(host: Host, monke
     task = host.session()
     await host.running(task)
 
-    async def hang(_session_id: str, _generation: int, _archive: Path, _digest: str) -> SavedVersion:
+    async def hang(_session_id: str, _generation: int, _archive: Path, _digest: str, *, number: int) -> SavedVersion:
         await asyncio.Event().wait()
         raise AssertionError
 

@@ -81,7 +81,7 @@ async def test_a_save_is_sent_whole_when_the_first_token_was_refused(
     orchestrator.ahead_s = -HOUR_S
     archive = tmp_path / "archive"
     archive.write_bytes(b"save" * 500_000)
-    saved = await client.upload_save("ses1", 1, archive, "digest")
+    saved = await client.upload_save("ses1", 1, archive, "digest", number=1)
     assert (saved.version_id, saved.size_bytes) == ("ver1", 2_000_000)
     assert orchestrator.bodies == [archive.read_bytes()]
 
@@ -101,9 +101,9 @@ async def test_a_store_that_fails_may_be_better_later(
     for status in (500, 503, 429):
         orchestrator.status = status
         with pytest.raises(ControlPlaneUnreachableError):
-            await client.upload_save("ses1", 1, tmp_path / "archive", "digest")
+            await client.upload_save("ses1", 1, tmp_path / "archive", "digest", number=1)
     orchestrator.status = 200
-    await client.upload_save("ses1", 1, tmp_path / "archive", "digest")
+    await client.upload_save("ses1", 1, tmp_path / "archive", "digest", number=1)
 
 
 async def test_a_picture_is_sent_as_it_is(orchestrator: Orchestrator, client: OrchestratorClient) -> None:

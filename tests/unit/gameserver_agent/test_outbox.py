@@ -18,9 +18,13 @@ class Office:
         self.asked: list[str] = []
         self.sent: list[str] = []
         self.folder = folder
-        self.outbox = Outbox(folder, self, self.note)
+        self.numbers: list[int] = []
+        self.outbox = Outbox(folder, self, 1, self.note)
 
-    async def upload_save(self, session_id: str, generation: int, archive: Path, digest: str) -> SavedVersion:
+    async def upload_save(
+        self, session_id: str, generation: int, archive: Path, digest: str, *, number: int
+    ) -> SavedVersion:
+        self.numbers.append(number)
         self.asked.append(session_id)
         if session_id in self.answers:
             raise self.answers[session_id]
@@ -87,14 +91,26 @@ async def test_a_letter_that_cannot_be_read_holds_up_no_later_one(office: Office
     office.post("ses1", "ses2")
     upload = office.upload_save
 
-    async def unreadable(session_id: str, generation: int, archive: Path, digest: str) -> SavedVersion:
+    async def unreadable(session_id: str, generation: int, archive: Path, digest: str, *, number: int) -> SavedVersion:
         if session_id == "ses1":
             raise OSError("input/output error")
-        return await upload(session_id, generation, archive, digest)
+        return await upload(session_id, generation, archive, digest, number=number)
 
     office.upload_save = unreadable
     assert not await office.round()
     assert office.sent == ["ses2"]
+
+
+async def test_each_letter_has_a_greater_number_than_all_before_also_after_the_agent_was_started_again(
+    office: Office,
+) -> None:
+    office.post("ses1", "ses2")
+    (office.folder / "ses0~2~digest.tar.zst").write_bytes(b"from an agent that did not count")
+    office.outbox = Outbox(office.folder, office, 2, office.note)
+    office.post("ses3")
+    assert await office.round()
+    by_session = dict(zip(office.asked, office.numbers, strict=True))
+    assert by_session["ses0"] < by_session["ses1"] < by_session["ses2"] < by_session["ses3"]
 
 
 async def test_no_letter_is_sent_after_a_newer_one_of_its_session(office: Office) -> None:
@@ -102,14 +118,14 @@ async def test_no_letter_is_sent_after_a_newer_one_of_its_session(office: Office
     (older,) = office.outbox.letters()
     upload = office.upload_save
 
-    async def overtaken(session_id: str, generation: int, archive: Path, digest: str) -> SavedVersion:
+    async def overtaken(session_id: str, generation: int, archive: Path, digest: str, *, number: int) -> SavedVersion:
         if digest == "d1":
             file = office.outbox.workplace(session_id)
             file.write_bytes(b"newer")
             newer = office.outbox.post(session_id, generation, Archive(file, "d2", 1, 1, 0))
             await office.outbox.send(newer)
             raise ControlPlaneUnreachableError("the older one did not get through")
-        return await upload(session_id, generation, archive, digest)
+        return await upload(session_id, generation, archive, digest, number=number)
 
     office.upload_save = overtaken
     with pytest.raises(ControlPlaneUnreachableError):

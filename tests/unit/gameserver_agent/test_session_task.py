@@ -43,7 +43,9 @@ class Store:
     is_away: bool = False
     refuses: bool = False
 
-    async def upload_save(self, session_id: str, generation: int, archive: Path, digest: str) -> SavedVersion:
+    async def upload_save(
+        self, session_id: str, generation: int, archive: Path, digest: str, *, number: int
+    ) -> SavedVersion:
         if self.is_away:
             raise ControlPlaneUnreachableError("nobody there")
         if self.refuses:
@@ -115,7 +117,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
         images=Images(runtime),
         seats=seats,
         downloads=store,
-        outbox=Outbox(tmp_path / "data" / "unsent", store, lambda letter, saved: None),
+        outbox=Outbox(tmp_path / "data" / "unsent", store, 1, lambda letter, saved: None),
         data=tmp_path / "data",
         interpreter=sys.executable,
         ours=OURS,

@@ -276,9 +276,9 @@ async def test_a_checkpoint_that_did_not_reach_the_store_is_sent_though_nothing_
     tried = asyncio.Event()
     upload = host.store.upload_save
 
-    async def counted(*arguments: object) -> object:
+    async def counted(*arguments: object, number: int) -> object:
         tried.set()
-        return await upload(*arguments)  # pyright: ignore[reportArgumentType]
+        return await upload(*arguments, number=number)  # pyright: ignore[reportArgumentType]
 
     monkeypatch.setattr(host.store, "upload_save", counted)
     task = host.session()

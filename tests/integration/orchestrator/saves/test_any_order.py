@@ -34,6 +34,8 @@ class World:
     template: Session
     store: MemoryStore = field(default_factory=MemoryStore)
     generations: list[int] = field(default_factory=list[int])
+    captured: int = 0
+    numbers: dict[bytes, int] = field(default_factory=dict[bytes, int])
     cut_off: int = 0
     head: bytes | None = None
 
@@ -63,24 +65,30 @@ class World:
         number = max(draw.randrange(len(self.generations)), draw.randrange(len(self.generations)))
         generation = draw.randint(max(1, self.generations[number] - 1), self.generations[number])
         content = b"%d/%d save %d" % (number, generation, draw.randrange(4))
+        self.captured += 1
+        capture = self.captured if draw.random() < 0.7 else draw.randint(1, self.captured)
+        prefix = content[: content.index(b" ")]
+        newest = max((known for sent, known in self.numbers.items() if sent.startswith(prefix + b" ")), default=0)
         self.store.is_away = draw.random() < 0.15
         is_holder = (
             number == len(self.generations) - 1 and generation == self.generations[number] and number >= self.cut_off
-        )
+        ) and max(capture, self.numbers.get(content, 0)) >= newest
         try:
-            await self._accept(number, generation, content)
+            await self._accept(number, generation, content, capture)
         except StoreUnavailable:
             assert self.store.is_away
         else:
+            self.numbers[content] = max(capture, self.numbers.get(content, 0))
             self.head = content if is_holder or self.head is None else self.head
         self.store.is_away = False
 
-    async def _accept(self, number: int, generation: int, content: bytes) -> None:
+    async def _accept(self, number: int, generation: int, content: bytes, capture: int) -> None:
         async def body() -> AsyncIterator[bytes]:
             yield content
 
         digest = hashlib.sha256(content).hexdigest()
-        await self.intake.accept(self.host_id, Offer(f"ses{number:03}", generation, digest, len(content)), body())
+        offer = Offer(f"ses{number:03}", generation, digest, len(content), capture)
+        await self.intake.accept(self.host_id, offer, body())
 
     async def restore(self, draw: random.Random) -> None:
         async with self.services.database.read() as session:

@@ -73,6 +73,33 @@ async def test_a_late_archive_does_not_make_its_slot_the_last_played(
     assert one.last_played_at < two.last_played_at
 
 
+async def test_an_older_capture_that_arrives_after_a_newer_one_never_moves_the_head(
+    player: httpx.AsyncClient, host: ScriptedHost, game: str
+) -> None:
+    """A slow store lets a checkpoint overtake the one before it."""
+    order = await start(player, host)
+    await saved(host, order, b"first", number=7)
+    assert (await saved(host, order, b"newer", number=9))["head"] is True
+    late = await saved(host, order, b"slow", number=8)
+    assert late["head"] is False
+    assert (await saved(host, order, b"first", number=7))["head"] is False
+    await finish(player, host, order)
+    [slot] = await slots(player)
+    assert await restored(host, await start(player, host)) == b"newer"
+    assert late["versionId"] in {version["id"] for version in await versions(player, slot["id"])}
+    assert (await host.client.get(f"/api/agents/saves/{late['versionId']}", headers=host.headers)).content == b"slow"
+
+
+async def test_a_save_that_went_back_keeps_the_number_of_its_last_capture(
+    player: httpx.AsyncClient, host: ScriptedHost, game: str
+) -> None:
+    order = await start(player, host)
+    for content, number in ((b"one", 1), (b"two", 2), (b"one", 3)):
+        assert (await saved(host, order, content, number=number))["head"] is True
+    assert (await saved(host, order, b"two", number=2))["head"] is False
+    assert (await saved(host, order, b"one", number=1))["head"] is True
+
+
 async def test_an_older_generation_never_moves_the_head(
     player: httpx.AsyncClient, make_host: HostMaker, game: str, services: Services
 ) -> None:
@@ -194,7 +221,7 @@ async def test_of_many_archives_at_once_one_is_the_head_and_it_is_the_newest(
     await asyncio.gather(*(saved(host, order, b"checkpoint %d" % number) for number in range(8)))
     async with services.database.read() as session:
         [slot] = await session.scalars(select(SaveSlot))
-        newest = await session.scalar(select(SaveVersion).order_by(SaveVersion.created_at.desc()).limit(1))
+        newest = await session.scalar(select(SaveVersion).order_by(SaveVersion.number.desc()).limit(1))
     assert newest is not None
     assert slot.head_version_id == newest.id
 
