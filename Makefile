@@ -7,14 +7,15 @@ PORT ?= 8000
 DATA ?= data
 BIND ?= 127.0.0.1
 PYTEST ?=
+ARGS ?=
 JOBS ?= 2
 
 RUN := .venv/bin/
 
-.PHONY: help play test setup setup-tests lint format unit coverage chaos soak bench-play bench-chaos bench-soak clean
+.PHONY: help play test setup setup-tests setup-bench lint format unit coverage chaos soak bench-play bench-streaming bench-chaos bench-soak clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1mmake %-13s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1mmake %-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "  make play PORT=8001 DATA=./data2 BIND=0.0.0.0   another port, another folder, open to your network"
 
@@ -35,6 +36,9 @@ setup: ## Install what playing needs, and nothing that is there
 
 setup-tests: ## Install what the tests need as well
 	@deploy/setup test
+
+setup-bench: ## Install what the tests need, and the peers that are measured beside us
+	@deploy/setup bench
 
 lint: setup ## Style, types and who may import whom
 	$(RUN)ruff check
@@ -66,6 +70,9 @@ bench-soak: soak ## The same as soak
 
 bench-play: setup-tests ## Measure Play to first picture and click to photon; writes bench/results/play.json
 	$(RUN)python -m bench.play
+
+bench-streaming: setup-bench ## Measure the stream beside Selkies and GStreamer; writes bench/results/streaming.json (ARGS="--only latency --quick")
+	$(RUN)python -m bench.streaming $(ARGS)
 
 clean: ## Remove what was made here, but not DATA
 	rm -rf .venv .tools .coverage .pytest_cache .ruff_cache .hypothesis .import_linter_cache test-artifacts

@@ -34,11 +34,16 @@ def write(name: str, rows: list[Row]) -> Path:
         "rows": [asdict(row) for row in rows],
     }
     path.write_text(json.dumps(content, indent=2) + "\n")
-    width = max(len(row.name) for row in rows)
-    for row in rows:
-        print(f"{row.name:<{width}}  {row.value:>10.3f} {row.unit:<4}  {f'goal {row.goal}' if row.goal else ''}")
+    show(rows)
     print(f"written to {path}")
     return path
+
+
+def show(rows: list[Row]) -> None:
+    """Print the rows as a table."""
+    width = max((len(row.name) for row in rows), default=0)
+    for row in rows:
+        print(f"{row.name:<{width}}  {row.value:>10.3f} {row.unit:<4}  {f'goal {row.goal}' if row.goal else ''}")
 
 
 def percentile(values: list[float], share: float) -> float:

@@ -1,0 +1,70 @@
+"""From the page's press to the changed picture on it, ours and the peers' in turn: ABAB, each time from nothing."""
+
+import asyncio
+import random
+from collections.abc import Sequence
+
+from playwright.async_api import Page
+
+from bench.results import Row
+from bench.streaming.figures import NO_CLICKS, Clicks
+from bench.streaming.stage import HD, Contender, chromium, until_colour, viewing
+
+WARM_UP_CLICKS = 5
+LOST_AFTER_MS = 2000
+
+
+async def measure(contenders: Sequence[Contender], rounds: int, clicks: int) -> dict[str, Clicks]:
+    """Clicks by contender; every round measures each of them once, in this order."""
+    taken = {contender.name: NO_CLICKS for contender in contenders}
+    for turn in range(rounds):
+        for contender in contenders:
+            measured = await one_run(contender, clicks)
+            taken[contender.name] += measured
+            told = f"p50 {measured.p50_ms:5.1f}  p95 {measured.p95_ms:5.1f} ms, {measured.lost} lost"
+            print(f"round {turn + 1}  {contender.name:<14} {told}", flush=True)
+    return taken
+
+
+async def one_run(contender: Contender, clicks: int) -> Clicks:
+    async with contender.opened("flip", HD) as stage, chromium() as browser, viewing(browser, stage) as page:
+        await until_colour(page)
+        await click(page, WARM_UP_CLICKS)
+        return await click(page, clicks)
+
+
+async def click(page: Page, count: int) -> Clicks:
+    """Presses 120 to 320 ms apart in the middle of the picture."""
+    taken, lost = list[float](), 0
+    left, top, width, height = await page.evaluate("() => probe.box()")
+    await page.mouse.move(left + width / 2, top + height / 2)
+    for _ in range(count):
+        await asyncio.sleep(random.uniform(0.12, 0.32))
+        await page.evaluate("(timeout) => probe.arm(timeout)", LOST_AFTER_MS)
+        await page.mouse.down()
+        seen: dict[str, float] | None = await page.evaluate("() => probe.taken()")
+        await page.mouse.up()
+        if seen is None:
+            lost += 1
+        else:
+            taken.append(seen["shownAt"] - seen["pressedAt"])
+    return Clicks(tuple(taken), lost)
+
+
+def rows(taken: dict[str, Clicks]) -> list[Row]:
+    seat, tuned = taken["seat"], taken["selkies_tuned"]
+    measured = [
+        Row("click_to_photon_720p60_p50_ms", seat.p50_ms, "ms", "<= 8.5"),
+        Row("click_to_photon_720p60_p95_ms", seat.p95_ms, "ms", "<= 12"),
+        Row("click_to_photon_720p60_max_ms", max(seat.taken_ms), "ms"),
+        Row("click_p50_over_selkies_tuned", seat.p50_ms / tuned.p50_ms, "", "<= 0.9", "selkies_tuned"),
+        Row("click_p95_over_selkies_tuned", seat.p95_ms / tuned.p95_ms, "", "<= 0.9", "selkies_tuned"),
+    ]
+    for name, clicks in taken.items():
+        if name != "seat":
+            measured += [
+                Row(f"peer_{name}_click_p50_ms", clicks.p50_ms, "ms", None, name),
+                Row(f"peer_{name}_click_p95_ms", clicks.p95_ms, "ms", None, name),
+            ]
+    measured += [Row("clicks", len(seat.taken_ms), ""), Row("clicks_lost", seat.lost, "", "0")]
+    return [*measured, Row("peer_clicks_lost", sum(each.lost for each in taken.values()) - seat.lost, "")]
