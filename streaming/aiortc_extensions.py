@@ -23,6 +23,8 @@ from aiortc.codecs import HEADER_EXTENSIONS
 from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters, RTCRtpParameters
 from aiortc.stats import RTCRemoteInboundRtpStreamStats
 
+from streaming.packets import Codec
+
 PLAYOUT_DELAY_URI = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
 PLAYOUT_DELAY_ID = 5
 PLAYOUT_DELAY_ZERO = b"\x00\x00\x00"
@@ -30,6 +32,7 @@ ONE_BYTE_PROFILE, TWO_BYTE_PROFILE = 0xBEDE, 0x1000
 HISTORY_PACKETS = 1024
 CONSENT_FAILURES, CONSENT_INTERVAL_S = 4, 2.5
 LOOPBACK = "127.0.0.1"
+CODECS = {"video/H264": Codec.H264, "video/VP8": Codec.VP8}
 
 _original_map = rtp.HeaderExtensionsMap
 _original_addresses = aioice.ice.get_host_addresses
@@ -93,6 +96,16 @@ def prefer_h264(transceiver: RTCRtpTransceiver) -> None:
     """Must come before the remote description, or aiortc labels our H.264 as whatever the page prefers."""
     codecs = RTCRtpSender.getCapabilities("video").codecs
     transceiver.setCodecPreferences([codec for codec in codecs if codec.mimeType in ("video/H264", "video/rtx")])
+
+
+def agreed_codec(transceiver: RTCRtpTransceiver) -> Codec:
+    """What the page takes on this video transceiver, once there is an answer. Raises LookupError when it is nothing of
+    ours.
+    """
+    for parameters in vars(transceiver)["_codecs"]:
+        if parameters.mimeType in CODECS:
+            return CODECS[parameters.mimeType]
+    raise LookupError("no codec of ours is in the offer")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from fractions import Fraction
 import av
 
 from streaming.children import Child
-from streaming.packets import EncodedPacket
+from streaming.packets import Codec, EncodedPacket
 from streaming.sound_server import MONITOR, SAMPLE_RATE, SoundServer
 
 CHANNELS = 2
@@ -59,7 +59,7 @@ class OpusEncoder:
         samples.pts = pts
         samples.planes[0].update(frame)
         packets = self._context.encode(samples)
-        return EncodedPacket(bytes(packets[0]), pts) if packets else None
+        return EncodedPacket(bytes(packets[0]), pts, codec=Codec.OPUS) if packets else None
 
 
 class SoundCapture:

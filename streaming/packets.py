@@ -1,6 +1,15 @@
-"""One encoded piece of picture or sound, as it goes from an encoder's thread to a peer."""
+"""One encoded piece of picture or sound, as it goes from an encoder's thread to the peers."""
 
 from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Codec(StrEnum):
+    """How a packet is encoded, and what a peer has agreed to take."""
+
+    H264 = "h264"
+    VP8 = "vp8"
+    OPUS = "opus"
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,3 +19,4 @@ class EncodedPacket:
     data: bytes
     pts: int
     is_keyframe: bool = True
+    codec: Codec = Codec.H264

@@ -76,6 +76,13 @@ class KeyframeRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Controls:
+    """Hand the controls to this peer, or back to the player."""
+
+    to: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Pointer:
     """A position that is newest if its `sequence` is the highest so far; x and y are fractions of the picture."""
 
@@ -85,7 +92,7 @@ class Pointer:
 
 
 Fields = Mapping[str, object]
-ControlMessage = Key | Button | Wheel | Text | Held | ReleaseAll | Ping | KeyframeRequest
+ControlMessage = Key | Button | Wheel | Text | Held | ReleaseAll | Ping | KeyframeRequest | Controls
 
 
 def parse_control(message: object) -> ControlMessage | None:
@@ -179,6 +186,11 @@ def _held(fields: Fields) -> Held:
     return Held(frozenset(map(_code, codes)), frozenset(map(_button, buttons)))
 
 
+def _controls(fields: Fields) -> Controls:
+    to = fields.get("to")
+    return Controls(None if to is None else _code(to))
+
+
 _PARSERS: dict[str, Callable[[Fields], ControlMessage]] = {
     "key": _key,
     "button": _mouse_button,
@@ -188,4 +200,5 @@ _PARSERS: dict[str, Callable[[Fields], ControlMessage]] = {
     "release_all": lambda _: ReleaseAll(),
     "ping": lambda fields: Ping(_number(fields.get("t"))),
     "keyframe": lambda _: KeyframeRequest(),
+    "controls": _controls,
 }

@@ -1,10 +1,11 @@
-"""One player's WebRTC connection: an offer answered, two channels listened to, packets sent.
+"""One viewer's WebRTC connection: an offer answered, two channels listened to, packets sent.
 
 It decides nothing about who may connect or what a message does; it tells its `PeerListener`.
 """
 
 import asyncio
 import json
+import secrets
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -15,7 +16,7 @@ from aiortc.exceptions import InvalidStateError, OperationError
 from streaming import aiortc_extensions
 from streaming.aiortc_extensions import Feedback
 from streaming.errors import SeatError
-from streaming.packets import EncodedPacket
+from streaming.packets import Codec, EncodedPacket
 from streaming.protocol import SessionDescription
 from streaming.tracks import AudioTrack, VideoTrack
 
@@ -46,12 +47,14 @@ class Peer:
         self._connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self._control: RTCDataChannel | None = None
         self._video, self._audio = VideoTrack(), AudioTrack()
-        self._is_closed = False
+        self.identity = secrets.token_urlsafe(6)
+        self.codec = Codec.H264
+        self.is_closed = False
         self.is_connected = False
         self.ignored_messages = 0
         self._connection.on("connectionstatechange", self._state_changed)
         self._connection.on("datachannel", self._channel_opened)
-        video = self._connection.addTransceiver(self._video, "sendonly")
+        self._video_transceiver = video = self._connection.addTransceiver(self._video, "sendonly")
         audio = self._connection.addTransceiver(self._audio, "sendonly")
         self.video_sender = video.sender
         aiortc_extensions.prefer_h264(video)
@@ -66,6 +69,7 @@ class Peer:
         try:
             await self._connection.setRemoteDescription(RTCSessionDescription(sdp=sdp, type=offer.type))
             await self._connection.setLocalDescription(await self._connection.createAnswer())
+            self.codec = aiortc_extensions.agreed_codec(self._video_transceiver)
         except (ValueError, LookupError, AttributeError, AssertionError, InvalidStateError, OperationError) as error:
             self.close()
             raise SeatError(f"this offer cannot be answered: {error}", code="bad_offer") from error
@@ -83,8 +87,8 @@ class Peer:
         channel.send(json.dumps(message, separators=(",", ":")))
 
     def offer_video(self, packet: EncodedPacket) -> bool:
-        """False when only a keyframe can be sent."""
-        return self._video.offer(packet)
+        """False when only a keyframe can be sent. What is encoded otherwise than was agreed is none of this peer's."""
+        return packet.codec is not self.codec or self._video.offer(packet)
 
     def offer_audio(self, packet: EncodedPacket) -> None:
         self._audio.offer(packet)
@@ -115,15 +119,15 @@ class Peer:
     def _state_changed(self) -> None:
         state = self._connection.connectionState
         log.info("peer.state_changed", state=state)
-        if state == "connected" and not self.is_connected and not self._is_closed:
+        if state == "connected" and not self.is_connected and not self.is_closed:
             self.is_connected = True
             self._listener.peer_connected(self)
         elif state in ("failed", "closed"):
             self.close()
 
     def _closed(self) -> None:
-        if not self._is_closed:
-            self._is_closed = True
+        if not self.is_closed:
+            self.is_closed = True
             self.is_connected = False
             self._listener.peer_closed(self)
 
@@ -131,7 +135,7 @@ class Peer:
         label = channel.label
 
         def said(message: object) -> None:
-            if not self._is_closed:
+            if not self.is_closed:
                 self._listener.peer_said(self, label, message)
 
         channel.on("message", said)

@@ -12,7 +12,10 @@ from streaming import PROTOCOL_VERSION
 
 __all__ = [
     "PROTOCOL_VERSION",
+    "ConnectOrder",
     "Hello",
+    "Introduction",
+    "RevokeOrder",
     "SeatConfig",
     "SeatEvent",
     "SeatStatus",
@@ -48,6 +51,29 @@ class SessionDescription(SeatModel):
     sdp: str = Field(max_length=256 * 1024)
 
 
+class Introduction(SeatModel):
+    """Who comes with an offer. `person` is the same for every connection of one watcher, and `epoch` is that of the
+    right by which they come.
+    """
+
+    name: str = Field(default="", max_length=64)
+    person: str = Field(default="", max_length=64)
+    epoch: int = Field(default=0, ge=0)
+
+
+class ConnectOrder(SeatModel):
+    """`connect` for the player, `watch` for a watcher."""
+
+    offer: SessionDescription
+    who: Introduction = Introduction()
+
+
+class RevokeOrder(SeatModel):
+    """`revoke`: watchers whose right is older than `epoch` go, and none of them comes back by it."""
+
+    epoch: int = Field(ge=0)
+
+
 class Hello(SeatModel):
     """Where a game finds this seat. All paths exist when the answer is given."""
 
@@ -60,7 +86,9 @@ class Hello(SeatModel):
 
 
 class SeatStatus(SeatModel):
-    """`idle_s` counts from the player's last input and is None before the first; `frames` are those encoded so far."""
+    """`peers` are all who are connected, `frames` those encoded so far. `idle_s` counts from the last input of whoever
+    holds the controls and is None before the first.
+    """
 
     first_frame: bool
     peers: int

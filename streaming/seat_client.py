@@ -13,8 +13,20 @@ from typing import TypeVar
 
 import pydantic
 
+from streaming.audience import Role
 from streaming.errors import SeatError, SeatUnavailable
-from streaming.protocol import PROTOCOL_VERSION, Hello, SeatEvent, SeatStatus, SessionDescription, Snapshot, Thumbnail
+from streaming.protocol import (
+    PROTOCOL_VERSION,
+    ConnectOrder,
+    Hello,
+    Introduction,
+    RevokeOrder,
+    SeatEvent,
+    SeatStatus,
+    SessionDescription,
+    Snapshot,
+    Thumbnail,
+)
 
 SPOKEN_PROTOCOLS = (PROTOCOL_VERSION,)  # the newest first; a living seat of any other version is ended with its save
 ANSWER_LIMIT_BYTES = 64 * 1024 * 1024
@@ -56,10 +68,29 @@ class SeatClient:
         spoken = ", ".join(map(str, SPOKEN_PROTOCOLS))
         raise SeatError(f"it speaks another protocol than the host's agent ({spoken})", code="unknown_protocol")
 
-    async def connect(self, offer: SessionDescription, timeout_s: float = DEFAULT_TIMEOUT_S) -> SessionDescription:
-        """The answer to a page's offer. The newest player wins: an older connection is told `replaced` and dropped."""
-        result = await self.call("connect", {"offer": offer.model_dump()}, timeout_s)
+    async def connect(
+        self,
+        offer: SessionDescription,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+        *,
+        role: Role = Role.PLAYER,
+        who: Introduction | None = None,
+    ) -> SessionDescription:
+        """The answer to a page's offer. The newest player wins: an older connection is told `replaced` and dropped.
+
+        Raises `SeatError` for a watcher: `watchers_full`, `revoked`, or `unknown_method` where the worker is older than
+        watchers are (a method of their own keeps it from taking them for the player).
+        """
+        order = ConnectOrder(offer=offer, who=who or Introduction())
+        method = "connect" if role is Role.PLAYER else "watch"
+        result = await self.call(method, order.model_dump(), timeout_s)
         return _read_as(SessionDescription, result.get("answer"))
+
+    async def revoke(self, epoch: int, timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
+        """Watchers whose right is older than `epoch` are told `revoked` and dropped. Repeating it changes nothing.
+        Raises `SeatError` `unknown_method` where the worker is older than this, and has no watchers.
+        """
+        await self.call("revoke", RevokeOrder(epoch=epoch).model_dump(), timeout_s)
 
     async def status(self, timeout_s: float = DEFAULT_TIMEOUT_S) -> SeatStatus:
         return _read_as(SeatStatus, await self.call("status", {}, timeout_s))

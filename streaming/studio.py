@@ -1,4 +1,4 @@
-"""The seat's media behind one door: picture, sound, input and cursor, and the one player who has them.
+"""The seat's media behind one door: picture, sound, input and cursor, for one player and those who watch.
 
 This is what needs the heavy libraries; the worker imports it after it has answered `hello`.
 """
@@ -16,26 +16,36 @@ import numpy as np
 import structlog
 
 from streaming import aiortc_extensions
+from streaming.audience import Audience, Role
 from streaming.audio import SoundCapture
 from streaming.cursor import CursorImage, CursorWatch
 from streaming.errors import SeatFailed
 from streaming.focus import FocusKeeper
 from streaming.injector import Injector
+from streaming.keyframes import KeyframeWishes
 from streaming.listening import Listening
 from streaming.packets import EncodedPacket
-from streaming.page_messages import KeyframeRequest, Ping, ReleaseAll, parse_control, parse_pointer
+from streaming.page_messages import Controls, KeyframeRequest, Ping, ReleaseAll, parse_control, parse_pointer
 from streaming.peer import Peer
 from streaming.png import encode_png
-from streaming.protocol import SeatConfig, SeatStatus, SessionDescription, Snapshot, Thumbnail
+from streaming.protocol import (
+    ConnectOrder,
+    RevokeOrder,
+    SeatConfig,
+    SeatStatus,
+    SessionDescription,
+    Snapshot,
+    Thumbnail,
+)
 from streaming.sound_server import SoundServer
 from streaming.thumbnail import Thumbnails
 from streaming.video import VideoThread
+from streaming.viewers import Viewers
 from streaming.xconnection import PIXEL_BYTES, XConnection
 
 TICK_S = 0.25
 TICKS_PER_STATS = 4
 CURSOR_DELAY_S = 0.03
-KEYFRAME_INTERVAL_S = 0.3
 
 log = structlog.get_logger()
 
@@ -55,16 +65,13 @@ class Studio:
         self._announce = announce
         self._fail = fail
         self._loop = asyncio.get_running_loop()
-        self._peer: Peer | None = None
+        self._viewers = Viewers(self)
         self._first_frame = False
         self._last_input_at: float | None = None
-        self._keyframe_at = float("-inf")
-        self._keyframe_timer: asyncio.TimerHandle | None = None
         self._cursor_image = CursorImage(visible=False)
         self._cursor_timer: asyncio.TimerHandle | None = None
         self._listening = Listening(lambda pts: SoundCapture(sound, self._audio_encoded, pts))
         self._tasks: set[asyncio.Task[None]] = set()
-        self._leaving: set[asyncio.Task[None]] = set()
         self._x = XConnection(display)
         self._injector = Injector(self._x)
         self._focus = FocusKeeper(self._x)
@@ -78,6 +85,7 @@ class Studio:
             on_first_frame=lambda: self._post(self._first_frame_seen),
             on_failure=lambda message: self._post(fail, message),
         )
+        self._keyframes = KeyframeWishes(self._video.request_keyframe)
 
     def start(self) -> None:
         self._video.start()
@@ -85,27 +93,19 @@ class Studio:
         self._read_cursor()
         self._spawn(self._tick())
 
-    async def connect(self, offer: object) -> SessionDescription:
-        """Answers a player's `SessionDescription`; who was connected before is told that it was replaced.
-        Raises `SeatError`, or ValueError for what is no session description.
-        """
-        description = SessionDescription.model_validate(offer)
-        peer = Peer(self)
-        answer = await peer.answer(description)
-        replaced, self._peer = self._peer, peer
-        if replaced is not None:
-            self._cancel_keyframe()
-            leaving = replaced.close({"type": "replaced"})
-            self._leaving.add(leaving)
-            leaving.add_done_callback(self._leaving.discard)
-        self._injector.begin()
-        return answer
+    async def connect(self, role: Role, parameters: Mapping[str, object]) -> SessionDescription:
+        """Answers a `ConnectOrder`. Raises `SeatError`, or ValueError for what is none."""
+        return await self._viewers.admit(role, ConnectOrder.model_validate(parameters))
+
+    def revoke(self, parameters: Mapping[str, object]) -> None:
+        """Carries out a `RevokeOrder`; raises ValueError for what is none."""
+        self._viewers.revoke(RevokeOrder.model_validate(parameters).epoch)
 
     def status(self) -> SeatStatus:
         figures = self._video.figures()
         return SeatStatus(
             first_frame=self._first_frame,
-            peers=self._peers(),
+            peers=len(self._viewers.audience.connected),
             idle_s=None if self._last_input_at is None else time.monotonic() - self._last_input_at,
             fps=figures.fps,
             bitrate_bps=figures.bitrate_bps,
@@ -119,48 +119,46 @@ class Studio:
         return await asyncio.to_thread(self._thumbnails.take)
 
     async def close(self) -> None:
-        """Tells the player `bye` and ends everything that was started here."""
-        if self._peer is not None:
-            await self._peer.close({"type": "bye"})
-        await asyncio.gather(*self._leaving, return_exceptions=True)
+        """Tells everybody `bye` and ends everything that was started here."""
+        await self._viewers.close()
         await self._listening.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._loop.remove_reader(self._x.fileno())
-        self._cancel_keyframe()
+        self._keyframes.met()
         if self._cursor_timer is not None:
             self._cursor_timer.cancel()
         self._video.stop()
         self._thumbnails.close()
         self._x.close()
 
-    # What peers tell
+    # What the audience does
 
-    def peer_connected(self, peer: Peer) -> None:
-        if peer is self._peer:
-            self._video.watch(True)
-            self._listening.begin()
-            self._announce({"event": "peers", "count": self._peers()})
-
-    def peer_opened(self, peer: Peer) -> None:
-        config = self._config
-        peer.send({"type": "display", "width": config.width, "height": config.height, "fps": config.fps})
-        peer.send(self._cursor_message())
-
-    def peer_closed(self, peer: Peer) -> None:
-        log.info("peer.closed", ignored_messages=peer.ignored_messages)
-        if peer is self._peer:
-            self._peer = None
-            self._video.watch(False)
+    def audience_changed(self, before: Audience, now: Audience) -> None:
+        if now.holder != before.holder:
             self._injector.begin()
+        if len(now.connected) != len(before.connected):
+            self._announce({"event": "peers", "count": len(now.connected)})
+        if not now.viewers:
+            self._video.watch(False)
             self._listening.end()
-            self._cancel_keyframe()
-            self._announce({"event": "peers", "count": 0})
-
-    def peer_said(self, peer: Peer, label: str, message: object) -> None:
-        if peer is not self._peer:
+            self._keyframes.met()
             return
+        for newcomer in set(now.connected) - set(before.connected):
+            self._listening.begin()
+            if newcomer.role is Role.PLAYER or not before.connected:
+                self._keyframes.met()
+                self._video.watch(True)
+            else:
+                self.keyframe_wished(newcomer.role)
+
+    def greetings(self) -> tuple[Mapping[str, object], ...]:
+        config = self._config
+        display = {"type": "display", "width": config.width, "height": config.height, "fps": config.fps}
+        return (display, self._cursor_message())
+
+    def viewer_said(self, peer: Peer, label: str, message: object) -> None:
         now = time.monotonic()
         parsed = parse_pointer(message) if label == "pointer" else parse_control(message)
         match parsed:
@@ -169,18 +167,18 @@ class Studio:
             case Ping():
                 peer.send({"type": "pong", "t": parsed.t})
             case KeyframeRequest():
-                self.peer_needs_keyframe(peer)
-            case _:
+                self._viewers.peer_needs_keyframe(peer)
+            case Controls():
+                self._viewers.hand_controls(peer, parsed.to)
+            case _ if self._viewers.holds_controls(peer):
                 if not isinstance(parsed, ReleaseAll):
                     self._last_input_at = now
                 self._injector.take(parsed, now)
+            case _:
+                pass  # the input of a page that does not hold the controls, or not any more
 
-    def peer_needs_keyframe(self, peer: Peer) -> None:
-        """At most one keyframe an interval, and never none: a request within the interval is met at its end."""
-        if peer is not self._peer or self._keyframe_timer is not None:
-            return
-        delay_s = max(0.0, self._keyframe_at + KEYFRAME_INTERVAL_S - time.monotonic())
-        self._keyframe_timer = self._loop.call_later(delay_s, self._ask_for_keyframe)
+    def keyframe_wished(self, role: Role) -> None:
+        self._keyframes.wish(role)
 
     # What threads and timers bring
 
@@ -189,30 +187,10 @@ class Studio:
             self._loop.call_soon_threadsafe(call, *arguments)
 
     def _video_encoded(self, packet: EncodedPacket) -> None:
-        self._post(self._send_video, packet)
+        self._post(self._viewers.send_video, packet)
 
     def _audio_encoded(self, packet: EncodedPacket) -> None:
-        self._post(self._send_audio, packet)
-
-    def _ask_for_keyframe(self) -> None:
-        self._keyframe_timer = None
-        self._keyframe_at = time.monotonic()
-        self._video.request_keyframe()
-
-    def _cancel_keyframe(self) -> None:
-        """What one player asked for is no matter of the next, who begins with a keyframe anyway."""
-        if self._keyframe_timer is not None:
-            self._keyframe_timer.cancel()
-            self._keyframe_timer = None
-
-    def _send_video(self, packet: EncodedPacket) -> None:
-        peer = self._peer
-        if peer is not None and peer.is_connected and not peer.offer_video(packet):
-            self.peer_needs_keyframe(peer)
-
-    def _send_audio(self, packet: EncodedPacket) -> None:
-        if self._peer is not None and self._peer.is_connected:
-            self._peer.offer_audio(packet)
+        self._post(self._viewers.send_audio, packet)
 
     def _first_frame_seen(self) -> None:
         self._first_frame = True
@@ -237,8 +215,7 @@ class Studio:
     def _cursor_changed(self) -> None:
         self._cursor_timer = None
         self._read_cursor()
-        if self._peer is not None:
-            self._peer.send(self._cursor_message())
+        self._viewers.tell(self._cursor_message())
 
     def _cursor_message(self) -> Mapping[str, object]:
         return {"type": "cursor", **asdict(self._cursor_image)}
@@ -249,8 +226,9 @@ class Studio:
             await asyncio.sleep(TICK_S)
             ticks += 1
             self._injector.tick(time.monotonic())
-            if ticks % TICKS_PER_STATS == 0 and self._peer is not None and self._peer.is_connected:
-                await self._send_stats(self._peer)
+            if ticks % TICKS_PER_STATS == 0:
+                for peer in tuple(self._viewers.connected()):
+                    await self._send_stats(peer)
 
     async def _send_stats(self, peer: Peer) -> None:
         figures, feedback = self._video.figures(), await peer.feedback()
@@ -265,9 +243,6 @@ class Studio:
                 "loss": feedback.loss,
             }
         )
-
-    def _peers(self) -> int:
-        return int(self._peer is not None and self._peer.is_connected)
 
     def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

@@ -20,6 +20,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from streaming import PROTOCOL_VERSION
+from streaming.audience import Role
 from streaming.control_server import ControlServer
 from streaming.display import Display
 from streaming.errors import SeatError, SeatFailed
@@ -71,8 +72,10 @@ class Worker:
         match method:
             case "hello":
                 return await self._hello(parameters)
-            case "connect":
-                return await self._connect(parameters)
+            case "connect" | "watch":
+                return await self._connect(method, parameters)
+            case "revoke":
+                (await asyncio.shield(self._studio)).revoke(parameters)
             case "status":
                 return self._status()
             case "snapshot":
@@ -82,9 +85,9 @@ class Worker:
             case "shutdown":
                 self._ending.set()
                 await self._ended.wait()
-                return {}
             case _:
                 raise SeatError(f"there is no method {method!r}", code="unknown_method")
+        return {}
 
     async def _hello(self, parameters: Mapping[str, object]) -> Mapping[str, object]:
         if parameters.get("protocol") != PROTOCOL_VERSION:
@@ -105,9 +108,10 @@ class Worker:
         nothing_yet = {"first_frame": False, "peers": 0, "idle_s": None}
         return nothing_yet | {"fps": 0.0, "bitrate_bps": 0, "frames": 0}
 
-    async def _connect(self, parameters: Mapping[str, object]) -> Mapping[str, object]:
+    async def _connect(self, method: str, parameters: Mapping[str, object]) -> Mapping[str, object]:
         studio = await asyncio.shield(self._studio)
-        return {"answer": (await studio.connect(parameters.get("offer"))).model_dump()}
+        role = Role.PLAYER if method == "connect" else Role.WATCHER
+        return {"answer": (await studio.connect(role, parameters)).model_dump()}
 
     async def _bring_up(self) -> None:
         try:

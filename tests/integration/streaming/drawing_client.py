@@ -31,7 +31,7 @@ def main() -> None:
     create(24, window, screen.root, 0, 0, width, height, 0, 1, screen.root_visual, mask, [COLOURS[0], wanted])
     core.CreateGC(context, window, xcffib.xproto.GC.Foreground, [COLOURS[0]])
     core.MapWindow(window)
-    connection.flush()
+    core.GetInputFocus().reply()  # the server has done it: from here on every press is felt
     presses = 0
     animate = "--animate" in sys.argv
     print("ready", flush=True)

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Page
 
-from streaming.protocol import Hello, SeatConfig, SessionDescription
+from streaming.audience import Role
+from streaming.protocol import Hello, Introduction, SeatConfig, SessionDescription
 from streaming.seat_client import SeatClient
 
 HERE = Path(__file__).parent
@@ -126,14 +127,42 @@ async def until_listening(folder: Path, process: asyncio.subprocess.Process) -> 
     await until(is_listening, "the worker listens")
 
 
-async def open_page(browser: Browser, seat: Seat) -> Page:
+async def open_page(browser: Browser, seat: Seat, role: Role = Role.PLAYER, who: Introduction | None = None) -> Page:
     """The test's page, connected to the seat."""
     page = await browser.new_page()
 
     async def signal(offer: dict[str, str]) -> dict[str, str]:
-        return (await seat.client.connect(SessionDescription.model_validate(offer))).model_dump()
+        description = SessionDescription.model_validate(offer)
+        return (await seat.client.connect(description, role=role, who=who)).model_dump()
 
     await page.expose_function("signal", signal)
     await page.goto((HERE / "page.html").as_uri())
     await page.evaluate("connect()")
     return page
+
+
+def rgb(colour: int) -> list[int]:
+    return [colour >> 16, colour >> 8 & 0xFF, colour & 0xFF]
+
+
+async def shows(page: Page, colour: int) -> None:
+    await until(lambda: page.evaluate("near", rgb(colour)), f"the page shows {colour:#x}")
+
+
+async def tell(page: Page, **message: object) -> None:
+    await page.evaluate("tell", message)
+
+
+async def click(page: Page) -> None:
+    await tell(page, type="button", button=0, down=True, x=0.25, y=0.5)
+    await tell(page, type="button", button=0, down=False, x=0.25, y=0.5)
+
+
+async def heard(page: Page, kind: str) -> dict[str, object]:
+    """The newest message of this type that the seat has sent."""
+
+    async def has_come() -> bool:
+        return bool(await page.evaluate("(kind) => seat.messages.some((message) => message.type === kind)", kind))
+
+    await until(has_come, f"the seat says {kind}")
+    return await page.evaluate("(kind) => seat.messages.findLast((message) => message.type === kind)", kind)

@@ -17,7 +17,19 @@ from streaming.errors import SeatError, SeatUnavailable
 from streaming.protocol import SeatConfig, SessionDescription
 from streaming.seat_client import SeatClient
 from tests.integration.streaming.drawing_client import COLOURS
-from tests.integration.streaming.seat_support import HERE, Seat, open_page, seat_uid, start_worker, until
+from tests.integration.streaming.seat_support import (
+    HERE,
+    Seat,
+    click,
+    heard,
+    open_page,
+    rgb,
+    seat_uid,
+    shows,
+    start_worker,
+    tell,
+    until,
+)
 from tests.integration.streaming.tone import tone
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")  # one browser for all
@@ -26,40 +38,13 @@ PHOTON_ROUNDS = 30
 Recorder = Callable[[str, object], None]
 
 
-def rgb(colour: int) -> list[int]:
-    return [colour >> 16, colour >> 8 & 0xFF, colour & 0xFF]
-
-
 def identity(path: Path) -> tuple[int, int] | None:
     """Which file is there: another seat may have taken a display's number over."""
     return (path.stat().st_ino, path.stat().st_ctime_ns) if path.exists() else None
 
 
-async def shows(page: Page, colour: int) -> None:
-    await until(lambda: page.evaluate("near", rgb(colour)), f"the page shows {colour:#x}")
-
-
-async def tell(page: Page, **message: object) -> None:
-    await page.evaluate("tell", message)
-
-
-async def click(page: Page) -> None:
-    await tell(page, type="button", button=0, down=True, x=0.25, y=0.5)
-    await tell(page, type="button", button=0, down=False, x=0.25, y=0.5)
-
-
 def recorders(seat: Seat) -> int:
     return sum(child.name() == "parec" for child in psutil.Process(seat.process.pid).children())
-
-
-async def heard(page: Page, kind: str) -> dict[str, object]:
-    """The newest message of this type that the seat has sent."""
-
-    async def has_come() -> bool:
-        return bool(await page.evaluate("(kind) => seat.messages.some((message) => message.type === kind)", kind))
-
-    await until(has_come, f"the seat says {kind}")
-    return await page.evaluate("(kind) => seat.messages.findLast((message) => message.type === kind)", kind)
 
 
 async def test_a_click_changes_the_picture(seat: Seat, page: Page) -> None:

@@ -12,6 +12,7 @@ from streaming.page_messages import (
     HELD_LIMIT,
     MESSAGE_LIMIT_CHARACTERS,
     Button,
+    Controls,
     Held,
     Key,
     KeyframeRequest,
@@ -45,6 +46,8 @@ FIELDS = ["code", "down", "button", "x", "y", "dx", "dy", "text", "codes", "butt
         ({"type": "release_all"}, ReleaseAll()),
         ({"type": "ping", "t": 123.4}, Ping(123.4)),
         ({"type": "keyframe"}, KeyframeRequest()),
+        ({"type": "controls", "to": "a-peer"}, Controls("a-peer")),
+        ({"type": "controls", "to": None}, Controls(None)),
     ],
 )
 def test_what_the_page_means_is_understood(message: dict[str, object], expected: object) -> None:
@@ -65,6 +68,7 @@ def test_what_the_page_means_is_understood(message: dict[str, object], expected:
         '{"type": "button", "button": true, "down": true, "x": 0, "y": 0}',
         '{"type": "button", "button": 0, "down": true, "x": NaN, "y": 0}',
         '{"type": "ping", "t": Infinity}',
+        '{"type": "controls", "to": 7}',
         '{"type": "ping", "t": ' + "9" * 4000 + "}",
         json.dumps({"type": "text", "text": "x" * 257}),
         json.dumps({"type": "held", "codes": ["KeyA"] * (HELD_LIMIT + 1), "buttons": []}),

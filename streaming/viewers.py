@@ -1,0 +1,145 @@
+"""The living connections of a seat's audience: who comes is answered, who goes is forgotten, all are sent the same.
+
+Who may come and who holds the controls is decided in `audience`; what a change means for picture, sound and input is
+the `Stage`'s.
+"""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from typing import Protocol
+
+import structlog
+
+from streaming.audience import Audience, Role, Viewer, people_message
+from streaming.errors import SeatError
+from streaming.packets import EncodedPacket
+from streaming.peer import Peer
+from streaming.protocol import ConnectOrder, SessionDescription
+
+log = structlog.get_logger()
+
+
+class Stage(Protocol):
+    """What viewers look at, told from the event loop's thread."""
+
+    def audience_changed(self, before: Audience, now: Audience) -> None: ...
+    def greetings(self) -> tuple[Mapping[str, object], ...]:
+        """What a page is told first."""
+        ...
+
+    def viewer_said(self, peer: Peer, label: str, message: object) -> None: ...
+    def keyframe_wished(self, role: Role) -> None: ...
+
+
+class Viewers:
+    """Lives on one event loop. Is the listener of all its peers."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._peers: dict[str, Peer] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
+        self.audience = Audience()
+
+    @property
+    def player(self) -> Peer | None:
+        """The player's peer while it is connected: whose network and wishes decide how the picture is sent."""
+        player = self.audience.player
+        return None if player is None or not player.is_connected else self._peers[player.identity]
+
+    async def admit(self, role: Role, order: ConnectOrder) -> SessionDescription:
+        """Answers the offer; whom the newcomer replaces is told so. Raises `SeatError`."""
+        peer, who = Peer(self), order.who
+        viewer = Viewer(peer.identity, role, who.name, who.person, who.epoch)
+        try:
+            self.audience.joined(viewer)
+            answer = await peer.answer(order.offer)
+            audience, replaced = self.audience.joined(viewer)  # others may have come while the answer was made
+        except SeatError:
+            peer.close()
+            raise
+        self._peers[viewer.identity] = peer
+        leaving = None if replaced is None else self._peers.pop(replaced.identity)
+        self._become(audience)
+        if leaving is not None:
+            self._dismiss(leaving, "replaced")
+        if peer.is_closed:
+            self.peer_closed(peer)
+        return answer
+
+    def connected(self) -> Iterator[Peer]:
+        return (self._peers[viewer.identity] for viewer in self.audience.connected)
+
+    def holds_controls(self, peer: Peer) -> bool:
+        return peer.identity == self.audience.holder
+
+    def hand_controls(self, by: Peer, to: str | None) -> None:
+        self._become(self.audience.handed(by.identity, to))
+
+    def revoke(self, epoch: int) -> None:
+        """Watchers with an older right are told and dropped."""
+        audience = self.audience.revoked(epoch)
+        revoked = [viewer for viewer in self.audience.viewers if audience.viewer(viewer.identity) is None]
+        peers = [self._peers.pop(viewer.identity) for viewer in revoked]
+        self._become(audience)
+        for peer in peers:
+            self._dismiss(peer, "revoked")
+
+    def tell(self, message: Mapping[str, object]) -> None:
+        for peer in self.connected():
+            peer.send(message)
+
+    def send_video(self, packet: EncodedPacket) -> None:
+        """To each its own queue: one that is slow waits for the next keyframe, and holds up no other."""
+        for peer in self.connected():
+            if not peer.offer_video(packet):
+                self.peer_needs_keyframe(peer)
+
+    def send_audio(self, packet: EncodedPacket) -> None:
+        for peer in self.connected():
+            peer.offer_audio(packet)
+
+    async def close(self) -> None:
+        """Tells everybody `bye` and waits until all connections have ended."""
+        peers, self._peers = list(self._peers.values()), {}
+        self._become(Audience())
+        for peer in peers:
+            self._dismiss(peer, "bye")
+        await asyncio.gather(*self._leaving, return_exceptions=True)
+
+    # What peers tell
+
+    def peer_connected(self, peer: Peer) -> None:
+        self._become(self.audience.reached(peer.identity))
+
+    def peer_opened(self, peer: Peer) -> None:
+        if peer.identity in self._peers:
+            for message in self._stage.greetings():
+                peer.send(message)
+            peer.send(people_message(self.audience, peer.identity))
+
+    def peer_closed(self, peer: Peer) -> None:
+        log.info("peer.closed", peer=peer.identity, ignored_messages=peer.ignored_messages)
+        if self._peers.pop(peer.identity, None) is not None:
+            self._become(self.audience.left(peer.identity))
+
+    def peer_said(self, peer: Peer, label: str, message: object) -> None:
+        if peer.identity in self._peers:
+            self._stage.viewer_said(peer, label, message)
+
+    def peer_needs_keyframe(self, peer: Peer) -> None:
+        viewer = self.audience.viewer(peer.identity)
+        if viewer is not None:
+            self._stage.keyframe_wished(viewer.role)
+
+    def _become(self, audience: Audience) -> None:
+        before, self.audience = self.audience, audience
+        if audience == before:
+            return
+        self._stage.audience_changed(before, audience)
+        for peer in self.connected():
+            peer.send(people_message(audience, peer.identity))
+
+    def _dismiss(self, peer: Peer, last_words: str) -> None:
+        leaving = peer.close({"type": last_words})
+        self._leaving.add(leaving)
+        leaving.add_done_callback(self._leaving.discard)

@@ -1,0 +1,70 @@
+"""How often wishes for a keyframe are met."""
+
+import asyncio
+
+import pytest
+
+from streaming import keyframes
+from streaming.audience import Role
+from streaming.keyframes import KeyframeWishes
+
+INTERVAL_S = {Role.PLAYER: 0.05, Role.WATCHER: 0.25}
+
+
+class Asked:
+    """When a keyframe was asked for."""
+
+    def __init__(self) -> None:
+        self.at: list[float] = []
+        self._news = asyncio.Event()
+
+    def ask(self) -> None:
+        self.at.append(asyncio.get_running_loop().time())
+        self._news.set()
+
+    async def again(self) -> float:
+        async with asyncio.timeout(10):
+            await self._news.wait()
+        self._news.clear()
+        return self.at[-1]
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keyframes, "INTERVAL_S", INTERVAL_S)
+
+
+async def test_many_wishes_are_one_keyframe_and_the_next_is_met_at_the_intervals_end() -> None:
+    asked = Asked()
+    wishes = KeyframeWishes(asked.ask)
+    for _ in range(50):
+        wishes.wish(Role.PLAYER)
+    first = await asked.again()
+    wishes.wish(Role.PLAYER)
+    assert await asked.again() - first >= INTERVAL_S[Role.PLAYER]
+    wishes.wish(Role.WATCHER)
+    assert await asked.again() - asked.at[1] >= INTERVAL_S[Role.WATCHER]
+    assert len(asked.at) == 3
+
+
+async def test_a_player_never_waits_for_what_a_watcher_wished() -> None:
+    asked = Asked()
+    wishes = KeyframeWishes(asked.ask)
+    wishes.met()
+    began = asyncio.get_running_loop().time()
+    wishes.wish(Role.WATCHER)
+    wishes.wish(Role.PLAYER)
+    assert INTERVAL_S[Role.PLAYER] <= await asked.again() - began
+    wishes.wish(Role.PLAYER)  # one that was met with the other is not asked for again
+    assert await asked.again() - asked.at[0] >= INTERVAL_S[Role.PLAYER]
+    assert len(asked.at) == 2
+
+
+async def test_what_comes_anyway_is_not_asked_for() -> None:
+    asked = Asked()
+    wishes = KeyframeWishes(asked.ask)
+    wishes.wish(Role.PLAYER)
+    wishes.met()
+    wishes.wish(Role.WATCHER)
+    await asked.again()
+    assert len(asked.at) == 1
