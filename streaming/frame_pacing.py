@@ -14,13 +14,17 @@ SETTLING_DELAY_FRAMES = 3  # a picture that changes more often than every third 
 class FramePacer:
     """The caller tells of damage and captures; `due_at` says when to capture next."""
 
-    def __init__(self, fps: int) -> None:
+    def __init__(self, fps: float = 60.0) -> None:
         self._interval_s = 1.0 / fps
         self._is_forced = False
         self._is_damaged = False
         self._change_allowed_at = float("-inf")
         self._settling_left = 0
         self._filler_at = float("inf")
+
+    def aim(self, fps: float) -> None:
+        """From the next frame on, at most so many a second."""
+        self._interval_s = 1.0 / fps
 
     def damaged(self) -> None:
         """The picture has changed."""

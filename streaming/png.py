@@ -1,4 +1,6 @@
-"""The smallest PNG writer that serves cursors and snapshots: 8 bits, RGB or RGBA, no filter (https://www.w3.org/TR/png/)."""
+"""The smallest PNG writer that serves cursors and snapshots: 8 bits, RGB or RGBA, no filter
+(https://www.w3.org/TR/png/).
+"""
 
 import struct
 import zlib

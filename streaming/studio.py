@@ -38,6 +38,7 @@ from streaming.protocol import (
     Thumbnail,
 )
 from streaming.sound_server import SoundServer
+from streaming.targets import VideoTarget
 from streaming.thumbnail import Thumbnails
 from streaming.video import VideoThread
 from streaming.viewers import Viewers
@@ -79,8 +80,7 @@ class Studio:
         self._thumbnails = Thumbnails(display)
         self._video = VideoThread(
             display,
-            config.fps,
-            config.bitrate_bps,
+            VideoTarget(config.bitrate_bps, config.fps, config.height),
             on_packet=self._video_encoded,
             on_first_frame=lambda: self._post(self._first_frame_seen),
             on_failure=lambda message: self._post(fail, message),

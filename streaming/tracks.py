@@ -8,7 +8,7 @@ from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from av.packet import Packet
 from av.stream import Stream
 
-from streaming.encoder import CLOCK_HZ
+from streaming.encoders.port import CLOCK_HZ
 from streaming.packets import EncodedPacket
 from streaming.sound_server import SAMPLE_RATE
 

@@ -10,17 +10,19 @@ import select
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
 import xcffib.damage
 
-from streaming.encoder import CLOCK_HZ, H264Encoder
+from streaming.encode_plan import Encode, plan_encodes
+from streaming.encodings import Encodings
 from streaming.errors import SeatFailed
 from streaming.frame_grabber import best_grabber, is_single_colour
 from streaming.frame_pacing import FramePacer
-from streaming.packets import EncodedPacket
+from streaming.packets import Codec, EncodedPacket
+from streaming.targets import VideoTarget
 from streaming.xconnection import XConnection
 
 FIRST_FRAME_CHECK_S = 0.05
@@ -31,13 +33,16 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class VideoFigures:
-    """`fps` over the last second; the milliseconds are those of the last frame; `bitrate_bps` is what was produced."""
+    """`fps` over the last second; the milliseconds are those of the last frame; `bitrate_bps` is what was produced. All
+    of it is the player's; `sent` is what its picture is meant to be, None before the first.
+    """
 
     frames: int
     fps: float
     bitrate_bps: int
     capture_ms: float
     encode_ms: float
+    sent: Encode | None
 
 
 class VideoThread:
@@ -46,24 +51,26 @@ class VideoThread:
     def __init__(
         self,
         display: str,
-        fps: int,
-        bitrate_bps: int,
+        target: VideoTarget,
         *,
         on_packet: Callable[[EncodedPacket], None],
         on_first_frame: Callable[[], None],
         on_failure: Callable[[str], None],
     ) -> None:
         self._display_name = display
-        self._fps = fps
-        self._bitrate_bps = bitrate_bps
+        self._lock = threading.Lock()
+        self._target = target
+        self._codecs: tuple[Codec, ...] = (Codec.H264,)
         self._on_packet = on_packet
         self._on_first_frame = on_first_frame
         self._on_failure = on_failure
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._is_stopping = False
         self._is_watched = False
-        self._keyframe_wanted = False
+        self._keyframes_wanted: frozenset[Codec] = frozenset()
         self._first_frame_seen = False
+        self._followed: tuple[VideoTarget, tuple[Codec, ...]] | None = None
+        self._sent: Encode | None = None
         self._recent: deque[tuple[float, int]] = deque(maxlen=240)
         self._frames = 0
         self._capture_ms = 0.0
@@ -75,19 +82,34 @@ class VideoThread:
 
     def watch(self, is_watched: bool) -> None:
         """Encode from now on, beginning with a keyframe, or stop."""
-        self._is_watched = is_watched
-        self._keyframe_wanted = is_watched
+        with self._lock:
+            self._is_watched = is_watched
+            self._keyframes_wanted = frozenset(Codec) if is_watched else frozenset()
         self._wake()
 
-    def request_keyframe(self) -> None:
-        self._keyframe_wanted = True
+    def aim(self, target: VideoTarget) -> None:
+        """From the next picture on. Another height begins with a keyframe; rates change without one in H.264."""
+        if target != self._target:
+            self._target = target
+            self._wake()
+
+    def encode_for(self, codecs: Sequence[Codec]) -> None:
+        """The player's codec first; see `plan_encodes`. What is added begins with a keyframe."""
+        if tuple(codecs) != self._codecs:
+            self._codecs = tuple(codecs)
+            self._wake()
+
+    def request_keyframe(self, *codecs: Codec) -> None:
+        """Of these, or of all."""
+        with self._lock:
+            self._keyframes_wanted |= frozenset(codecs or Codec)
         self._wake()
 
     def figures(self) -> VideoFigures:
         since = time.monotonic() - RATE_WINDOW_S
         recent = [size for at, size in tuple(self._recent) if at >= since]
-        bitrate_bps = int(sum(recent) * 8 / RATE_WINDOW_S)
-        return VideoFigures(self._frames, len(recent) / RATE_WINDOW_S, bitrate_bps, self._capture_ms, self._encode_ms)
+        bitrate_bps, fps = int(sum(recent) * 8 / RATE_WINDOW_S), len(recent) / RATE_WINDOW_S
+        return VideoFigures(self._frames, fps, bitrate_bps, self._capture_ms, self._encode_ms, self._sent)
 
     def stop(self) -> None:
         self._is_stopping = True
@@ -114,14 +136,15 @@ class VideoThread:
         damage = display.new_identity()
         damage_extension.Create(damage, display.root, xcffib.damage.ReportLevel.NonEmpty)
         grabber = best_grabber(display)
-        encoder = H264Encoder(grabber.pixels, self._fps, self._bitrate_bps)
-        pacer = FramePacer(self._fps)
+        encodings = Encodings(grabber.pixels)
+        pacer = FramePacer()
         pacer.damaged()
         look_at, has_changed = 0.0, True
         log.info("video.started", grabber=type(grabber).__name__)
         while not self._is_stopping:
+            self._follow(encodings, pacer, display)
             now = time.monotonic()
-            if self._keyframe_wanted:
+            if self._keyframes_wanted:
                 pacer.force()
             if self._is_watched:
                 due_at = pacer.due_at(now)
@@ -143,7 +166,7 @@ class VideoThread:
                 self._first_frame_seen = True
                 self._on_first_frame()
             if self._is_watched:
-                self._encode(encoder, grabbed_at)
+                self._encode(encodings, grabbed_at)
                 pacer.captured(now)
                 self._capture_ms = (grabbed_at - now) * 1000
             else:
@@ -153,14 +176,27 @@ class VideoThread:
                 pacer.damaged()
                 has_changed = True
 
-    def _encode(self, encoder: H264Encoder, grabbed_at: float) -> None:
-        keyframe, self._keyframe_wanted = self._keyframe_wanted, False
-        packet = encoder.encode(int(grabbed_at * CLOCK_HZ), keyframe)
-        done_at = time.monotonic()
-        self._encode_ms = (done_at - grabbed_at) * 1000
-        if packet is not None:
-            self._frames += 1
-            self._recent.append((done_at, len(packet.data)))
+    def _follow(self, encodings: Encodings, pacer: FramePacer, display: XConnection) -> None:
+        """Takes over what is wanted now, if it is not what was."""
+        followed = self._target, self._codecs
+        if followed == self._followed:
+            return
+        target, codecs = self._followed = followed
+        plan = plan_encodes(codecs, target, *display.geometry)
+        if encodings.follow(plan):
+            pacer.force()
+        pacer.aim(target.fps)
+        self._sent = plan[0] if plan else None
+
+    def _encode(self, encodings: Encodings, grabbed_at: float) -> None:
+        with self._lock:
+            keyframes, self._keyframes_wanted = self._keyframes_wanted, frozenset()
+        for packet in encodings.encode(grabbed_at, keyframes):
+            if self._sent is not None and packet.codec is self._sent.codec:
+                done_at = time.monotonic()
+                self._encode_ms = (done_at - grabbed_at) * 1000
+                self._frames += 1
+                self._recent.append((done_at, len(packet.data)))
             self._on_packet(packet)
 
     def _wait(self, display: XConnection, timeout_s: float) -> bool:

@@ -179,6 +179,7 @@ class Worker:
 def load_media() -> ModuleType:
     """The module with everything heavy behind it; slow, for a thread."""
     module = importlib.import_module("streaming.studio")
+    importlib.import_module("streaming.encoders.choice").best_h264()
     # What the media libraries have loaded stays for good. Looked through anew by each full collection, it would hold up
     # all threads for longer than a frame lasts.
     gc.collect()

@@ -1,4 +1,4 @@
-"""Encoders, cursor and PNG without a display: real codecs, made-up pixels."""
+"""Sound, cursor and PNG without a display: real codecs, made-up pixels."""
 
 import zlib
 
@@ -10,74 +10,9 @@ from hypothesis import strategies as st
 from streaming.audio import FRAME_BYTES, FRAME_SAMPLES, OpusEncoder, SilenceGate
 from streaming.cursor import straight_rgba
 from streaming.display import authority_entry
-from streaming.encoder import H264Encoder
 from streaming.frame_grabber import is_single_colour
 from streaming.injector import WheelSteps
-from streaming.packets import EncodedPacket
 from streaming.png import encode_png
-
-FPS = 60
-BITRATE_BPS = 2_000_000
-
-
-def moving(pixels: "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]", frames: int, encoder: H264Encoder) -> list[int]:
-    """Sizes in bytes of a picture that moves."""
-    still = pixels.copy()
-    sizes: list[int] = []
-    for place in range(frames):
-        pixels[:] = np.roll(still, place * 7, axis=1)
-        packet = encoder.encode(place * 1500, place == 0)
-        assert packet is not None
-        sizes.append(len(packet.data))
-    return sizes
-
-
-def noise() -> "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]":
-    return np.random.default_rng(1).integers(0, 255, (180, 320, 4), dtype=np.uint8)
-
-
-def nal_types(packet: EncodedPacket) -> list[int]:
-    return [part[0] & 31 for part in packet.data.split(b"\x00\x00\x01")[1:]]
-
-
-def test_a_keyframe_comes_when_asked_for_and_carries_its_parameter_sets() -> None:
-    encoder = H264Encoder(noise(), FPS, BITRATE_BPS)
-    packets = [encoder.encode(place * 1500, place in (0, 90)) for place in range(120)]
-    assert [place for place, packet in enumerate(packets) if packet and packet.is_keyframe] == [0, 90]
-    for place in (0, 90):
-        packet = packets[place]
-        assert packet is not None
-        assert {7, 8, 5} <= set(nal_types(packet))
-        assert packet.pts == place * 1500
-
-
-def test_no_frame_is_held_back_and_what_comes_out_is_the_picture() -> None:
-    pixels = np.zeros((180, 320, 4), dtype=np.uint8)
-    pixels[:] = (200, 100, 50, 0)  # blue, green, red
-    encoder = H264Encoder(pixels, FPS, BITRATE_BPS)
-    decoder = av.CodecContext.create("h264", "r")
-    packets = [encoder.encode(place * 1500, place == 0) for place in range(3)]
-    frames = [frame for packet in packets if packet for frame in decoder.decode(av.Packet(packet.data))]
-    frames += decoder.decode(None)
-    assert len(frames) == 3
-    red, green, blue = frames[-1].to_ndarray(format="rgb24")[90, 160]
-    assert max(abs(int(red) - 50), abs(int(green) - 100), abs(int(blue) - 200)) < 8
-
-
-def test_the_vbv_bounds_every_frame_and_the_rate_can_change() -> None:
-    pixels = noise()
-    encoder = H264Encoder(pixels, FPS, BITRATE_BPS)
-    sizes = moving(pixels, 120, encoder)
-    assert max(sizes) < BITRATE_BPS / 8 / FPS * 4
-    assert sum(sizes) * 8 * FPS / len(sizes) < BITRATE_BPS * 1.15
-    encoder.set_bitrate(BITRATE_BPS // 4)
-    slower = moving(pixels, 120, encoder)[60:]
-    assert sum(slower) * 8 * FPS / len(slower) < BITRATE_BPS / 4 * 1.3
-
-
-def test_odd_sizes_lose_a_row_and_a_column() -> None:
-    encoder = H264Encoder(np.zeros((181, 321, 4), dtype=np.uint8), FPS, BITRATE_BPS)
-    assert encoder.encode(0, True) is not None
 
 
 def test_opus_keeps_the_time_it_was_given() -> None:
