@@ -64,7 +64,11 @@ class ControlPlaneRefusedError(ControlPlaneError):
 
 
 class SeatError(AgentError):
-    """The seat could not be raised, or does not answer."""
+    """The seat could not be raised, does not answer, or refuses: `code` says why to whoever wanted to connect."""
+
+    def __init__(self, message: str, code: str = "seat_not_ready") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class SaveError(AgentError):

@@ -65,6 +65,12 @@ class Audience:
             return self.handed_to
         return None if self.player is None else self.player.identity
 
+    @property
+    def players(self) -> int:
+        """How many are there who can play: one, or none."""
+        holder = self.viewer(self.holder)
+        return int(holder is not None and holder.is_connected)
+
     def viewer(self, identity: str | None) -> Viewer | None:
         return next((viewer for viewer in self.viewers if viewer.identity == identity), None)
 

@@ -86,8 +86,8 @@ class Hello(SeatModel):
 
 
 class SeatStatus(SeatModel):
-    """`peers` are all who are connected, `frames` those encoded so far. `idle_s` counts from the last input of whoever
-    holds the controls and is None before the first.
+    """`peers` are all who are connected, `players` those of them whose input counts (None from an older worker), and
+    `frames` those encoded so far. `idle_s` counts from the last input of whoever holds the controls, None before it.
     """
 
     first_frame: bool
@@ -96,6 +96,7 @@ class SeatStatus(SeatModel):
     fps: float
     bitrate_bps: int
     frames: int
+    players: int | None = None
 
 
 class Snapshot(SeatModel):
@@ -115,10 +116,11 @@ class Thumbnail(SeatModel):
 
 
 class SeatEvent(SeatModel):
-    """News of the seat: `first_frame` once, `peers` with `count`, `sound_lost` (the seat plays on) and `failed` (it has
-    ended) with `message`.
+    """News of the seat: `first_frame` once, `peers` with `count` (all) and `players` (whose input counts), `sound_lost`
+    (the seat plays on) and `failed` (it has ended) with `message`.
     """
 
     event: str
     count: int | None = None
+    players: int | None = None
     message: str | None = None

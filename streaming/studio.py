@@ -106,6 +106,7 @@ class Studio:
         return SeatStatus(
             first_frame=self._first_frame,
             peers=len(self._viewers.audience.connected),
+            players=self._viewers.audience.players,
             idle_s=None if self._last_input_at is None else time.monotonic() - self._last_input_at,
             fps=figures.fps,
             bitrate_bps=figures.bitrate_bps,
@@ -138,8 +139,8 @@ class Studio:
     def audience_changed(self, before: Audience, now: Audience) -> None:
         if now.holder != before.holder:
             self._injector.begin()
-        if len(now.connected) != len(before.connected):
-            self._announce({"event": "peers", "count": len(now.connected)})
+        if (len(now.connected), now.players) != (len(before.connected), before.players):
+            self._announce({"event": "peers", "count": len(now.connected), "players": now.players})
         if not now.viewers:
             self._video.watch(False)
             self._listening.end()

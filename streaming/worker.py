@@ -105,7 +105,7 @@ class Worker:
     def _status(self) -> Mapping[str, object]:
         if self._studio.done() and self._studio.exception() is None:
             return self._studio.result().status().model_dump()
-        nothing_yet = {"first_frame": False, "peers": 0, "idle_s": None}
+        nothing_yet = {"first_frame": False, "peers": 0, "players": 0, "idle_s": None}
         return nothing_yet | {"fps": 0.0, "bitrate_bps": 0, "frames": 0}
 
     async def _connect(self, method: str, parameters: Mapping[str, object]) -> Mapping[str, object]:

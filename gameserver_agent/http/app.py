@@ -11,8 +11,9 @@ from aiohttp import web
 from agent_protocol import ObservedSession, ObservedState
 from gameserver_agent.errors import SeatError
 from gameserver_agent.host_usage import HostFigures
-from gameserver_agent.http.stream_token import Expected, TokenForeignError, TokenRefusedError, verified_role
-from streaming.protocol import SessionDescription
+from gameserver_agent.http.stream_token import Expected, TokenForeignError, TokenRefusedError, verified_bearer
+from streaming.audience import Role
+from streaming.protocol import Introduction, SessionDescription
 
 log = structlog.get_logger()
 _BODY_LIMIT = 512 * 1024
@@ -24,7 +25,9 @@ class PlayableSession(Protocol):
     @property
     def lowest_epoch(self) -> int: ...
 
-    async def connect(self, offer: SessionDescription) -> SessionDescription: ...
+    async def connect(
+        self, offer: SessionDescription, role: Role = Role.PLAYER, who: Introduction | None = None
+    ) -> SessionDescription: ...
 
 
 class AgentView(Protocol):
@@ -137,7 +140,7 @@ class _Server:
         lowest_epoch = 0 if session is None else session.lowest_epoch
         host_id, installation = self._agent.names()
         try:
-            verified_role(
+            bearer = verified_bearer(
                 order.token,
                 self._agent.keys(),
                 Expected(host_id, installation, session_id, lowest_epoch),
@@ -152,9 +155,9 @@ class _Server:
         if session is None:
             return _problem(404, "not_found", "This host runs no such session.")
         try:
-            answer = await session.connect(order.offer)
+            answer = await session.connect(order.offer, bearer.role, bearer.who)
         except SeatError as error:
-            return _problem(409, "seat_not_ready", f"The seat is not ready: {error}")
+            return _seat_problem(error)
         return web.json_response({"answer": answer.model_dump()})
 
     @web.middleware
@@ -179,6 +182,16 @@ class _Server:
 
 _CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 _RUNNING: frozenset[ObservedState] = frozenset({ObservedState.BOOTING, ObservedState.RUNNING, ObservedState.STOPPING})
+
+
+def _seat_problem(error: SeatError) -> web.Response:
+    match error.code:
+        case "revoked":  # while it connected
+            return _problem(401, "unauthorized", "The stream token is not valid (any more).")
+        case "watchers_full":
+            return _problem(409, error.code, f"There is no place left: {error}")
+        case _:
+            return _problem(409, "seat_not_ready", f"The seat is not ready: {error}")
 
 
 def _problem(status: int, code: str, message: str) -> web.Response:

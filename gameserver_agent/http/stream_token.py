@@ -1,4 +1,4 @@
-"""May this token's bearer play this session here? Pure: token, keys and time in, a role or the reason out.
+"""May this token's bearer play or watch this session here? Pure: token, keys and time in, the bearer or the reason out.
 
 Tokens are EdDSA, name a key of the orchestrator's JWKS, this host as audience, one session, and an epoch: raising the
 session's epoch revokes every token issued before.
@@ -6,9 +6,11 @@ session's epoch revokes every token issued before.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import jwt
+
+from streaming.audience import Role
+from streaming.protocol import Introduction
 
 LEEWAY_S = 10
 
@@ -31,8 +33,16 @@ class Expected:
     lowest_epoch: int
 
 
-def verified_role(token: str, keys: Mapping[str, object], expected: Expected, now_s: float) -> Literal["player"]:
-    """The role that the token grants. Raises `TokenRefusedError`, `TokenForeignError` when it opens another session."""
+@dataclass(frozen=True)
+class Bearer:
+    """What the token grants, and who it says its bearer is."""
+
+    role: Role
+    who: Introduction
+
+
+def verified_bearer(token: str, keys: Mapping[str, object], expected: Expected, now_s: float) -> Bearer:
+    """Whom the token is for. Raises `TokenRefusedError`, `TokenForeignError` when it opens another session."""
     try:
         key = _key(jwt.get_unverified_header(token).get("kid"), keys)
         claims = jwt.decode(
@@ -52,9 +62,11 @@ def verified_role(token: str, keys: Mapping[str, object], expected: Expected, no
         raise TokenForeignError("it is for another session")
     if not isinstance(epoch, int) or epoch < expected.lowest_epoch:
         raise TokenRefusedError("revoked")
-    if claims.get("role") != "player":
-        raise TokenRefusedError("unknown role")
-    return "player"
+    try:
+        who = {name: claims[name] for name in ("name", "person") if name in claims}
+        return Bearer(Role(claims.get("role")), Introduction.model_validate({**who, "epoch": epoch}))
+    except ValueError as error:
+        raise TokenRefusedError("unknown role, or no name") from error
 
 
 def _key(key_id: object, keys: Mapping[str, object]) -> jwt.PyJWK:

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 from gameserver_agent.errors import SeatError
 from gameserver_agent.seats.places import SeatPlace, SeatPlaces
 from gameserver_agent.seats.seat import Seat
-from streaming.protocol import Hello, SeatConfig, SeatEvent, SeatStatus, SessionDescription
+from streaming.audience import Role
+from streaming.protocol import Hello, Introduction, SeatConfig, SeatEvent, SeatStatus, SessionDescription
 
 
 class FakeSeat:
@@ -19,6 +20,9 @@ class FakeSeat:
         self.first_frame = False
         self.is_alive = True
         self.peers = 0
+        self.players = 0
+        self.watchers: list[Introduction] = []
+        self.lowest_epoch = 0
         self.misses = 0
         self.picture = b"\xff\xd8\xff a picture"
         self._news: asyncio.Queue[SeatEvent | None] = asyncio.Queue()
@@ -38,20 +42,45 @@ class FakeSeat:
             pulse_socket=str(place.seat / "pulse" / "native"),
         )
 
-    async def connect(self, offer: SessionDescription) -> SessionDescription:
+    async def connect(
+        self, offer: SessionDescription, role: Role = Role.PLAYER, who: Introduction | None = None
+    ) -> SessionDescription:
         self._require_alive()
         if offer.type != "offer" or not offer.sdp.startswith("v=0"):
             raise SeatError("this offer cannot be answered: it is none")
-        self.peers = 1
-        self._news.put_nowait(SeatEvent(event="peers", count=1))
+        if role is Role.PLAYER:
+            self.players = 1
+        elif (who or Introduction()).epoch < self.lowest_epoch:
+            raise SeatError("this invitation was taken back", "revoked")
+        else:
+            self.watchers.append(who or Introduction())
+        self._tell_peers()
         return SessionDescription(type="answer", sdp=offer.sdp)
+
+    async def revoke(self, epoch: int) -> None:
+        self._require_alive()
+        self.lowest_epoch = max(self.lowest_epoch, epoch)
+        self.watchers = [watcher for watcher in self.watchers if watcher.epoch >= self.lowest_epoch]
+        self._tell_peers()
+
+    def _tell_peers(self) -> None:
+        self.peers = self.players + len(self.watchers)
+        self._news.put_nowait(SeatEvent(event="peers", count=self.peers, players=self.players))
 
     async def status(self) -> SeatStatus:
         self._require_alive()
         if self.misses > 0:
             self.misses -= 1
             raise SeatError("the seat did not answer in time")
-        return SeatStatus(first_frame=self.first_frame, peers=self.peers, idle_s=None, fps=0, bitrate_bps=0, frames=0)
+        return SeatStatus(
+            first_frame=self.first_frame,
+            peers=self.peers,
+            players=self.players,
+            idle_s=None,
+            fps=0,
+            bitrate_bps=0,
+            frames=0,
+        )
 
     async def thumbnail(self) -> bytes:
         self._require_alive()

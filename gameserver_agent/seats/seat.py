@@ -16,12 +16,14 @@ from gameserver_agent.errors import SeatError
 from gameserver_agent.seats.launcher import SeatLauncher
 from gameserver_agent.seats.places import X_SOCKETS, SeatPlace, SeatPlaces
 from gameserver_agent.tasks import finished_despite_cancellation
+from streaming.audience import Role
 from streaming.errors import SeatError as WorkerError
 from streaming.errors import SeatUnavailable
-from streaming.protocol import Hello, SeatConfig, SeatEvent, SeatStatus, SessionDescription
+from streaming.protocol import Hello, Introduction, SeatConfig, SeatEvent, SeatStatus, SessionDescription
 from streaming.seat_client import SeatClient
 
 _ASK_AGAIN_S = 0.02
+_REFUSALS = frozenset({"watchers_full", "revoked"})
 _X_SOCKET_NAME = re.compile(r"X[0-9]+")
 
 
@@ -31,7 +33,15 @@ class Seat(Protocol):
     @property
     def hello(self) -> Hello: ...
 
-    async def connect(self, offer: SessionDescription) -> SessionDescription: ...
+    async def connect(
+        self, offer: SessionDescription, role: Role = Role.PLAYER, who: Introduction | None = None
+    ) -> SessionDescription:
+        """Raises `SeatError`, for a watcher also with the code `watchers_full` or `revoked`."""
+        ...
+
+    async def revoke(self, epoch: int) -> None:
+        """Watchers whose right is older go, and none comes back by it. Repeating it changes nothing."""
+        ...
 
     async def status(self) -> SeatStatus: ...
 
@@ -87,11 +97,22 @@ class WorkerSeat:
     def hello(self) -> Hello:
         return self._hello
 
-    async def connect(self, offer: SessionDescription) -> SessionDescription:
+    async def connect(
+        self, offer: SessionDescription, role: Role = Role.PLAYER, who: Introduction | None = None
+    ) -> SessionDescription:
         try:
-            return await self._client.connect(offer, timeout_s=15)
+            return await self._client.connect(offer, timeout_s=15, role=role, who=who)
         except WorkerError as error:
+            if error.code in _REFUSALS:
+                raise SeatError(error.message, error.code) from error
             raise SeatError(error.message) from error
+
+    async def revoke(self, epoch: int) -> None:
+        try:
+            await self._client.revoke(epoch, timeout_s=5)
+        except WorkerError as error:
+            if error.code != "unknown_method":  # it is older than watchers are, and has none
+                raise SeatError(error.message) from error
 
     async def status(self) -> SeatStatus:
         try:

@@ -78,7 +78,7 @@ class Clearing:
         if live.place is None:
             return
         seat, live.seat = live.seat, None
-        live.peers = 0
+        live.peers = live.players = 0
         try:
             if seat is None:
                 with contextlib.suppress(TimeoutError):

@@ -48,7 +48,8 @@ class LiveSession:
         self.seat: Seat | None = None
         self.creating: asyncio.Future[str] | None = None
         self.progress: Progress | None = None
-        self.peers = 0
+        self.peers = 0  # all who are connected
+        self.players = 0  # those whose input counts
         self.last_input_at: datetime | None = None
         self._statistics: Statistics | None = record.statistics
         self._folder = SessionFolder(services.session_folder(desired.session_id))

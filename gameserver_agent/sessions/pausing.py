@@ -1,4 +1,4 @@
-"""A game that nobody is connected to stands still, and moves again before the first answer to whoever comes back.
+"""A game that nobody is there to play stands still, and moves again before the first answer to whoever comes back.
 
 When it is time, `PauseClock` says. Here it is done: a checkpoint, then the pause, and none while somebody connects.
 """
@@ -72,7 +72,7 @@ class Pausing:
         self._clock = self._clock.looked(is_somebody_there=self._is_somebody_there(), now_s=now_s)
 
     def _is_somebody_there(self) -> bool:
-        return self._visitors > 0 or self._live.peers > 0
+        return self._visitors > 0 or self._live.players > 0
 
     def _is_doubtful(self) -> bool:
         return asyncio.get_running_loop().time() < self._doubtful_until_s

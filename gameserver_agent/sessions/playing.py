@@ -32,6 +32,7 @@ class Playing:
         self._live = live
         self._ending = ending
         self._first_frame = asyncio.Event()
+        self._kept_out_epoch = 0
         self.pausing = Pausing(live)
 
     async def run(self) -> None:
@@ -53,6 +54,18 @@ class Playing:
             self._play(),
             live.saves.keep_checkpointing(live.require_place().owner),
         )
+
+    async def keep_out_revoked(self) -> None:
+        """Tells the seat of a raised epoch. What it does not hear now it is told with the next look at it."""
+        live = self._live
+        epoch = live.desired.epoch
+        if live.seat is None or epoch <= self._kept_out_epoch:
+            return
+        try:
+            await live.seat.revoke(epoch)
+            self._kept_out_epoch = epoch
+        except SeatError as error:
+            live.log.warning("seat.revoke_failed", epoch=epoch, reason=str(error))
 
     async def report_of(self, error: BaseException | None) -> EndReport:
         """What to tell people of the error that `run` ended with."""
@@ -144,8 +157,7 @@ class Playing:
                 case "first_frame":
                     self._first_frame.set()
                 case "peers":
-                    live.peers = event.count or 0
-                    live.services.changed()
+                    self._count(event.count or 0, event.players)
                 case "sound_lost":
                     live.log.warning("seat.sound_lost", reason=event.message)
                 case "failed":
@@ -159,6 +171,7 @@ class Playing:
         live, seat = self._live, self._live.require_seat()
         misses = 0
         while True:
+            await self.keep_out_revoked()
             try:
                 status = await seat.status()
             except SeatError:
@@ -169,12 +182,16 @@ class Playing:
                 misses = 0
                 if status.first_frame:
                     self._first_frame.set()
-                if status.peers != live.peers:
-                    live.peers = status.peers
-                    live.services.changed()
+                if status.peers != live.peers or status.players not in (None, live.players):
+                    self._count(status.peers, status.players)
                 if status.idle_s is not None:
                     live.last_input_at = live.services.now() - timedelta(seconds=status.idle_s)
             await asyncio.sleep(_SAMPLE_EVERY_S)
+
+    def _count(self, peers: int, players: int | None) -> None:
+        """A worker that is older than watchers are has players alone."""
+        self._live.peers, self._live.players = peers, peers if players is None else players
+        self._live.services.changed()
 
     async def _sample(self) -> None:
         taken = 0

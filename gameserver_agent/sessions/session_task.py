@@ -17,7 +17,8 @@ from gameserver_agent.sessions.playing import Playing
 from gameserver_agent.sessions.record import SessionRecord
 from gameserver_agent.sessions.services import SessionServices
 from gameserver_agent.tasks import cancelled
-from streaming.protocol import SessionDescription
+from streaming.audience import Role
+from streaming.protocol import Introduction, SessionDescription
 
 _CANCELLED_WITHIN_S = 1.0
 
@@ -78,6 +79,7 @@ class SessionTask:
     async def renew(self, desired: DesiredSession) -> None:
         """Newer deadlines or epoch of the same generation, for the next agent as well once the game has begun."""
         self._live.desired = desired
+        await self._playing.keep_out_revoked()
         if self._live.meter is not None and not self._is_over:
             await self._live.note()
 
@@ -90,14 +92,18 @@ class SessionTask:
         """Shorten an end that was ordered: the agent is about to go."""
         self._ending.hasten()
 
-    async def connect(self, offer: SessionDescription) -> SessionDescription:
-        """Signalling for the player's page; a paused game runs before it is answered. Raises `SeatError` when the seat
-        is not ready.
+    async def connect(
+        self, offer: SessionDescription, role: Role = Role.PLAYER, who: Introduction | None = None
+    ) -> SessionDescription:
+        """Signalling for a page; a paused game runs before its player is answered, and stands still for who watches.
+        Raises `SeatError` when the seat is not ready, or refuses a watcher.
         """
         if self._live.seat is None or self._is_over:
             raise SeatError("the seat is not ready yet")
+        if role is Role.WATCHER:
+            return await self._live.seat.connect(offer, role, who)
         async with self._playing.pausing.awake():
-            return await self._live.require_seat().connect(offer)
+            return await self._live.require_seat().connect(offer, role, who)
 
     async def finished(self) -> None:
         """Wait until nothing of the session is left."""

@@ -19,7 +19,8 @@ from gameserver_agent.seats.install import SeatRuntime, install
 from gameserver_agent.seats.launcher import DetachedLauncher, WorkerCommand
 from gameserver_agent.seats.places import SeatPlace, SeatPlaces, seat_processes
 from gameserver_agent.seats.seat import HostSeats, Seat, Seats
-from streaming.protocol import PROTOCOL_VERSION, SeatConfig, SeatEvent, SessionDescription
+from streaming.audience import Role
+from streaming.protocol import PROTOCOL_VERSION, Introduction, SeatConfig, SeatEvent, SessionDescription
 from tests.integration.gameserver_agent import display
 
 CONFIG = SeatConfig(width=640, height=360, fps=30, ice_addresses=("127.0.0.1",))
@@ -209,6 +210,20 @@ async def test_a_player_who_connects_is_counted(case: Case) -> None:
         await case.stage.hear(page, answer)
         assert (await told(seat.events(), "peers")).count == 1
         assert (await seat.status()).peers == 1
+
+
+async def test_a_watcher_is_counted_apart_and_goes_when_its_right_is_taken_back(case: Case) -> None:
+    _, seat = await case.open()
+    who = Introduction(name="Ben", epoch=1)
+    async with page_with_offer() as (page, offer):
+        await case.stage.hear(page, await seat.connect(offer, Role.WATCHER, who))
+        event = await told(seat.events(), "peers")
+        assert (event.count, event.players) == (1, 0)
+        await seat.revoke(2)
+        assert (await told(seat.events(), "peers")).count == 0
+        with pytest.raises(SeatError) as refused:
+            await seat.connect(offer, Role.WATCHER, who)
+        assert refused.value.code == "revoked"
 
 
 @pytest.mark.parametrize(

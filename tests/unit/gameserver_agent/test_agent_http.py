@@ -14,7 +14,8 @@ from gameserver_agent.errors import SeatError
 from gameserver_agent.host_usage import HostFigures
 from gameserver_agent.http.app import PlayableSession, make_app
 from gameserver_agent.identity import public_key_text
-from streaming.protocol import SessionDescription
+from streaming.audience import Role
+from streaming.protocol import Introduction, SessionDescription
 
 NOW_S = 1_800_000_000.0
 KEY = Ed25519PrivateKey.generate()
@@ -31,11 +32,15 @@ class Session:
 
     lowest_epoch: int = 0
     offers: list[SessionDescription] = field(default_factory=list[SessionDescription])
-    is_ready: bool = True
+    bearers: list[tuple[Role, str]] = field(default_factory=list[tuple[Role, str]])
+    refusal: SeatError | None = None
 
-    async def connect(self, offer: SessionDescription) -> SessionDescription:
-        if not self.is_ready:
-            raise SeatError("it is still coming up")
+    async def connect(
+        self, offer: SessionDescription, role: Role = Role.PLAYER, who: Introduction | None = None
+    ) -> SessionDescription:
+        if self.refusal is not None:
+            raise self.refusal
+        self.bearers.append((role, "" if who is None else who.name))
         self.offers.append(offer)
         return SessionDescription(type="answer", sdp="v=0")
 
@@ -68,14 +73,23 @@ class OneSession:
         return "hst1", "ins1"
 
 
-def token(session: str = "ses1", *, expires_in_s: float = 300, epoch: int = 0, issuer: str = "ins1") -> str:
+def token(
+    session: str = "ses1",
+    *,
+    expires_in_s: float = 300,
+    epoch: int = 0,
+    issuer: str = "ins1",
+    role: str = "player",
+    name: str = "",
+) -> str:
     claims = {
         "iss": issuer,
         "aud": "host:hst1",
         "exp": int(NOW_S + expires_in_s),
         "session": session,
-        "role": "player",
+        "role": role,
         "epoch": epoch,
+        "name": name,
     }
     return jwt.encode(claims, KEY, algorithm="EdDSA", headers={"kid": "k1"})
 
@@ -166,9 +180,23 @@ async def test_a_token_opens_its_own_session_and_no_other(
 
 async def test_a_good_offer_gets_the_seats_answer(browser: aiohttp.ClientSession, agent: OneSession) -> None:
     assert await connect(browser, "ses1", token()) == (200, {"answer": {"type": "answer", "sdp": "v=0"}})
-    agent.held.is_ready = False
+    agent.held.refusal = SeatError("it is still coming up")
     status, problem = await connect(browser, "ses1", token())
     assert (status, problem["error"]) == (409, "seat_not_ready")
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "wire"), [("watchers_full", 409, "watchers_full"), ("revoked", 401, "unauthorized")]
+)
+async def test_a_watcher_comes_as_such_and_hears_why_not(
+    browser: aiohttp.ClientSession, agent: OneSession, code: str, status: int, wire: str
+) -> None:
+    watcher = token(role="watcher", name="Ben")
+    assert (await connect(browser, "ses1", watcher))[0] == 200
+    assert agent.held.bearers == [(Role.WATCHER, "Ben")]
+    agent.held.refusal = SeatError("no", code)
+    got, problem = await connect(browser, "ses1", watcher)
+    assert (got, problem["error"]) == (status, wire)
 
 
 async def test_a_raised_epoch_ends_older_tokens(browser: aiohttp.ClientSession, agent: OneSession) -> None:

@@ -17,7 +17,8 @@ from gameserver_agent.sessions.record import SessionFolder
 from gameserver_agent.sessions.saves import SessionSaves
 from gameserver_agent.sessions.session_task import SessionTask
 from gameserver_agent.statistics import Meter, Sample
-from streaming.protocol import SessionDescription
+from streaming.audience import Role
+from streaming.protocol import Introduction, SessionDescription
 from tests.unit.gameserver_agent.orders import order
 from tests.unit.gameserver_agent.test_session_task import BUILD, OURS, Host, host
 
@@ -90,9 +91,9 @@ async def test_a_pause_comes_after_a_checkpoint_and_ends_before_an_offer_is_answ
     seat = host.seats.living["ses1"]
     connect = seat.connect
 
-    async def asked(offer: SessionDescription) -> SessionDescription:
+    async def asked(offer: SessionDescription, role: Role, who: Introduction | None) -> SessionDescription:
         frozen_at_connect.append(await is_frozen(host))
-        return await connect(offer)
+        return await connect(offer, role, who)
 
     monkeypatch.setattr(seat, "connect", asked)
     seen = await host.until(task, lambda seen: seen.paused)
@@ -126,6 +127,20 @@ async def test_who_connects_while_the_game_is_being_paused_meets_it_awake(
     await connecting
     assert not await is_frozen(host)
     assert task.observed().peers == 1
+    task.stop("stopped", "")
+    await host.ended(task)
+
+
+@pytest.mark.usefixtures("soon")
+async def test_who_only_watches_neither_wakes_a_game_nor_keeps_it_awake(host: Host) -> None:
+    task = await paused(host)
+    await task.connect(OFFER, Role.WATCHER)
+    await host.until(task, lambda seen: seen.peers == 1)
+    await task.connect(OFFER)
+    assert not await is_frozen(host)
+    seat = host.seats.living["ses1"]
+    seat.players, seat.peers = 0, 1
+    await host.until(task, lambda seen: seen.paused)
     task.stop("stopped", "")
     await host.ended(task)
 

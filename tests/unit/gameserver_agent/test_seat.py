@@ -11,7 +11,8 @@ from gameserver_agent.errors import SeatError
 from gameserver_agent.saves.archive import Owner
 from gameserver_agent.seats import seat as seats
 from gameserver_agent.seats.places import SeatPlace
-from streaming.protocol import Hello
+from streaming.audience import Role
+from streaming.protocol import Hello, Introduction
 from tests.unit.gameserver_agent.test_session_task import Host, host
 
 __all__ = ["host"]
@@ -119,6 +120,34 @@ async def test_two_missing_answers_of_a_seat_are_forgiven(host: Host, monkeypatc
     ended = await host.ended(task)
     assert ended.end is not None
     assert ended.end.code == "seat_failed"
+
+
+async def test_a_raised_epoch_reaches_the_seat_at_once_or_with_the_next_look(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gameserver_agent.sessions.playing._SAMPLE_EVERY_S", 0.01)
+    task = host.session()
+    await host.running(task)
+    seat = host.seats.living["ses1"]
+    await task.connect(await _offer(), Role.WATCHER, Introduction(epoch=0))
+    await host.until(task, lambda seen: seen.peers == 1)
+    revoke, misses = seat.revoke, [1]
+
+    async def unheard_once(epoch: int) -> None:
+        if misses:
+            misses.pop()
+            raise SeatError("the seat did not answer in time")
+        await revoke(epoch)
+
+    monkeypatch.setattr(seat, "revoke", unheard_once)
+    await task.renew(task.desired.model_copy(update={"epoch": 1}))
+    await host.until(task, lambda seen: seen.peers == 0)
+    assert seat.lowest_epoch == 1
+    monkeypatch.setattr(seat, "revoke", revoke)
+    await task.renew(task.desired.model_copy(update={"epoch": 2}))
+    assert seat.lowest_epoch == 2
+    task.stop("stopped", "")
+    await host.ended(task)
 
 
 async def test_lost_sound_and_unknown_news_end_nothing(host: Host) -> None:

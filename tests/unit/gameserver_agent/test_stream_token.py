@@ -4,8 +4,10 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from gameserver_agent.http.stream_token import Expected, TokenForeignError, TokenRefusedError, verified_role
+from gameserver_agent.http.stream_token import Bearer, Expected, TokenForeignError, TokenRefusedError, verified_bearer
 from gameserver_agent.identity import public_key_text
+from streaming.audience import Role
+from streaming.protocol import Introduction
 
 NOW_S = 1_800_000_000.0
 KEY = Ed25519PrivateKey.generate()
@@ -30,9 +32,12 @@ def token(key: Ed25519PrivateKey = KEY, kid: str = "k1", **changes: object) -> s
     return jwt.encode(present, key, algorithm="EdDSA", headers={"kid": kid})
 
 
-def test_a_good_token_names_its_role() -> None:
-    assert verified_role(token(), KEYS, EXPECTED, NOW_S) == "player"
-    assert verified_role(token(epoch=4), KEYS, EXPECTED, NOW_S) == "player"
+def test_a_good_token_names_its_role_and_who_bears_it() -> None:
+    player = Bearer(Role.PLAYER, Introduction(epoch=3))
+    assert verified_bearer(token(), KEYS, EXPECTED, NOW_S) == player
+    watcher = token(role="watcher", epoch=4, name="Ben", person="wat1")
+    who = Introduction(name="Ben", person="wat1", epoch=4)
+    assert verified_bearer(watcher, KEYS, EXPECTED, NOW_S) == Bearer(Role.WATCHER, who)
 
 
 @pytest.mark.parametrize(
@@ -46,6 +51,9 @@ def test_a_good_token_names_its_role() -> None:
         token(epoch="3"),
         token(epoch=None),
         token(role="admin"),
+        token(role=None),
+        token(role="watcher", name=7),
+        token(role="watcher", name="x" * 65),
         token(exp=NOW_S - 60),
         token(exp=None),
         token(kid="k2"),
@@ -57,25 +65,25 @@ def test_a_good_token_names_its_role() -> None:
 )
 def test_anything_else_opens_nothing(bad: str) -> None:
     with pytest.raises(TokenRefusedError):
-        verified_role(bad, KEYS, EXPECTED, NOW_S)
+        verified_bearer(bad, KEYS, EXPECTED, NOW_S)
 
 
 def test_a_good_token_of_another_session_is_known_for_what_it_is() -> None:
     with pytest.raises(TokenForeignError):
-        verified_role(token(session="ses2"), KEYS, EXPECTED, NOW_S)
+        verified_bearer(token(session="ses2"), KEYS, EXPECTED, NOW_S)
     for bad in (token(session="ses2", exp=NOW_S - 60), token(session="ses2", key=Ed25519PrivateKey.generate())):
         with pytest.raises(TokenRefusedError) as refused:
-            verified_role(bad, KEYS, EXPECTED, NOW_S)
+            verified_bearer(bad, KEYS, EXPECTED, NOW_S)
         assert not isinstance(refused.value, TokenForeignError)
 
 
 def test_another_algorithm_is_no_way_in() -> None:
     forged = jwt.encode({"iss": "ins1", "aud": "host:hst1"}, "x" * 32, algorithm="HS256", headers={"kid": "k1"})
     with pytest.raises(TokenRefusedError):
-        verified_role(forged, KEYS, EXPECTED, NOW_S)
+        verified_bearer(forged, KEYS, EXPECTED, NOW_S)
 
 
 def test_without_keys_nobody_is_let_in() -> None:
     for keys in ({}, {"keys": "no list"}, {"keys": [1]}):
         with pytest.raises(TokenRefusedError):
-            verified_role(token(), dict[str, object](keys), EXPECTED, NOW_S)
+            verified_bearer(token(), dict[str, object](keys), EXPECTED, NOW_S)
