@@ -91,6 +91,7 @@ _ROWS: dict[str, int] = {
 }
 
 KEYCODES: dict[str, int] = {code: event + EVDEV_OFFSET for code, event in (_EVENT_CODES | _ROWS).items()}
+MODIFIERS = frozenset(f"{name}{side}" for name in ("Shift", "Control", "Alt", "Meta") for side in ("Left", "Right"))
 
 _CONTROL_KEYSYMS = {"\n": 0xFF0D, "\r": 0xFF0D, "\t": 0xFF09, "\b": 0xFF08}
 

@@ -6,19 +6,20 @@ count and forget.
 
 import json
 import math
-import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-MESSAGE_LIMIT_CHARACTERS = 16 * 1024
+from streaming.gamepad_map import CONTROLS, GamepadMap, checked_map
+
+MESSAGE_LIMIT_CHARACTERS = 64 * 1024
 TEXT_LIMIT_CHARACTERS = 256
+PASTE_LIMIT_CHARACTERS = 60 * 1024
 CODE_LIMIT_CHARACTERS = 32
 HELD_LIMIT = 64
 WHEEL_LIMIT_PIXELS = 12_000.0
 BUTTONS = range(5)
-POINTER = struct.Struct("<BIHH")
-POINTER_KIND = 1
-POINTER_SCALE = 65535
+SEQUENCES = range(1 << 32)
+TOTALS = range(-(1 << 31), 1 << 31)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +31,29 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a button was pressed: fractions of the picture."""
+
+    x: float
+    y: float
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """How far a captured mouse had gone when a button was pressed, as in `pointer_messages.Motion`."""
+
+    sequence: int
+    x: int
+    y: int
+
+
+@dataclass(frozen=True, slots=True)
 class Button:
-    """`button` is a `MouseEvent.button`; x and y are fractions of the picture."""
+    """`button` is a `MouseEvent.button`; without `at` the pointer stays where it is."""
 
     button: int
     down: bool
-    x: float
-    y: float
+    at: Place | Moved | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +100,48 @@ class Controls:
 
 
 @dataclass(frozen=True, slots=True)
-class Pointer:
-    """A position that is newest if its `sequence` is the highest so far; x and y are fractions of the picture."""
+class Locks:
+    """Whether the player's own Caps Lock and Num Lock are on."""
 
-    sequence: int
-    x: float
-    y: float
+    caps: bool
+    num: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Paste:
+    """Text for the game's clipboard."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """The page asks for the text on the game's clipboard."""
+
+
+@dataclass(frozen=True, slots=True)
+class UseGamepadMap:
+    """What the player's gamepads do from now on."""
+
+    bindings: GamepadMap
 
 
 Fields = Mapping[str, object]
-ControlMessage = Key | Button | Wheel | Text | Held | ReleaseAll | Ping | KeyframeRequest | Controls
+ControlMessage = (
+    Key
+    | Button
+    | Wheel
+    | Text
+    | Held
+    | ReleaseAll
+    | Ping
+    | KeyframeRequest
+    | Locks
+    | Paste
+    | Copy
+    | UseGamepadMap
+    | Controls
+)
 
 
 def parse_control(message: object) -> ControlMessage | None:
@@ -108,16 +157,6 @@ def parse_control(message: object) -> ControlMessage | None:
         return None if parser is None else parser(fields)
     except (ValueError, RecursionError):
         return None
-
-
-def parse_pointer(message: object) -> Pointer | None:
-    """One message of the `pointer` channel, or None."""
-    if not isinstance(message, bytes) or len(message) != POINTER.size:
-        return None
-    kind, sequence, x, y = POINTER.unpack(message)
-    if kind != POINTER_KIND:
-        return None
-    return Pointer(sequence, x / POINTER_SCALE, y / POINTER_SCALE)
 
 
 def _text(value: object, limit: int) -> str:
@@ -156,10 +195,19 @@ def _pixels(value: object) -> float:
     return min(WHEEL_LIMIT_PIXELS, max(-WHEEL_LIMIT_PIXELS, _number(value)))
 
 
-def _button(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value not in BUTTONS:
-        raise ValueError("not a button")
+def _integer(value: object, allowed: range) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value not in allowed:
+        raise ValueError("not an integer within its limits")
     return value
+
+
+def _button(value: object) -> int:
+    return _integer(value, BUTTONS)
+
+
+def _three(value: object) -> tuple[object, object, object]:
+    first, second, third = _list(value)
+    return first, second, third
 
 
 def _list(value: object) -> list[object]:
@@ -173,8 +221,17 @@ def _key(fields: Fields) -> Key:
 
 
 def _mouse_button(fields: Fields) -> Button:
-    x, y = _fraction(fields.get("x")), _fraction(fields.get("y"))
-    return Button(_button(fields.get("button")), _boolean(fields.get("down")), x, y)
+    return Button(_button(fields.get("button")), _boolean(fields.get("down")), _at(fields))
+
+
+def _at(fields: Fields) -> Place | Moved | None:
+    moved = fields.get("moved")
+    if moved is not None:
+        sequence, x, y = _three(moved)
+        return Moved(_integer(sequence, SEQUENCES), _integer(x, TOTALS), _integer(y, TOTALS))
+    if fields.get("x") is None and fields.get("y") is None:
+        return None
+    return Place(_fraction(fields.get("x")), _fraction(fields.get("y")))
 
 
 def _wheel(fields: Fields) -> Wheel:
@@ -191,6 +248,13 @@ def _controls(fields: Fields) -> Controls:
     return Controls(None if to is None else _code(to))
 
 
+def _gamepad(fields: Fields) -> UseGamepadMap:
+    bindings: object = fields.get("bindings")
+    if not isinstance(bindings, dict) or len(bindings) > len(CONTROLS):
+        raise ValueError("not a map within its limit")
+    return UseGamepadMap(checked_map(bindings))
+
+
 _PARSERS: dict[str, Callable[[Fields], ControlMessage]] = {
     "key": _key,
     "button": _mouse_button,
@@ -201,4 +265,8 @@ _PARSERS: dict[str, Callable[[Fields], ControlMessage]] = {
     "ping": lambda fields: Ping(_number(fields.get("t"))),
     "keyframe": lambda _: KeyframeRequest(),
     "controls": _controls,
+    "locks": lambda fields: Locks(_boolean(fields.get("caps")), _boolean(fields.get("num"))),
+    "paste": lambda fields: Paste(_text(fields.get("text"), PASTE_LIMIT_CHARACTERS)),
+    "copy": lambda _: Copy(),
+    "gamepad": _gamepad,
 }

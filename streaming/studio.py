@@ -18,6 +18,7 @@ import structlog
 from streaming import aiortc_extensions
 from streaming.audience import Audience, Role
 from streaming.audio import SoundCapture
+from streaming.clipboard import Clipboard
 from streaming.cursor import CursorImage, CursorWatch
 from streaming.errors import SeatFailed
 from streaming.focus import FocusKeeper
@@ -25,9 +26,10 @@ from streaming.injector import Injector
 from streaming.keyframes import KeyframeWishes
 from streaming.listening import Listening
 from streaming.packets import EncodedPacket
-from streaming.page_messages import Controls, KeyframeRequest, Ping, ReleaseAll, parse_control, parse_pointer
+from streaming.page_messages import Controls, Copy, KeyframeRequest, Paste, Ping, ReleaseAll, parse_control
 from streaming.peer import Peer
 from streaming.png import encode_png
+from streaming.pointer_messages import parse_pointer
 from streaming.protocol import (
     ConnectOrder,
     RevokeOrder,
@@ -47,6 +49,7 @@ from streaming.xconnection import PIXEL_BYTES, XConnection
 TICK_S = 0.25
 TICKS_PER_STATS = 4
 CURSOR_DELAY_S = 0.03
+CLIPBOARD_DELAY_S = 0.3
 
 log = structlog.get_logger()
 
@@ -77,6 +80,8 @@ class Studio:
         self._injector = Injector(self._x)
         self._focus = FocusKeeper(self._x)
         self._cursor = CursorWatch(self._x)
+        self._clipboard = Clipboard(XConnection(display), self._clipboard_changed, self._send_clipboard)
+        self._clipboard_timer: asyncio.TimerHandle | None = None
         self._thumbnails = Thumbnails(display)
         self._video = VideoThread(
             display,
@@ -90,6 +95,7 @@ class Studio:
     def start(self) -> None:
         self._video.start()
         self._loop.add_reader(self._x.fileno(), self._read_x)
+        self._loop.add_reader(self._clipboard.fileno(), self._read_clipboard)
         self._read_cursor()
         self._spawn(self._tick())
 
@@ -127,11 +133,14 @@ class Studio:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._loop.remove_reader(self._x.fileno())
+        self._loop.remove_reader(self._clipboard.fileno())
         self._keyframes.met()
-        if self._cursor_timer is not None:
-            self._cursor_timer.cancel()
+        for timer in (self._cursor_timer, self._clipboard_timer):
+            if timer is not None:
+                timer.cancel()
         self._video.stop()
         self._thumbnails.close()
+        self._clipboard.close()
         self._x.close()
 
     # What the audience does
@@ -171,12 +180,17 @@ class Studio:
                 self._viewers.peer_needs_keyframe(peer)
             case Controls():
                 self._viewers.hand_controls(peer, parsed.to)
-            case _ if self._viewers.holds_controls(peer):
+            case _ if not self._viewers.holds_controls(peer):
+                pass  # the input of a page that does not hold the controls, or not any more
+            case Copy():
+                self._clipboard.ask()
+            case Paste():
+                self._last_input_at = now
+                self._clipboard.offer(parsed.text)
+            case _:
                 if not isinstance(parsed, ReleaseAll):
                     self._last_input_at = now
                 self._injector.take(parsed, now)
-            case _:
-                pass  # the input of a page that does not hold the controls, or not any more
 
     def keyframe_wished(self, role: Role) -> None:
         self._keyframes.wish(role)
@@ -217,6 +231,27 @@ class Studio:
         self._cursor_timer = None
         self._read_cursor()
         self._viewers.tell(self._cursor_message())
+
+    def _read_clipboard(self) -> None:
+        try:
+            self._clipboard.read()
+        except SeatFailed as error:
+            self._loop.remove_reader(self._clipboard.fileno())
+            self._fail(error.message)
+
+    def _clipboard_changed(self) -> None:
+        """A game may copy as often as it likes; it is asked a few times a second."""
+        if self._clipboard_timer is None:
+            self._clipboard_timer = self._loop.call_later(CLIPBOARD_DELAY_S, self._ask_clipboard)
+
+    def _ask_clipboard(self) -> None:
+        self._clipboard_timer = None
+        if self._viewers.holder is not None:
+            self._clipboard.ask()
+
+    def _send_clipboard(self, text: str) -> None:
+        if self._viewers.holder is not None:
+            self._viewers.holder.send({"type": "clipboard", "text": text})
 
     def _cursor_message(self) -> Mapping[str, object]:
         return {"type": "cursor", **asdict(self._cursor_image)}

@@ -46,6 +46,12 @@ class Viewers:
         player = self.audience.player
         return None if player is None or not player.is_connected else self._peers[player.identity]
 
+    @property
+    def holder(self) -> Peer | None:
+        """The peer that holds the controls."""
+        holder = self.audience.holder
+        return None if holder is None else self._peers.get(holder)
+
     async def admit(self, role: Role, order: ConnectOrder) -> SessionDescription:
         """Answers the offer; whom the newcomer replaces is told so. Raises `SeatError`."""
         peer, who = Peer(self), order.who

@@ -9,11 +9,13 @@ import xcffib
 import xcffib.damage
 import xcffib.shm
 import xcffib.xfixes
+import xcffib.xkb
 import xcffib.xtest
 
 from streaming.errors import SeatFailed
 
-EXTENSIONS = (xcffib.damage.key, xcffib.shm.key, xcffib.xfixes.key, xcffib.xtest.key)  # known before connecting
+# Known before connecting.
+EXTENSIONS = (xcffib.damage.key, xcffib.shm.key, xcffib.xfixes.key, xcffib.xkb.key, xcffib.xtest.key)
 PIXEL_BYTES = 4
 ZPIXMAP = 2
 

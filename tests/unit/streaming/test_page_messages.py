@@ -2,7 +2,6 @@
 
 import json
 import math
-import struct
 
 import pytest
 from hypothesis import given
@@ -11,18 +10,23 @@ from hypothesis import strategies as st
 from streaming.page_messages import (
     HELD_LIMIT,
     MESSAGE_LIMIT_CHARACTERS,
+    PASTE_LIMIT_CHARACTERS,
     Button,
     Controls,
+    Copy,
     Held,
     Key,
     KeyframeRequest,
+    Locks,
+    Moved,
+    Paste,
     Ping,
-    Pointer,
+    Place,
     ReleaseAll,
     Text,
+    UseGamepadMap,
     Wheel,
     parse_control,
-    parse_pointer,
 )
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(["", "KeyA", "x" * 300])
@@ -39,7 +43,9 @@ FIELDS = ["code", "down", "button", "x", "y", "dx", "dy", "text", "codes", "butt
     ("message", "expected"),
     [
         ({"type": "key", "code": "KeyA", "down": True}, Key("KeyA", True)),
-        ({"type": "button", "button": 2, "down": False, "x": 0.5, "y": 2}, Button(2, False, 0.5, 1.0)),
+        ({"type": "button", "button": 2, "down": False, "x": 0.5, "y": 2}, Button(2, False, Place(0.5, 1.0))),
+        ({"type": "button", "button": 0, "down": True, "moved": [7, -640, 64]}, Button(0, True, Moved(7, -640, 64))),
+        ({"type": "button", "button": 0, "down": True}, Button(0, True, None)),
         ({"type": "wheel", "dx": 0, "dy": -120}, Wheel(0.0, -120.0)),
         ({"type": "text", "text": "é\n"}, Text("é\n")),
         ({"type": "held", "codes": ["KeyA"], "buttons": [0]}, Held(frozenset({"KeyA"}), frozenset({0}))),
@@ -48,6 +54,10 @@ FIELDS = ["code", "down", "button", "x", "y", "dx", "dy", "text", "codes", "butt
         ({"type": "keyframe"}, KeyframeRequest()),
         ({"type": "controls", "to": "a-peer"}, Controls("a-peer")),
         ({"type": "controls", "to": None}, Controls(None)),
+        ({"type": "locks", "caps": True, "num": False}, Locks(True, False)),
+        ({"type": "paste", "text": "x" * PASTE_LIMIT_CHARACTERS}, Paste("x" * PASTE_LIMIT_CHARACTERS)),
+        ({"type": "copy"}, Copy()),
+        ({"type": "gamepad", "bindings": {"south": "KeyW", "up": ""}}, UseGamepadMap({"south": "KeyW"})),
     ],
 )
 def test_what_the_page_means_is_understood(message: dict[str, object], expected: object) -> None:
@@ -67,6 +77,17 @@ def test_what_the_page_means_is_understood(message: dict[str, object], expected:
         '{"type": "button", "button": 5, "down": true, "x": 0, "y": 0}',
         '{"type": "button", "button": true, "down": true, "x": 0, "y": 0}',
         '{"type": "button", "button": 0, "down": true, "x": NaN, "y": 0}',
+        '{"type": "button", "button": 0, "down": true, "moved": [1, 2]}',
+        '{"type": "button", "button": 0, "down": true, "moved": [-1, 0, 0]}',
+        '{"type": "button", "button": 0, "down": true, "moved": [0, 2147483648, 0]}',
+        '{"type": "button", "button": 0, "down": true, "moved": [0, 0, true]}',
+        '{"type": "locks", "caps": true}',
+        '{"type": "gamepad"}',
+        '{"type": "gamepad", "bindings": {"elbow": "KeyW"}}',
+        '{"type": "gamepad", "bindings": {"south": "Explode"}}',
+        '{"type": "gamepad", "bindings": {"south": 5}}',
+        json.dumps({"type": "gamepad", "bindings": {str(number): "KeyW" for number in range(99)}}),
+        json.dumps({"type": "paste", "text": "x" * (PASTE_LIMIT_CHARACTERS + 1)}),
         '{"type": "ping", "t": Infinity}',
         '{"type": "controls", "to": 7}',
         '{"type": "ping", "t": ' + "9" * 4000 + "}",
@@ -84,13 +105,12 @@ def test_what_is_malformed_or_too_large_is_nothing(message: object) -> None:
 @given(st.text() | st.binary() | json_values.map(json.dumps))
 def test_no_message_breaks_the_parser(message: object) -> None:
     parse_control(message)
-    parse_pointer(message)
 
 
 @given(st.sampled_from(KINDS), st.fixed_dictionaries({}, optional=dict.fromkeys(FIELDS, scalars)))
 def test_whatever_is_understood_is_in_range(kind: str, fields: dict[str, object]) -> None:
     match parse_control(json.dumps({"type": kind, **fields})):
-        case Button(button, _, x, y):
+        case Button(button, _, Place(x, y)):
             assert 0 <= x <= 1
             assert 0 <= y <= 1
             assert button in range(5)
@@ -100,15 +120,3 @@ def test_whatever_is_understood_is_in_range(kind: str, fields: dict[str, object]
             assert len(text) <= 256
         case _:
             pass
-
-
-@given(st.integers(0, 2**32 - 1), st.integers(0, 65535), st.integers(0, 65535))
-def test_a_pointer_position_survives_the_wire(sequence: int, x: int, y: int) -> None:
-    parsed = parse_pointer(struct.pack("<BIHH", 1, sequence, x, y))
-    assert parsed == Pointer(sequence, x / 65535, y / 65535)
-
-
-@given(st.binary(max_size=12))
-def test_any_other_bytes_are_no_position(data: bytes) -> None:
-    if len(data) != 9 or data[0] != 1:
-        assert parse_pointer(data) is None

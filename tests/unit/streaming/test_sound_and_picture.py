@@ -11,7 +11,6 @@ from streaming.audio import FRAME_BYTES, FRAME_SAMPLES, OpusEncoder, SilenceGate
 from streaming.cursor import straight_rgba
 from streaming.display import authority_entry
 from streaming.frame_grabber import is_single_colour
-from streaming.injector import WheelSteps
 from streaming.png import encode_png
 
 
@@ -55,12 +54,6 @@ def test_a_png_can_be_read_back(width: int, height: int, channels: int) -> None:
     [frame] = decoder.decode(av.Packet(encode_png(pixels)))
     assert np.array_equal(frame.to_ndarray(format="rgb24" if channels == 3 else "rgba"), pixels)
     assert zlib.crc32(b"IEND") == 0xAE426082
-
-
-def test_a_notch_is_a_notch_whatever_the_browser_calls_it() -> None:
-    steps = WheelSteps()
-    assert [steps.turn(pixels) for pixels in (100, 120, -120, 240)] == [1, 1, -1, 2]
-    assert [steps.turn(pixels) for pixels in (40, 40, 40, -10)] == [0, 0, 1, 0]
 
 
 def test_the_cookie_is_good_for_every_display() -> None:
