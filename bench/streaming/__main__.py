@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from bench import results
 from bench.results import Row
-from bench.streaming import latency, memory, motion
+from bench.streaming import latency, memory, motion, stages
 from bench.streaming.seat import SeatContender
 from bench.streaming.selkies import DEFAULTS, TUNED
 from bench.streaming.stage import FULL_HD, HD
@@ -53,12 +53,17 @@ async def measure_cpu(extent: Extent) -> list[Row]:
     ]
 
 
+async def measure_stages(extent: Extent) -> list[Row]:
+    return await stages.measure(extent.clicks)
+
+
 async def measure_memory(_: Extent) -> list[Row]:
     return await memory.measure()
 
 
 PARTS: dict[str, Callable[[Extent], Awaitable[list[Row]]]] = {
     "latency": measure_latency,
+    "stages": measure_stages,
     "cpu": measure_cpu,
     "memory": measure_memory,
 }

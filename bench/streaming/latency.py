@@ -9,6 +9,7 @@ from playwright.async_api import Page
 from bench.results import Row
 from bench.streaming.figures import NO_CLICKS, Clicks
 from bench.streaming.stage import HD, Contender, chromium, until_colour, viewing
+from bench.streaming.stage_times import Press
 
 WARM_UP_CLICKS = 5
 LOST_AFTER_MS = 2000
@@ -34,21 +35,23 @@ async def one_run(contender: Contender, clicks: int) -> Clicks:
 
 
 async def click(page: Page, count: int) -> Clicks:
-    """Presses 120 to 320 ms apart in the middle of the picture."""
-    taken, lost = list[float](), 0
+    presses = [await press(page) for _ in range(count)]
+    seen = tuple(each.shown_ms - each.pressed_ms for each in presses if each is not None)
+    return Clicks(seen, count - len(seen))
+
+
+async def press(page: Page) -> Press | None:
+    """One press in the middle of the picture, 120 to 320 ms after what was before; None when nothing came of it."""
     left, top, width, height = await page.evaluate("() => probe.box()")
     await page.mouse.move(left + width / 2, top + height / 2)
-    for _ in range(count):
-        await asyncio.sleep(random.uniform(0.12, 0.32))
-        await page.evaluate("(timeout) => probe.arm(timeout)", LOST_AFTER_MS)
-        await page.mouse.down()
-        seen: dict[str, float] | None = await page.evaluate("() => probe.taken()")
-        await page.mouse.up()
-        if seen is None:
-            lost += 1
-        else:
-            taken.append(seen["shownAt"] - seen["pressedAt"])
-    return Clicks(tuple(taken), lost)
+    await asyncio.sleep(random.uniform(0.12, 0.32))
+    await page.evaluate("(timeout) => probe.arm(timeout)", LOST_AFTER_MS)
+    await page.mouse.down()
+    seen: dict[str, float | None] | None = await page.evaluate("() => probe.taken()")
+    await page.mouse.up()
+    if seen is None:
+        return None
+    return Press(seen["pressedAt"] or 0.0, seen["shownAt"] or 0.0, seen["receivedAt"], seen["processing"])
 
 
 def rows(taken: dict[str, Clicks]) -> list[Row]:

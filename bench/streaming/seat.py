@@ -16,12 +16,14 @@ from aiohttp import web
 
 from bench.house import ROOT
 from bench.streaming.stage import Game, GameKind, Picture, Stage, game_arguments, until
+from streaming.errors import SeatError
 from streaming.protocol import SeatConfig, SessionDescription
 from streaming.seat_client import SeatClient
 from tests.integration.streaming.seat_support import Seat, seat_uid, start_as_seat
 
 PAGE = Path(__file__).parent / "pages" / "seat.html"
 SELECTOR = "#game-video"
+LAST_WORDS_CHARACTERS = 2000
 
 
 class SeatContender:
@@ -42,7 +44,7 @@ class SeatContender:
             playing(seat, kind) as game,
             sounding(seat, self._plays_silence),
         ):
-            yield Stage(url, SELECTOR, (seat.process.pid,), x_server_of(seat), game)
+            yield Stage(seat.folder, url, SELECTOR, (seat.process.pid,), x_server_of(seat), game)
 
 
 @asynccontextmanager
@@ -66,6 +68,10 @@ async def running_seat(picture: Picture, worker: str = "streaming.worker") -> As
             yield Seat(folder, process, client, await client.hello())
         finally:
             await client.close()
+    except Exception as error:
+        last_words = (folder / "worker.log").read_text()[-LAST_WORDS_CHARACTERS:]
+        error.add_note(f"the worker ({process.returncode}) said last:\n{last_words}")
+        raise
     finally:
         if process.returncode is None:
             process.terminate()
@@ -110,7 +116,11 @@ async def pages_of(seat: Seat) -> AsyncGenerator[str]:
 
     async def connect(request: web.Request) -> web.Response:
         offer = SessionDescription.model_validate((await request.json())["offer"])
-        return web.json_response({"answer": (await seat.client.connect(offer)).model_dump()})
+        try:
+            answer = await seat.client.connect(offer)
+        except SeatError as error:
+            return web.json_response({"error": error.message}, status=503)
+        return web.json_response({"answer": answer.model_dump()})
 
     async def page(_: web.Request) -> web.FileResponse:
         return web.FileResponse(PAGE)

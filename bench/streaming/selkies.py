@@ -35,7 +35,7 @@ class Selkies:
                 game_on(display, kind) as game,
                 self._served(folder, display, picture) as (url, pid),
             ):
-                yield Stage(url, SELECTOR, (pid,), display.x_pid, game)
+                yield Stage(folder, url, SELECTOR, (pid,), display.x_pid, game)
         finally:
             shutil.rmtree(folder)
 

@@ -71,8 +71,12 @@ def game_arguments(kind: GameKind) -> list[str]:
 
 @dataclass(frozen=True)
 class Stage:
-    """A contender that streams a game. `server_pids` are the roots of what serves; X and the game are apart."""
+    """A contender that streams a game, with its folder of its own.
 
+    `server_pids` are the roots of what serves; X and the game do not count to it.
+    """
+
+    folder: Path
     url: str
     selector: str
     server_pids: tuple[int, ...]
