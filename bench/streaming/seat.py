@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import os
 import shutil
 import sys
@@ -19,11 +20,12 @@ from bench.streaming.stage import Game, GameKind, Picture, Stage, game_arguments
 from streaming.errors import SeatError
 from streaming.protocol import SeatConfig, SessionDescription
 from streaming.seat_client import SeatClient
-from tests.integration.streaming.seat_support import Seat, seat_uid, start_as_seat
+from tests.integration.streaming.seat_support import Seat, start_as_seat
 
 PAGE = Path(__file__).parent / "pages" / "seat.html"
 SELECTOR = "#game-video"
 LAST_WORDS_CHARACTERS = 2000
+_uids = itertools.count(500_000 + 8 * (os.getpid() % 50_000))  # each seat has one of its own, as on a host
 
 
 class SeatContender:
@@ -50,7 +52,8 @@ class SeatContender:
 @asynccontextmanager
 async def running_seat(picture: Picture, worker: str = "streaming.worker") -> AsyncGenerator[Seat]:
     folder = Path(tempfile.mkdtemp(prefix="seat-", dir="/tmp"))
-    os.chown(folder, seat_uid(), seat_uid())
+    uid = next(_uids) if os.geteuid() == 0 else os.geteuid()
+    os.chown(folder, uid, uid)
     config = SeatConfig(
         width=picture.width,
         height=picture.height,
@@ -59,8 +62,8 @@ async def running_seat(picture: Picture, worker: str = "streaming.worker") -> As
         ice_addresses=("127.0.0.1",),
     )
     (folder / "seat.json").write_text(config.model_dump_json())
-    os.chown(folder / "seat.json", seat_uid(), seat_uid())
-    process = await start_as_seat(sys.executable, "-m", worker, folder)
+    os.chown(folder / "seat.json", uid, uid)
+    process = await start_as_seat(sys.executable, "-m", worker, folder, uid=uid)
     try:
         await until(lambda: is_listening(folder, process), "the worker listens")
         client = await SeatClient.open(folder / "control.sock")

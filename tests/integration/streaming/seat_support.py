@@ -16,13 +16,16 @@ from streaming.protocol import Hello, Introduction, SeatConfig, SessionDescripti
 from streaming.seat_client import SeatClient
 
 HERE = Path(__file__).parent
-FOREIGN_UID = 210123
+FOREIGN_UIDS, UIDS = 300_000, 100_000
 DEADLINE_S = 20.0
 
 
 def seat_uid() -> int:
-    """A uid without a passwd entry where we may choose one, else our own."""
-    return FOREIGN_UID if os.geteuid() == 0 else os.geteuid()
+    """A uid without a passwd entry where we may choose one, else our own.
+
+    It is this test run's alone: X servers that start under one uid take the sockets of each other.
+    """
+    return FOREIGN_UIDS + os.getpid() % UIDS if os.geteuid() == 0 else os.geteuid()
 
 
 async def until(condition: Callable[[], Awaitable[bool]], what: str) -> None:
@@ -35,17 +38,19 @@ async def until(condition: Callable[[], Awaitable[bool]], what: str) -> None:
         pytest.fail(f"not within {DEADLINE_S:g} s: {what}")
 
 
-async def start_as_seat(*arguments: str | Path, **environment: str) -> asyncio.subprocess.Process:
-    """A process of ours under the seat's uid, its output readable."""
-    changes = os.geteuid() == 0
+async def start_as_seat(
+    *arguments: str | Path, uid: int | None = None, **environment: str
+) -> asyncio.subprocess.Process:
+    """A process of ours under this uid, or the usual seat's, its output readable."""
+    changes, wanted = os.geteuid() == 0, seat_uid() if uid is None else uid
     return await asyncio.create_subprocess_exec(
         *map(str, arguments),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         cwd="/",
         env={"PATH": os.environ["PATH"], **environment},
-        user=seat_uid() if changes else None,
-        group=seat_uid() if changes else None,
+        user=wanted if changes else None,
+        group=wanted if changes else None,
         extra_groups=[] if changes else None,
     )
 
@@ -77,7 +82,10 @@ class Seat:
             "XAUTHORITY": self.hello.xauthority,
             "HOME": str(self.folder),
         }
-        process = await start_as_seat(*arguments, PULSE_SERVER=f"unix:{self.hello.pulse_socket}", **environment)
+        uid = self.folder.stat().st_uid
+        process = await start_as_seat(
+            *arguments, uid=uid, PULSE_SERVER=f"unix:{self.hello.pulse_socket}", **environment
+        )
         try:
             yield process
         finally:
