@@ -1,6 +1,6 @@
 """The agent: it holds the sessions of this host.
 
-What is wanted comes from `contact`; once a second it looks by itself, so that deadlines hold with or without an
+What is wanted comes from `contact`; once a second it looks by itself as well, so that deadlines hold with or without an
 orchestrator. What to do is decided by `reconcile.plan` alone. No loop's trouble ends another.
 """
 
@@ -30,6 +30,7 @@ from gameserver_agent.sessions.session_task import SessionTask
 from gameserver_agent.tasks import cancelled
 
 log = structlog.get_logger()
+_LOOK_EVERY_S = 1.0
 _LOOK_AT_ENGINE_EVERY_S = 15.0
 _ABANDONED_WITHIN_S = 2.5
 _LAST_SYNC_WITHIN_S = 1.0
@@ -58,6 +59,7 @@ class Agent:
         self._figures = meter.read()
         self._sessions: dict[str, SessionTask] = {}
         self._deciding = asyncio.Lock()
+        self._has_news = asyncio.Event()
         self._services: SessionServices | None = None
         self._is_leaving = False
         self._has_leftovers = False
@@ -98,7 +100,9 @@ class Agent:
             task = self._sessions.get(seen.session_id)
             if seen.state is ObservedState.ENDED and task is not None and task.desired.generation == seen.generation:
                 task.was_reported = True
-        if not self._deciding.locked():  # a sync waits for nothing: the next look is at most a second after that
+        if self._deciding.locked():  # a sync waits for nothing: the next look follows at once
+            self._has_news.set()
+        else:
             await self._reconcile()
 
     # Told from outside.
@@ -181,6 +185,7 @@ class Agent:
         loop = asyncio.get_running_loop()
         engine_at_s = 0.0
         while True:
+            self._has_news.clear()
             await self._reconcile()
             if loop.time() >= engine_at_s:
                 engine_at_s = loop.time() + _LOOK_AT_ENGINE_EVERY_S
@@ -189,7 +194,9 @@ class Agent:
                 if self._has_leftovers and self._engine.is_well and self._services is not None:
                     async with self._deciding:
                         await self._end_leftovers(self._services)
-            await asyncio.sleep(1)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_EVERY_S):
+                    await self._has_news.wait()
 
     async def _reconcile(self) -> None:
         if self._services is None or self._is_leaving:

@@ -2,10 +2,10 @@
 
 The agent compresses, hashes and counts; a child process that runs as the seat's uid does all that touches the player's
 files (`archive_child`). Both directions are bounded in entries, bytes and time, and can be cancelled: the child is then
-killed and nothing runs on.
+killed and nothing runs on. Only a disk that hangs can hold the thread that waits for it; nobody waits for that thread,
+and what it still writes has no name any more (`own_thread`).
 """
 
-import asyncio
 import contextlib
 import hashlib
 import json
@@ -19,10 +19,11 @@ from typing import TypeVar
 import zstandard
 
 from gameserver_agent.errors import SaveError, SaveRefusedError
-from gameserver_agent.tasks import finished_despite_cancellation
+from gameserver_agent.own_thread import are_too_many_stuck, in_own_thread
 
 MOST_ENTRIES = 20_000
 _CHUNK_BYTES = 256 * 1024
+_HANGING = "Reading or writing the save took too long: the disk does not answer."
 _PROGRAM = (Path(__file__).parent / "archive_child.py").read_text(encoding="utf-8")
 Result = TypeVar("Result")
 
@@ -133,24 +134,25 @@ async def _with_child(
     work: "Callable[[subprocess.Popen[bytes]], Result]",
     deadline_s: float,
 ) -> Result:
+    if are_too_many_stuck():
+        raise SaveError(_HANGING)
     child = _start_child(do, home, rules, owner, interpreter)
-    working = asyncio.ensure_future(asyncio.to_thread(work, child))
-    timer = asyncio.get_running_loop().call_later(deadline_s, child.kill)
+
+    def work_and_bury() -> Result:
+        try:
+            return work(child)
+        finally:
+            child.kill()
+            for pipe in (child.stdin, child.stdout, child.stderr):
+                if pipe is not None:
+                    with contextlib.suppress(OSError):
+                        pipe.close()
+            child.wait()
+
     try:
-        return await asyncio.shield(working)
-    except asyncio.CancelledError:
-        child.kill()
-        with contextlib.suppress(Exception):
-            await finished_despite_cancellation(working)
-        raise
-    finally:
-        timer.cancel()
-        child.kill()
-        for pipe in (child.stdin, child.stdout, child.stderr):
-            if pipe is not None:
-                with contextlib.suppress(OSError):
-                    pipe.close()
-        child.wait()
+        return await in_own_thread(work_and_bury, deadline_s=deadline_s, end=child.kill)
+    except TimeoutError as error:
+        raise SaveError(_HANGING) from error
 
 
 def _start_child(do: str, home: Path, rules: SaveRules, owner: Owner, interpreter: str) -> "subprocess.Popen[bytes]":

@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 import tarfile
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gameserver_agent import own_thread
 from gameserver_agent.errors import SaveError, SaveRefusedError
 from gameserver_agent.saves import archive
 from gameserver_agent.saves.archive import Archive, Owner, SaveRules
@@ -151,6 +153,28 @@ async def test_a_cancelled_capture_leaves_no_child_and_no_file(home: Path, tmp_p
     capturing.cancel()
     await asyncio.gather(capturing, return_exceptions=True)
     assert not (tmp_path / "archive").exists()
+
+
+async def test_a_disk_that_hangs_holds_nobody_up(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even when it hangs each time: what it holds is bounded."""
+    is_well = threading.Event()
+
+    def hang(_descriptor: int) -> None:
+        is_well.wait(10)
+
+    monkeypatch.setattr(own_thread, "LET_GO_AFTER_S", 0.01)
+    monkeypatch.setattr(own_thread, "MOST_STUCK", 2)
+    monkeypatch.setattr(os, "fsync", hang)
+    for _ in range(4):
+        with pytest.raises(SaveError, match="does not answer"):
+            await archive.capture(home, tmp_path / "archive", ALL, ME, sys.executable, deadline_s=0.3)
+    stuck = [thread for thread in threading.enumerate() if thread.name == own_thread.NAME]
+    assert len(stuck) == 2
+    assert not (tmp_path / "archive").exists()
+    is_well.set()
+    for thread in stuck:
+        thread.join(10)
+    assert (await captured(home, tmp_path / "archive")).entries == 5
 
 
 def test_a_signature_sees_changes_of_the_save_alone(home: Path) -> None:
