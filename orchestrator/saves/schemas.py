@@ -8,7 +8,7 @@ from orchestrator.saves.service import SlotSummary, VersionSummary
 
 
 class SaveView(Wire):
-    """`picture` is a path, or null when the newest version has none."""
+    """`picture` is a path, or null when the newest version has none; `inUse` while a game is played from this slot."""
 
     id: str
     game_slug: str
@@ -17,6 +17,7 @@ class SaveView(Wire):
     last_played_at: Timestamp
     size_bytes: int
     picture: str | None
+    in_use: bool
 
 
 class SavesAnswer(Wire):
@@ -53,6 +54,7 @@ def save_view(summary: SlotSummary) -> SaveView:
         last_played_at=slot.last_played_at,
         size_bytes=summary.head.size_bytes,
         picture=_picture(summary.head),
+        in_use=summary.is_played,
     )
 
 

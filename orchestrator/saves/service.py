@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
-from sqlalchemy import exists, func, select
+from sqlalchemy import Exists, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 from agent_protocol import RestoreSource
 from orchestrator.catalog.models import Game
@@ -40,6 +41,7 @@ class SlotSummary:
     slot: SaveSlot
     game_slug: str
     head: SaveVersion
+    is_played: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +58,15 @@ class Saves:
     async def slots(self, owner: str, game_id: str) -> list[SlotSummary]:
         """The owner's slots of a game that hold something, by number."""
         query = (
-            select(SaveSlot, Game.slug, SaveVersion)
+            select(SaveSlot, Game.slug, SaveVersion, _is_played(SaveSlot.id))
             .join(Game, Game.id == SaveSlot.game_id)
             .join(SaveVersion, SaveVersion.id == SaveSlot.head_version_id)
             .where(SaveSlot.owner == owner, SaveSlot.game_id == game_id)
             .order_by(SaveSlot.number)
         )
         async with self._database.read() as session:
-            return [SlotSummary(slot, slug, head) for slot, slug, head in await session.execute(query)]
+            found = await session.execute(query)
+            return [SlotSummary(slot, slug, head, is_played) for slot, slug, head, is_played in found]
 
     async def choose(
         self, session: AsyncSession, owner: str, game_id: str, *, slot_id: str | None, is_fresh: bool
@@ -132,7 +135,7 @@ class Saves:
             version.is_side = False
             game = await session.get_one(Game, slot.game_id)
         _log.info("save.restored", slot=slot_id, version=version_id)
-        return SlotSummary(slot, game.slug, version)
+        return SlotSummary(slot, game.slug, version, is_played=False)
 
     async def _prove(self, version: SaveVersion) -> None:
         """Read the archive as it lies in the store and compare it with what was once taken over."""
@@ -203,12 +206,13 @@ async def _version_of(session: AsyncSession, slot: SaveSlot, version_id: str) ->
 
 async def _restorable(session: AsyncSession, slot: SaveSlot, version_id: str) -> SaveVersion:
     version = await _version_of(session, slot, version_id)
-    is_played = exists().where(
-        Session.slot_id == slot.id, Session.position.in_([position.value for position in ACTIVE])
-    )
-    if await session.scalar(select(is_played)):
+    if await session.scalar(select(_is_played(slot.id))):
         raise Conflict("A game is being played from this save. Stop it first.", code="slot_in_use")
     return version
+
+
+def _is_played(slot_id: str | InstrumentedAttribute[str]) -> Exists:
+    return exists().where(Session.slot_id == slot_id, Session.position.in_([position.value for position in ACTIVE]))
 
 
 async def _last_launch(session: AsyncSession, slot_id: str) -> datetime:

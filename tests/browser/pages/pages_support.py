@@ -46,7 +46,12 @@ def game(slug: str, title: str, developer: str, *tags: str) -> dict[str, Any]:
 
 
 def save(
-    number: int, label: str | None = None, played: str = "2026-11-20T19:30:00Z", picture: str | None = None
+    number: int,
+    label: str | None = None,
+    played: str = "2026-11-20T19:30:00Z",
+    picture: str | None = None,
+    *,
+    in_use: bool = False,
 ) -> dict[str, Any]:
     return {
         "id": f"cls{number}",
@@ -56,6 +61,18 @@ def save(
         "lastPlayedAt": played,
         "sizeBytes": 184_320,
         "picture": picture,
+        "inUse": in_use,
+    }
+
+
+def running(session_id: str = SESSION, slug: str = "the-question", title: str = "The Question") -> dict[str, Any]:
+    """An entry of the list of active sessions."""
+    return {
+        "sessionId": session_id,
+        "gameSlug": slug,
+        "gameTitle": title,
+        "status": "running",
+        "startedAt": "2026-11-21T10:00:00Z",
     }
 
 

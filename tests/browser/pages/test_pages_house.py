@@ -4,7 +4,7 @@ import pytest
 from playwright.async_api import BrowserContext, Page, expect
 
 from tests.browser.pages.conftest import PASSWORD
-from tests.browser.pages.pages_support import SESSION, FakeApi, ended, game, save, until
+from tests.browser.pages.pages_support import SESSION, FakeApi, ended, game, running, save, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -23,17 +23,10 @@ async def test_the_library_shows_games_and_finds_them(page: Page, api: FakeApi) 
     await expect(page.get_by_role("link", name="Moss")).to_be_visible()
 
 
-async def test_a_running_game_is_offered_in_the_library(page: Page, api: FakeApi) -> None:
-    api.sessions = [
-        {
-            "sessionId": SESSION,
-            "gameSlug": "the-question",
-            "gameTitle": "The Question",
-            "status": "running",
-            "startedAt": "2026-11-21T10:00:00Z",
-        }
-    ]
-    await page.goto("/")
+@pytest.mark.parametrize("path", ["/", "/history"])
+async def test_a_running_game_is_offered_in_the_library_and_in_the_history(page: Page, api: FakeApi, path: str) -> None:
+    api.sessions = [running()]
+    await page.goto(path)
     await expect(page.get_by_text("The Question is still running")).to_be_visible()
     await expect(page.get_by_role("link", name="Continue")).to_have_attribute("href", f"/play/{SESSION}")
 
@@ -104,6 +97,35 @@ async def test_another_running_game_can_be_gone_to(page: Page, api: FakeApi) -> 
     await page.keyboard.press("Escape")
     await expect(dialog).to_be_hidden()
     await expect(page.locator("#play-button")).to_be_focused()
+
+
+async def test_the_page_of_a_running_game_leads_back_into_it(page: Page, api: FakeApi) -> None:
+    api.sessions, api.saves = [running()], [save(1), save(2, in_use=True)]
+    await page.goto("/games/the-question")
+    await expect(page.get_by_text("It is running now.")).to_be_visible()
+    await expect(page.locator("#play-button")).to_have_attribute("href", f"/play/{SESSION}")
+    await expect(page.locator(".ticket").nth(1)).to_contain_text("Being played now")
+    way_back = page.get_by_role("link", name="Go on playing slot 2")
+    await expect(way_back).to_have_attribute("href", f"/play/{SESSION}")
+    api.sessions, api.saves = [], [save(1), save(2)]
+    await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    await expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()
+
+
+@pytest.mark.parametrize(("wanted", "has_stop"), [("Play", False), ("Continue slot 2", True), ("New game", True)])
+async def test_the_same_game_is_stopped_only_for_another_save(
+    page: Page, api: FakeApi, wanted: str, has_stop: bool
+) -> None:
+    """It was started in another tab after this page was opened."""
+    api.launch, api.saves = [CONFLICT], [save(1), save(2, played="2026-01-01T00:00:00Z")]
+    await page.goto("/games/the-question")
+    await expect(page.locator("#play-button")).to_be_visible()
+    api.sessions, api.saves = [running("sesother")], [save(1, in_use=True), save(2)]
+    await page.get_by_role("button", name=wanted).first.click()
+    dialog = page.get_by_role("dialog", name="The Question is running already")
+    await expect(dialog.get_by_role("link")).to_have_attribute("href", "/play/sesother")
+    stop = dialog.get_by_role("button", name="Stop it and play the other save")
+    await expect(stop).to_have_count(1 if has_stop else 0)
 
 
 async def test_another_running_game_can_be_stopped_for_this_one(page: Page, api: FakeApi) -> None:

@@ -111,6 +111,21 @@ async def test_the_toolbar_goes_and_comes_back_by_keyboard(page: Page, api: Fake
     await expect(page.locator("#stage")).to_be_focused()
 
 
+async def test_the_mouse_on_its_handle_opens_the_toolbar_and_a_click_there_presses_nothing(
+    page: Page, api: FakeApi, seat: Page
+) -> None:
+    await play(page, api)
+    await page.mouse.move(400, 500)
+    await until(page, "document.getElementById('toolbar').classList.contains('is-tucked')")
+    handle = await box_of(page, "#toolbar-handle")
+    await page.mouse.move(handle["x"] + handle["width"] / 2, handle["y"] + handle["height"] - 6)
+    await expect(page.locator("#stop-button")).to_be_visible()
+    await page.evaluate("document.getElementById('stop-button').click()")  # still sliding: nobody can mean it
+    assert not await page.evaluate("document.getElementById('toolbar').classList.contains('is-tucked')")
+    assert await page.evaluate("document.querySelector('dialog[open]')") is None
+    assert api.called("/api/game/stop") == []
+
+
 async def test_the_toolbar_covers_nothing_of_the_game_once_it_is_there(page: Page, api: FakeApi, seat: Page) -> None:
     await play(page, api)
     assert await page.evaluate("document.getElementById('toolbar').classList.contains('is-tucked')"), "at once"

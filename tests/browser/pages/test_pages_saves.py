@@ -46,6 +46,16 @@ async def test_earlier_saves_are_listed_with_their_marks(page: Page, api: FakeAp
     await expect(page.get_by_role("button", name="Earlier saves of slot 1")).to_be_focused()
 
 
+async def test_a_slot_that_is_being_played_offers_no_way_back(page: Page, api: FakeApi) -> None:
+    api.saves, api.versions = [save(1, in_use=True)], VERSIONS
+    await page.goto("/games/the-question")
+    await page.get_by_role("button", name="Earlier saves of slot 1").click()
+    dialog = page.get_by_role("dialog", name="Earlier saves of slot 1")
+    await expect(dialog.get_by_role("listitem")).to_have_count(3)
+    await expect(dialog.get_by_text("being played from this slot")).to_be_visible()
+    await expect(dialog.get_by_role("button", name="Go back to the save")).to_have_count(0)
+
+
 async def test_going_back_asks_first_and_then_says_that_it_did(page: Page, api: FakeApi) -> None:
     dialog = await open_earlier(page, api)
     await dialog.get_by_role("button", name="Go back to the save").nth(1).click()

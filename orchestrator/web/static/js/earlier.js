@@ -29,11 +29,13 @@ export class EarlierSaves {
     try {
       const { versions } = await listVersions(slot.id);
       if (slot !== this._slot) return;
-      this._body.replaceChildren(
+      const shown = [
         ...(said ? [create("p", { class: "notice", role: "status" }, said)] : []),
-        create("p", { class: "hint" }, versions.length > 1 ? "Go back to one of them: the others stay in this list." : "There is only this one so far. More are kept as you play."),
+        slot.inUse && create("p", { class: "notice" }, "The game is being played from this slot. Once it is stopped, you can go back to one of these."),
+        !slot.inUse && create("p", { class: "hint" }, versions.length > 1 ? "Go back to one of them: the others stay in this list." : "There is only this one so far. More are kept as you play."),
         create("ul", { class: "versions" }, versions.map((version) => this._row(version))),
-      );
+      ];
+      this._body.replaceChildren(...shown.filter(Boolean));
     } catch (failure) {
       this._fail(failure, () => this._list());
     }
@@ -54,7 +56,7 @@ export class EarlierSaves {
         create("p", {}, `${formatAgo(version.createdAt, Date.now())}, ${formatBytes(version.sizeBytes)}`),
         version.isSide && !version.isHead && create("p", {}, "Its machine had lost touch, and the game went on elsewhere."),
       ),
-      version.isHead ? null : restore,
+      version.isHead || this._slot.inUse ? null : restore,
     );
   }
 

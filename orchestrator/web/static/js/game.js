@@ -6,6 +6,7 @@ import { EarlierSaves } from "./earlier.js";
 import { formatAgo, formatBytes, formatDate, formatLanguages } from "./format.js";
 import { launchAndGo } from "./launching.js";
 import { describeFailure } from "./messages.js";
+import { playPath, runningSessions } from "./running.js";
 import { savePicture } from "./savepicture.js";
 import { lastPlayed, placesOf } from "./slots.js";
 
@@ -23,6 +24,7 @@ const earlier = new EarlierSaves({
   },
 });
 let order = null;
+let isRunning = false;
 
 /** Starts what a button asks for; `order` is kept for "stop it and play this". */
 async function play(button, wanted) {
@@ -54,6 +56,17 @@ function busy(isBusy) {
   }
 }
 
+const ANOTHER_GAME = "One game at a time: go on with the running one, or stop it and start this one. Stopping saves it first.";
+const SAME_GAME = "You can go on where you are. A game is saved as you play.";
+
+/** Whether what was ordered is another save than the one that is being played; that it has none yet makes it a new game's. */
+async function isForAnotherSlot({ saveSlotId, fresh }) {
+  if (fresh) return true;
+  if (!saveSlotId) return false;
+  const { saves } = await listSaves(slug).catch(() => ({ saves: [] }));
+  return !saves.some((save) => save.id === saveSlotId && save.inUse);
+}
+
 async function askAboutRunning(failure) {
   const { sessions } = await listSessions().catch(() => ({ sessions: [] }));
   const running = sessions.find((session) => session.sessionId === failure.details.sessionId);
@@ -61,8 +74,10 @@ async function askAboutRunning(failure) {
   const name = running?.gameTitle ?? "Another game";
   const isSame = running?.gameSlug === slug;
   byId("session-active-title").textContent = isSame ? `${name} is running already` : `${name} is still running`;
-  byId("session-active-go").href = sessionId ? `/play/${encodeURIComponent(sessionId)}` : "/";
-  byId("session-active-stop").hidden = !sessionId;
+  byId("session-active-text").textContent = isSame ? SAME_GAME : ANOTHER_GAME;
+  byId("session-active-go").href = sessionId ? playPath(sessionId) : "/";
+  byId("session-active-stop").textContent = isSame ? "Stop it and play the other save" : "Stop it and start this one";
+  byId("session-active-stop").hidden = !sessionId || (isSame && !(await isForAnotherSlot(order.wanted)));
   byId("session-active-stop").dataset.sessionId = sessionId ?? "";
   byId("session-active-failure").hidden = true;
   dialog.showModal();
@@ -94,15 +109,22 @@ function playButton(words, wanted, look) {
   return button;
 }
 
+/** The way back into the running game; nothing while it is about to end. */
+function goOn(running, words, look) {
+  return running && create("a", { class: `button ${look}`, href: playPath(running.sessionId) }, icon("play"), words);
+}
+
 function ticket({ number, save }, facts) {
   const title = save ? save.label || `Slot ${number}` : "Empty";
-  const played = save?.lastPlayedAt ? `Played ${formatAgo(save.lastPlayedAt, Date.now())}` : "Not played yet";
+  const played = save?.inUse ? "Being played now" : save?.lastPlayedAt ? `Played ${formatAgo(save.lastPlayedAt, Date.now())}` : "Not played yet";
   const detail = save ? [played, save.sizeBytes ? formatBytes(save.sizeBytes) : null].filter(Boolean).join(", ") : "A new game starts here.";
   const older = save && create("button", { class: "button button-plain button-small", type: "button", "data-earlier": save.id, "aria-label": `Earlier saves of slot ${number}`, onclick: () => earlier.open(save) }, "Earlier saves");
-  const button = save
+  const button = save?.inUse
+    ? goOn(facts.running, "Go on", "button-lit")
+    : save
     ? playButton("Continue", { ...facts, saveSlotId: save.id }, "button-quiet")
     : playButton("New game", { ...facts, fresh: true }, "button-quiet");
-  button.setAttribute("aria-label", save ? `Continue slot ${number}: ${title}` : `New game in slot ${number}`);
+  if (button) button.setAttribute("aria-label", save?.inUse ? `Go on playing slot ${number}: ${title}` : save ? `Continue slot ${number}: ${title}` : `New game in slot ${number}`);
   return create(
     "li",
     { class: save ? "ticket ticket-used" : "ticket" },
@@ -164,13 +186,15 @@ function screenshots(game) {
   return create("section", { "aria-labelledby": "shots-title" }, create("h2", { id: "shots-title" }, "Screenshots"), list);
 }
 
-function show(game, saves) {
-  const facts = { gameSlug: game.slug, title: game.title, thumbnail: game.thumbnail };
+const RUNNING = "It is running now. Without you it stops by itself, saved, after half an hour.";
+
+function show(game, saves, running) {
+  const facts = { gameSlug: game.slug, title: game.title, thumbnail: game.thumbnail, running };
   document.title = `${game.title} · Playhouse`;
   const latest = lastPlayed(saves);
-  const main = playButton("Play", latest ? { ...facts, saveSlotId: latest.id } : facts, "button-large");
+  const main = goOn(running, "Go on playing", "button-large") ?? playButton("Play", latest ? { ...facts, saveSlotId: latest.id } : facts, "button-large");
   main.id = "play-button";
-  const promise = latest ? `Goes on in slot ${latest.slot}, where you were last.` : "Starts a new game in a free slot.";
+  const promise = running ? RUNNING : latest ? `Goes on in slot ${latest.slot}, where you were last.` : "Starts a new game in a free slot.";
   page.replaceChildren(
     create(
       "div",
@@ -204,8 +228,10 @@ function show(game, saves) {
 
 async function load() {
   try {
-    const [game, { saves }] = await Promise.all([readGame(slug), listSaves(slug)]);
-    show(game, saves);
+    const [game, { saves }, sessions] = await Promise.all([readGame(slug), listSaves(slug), runningSessions()]);
+    const running = sessions.find((session) => session.gameSlug === slug);
+    isRunning = Boolean(running);
+    show(game, saves, running);
     if (location.hash === "#slots-title") byId("slots-title").scrollIntoView();
   } catch (failure) {
     if (wentToSignIn(failure)) return;
@@ -221,5 +247,9 @@ async function load() {
 
 window.addEventListener("pageshow", (event) => {
   if (event.persisted) load();
+});
+// It may have ended in another tab meanwhile.
+document.addEventListener("visibilitychange", () => {
+  if (document.visibilityState === "visible" && isRunning && !document.querySelector("dialog[open]")) load();
 });
 load();

@@ -1,10 +1,11 @@
-/** The history page: the sessions that are over, newest first, each with how it ended. The page's number is in the address. */
+/** The history page: the game that runs now, and the sessions that are over, newest first, each with how it ended. The page's number is in the address. */
 import { listHistory, wentToSignIn } from "./api.js";
 import { byId, create, failureNotice } from "./dom.js";
 import { describeEnd, hasRun } from "./ends.js";
 import { formatAgo, formatCpuSeconds, formatDuration, formatMoment } from "./format.js";
 import { gameLog } from "./gamelog.js";
 import { describeFailure } from "./messages.js";
+import { runningBanner, runningSessions } from "./running.js";
 
 const LIMIT = 20;
 const shelf = byId("history");
@@ -101,5 +102,13 @@ async function show() {
   shelf.removeAttribute("aria-busy");
 }
 
+async function showRunning() {
+  byId("running").replaceChildren(...(await runningSessions()).map(runningBanner));
+}
+
+window.addEventListener("pageshow", (event) => {
+  if (event.persisted) showRunning();
+});
 shelf.replaceChildren(create("div", { class: "history", "aria-hidden": "true" }, Array.from({ length: 3 }, () => create("div", { class: "skeleton past-skeleton" }))));
 show();
+showRunning();

@@ -1,9 +1,9 @@
 /** The library page: the games that can be played, found by title or developer, and the game that is still running. */
-import { listGames, listSessions, wentToSignIn } from "./api.js";
+import { listGames, wentToSignIn } from "./api.js";
 import { coverFor } from "./covers.js";
 import { byId, create, failureNotice } from "./dom.js";
-import { formatAgo } from "./format.js";
 import { describeFailure } from "./messages.js";
+import { runningBanner, runningSessions } from "./running.js";
 
 const shelf = byId("library");
 const announcer = byId("library-status");
@@ -87,26 +87,8 @@ async function show() {
   shelf.removeAttribute("aria-busy");
 }
 
-/** The banner of a game that is still running; without an answer there is no banner, the library works all the same. */
 async function showRunning() {
-  const { sessions } = await listSessions().catch(() => ({ sessions: [] }));
-  byId("running").replaceChildren(
-    ...sessions
-      .filter((session) => session.status !== "stopping")
-      .map((session) =>
-        create(
-          "section",
-          { class: "running", "aria-label": "Still running" },
-          create(
-            "p",
-            { class: "running-text" },
-            create("strong", {}, `${session.gameTitle} is still running`),
-            create("span", {}, `Started ${formatAgo(session.startedAt, Date.now())}. It stops by itself, saved, after half an hour without you.`),
-          ),
-          create("a", { class: "button button-lit", href: `/play/${encodeURIComponent(session.sessionId)}` }, "Continue"),
-        ),
-      ),
-  );
+  byId("running").replaceChildren(...(await runningSessions()).map(runningBanner));
 }
 
 function skeletons() {

@@ -1,12 +1,13 @@
 /**
- * The toolbar at the top: where it would cover the picture it goes away while one plays, and comes back at the top edge, by its
- * handle, or by Control + Alt + Enter. Where there is room above the picture it stays.
+ * The toolbar at the top: where it would cover the picture it goes away while one plays, and comes back at the top edge, when the
+ * mouse is on its handle or a finger taps it, or by Control + Alt + Enter. Where there is room above the picture it stays.
  */
 
 import { isToolbarKey } from "./keys.js";
 
 const TUCK_AFTER_MS = 2500;
 const EDGE_PX = 6;
+const SLIDING_MS = 400;
 
 export class Toolbar {
   /** `marginAbove()` is how many pixels there are above the picture. */
@@ -17,7 +18,11 @@ export class Toolbar {
     this._marginAbove = marginAbove;
     this._isPlaying = false;
     this._canTuck = false;
+    this._settledAt = 0;
     handle.addEventListener("click", () => (this.isTucked ? this.show({ focus: false }) : this.tuck()));
+    handle.addEventListener("pointerenter", (event) => event.pointerType === "mouse" && this.isTucked && this._slideUnderMouse());
+    // A click that was meant for the handle hits nothing that has just slid under the mouse.
+    toolbar.addEventListener("click", (event) => performance.now() < this._settledAt && swallow(event), { capture: true });
     bar.addEventListener("focusin", () => this.show({ focus: false }));
     toolbar.addEventListener("focusout", () => this._tuckLater());
     toolbar.addEventListener("pointerenter", () => clearTimeout(this._timer));
@@ -72,6 +77,11 @@ export class Toolbar {
     this._toolbar.style.setProperty("--bar-height", `${this._bar.offsetHeight}px`);
   }
 
+  _slideUnderMouse() {
+    this._settledAt = performance.now() + SLIDING_MS;
+    this.show({ focus: false });
+  }
+
   _tuckLater() {
     clearTimeout(this._timer);
     if (!this._canTuck) return;
@@ -83,4 +93,9 @@ export class Toolbar {
   _isInUse() {
     return this._bar.matches(":hover") || this._toolbar.contains(document.activeElement) || this._toolbar.querySelector(":popover-open") !== null;
   }
+}
+
+function swallow(event) {
+  event.preventDefault();
+  event.stopPropagation();
 }

@@ -24,11 +24,12 @@ async def test_a_save_is_found_again_by_the_next_session(
     await host.put_save(order, b"chapter 2")
     await finish(player, host, order)
     [slot] = await slots(player)
-    assert set(slot) == {"id", "gameSlug", "slot", "label", "lastPlayedAt", "sizeBytes", "picture"}
-    assert (slot["slot"], slot["sizeBytes"]) == (1, 9)
+    assert set(slot) == {"id", "gameSlug", "slot", "label", "lastPlayedAt", "sizeBytes", "picture", "inUse"}
+    assert (slot["slot"], slot["sizeBytes"], slot["inUse"]) == (1, 9, False)
 
     again = await start(player, host, saveSlotId=slot["id"])
     assert await restored(host, again) == b"chapter 2"
+    assert [slot["inUse"] for slot in await slots(player)] == [True]
 
 
 async def test_without_a_choice_the_slot_last_played_goes_on(
