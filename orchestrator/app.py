@@ -37,6 +37,7 @@ from orchestrator.http import (
     request_id_of,
 )
 from orchestrator.play.controllers import SessionController
+from orchestrator.play.invite_controllers import InviteController, WatchController
 from orchestrator.play.proxy import SeatProxyController
 from orchestrator.replica import sole_replica
 from orchestrator.saves.agent_controllers import AgentSaveController
@@ -57,6 +58,8 @@ _ROUTE_HANDLERS: Sequence[ControllerRouterHandler] = (
     AuthController,
     GamesController,
     SessionController,
+    InviteController,
+    WatchController,
     SeatProxyController,
     SaveController,
     AgentController,

@@ -108,6 +108,11 @@ def origin_of(request: AnyRequest) -> str:
     return f"{request.base_url.scheme}://{request.base_url.netloc}"
 
 
+def address_of(request: AnyRequest) -> str:
+    """The network address that this request came from, by which tries are counted."""
+    return request.client.host if request.client else "unknown"
+
+
 class RequestIds(ASGIMiddleware):
     """Gives each request an id, binds it to the log, and answers it as `X-Request-Id`. API answers are never cached."""
 

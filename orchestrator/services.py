@@ -16,10 +16,12 @@ from orchestrator.fleet.sync import AgentSync
 from orchestrator.installation import Installation, load_or_create
 from orchestrator.notices import Hearing, Notices
 from orchestrator.play.clock import ClockWatch
+from orchestrator.play.invites import Invites
 from orchestrator.play.ledger import Ledger
 from orchestrator.play.moves import Moves
 from orchestrator.play.proxy import SeatProxy
 from orchestrator.play.reconciler import Reconciler
+from orchestrator.play.relays import Relays
 from orchestrator.play.service import Play
 from orchestrator.play.stream_access import StreamAccess
 from orchestrator.replica import StartupError
@@ -48,8 +50,10 @@ class Services:
     save_intake: SaveIntake
     save_disposal: Disposal
     play: Play
+    invites: Invites
     reconciler: Reconciler
     stream_access: StreamAccess
+    relays: Relays
     seat_proxy: SeatProxy
     identities: HostIdentities
     agent_sync: AgentSync
@@ -97,8 +101,10 @@ def _wire(settings: Settings, database: Database, installation: Installation) ->
         save_intake=SaveIntake(database, store),
         save_disposal=Disposal(database, store),
         play=play,
+        invites=Invites(database, moves),
         reconciler=Reconciler(database, notices, placement, moves, clock),
         stream_access=StreamAccess(installation),
+        relays=Relays(settings.stun_urls, settings.turn_urls, settings.relay_secret()),
         seat_proxy=SeatProxy(database),
         identities=HostIdentities(database),
         agent_sync=AgentSync(database, notices, ledger, installation.jwks, random.random),

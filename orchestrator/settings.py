@@ -1,10 +1,13 @@
 """What an operator decides, read from `ORCHESTRATOR_*` in the environment. It decides nothing by itself."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+Urls = Annotated[Sequence[str], NoDecode]
 
 
 def _sqlite_in_data(values: dict[str, Any]) -> str:
@@ -12,13 +15,44 @@ def _sqlite_in_data(values: dict[str, Any]) -> str:
 
 
 class Settings(BaseSettings):
-    """`data` is the folder of everything this replica keeps; `public_url` is how browsers reach it, without a slash."""
+    """`data` is the folder of everything this replica keeps; `public_url` is how browsers reach it, without a slash.
+
+    `stun_urls` and `turn_urls`, with commas between them, are handed to pages; see docs/relays.md.
+    """
 
     model_config = SettingsConfigDict(env_prefix="ORCHESTRATOR_", env_ignore_empty=True, frozen=True)
 
     data: Path = Path("data")
     database_url: str = Field(default_factory=_sqlite_in_data)
     public_url: str = "http://127.0.0.1:8000"
+    stun_urls: Urls = ()
+    turn_urls: Urls = ()
+    turn_secret: SecretStr = SecretStr("")
+    turn_secret_file: Path | None = None
+
+    @field_validator("stun_urls", "turn_urls", mode="before")
+    @classmethod
+    def _are_listed(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("stun_urls", "turn_urls")
+    @classmethod
+    def _are_ice_urls(cls, value: Sequence[str]) -> Sequence[str]:
+        if not all(url.startswith(("stun:", "stuns:", "turn:", "turns:")) for url in value):
+            raise ValueError("must begin with stun:, stuns:, turn: or turns:")
+        return value
+
+    @model_validator(mode="after")
+    def _relays_have_a_secret(self) -> "Settings":
+        if self.turn_urls and not (self.turn_secret.get_secret_value() or self.turn_secret_file):
+            raise ValueError("turn_urls need a turn_secret, or a turn_secret_file")
+        return self
+
+    def relay_secret(self) -> str:
+        """What is shared with the relays; empty without any. Reads the file where one is named."""
+        if self.turn_secret_file is not None:
+            return self.turn_secret_file.read_text().strip()
+        return self.turn_secret.get_secret_value()
 
     @field_validator("public_url")
     @classmethod

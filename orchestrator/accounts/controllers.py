@@ -29,7 +29,7 @@ from orchestrator.accounts.schemas import (
 )
 from orchestrator.accounts.service import Accounts
 from orchestrator.errors import ApiError, Conflict, Forbidden, InvalidRequest, RateLimited
-from orchestrator.http import AnyRequest, local_path, origin_of, parse, read_fields, utc_milliseconds
+from orchestrator.http import AnyRequest, address_of, local_path, origin_of, parse, read_fields, utc_milliseconds
 from orchestrator.settings import Settings
 
 _WITH_CSRF_TOKEN = {"csrf_token": True}
@@ -75,7 +75,7 @@ class AuthController(Controller):
             error = Forbidden("The CSRF token is missing or wrong. Please load the page again.")
             return _failure(request, error, "/signin?error=MissingCSRF", wants_json)
         try:
-            account = await accounts.sign_in(data.email, data.password, address=_address(request))
+            account = await accounts.sign_in(data.email, data.password, address=address_of(request))
         except RateLimited as error:
             return _failure(request, error, "/signin?error=RateLimited", wants_json)
         except ApiError as error:
@@ -119,7 +119,7 @@ class AuthController(Controller):
         try:
             _require_csrf_token(request, accounts, fields.get("csrfToken"))
             wanted = parse(Registration, fields)
-            account = await accounts.register(wanted.email, wanted.password, wanted.name, address=_address(request))
+            account = await accounts.register(wanted.email, wanted.password, wanted.name, address=address_of(request))
         except ApiError as error:
             if wants_json:
                 raise
@@ -173,10 +173,6 @@ def _failure(request: AnyRequest, error: ApiError, path: str, wants_json: bool) 
     content = {"error": error.code, "message": error.message, "url": origin_of(request) + path}
     headers = {} if error.retry_after_s is None else {"Retry-After": str(error.retry_after_s)}
     return Response(content, status_code=error.status, headers=headers)
-
-
-def _address(request: AnyRequest) -> str:
-    return request.client.host if request.client else "unknown"
 
 
 def _session_cookie(settings: Settings, token: str) -> Cookie:

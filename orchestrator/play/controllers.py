@@ -1,6 +1,7 @@
 """`/api/game/*`: the documented session endpoints. HTTP only; what can be done is `play.service`'s."""
 
 import math
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from litestar import Controller, Request, get, post
@@ -16,6 +17,7 @@ from orchestrator.play.launching import LaunchOrder
 from orchestrator.play.lifecycle import FINAL, Position, life_is_connectable, phase_of, status_of
 from orchestrator.play.models import Session, life_of, revision_of
 from orchestrator.play.reasons import End, next_step
+from orchestrator.play.relays import IceServer, Relays
 from orchestrator.play.schemas import (
     ErrorView,
     Figures,
@@ -75,11 +77,13 @@ class SessionController(Controller):
         account: NamedDependency[Account],
         play: NamedDependency[Play],
         stream_access: NamedDependency[StreamAccess],
+        relays: NamedDependency[Relays],
         wait: WaitSeconds = 0.0,
         after: KnownRevision = None,
     ) -> StatusAnswer:
         view = await play.wait(account.owner, session_id, wait, after)
-        return _status(view, stream_access, origin_of(request))
+        ice_servers = relays.ice_servers(account.owner, view.row.ends_at)
+        return _status(view, stream_access, origin_of(request), account.name, ice_servers)
 
     @post("/keepalive", status_code=200, operation_id="keepSessionAlive")
     async def keepalive(
@@ -128,7 +132,9 @@ class SessionController(Controller):
         )
 
 
-def _status(view: SessionView, stream_access: StreamAccess, origin: str) -> StatusAnswer:
+def _status(
+    view: SessionView, stream_access: StreamAccess, origin: str, name: str, ice_servers: Sequence[IceServer]
+) -> StatusAnswer:
     row, life = view.row, life_of(view.row)
     address = stream_access.address(view.host, row.id, origin) if view.host else None
     can_connect = row.is_seat_ready and life_is_connectable(life) and view.host is not None
@@ -147,7 +153,8 @@ def _status(view: SessionView, stream_access: StreamAccess, origin: str) -> Stat
         if progress
         else None,
         queue_position=view.queue_position,
-        stream_token=stream_access.token(view.host, row, view.now) if can_connect and view.host else None,
+        stream_token=stream_access.token(view.host, row, view.now, name) if can_connect and view.host else None,
+        ice_servers=list(ice_servers),
         expires_at=life.expires_at,
         ends_at=life.ends_at,
         paused=row.is_paused,

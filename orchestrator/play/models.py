@@ -79,6 +79,19 @@ class Session(Base):
     peak_memory_bytes: Mapped[int | None]
 
 
+class Invite(Base):
+    """A link to watch a session, known by the hash of its secret. It lasts until the player takes all of them back, or
+    the session ends.
+    """
+
+    __tablename__ = "invites"
+    __table_args__ = (Index("invites_by_session", "session_id"),)
+
+    secret_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    session_id: Mapped[str] = mapped_column(ForeignKey("sessions.id"))
+    created_at: Mapped[datetime]
+
+
 class LaunchAttempt(Base):
     """One try of an owner to launch, kept for the minute that the limit looks back on."""
 
@@ -131,6 +144,7 @@ def revision_of(row: Session) -> str:
         (row.save_used_bytes or 0) >> 20,
         row.end_code,
         row.duration_s,
+        row.epoch,
     )
     return hashlib.sha256(repr(shown).encode()).hexdigest()[:12]
 

@@ -54,6 +54,13 @@ class Moves:
         )
         return True
 
+    async def tell_of_new_terms(self, session: AsyncSession, row: Session) -> None:
+        """Something of the session that is no move has changed for its host and its page: the right to watch it."""
+        await session.flush()
+        if row.host_id is not None:
+            await self._tell_host(session, row.host_id)
+        self._notices.publish_after_commit(session, f"session:{row.id}")
+
     async def _tell_host(self, session: AsyncSession, host_id: str) -> None:
         await raise_revision(session, host_id)
         self._notices.publish_after_commit(session, f"host:{host_id}")

@@ -6,6 +6,7 @@ from pydantic import BeforeValidator, Field, StringConstraints
 
 from orchestrator.catalog.schemas import Pagination
 from orchestrator.http import Timestamp, Wire
+from orchestrator.play.relays import IceServer
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=100)]
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+$", max_length=64)]
@@ -101,7 +102,7 @@ class StatusAnswer(Wire):
     progress: ProgressView | None
     queue_position: int | None
     stream_token: str | None
-    ice_servers: list[dict[str, str]] = Field(default_factory=list)
+    ice_servers: list[IceServer]
     expires_at: Timestamp
     ends_at: Timestamp
     paused: bool
@@ -109,6 +110,44 @@ class StatusAnswer(Wire):
     save: SaveUse | None
     error: ErrorView | None
     statistics: Figures | None
+
+
+Name = Annotated[str, StringConstraints(strip_whitespace=True, max_length=40, pattern=r"^[^\x00-\x1f\x7f]*$")]
+InviteSecret = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+$", max_length=64)]
+
+
+class InviteAnswer(Wire):
+    """`inviteUrl` carries its secret behind the `#`, which browsers keep to themselves."""
+
+    invite_url: str
+    expires_at: Timestamp
+
+
+class RevokeAnswer(Wire):
+    status: Literal["ok"] = "ok"
+
+
+class WatchRequest(SessionRequest):
+    """`person` is what an earlier answer called this watcher: its newest connection then replaces the older."""
+
+    secret: InviteSecret
+    name: Name = ""
+    person: Id | None = None
+
+
+class WatchAnswer(Wire):
+    """As much of a session as its watchers may know. Without a seat, `containerUrl` and `streamToken` are null."""
+
+    session_id: str
+    status: str
+    game_title: str
+    player_name: str
+    container_url: str | None
+    stream_token: str | None
+    ice_servers: list[IceServer]
+    person: str
+    paused: bool
+    expires_at: Timestamp
 
 
 class KeepaliveAnswer(Wire):

@@ -85,7 +85,7 @@ class Play:
         return view
 
     async def _view(self, session: AsyncSession, owner: str, session_id: str) -> SessionView:
-        row = await self._mine(session, owner, session_id)
+        row = await session_of(session, owner, session_id)
         game = await session.get_one(Game, row.game_id)
         build = await session.get_one(Build, row.build_id)
         host = await session.get(Host, row.host_id) if row.host_id else None
@@ -98,20 +98,12 @@ class Play:
         limits = BuildSpec.model_validate(build.spec).limits
         return SessionView(row, game, host, queue_position, limits.save_bytes, await self._database.now(session))
 
-    async def _mine(self, session: AsyncSession, owner: str, session_id: str, *, for_update: bool = False) -> Session:
-        row = await session.get(Session, session_id, with_for_update=for_update or None)
-        if row is None:
-            raise NotFound(f"there is no session '{session_id}'")
-        if row.owner != owner:
-            raise Forbidden("this session belongs to somebody else")
-        return row
-
     async def keepalive(self, owner: str, session_id: str, frames_decoded: int | None) -> datetime:
         """Start the idle time anew and answer its end. `frames_decoded` since the last time say that the player sees
         the game. Raises `Conflict` `session_ended` when it is over.
         """
         async with self._database.write() as session:
-            row = await self._mine(session, owner, session_id, for_update=True)
+            row = await session_of(session, owner, session_id, for_update=True)
             if row.position in _FINAL or row.position == Position.STOPPING.value:
                 raise Conflict("this session has ended", code="session_ended")
             now = await self._database.now(session)
@@ -124,13 +116,13 @@ class Play:
         """Ask for the end and wait for it, at most `STOP_WAIT_S`. Stopping again answers the same."""
         with self._notices.subscribe(f"session:{session_id}") as news:
             async with self._database.write() as session:
-                row = await self._mine(session, owner, session_id, for_update=True)
+                row = await session_of(session, owner, session_id, for_update=True)
                 now = await self._database.now(session)
                 await self._moves.apply(session, row, StopAsked(STOPPED_BY_PLAYER), now)
             until_s = _clock_s() + STOP_WAIT_S
             while row.position not in _FINAL and await news.look_again(until_s):
                 async with self._database.read() as session:
-                    row = await self._mine(session, owner, session_id)
+                    row = await session_of(session, owner, session_id)
         return row
 
     async def active(self, owner: str) -> list[tuple[Session, Game]]:
@@ -157,6 +149,16 @@ class Play:
         async with self._database.read() as session:
             total = await session.scalar(select(func.count()).select_from(Session).where(condition)) or 0
             return HistoryPage(tuple((row, game) for row, game in await session.execute(query)), total)
+
+
+async def session_of(session: AsyncSession, owner: str, session_id: str, *, for_update: bool = False) -> Session:
+    """The owner's session of this id. Raises `NotFound`, or `Forbidden` for another person's."""
+    row = await session.get(Session, session_id, with_for_update=for_update or None)
+    if row is None:
+        raise NotFound(f"there is no session '{session_id}'")
+    if row.owner != owner:
+        raise Forbidden("this session belongs to somebody else")
+    return row
 
 
 def _clock_s() -> float:

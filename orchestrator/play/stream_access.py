@@ -14,6 +14,7 @@ from orchestrator.installation import Installation
 from orchestrator.play.models import Session
 
 TOKEN_LIFE = timedelta(minutes=5)
+NAME_LIMIT = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +34,12 @@ class StreamAccess:
         server_url = origin if is_only_local(host.public_url) else host.public_url.rstrip("/")
         return Address(server_url, f"{server_url}/session/{session_id}/")
 
-    def token(self, host: Host, row: Session, now: datetime) -> str:
-        """The right to connect to this session's seat on this host as its player, for five minutes from `now`, a moment
-        of the database's clock like everything that hosts judge by.
+    def token(
+        self, host: Host, row: Session, now: datetime, name: str, *, role: str = "player", person: str = ""
+    ) -> str:
+        """The right to connect to this session's seat on this host, as its player or as a `watcher`, under this name,
+        for five minutes from `now`, a moment of the database's clock like everything that hosts judge by. `person` is
+        the same for all connections of one watcher.
         """
         return self._installation.sign(
             {
@@ -43,7 +47,9 @@ class StreamAccess:
                 "iat": int(now.timestamp()),
                 "exp": int((now + TOKEN_LIFE).timestamp()),
                 "session": row.id,
-                "role": "player",
+                "role": role,
+                "name": name[:NAME_LIMIT],
+                "person": person,
                 "epoch": row.epoch,
                 "jti": secrets.token_urlsafe(12),
             }

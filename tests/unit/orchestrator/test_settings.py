@@ -10,7 +10,7 @@ from orchestrator.settings import Settings
 
 @pytest.fixture(autouse=True)
 def empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("DATA", "DATABASE_URL", "PUBLIC_URL"):
+    for name in ("DATA", "DATABASE_URL", "PUBLIC_URL", "STUN_URLS", "TURN_URLS", "TURN_SECRET", "TURN_SECRET_FILE"):
         monkeypatch.delenv(f"ORCHESTRATOR_{name}", raising=False)
 
 
@@ -34,3 +34,20 @@ def test_the_public_url_is_an_origin_without_a_slash() -> None:
     assert settings.is_secure
     with pytest.raises(ValidationError, match="must begin with"):
         Settings(public_url="play.example")
+
+
+def test_relays_are_listed_with_commas_and_their_secret_may_be_in_a_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_TURN_URLS", "turn:relay.example:3478, turns:relay.example:5349")
+    with pytest.raises(ValidationError, match="turn_secret"):
+        Settings()
+    monkeypatch.setenv("ORCHESTRATOR_TURN_SECRET", "shared")
+    assert Settings().turn_urls == ("turn:relay.example:3478", "turns:relay.example:5349")
+    assert Settings().relay_secret() == "shared"
+    assert "shared" not in repr(Settings())
+    (tmp_path / "secret").write_text("of the file\n")
+    monkeypatch.setenv("ORCHESTRATOR_TURN_SECRET_FILE", str(tmp_path / "secret"))
+    assert Settings().relay_secret() == "of the file"
+    with pytest.raises(ValidationError, match="must begin with"):
+        Settings(stun_urls="relay.example")
