@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from bench import results
 from bench.results import Row
 from bench.streaming import latency, memory, motion, stages
+from bench.streaming.gstreamer import GStreamer
 from bench.streaming.seat import SeatContender
 from bench.streaming.selkies import DEFAULTS, TUNED
-from bench.streaming.stage import FULL_HD, HD
+from bench.streaming.stage import FULL_HD, HD, Contender
 
 
 @dataclass(frozen=True)
@@ -32,14 +33,16 @@ class Extent:
 QUICK = Extent(rounds=2, clicks=25, window_s=5.0)
 
 
+CONTENDERS: tuple[Contender, ...] = (SeatContender(), TUNED, DEFAULTS, GStreamer())
+
+
 async def measure_latency(extent: Extent) -> list[Row]:
-    contenders = [SeatContender(), TUNED, DEFAULTS]
-    return latency.rows(await latency.measure(contenders, extent.rounds, extent.clicks))
+    return latency.rows(await latency.measure(CONTENDERS, extent.rounds, extent.clicks))
 
 
 async def measure_cpu(extent: Extent) -> list[Row]:
     rows = list[Row]()
-    for contender in (SeatContender(), TUNED, DEFAULTS):
+    for contender in CONTENDERS:
         rest = await motion.at_rest(contender, HD, extent.window_s)
         rows += motion.rows(contender.name, rest, await motion.in_motion(contender, HD, extent.window_s))
     silent = await motion.at_rest(SeatContender(plays_silence=True), HD, extent.window_s)
