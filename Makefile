@@ -12,7 +12,7 @@ JOBS ?= 2
 
 RUN := .venv/bin/
 
-.PHONY: help play test setup setup-tests setup-bench lint format unit coverage chaos soak bench-play bench-streaming bench-chaos bench-soak clean
+.PHONY: help play test setup setup-tests setup-bench lint format unit coverage chaos soak bench-play bench-streaming bench-chaos bench-soak bench-place clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1mmake %-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,9 @@ bench-play: setup-tests ## Measure Play to first picture and click to photon; wr
 
 bench-streaming: setup-bench ## Measure the stream beside Selkies and GStreamer; writes bench/results/streaming.json (ARGS="--only latency --quick")
 	$(RUN)python -m bench.streaming $(ARGS)
+
+bench-place: setup ## Measure one placement decision among 500 and 10,000 hosts; writes bench/results/fleet.json
+	$(RUN)python -m bench.place
 
 clean: ## Remove what was made here, but not DATA
 	rm -rf .venv .tools .coverage .pytest_cache .ruff_cache .hypothesis .import_linter_cache test-artifacts

@@ -1,9 +1,10 @@
 """Picks the host on which a player sees the first frame soonest: filter, score in seconds, draw among the near-best.
 
 It decides on a snapshot and never reserves anything: the caller reserves in one guarded statement, and on refusal takes
-the next candidate of the same ranking. Images are compared by content digest alone.
+the next candidate. Images and their layers are compared by content digest alone. All hosts are looked at together, as
+arrays; one host is a fleet of one.
 
-    ready   = transfer of missing bytes + unpacking + boot
+    ready   = max(transfer of missing bytes + unpacking, start of the seat) + boot
     load    = max over resources of (reserved + request + A * max(0, used - reserved)) / capacity
     seconds = ready + W * max(0, load - KNEE)^2 + V * stranded + network
 
@@ -12,10 +13,14 @@ The load term follows E2B's best-of-K placement, the stranded term Borg's hybrid
 exchange rate, so that a cached image, a busy host and a distant one are weighed in one currency.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
-from operator import attrgetter
+
+import numpy as np
+
+from scheduler.fleet import Fleet, Truths, label
+from scheduler.transfers import Numbers
+from scheduler.values import HostView, Refusal, Request, Score
 
 DEFAULT_PULL_BYTES_PER_S = 12_500_000.0
 """Prior for a host whose transfers nobody has measured yet: a line of 100 Mbit/s."""
@@ -49,78 +54,20 @@ smaller difference says nothing."""
 CPU_TOLERANCE_CORES = 1e-9
 """Ten reservations of 0.1 core fit into one core, although their sum in floating point is not exactly 1."""
 
-
-class Refusal(StrEnum):
-    """Why a host cannot take a session now."""
-
-    NOT_READY = "not_ready"
-    LABELS = "labels"
-    CPU = "cpu"
-    MEMORY = "memory"
-    SEATS = "seats"
-    DISK = "disk"
-    IMAGE = "image"
+_TOLERANCE = np.array([[CPU_TOLERANCE_CORES], [0.0], [0.0]])
 
 
 @dataclass(frozen=True, slots=True)
-class Resources:
-    """An amount of what a session occupies."""
-
-    cpu_cores: float
-    memory_bytes: int
-    seats: int
-
-
-@dataclass(frozen=True, slots=True)
-class HostView:
-    """One host as the snapshot shows it.
-
-    `is_ready` says that its lease is valid and it is not draining. `reserved` is the sum over live sessions and warm
-    seats; `used` is what the whole machine uses, ours or not. `pulling` maps an image to the bytes still to come.
-    `boot_s` is this build's mean boot on hosts of this class, None while unknown.
+class Costs:
+    """The cost of each place of a `Fleet`, and what it is made of: see `Score`. `is_fit` says where `refuse` has no
+    objection; elsewhere the figures mean nothing.
     """
 
-    host_id: str
-    is_ready: bool
-    labels: Mapping[str, str]
-    capacity: Resources
-    reserved: Resources
-    used: Resources
-    disk_free_bytes: int
-    image_ids: frozenset[str]
-    pulling: Mapping[str, int]
-    pull_bytes_per_s: float
-    boot_s: float | None
-    network_s: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What one session asks for.
-
-    `image_bytes` is the image's size as the hosts report it. `is_pullable` is False for an image that no registry has:
-    then only hosts that hold it, or are already getting it, can run the session.
-    """
-
-    image_id: str
-    image_bytes: int
-    resources: Resources
-    required_labels: Mapping[str, str]
-    boot_prior_s: float
-    is_pullable: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """How good a host is: `seconds` is what counts, the others say why. `load` and `stranded` are shares of capacity;
-    `load` is above 1 where the machine is busier than its reservations say.
-    """
-
-    host_id: str
-    seconds: float
-    ready_s: float
-    load: float
-    stranded: float
+    is_fit: Truths
+    seconds: Numbers
+    ready_s: Numbers
+    load: Numbers
+    stranded: Numbers
 
 
 def refuse(host: HostView, request: Request) -> Refusal | None:
@@ -128,23 +75,24 @@ def refuse(host: HostView, request: Request) -> Refusal | None:
 
     CPU, memory and seats are counted from reservations alone, exactly as the transaction that reserves counts them.
     """
-    if not host.is_ready:
-        return Refusal.NOT_READY
-    reserved = host.reserved
-    refusal = _outgrown(host, request, reserved.cpu_cores, reserved.memory_bytes, reserved.seats)
-    if refusal is not None:
-        return refusal
-    if host.disk_free_bytes < _missing_bytes(host, request) * DISK_HEADROOM:
-        return Refusal.DISK
+    fleet = Fleet([host])
+    for refusal, is_refused in _refusals(fleet, request, fleet.firm, fleet.missing_bytes(request)):
+        if is_refused[0]:
+            return refusal
     return None
 
 
-def could_ever_fit(host: HostView, request: Request) -> bool:
-    """Whether `host`, ready now, could take `request` once every other session on it has ended.
+def could_ever_fit(hosts: Fleet | HostView, request: Request, without: Collection[str] = ()) -> bool:
+    """Whether one of the hosts, ready now, could take `request` once every other session on it has ended.
 
     Disk is left out: an agent makes room by evicting images that nobody uses.
     """
-    return host.is_ready and _outgrown(host, request, 0.0, 0, 0) is None
+    fleet = hosts if isinstance(hosts, Fleet) else Fleet([hosts])
+    could = fleet.is_ready.copy()
+    for _, is_refused in _refusals(fleet, request, np.zeros_like(fleet.firm), None):
+        could &= ~is_refused
+    could[fleet.places(without)] = False
+    return bool(could.any())
 
 
 def score(host: HostView, request: Request) -> Score:
@@ -152,33 +100,23 @@ def score(host: HostView, request: Request) -> Score:
 
     Never falls when `used`, the missing bytes, the boot time or the network delay grow.
     """
-    wanted, capacity, reserved, used = request.resources, host.capacity, host.reserved, host.used
-    cpu = (reserved.cpu_cores + wanted.cpu_cores) / capacity.cpu_cores
-    memory = (reserved.memory_bytes + wanted.memory_bytes) / capacity.memory_bytes
-    seats = (reserved.seats + wanted.seats) / capacity.seats
-    load = max(
-        cpu + _unreserved(used.cpu_cores, reserved.cpu_cores, capacity.cpu_cores),
-        memory + _unreserved(used.memory_bytes, reserved.memory_bytes, capacity.memory_bytes),
-        seats + _unreserved(used.seats, reserved.seats, capacity.seats),
-    )
-    # Seats are a number that an operator typed, not something that is paid for: they cannot be stranded.
-    stranded = abs(cpu - memory)
-    boot_s = request.boot_prior_s if host.boot_s is None else host.boot_s
-    ready_s = _pull_s(host, request) + boot_s
-    over = load - LOAD_KNEE
-    seconds = ready_s + STRANDED_SECONDS * stranded + host.network_s
-    if over > 0:
-        seconds += LOAD_SECONDS * over * over
-    return Score(host.host_id, seconds, ready_s, load, stranded)
+    fleet = Fleet([host])
+    return _score_at(fleet, costs(fleet, request), 0)
 
 
-def rank(hosts: Iterable[HostView], request: Request) -> list[Score]:
-    """Every host that can take `request` now, best first; equal ones in the order of their ids, whatever the order in
-    which they came.
+def rank(hosts: Fleet | Iterable[HostView], request: Request, most: int | None = None) -> list[Score]:
+    """Every host that can take `request` now, best first, or the `most` best; equal ones in the order of their ids,
+    whatever the order in which they came.
     """
-    ranked = [score(host, request) for host in hosts if refuse(host, request) is None]
-    ranked.sort(key=attrgetter("seconds", "host_id"))
-    return ranked
+    fleet = hosts if isinstance(hosts, Fleet) else Fleet(hosts)
+    return _ranked(fleet, costs(fleet, request), len(fleet) if most is None else most)
+
+
+def pick(fleet: Fleet, request: Request, draw: float, without: Collection[str] = ()) -> Score | None:
+    """The host to try next, never one of `without`: `choose` among the best of `rank`. None when none can take it."""
+    found = costs(fleet, request)
+    found.is_fit[fleet.places(without)] = False
+    return choose(_ranked(fleet, found, NEAR_BEST_COUNT), draw)
 
 
 def choose(ranked: Sequence[Score], draw: float) -> Score | None:
@@ -196,38 +134,80 @@ def choose(ranked: Sequence[Score], draw: float) -> Score | None:
     return near_best[int(draw * len(near_best))]
 
 
-def _outgrown(host: HostView, request: Request, cpu_cores: float, memory_bytes: int, seats: int) -> Refusal | None:
-    """Why `host` could not take `request` on top of this much; labels and a missing image refuse at any load."""
-    if request.required_labels and not request.required_labels.items() <= host.labels.items():
-        return Refusal.LABELS
-    wanted, capacity = request.resources, host.capacity
-    if capacity.cpu_cores <= 0 or cpu_cores + wanted.cpu_cores > capacity.cpu_cores + CPU_TOLERANCE_CORES:
-        return Refusal.CPU
-    if capacity.memory_bytes <= 0 or memory_bytes + wanted.memory_bytes > capacity.memory_bytes:
-        return Refusal.MEMORY
-    if capacity.seats <= 0 or seats + wanted.seats > capacity.seats:
-        return Refusal.SEATS
-    if not request.is_pullable and request.image_id not in host.image_ids and request.image_id not in host.pulling:
-        return Refusal.IMAGE
-    return None
+def costs(fleet: Fleet, request: Request) -> Costs:
+    """What `score` says of every host, and where `refuse` lets it pass."""
+    missing = fleet.missing_bytes(request)
+    is_fit = np.ones(len(missing), np.bool_)
+    for _, is_refused in _refusals(fleet, request, fleet.firm, missing):
+        is_fit &= ~is_refused
+    wanted = _wanted(request)
+    taken = (fleet.firm + wanted) / fleet.capacity
+    load = (taken + UNRESERVED_USE_WEIGHT * fleet.unreserved / fleet.capacity).max(axis=0)
+    # Seats are a number that an operator typed, not something that is paid for: they cannot be stranded.
+    stranded = np.abs(taken[0] - taken[1])
+    ready_s = _ready_s(fleet, request, missing)
+    over = np.maximum(0.0, load - LOAD_KNEE)
+    seconds = ready_s + LOAD_SECONDS * over * over + STRANDED_SECONDS * stranded
+    for host_id, network_s in request.network_s.items():
+        seconds[fleet.places((host_id,))] += network_s
+    return Costs(is_fit, seconds, ready_s, load, stranded)
 
 
-def _missing_bytes(host: HostView, request: Request) -> int:
-    if request.image_id in host.image_ids:
-        return 0
-    return host.pulling.get(request.image_id, request.image_bytes)
+def _refusals(
+    fleet: Fleet, request: Request, firm: Numbers, missing: Numbers | None
+) -> Iterator[tuple[Refusal, Truths]]:
+    """Why places cannot take `request` on top of `firm`, and which; disk is looked at when `missing` is given."""
+    yield Refusal.NOT_READY, ~fleet.is_ready
+    for key, value in request.required_labels.items():
+        held = fleet.holds("label", label(key, value))
+        yield Refusal.LABELS, np.ones_like(fleet.is_ready) if held is None else ~held
+    too_much = firm + _wanted(request) > fleet.capacity + _TOLERANCE
+    yield Refusal.CPU, too_much[0]
+    yield Refusal.MEMORY, too_much[1]
+    yield Refusal.SEATS, too_much[2]
+    if not request.is_pullable:
+        held = fleet.holds("image", request.image_id)
+        pulling = fleet.is_pulling(request.image_id)
+        yield Refusal.IMAGE, ~pulling if held is None else ~(held | pulling)
+    if missing is not None:
+        yield Refusal.DISK, fleet.disk_free_bytes < missing * DISK_HEADROOM
 
 
-def _pull_s(host: HostView, request: Request) -> float:
-    """Seconds until the image is there, when all transfers of the host share its line equally: of every other one, as
-    many bytes go before our last byte as we miss, or all it has left.
-    """
-    missing = _missing_bytes(host, request)
-    if missing == 0:
-        return 0.0
-    others = sum(min(left, missing) for image_id, left in host.pulling.items() if image_id != request.image_id)
-    return (missing + others) / host.pull_bytes_per_s + missing / UNPACK_BYTES_PER_S
+def _ready_s(fleet: Fleet, request: Request, missing: Numbers) -> Numbers:
+    """Seconds until the first frame: the image, or the seat beside it if that takes longer, then the boot."""
+    fetched_s = (missing + fleet.bytes_ahead(request, missing)) / fleet.pull_bytes_per_s + missing / UNPACK_BYTES_PER_S
+    boot_s = np.full_like(missing, request.boot_prior_s)
+    for host_class, mean_s in request.boot_s.items():
+        held = fleet.holds("class", host_class)
+        if held is not None:
+            boot_s[held] = mean_s
+    warm = fleet.holds("title", request.image_id)
+    if warm is not None:
+        boot_s[warm] = 0.0
+    if request.seat_s:
+        return np.maximum(fetched_s, np.where(fleet.has_warm_seat, 0.0, request.seat_s)) + boot_s
+    return fetched_s + boot_s
 
 
-def _unreserved(used: float, reserved: float, capacity: float) -> float:
-    return UNRESERVED_USE_WEIGHT * (used - reserved) / capacity if used > reserved else 0.0
+def _ranked(fleet: Fleet, found: Costs, most: int) -> list[Score]:
+    fit = np.flatnonzero(found.is_fit)
+    if 0 < most < len(fit):
+        worst_s = np.partition(found.seconds[fit], most - 1)[most - 1]
+        fit = fit[found.seconds[fit] <= worst_s]
+    best = fit[np.lexsort((fleet.order()[fit], found.seconds[fit]))][:most]
+    return [_score_at(fleet, found, int(place)) for place in best]
+
+
+def _score_at(fleet: Fleet, found: Costs, place: int) -> Score:
+    return Score(
+        fleet.view_at(place).host_id,
+        float(found.seconds[place]),
+        float(found.ready_s[place]),
+        float(found.load[place]),
+        float(found.stranded[place]),
+    )
+
+
+def _wanted(request: Request) -> Numbers:
+    wanted = request.resources
+    return np.array([[wanted.cpu_cores], [wanted.memory_bytes], [wanted.seats]], np.float64)

@@ -10,7 +10,7 @@ autoscaler: recommender, peaks per interval and a margin). It decides nothing ab
 from dataclasses import dataclass, replace
 from math import ceil, sqrt
 
-from scheduler.placement import Resources
+from scheduler.values import Resources
 
 SMOOTHING = 0.1
 """Share of a full session in the average once ten are known; until then all sessions weigh alike."""

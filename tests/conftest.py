@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import hypothesis
 import pytest
 from litestar import Litestar
 
@@ -26,6 +27,10 @@ from orchestrator.logging import configure_logging
 from orchestrator.services import Services
 from orchestrator.settings import Settings
 from tests.postgresql import Databases, PostgresqlServer
+
+# A busy machine is slow now and then; how long one example takes says nothing.
+hypothesis.settings.register_profile("without-deadline", deadline=None)
+hypothesis.settings.load_profile("without-deadline")
 
 SignedIn = Callable[..., Awaitable[httpx.AsyncClient]]
 

@@ -7,7 +7,7 @@ from typing import Protocol
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from agent_protocol import DesiredSession, ObservedSession
-from scheduler.placement import Resources
+from scheduler.values import Resources
 
 
 class SessionLedger(Protocol):

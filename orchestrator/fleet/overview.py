@@ -12,9 +12,8 @@ from orchestrator.errors import NotFound
 from orchestrator.fleet import profiles
 from orchestrator.fleet.ledger import SessionLedger
 from orchestrator.fleet.models import BuildProfile, Host
-from orchestrator.fleet.placement import NOTHING
-from scheduler.placement import Resources
 from scheduler.profiles import Profile
+from scheduler.values import NOTHING, Resources
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +30,7 @@ class LearnedProfile:
 class GameProfile:
     build: BuildSpec
     version: str
+    reservation: Resources
     learned: list[LearnedProfile]
 
 
@@ -59,7 +59,9 @@ class FleetOverview:
             for row in rows:
                 profile = Profile(**row.profile)
                 learned.append(LearnedProfile(row.host_class, profile, row.updated_at, profiles.needed(profile, spec)))
-        return GameProfile(spec, build.version, learned)
+        return GameProfile(
+            spec, build.version, profiles.needed_anywhere([known.profile for known in learned], spec), learned
+        )
 
     async def hosts(self) -> list[HostOverview]:
         """Every host with what live sessions take of it."""

@@ -1,5 +1,6 @@
 """Learned profiles as rows: what `scheduler.profiles` computes, kept per build and class of host."""
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime
 
@@ -9,10 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from agent_protocol import BuildSpec
 from orchestrator.database import insert_unless_there
 from orchestrator.fleet.models import BuildProfile, Host
-from scheduler.placement import Resources
 from scheduler.profiles import EMPTY, Profile, Sample, reservation, updated
+from scheduler.values import STANDARD_CLASS, Resources
 
-STANDARD_CLASS = "standard"
 SEAT_CPU_CORES = 0.25
 SEAT_MEMORY_BYTES = 150 * 1024**2
 
@@ -28,6 +28,14 @@ def needed(profile: Profile, build: BuildSpec) -> Resources:
     limit = Resources(build.limits.cpu_cores, build.limits.memory_bytes, 1)
     game = reservation(profile, prior, limit)
     return Resources(game.cpu_cores + SEAT_CPU_CORES, game.memory_bytes + SEAT_MEMORY_BYTES, 1)
+
+
+def needed_anywhere(learned: Iterable[Profile], build: BuildSpec) -> Resources:
+    """What is reserved wherever the session goes: the most that any class of hosts has learned, and what the catalogue
+    asks for before anything was.
+    """
+    resources = [needed(profile, build) for profile in learned] or [needed(EMPTY, build)]
+    return Resources(max(one.cpu_cores for one in resources), max(one.memory_bytes for one in resources), 1)
 
 
 async def load(session: AsyncSession, build_id: str) -> dict[str, Profile]:

@@ -5,7 +5,7 @@ from pydantic.alias_generators import to_camel
 
 from orchestrator.fleet.overview import GameProfile, HostOverview, LearnedProfile
 from orchestrator.http import Schema, Timestamp
-from scheduler.placement import Resources
+from scheduler.values import Resources
 
 
 class Wire(Schema):
@@ -19,25 +19,32 @@ class ResourcesView(Wire):
 
 
 class ProfileView(Wire):
-    """`sessions` counts those that the averages were learned from; sigma is the standard deviation."""
+    """`sessions` counts those that ended, `played_sessions` how many whole ones they are worth; sigma is the standard
+    deviation, the peak a decayed one.
+    """
 
     host_class: str
     sessions: int
+    played_sessions: float
     cpu_mean_cores: float
     cpu_sigma_cores: float
     memory_mean_bytes: int
     memory_peak_bytes: int
     boot_mean_s: float | None
+    boot_sigma_s: float | None
     out_of_memory: int
     updated_at: Timestamp
     reservation: ResourcesView
 
 
 class GameProfileAnswer(Wire):
+    """`reservation` is what the next session takes, on any host; until something is learned, what `request` says."""
+
     game_slug: str
     build_id: str
     version: str
     request: dict[str, float]
+    reservation: ResourcesView
     profiles: list[ProfileView]
 
 
@@ -64,6 +71,7 @@ def profile_answer(slug: str, game: GameProfile) -> GameProfileAnswer:
         build_id=game.build.build_id,
         version=game.version,
         request=game.build.request.model_dump(),
+        reservation=_resources(game.reservation),
         profiles=[_profile(learned) for learned in game.learned],
     )
 
@@ -90,11 +98,13 @@ def _profile(learned: LearnedProfile) -> ProfileView:
     return ProfileView(
         host_class=learned.host_class,
         sessions=profile.sessions,
+        played_sessions=profile.played_weight,
         cpu_mean_cores=profile.cpu_mean,
         cpu_sigma_cores=profile.cpu_variance**0.5,
         memory_mean_bytes=round(profile.memory_mean_bytes),
         memory_peak_bytes=round(profile.memory_peak_bytes),
         boot_mean_s=profile.boot_mean_s,
+        boot_sigma_s=None if profile.boot_mean_s is None else profile.boot_variance**0.5,
         out_of_memory=profile.ooms,
         updated_at=learned.updated_at,
         reservation=_resources(learned.reservation),

@@ -38,8 +38,8 @@ from orchestrator.play.lifecycle import (
 from orchestrator.play.models import Session, revision_of
 from orchestrator.play.moves import Moves
 from orchestrator.saves.service import Saves
-from scheduler.placement import Resources
 from scheduler.profiles import Sample
+from scheduler.values import Resources
 
 _log = structlog.get_logger()
 _POSITIONS_ON_HOST = [position.value for position in ON_HOST]

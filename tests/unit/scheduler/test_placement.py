@@ -8,17 +8,13 @@ from scheduler.placement import (
     DISK_HEADROOM,
     NEAR_BEST_COUNT,
     NEAR_BEST_SECONDS,
-    HostView,
-    Refusal,
-    Request,
-    Resources,
-    Score,
     choose,
     could_ever_fit,
     rank,
     refuse,
     score,
 )
+from scheduler.values import HostView, Refusal, Request, Resources, Score
 
 GIB = 1024**3
 THE_GAME = "sha256:game"
@@ -29,6 +25,7 @@ REQUEST = Request(
     resources=Resources(cpu_cores=1.0, memory_bytes=GIB, seats=1),
     required_labels={},
     boot_prior_s=2.0,
+    boot_s={"standard": 1.5},
 )
 
 HOST = HostView(
@@ -42,7 +39,6 @@ HOST = HostView(
     image_ids=frozenset({THE_GAME}),
     pulling={},
     pull_bytes_per_s=12_500_000.0,
-    boot_s=1.5,
 )
 UNCACHED = replace(HOST, image_ids=frozenset[str]())
 
@@ -123,7 +119,7 @@ def test_the_score_of_an_idle_cached_host_is_its_boot() -> None:
 
 
 def test_an_unknown_boot_is_taken_from_the_request() -> None:
-    assert score(replace(HOST, boot_s=None), REQUEST).ready_s == 2.0
+    assert score(replace(HOST, host_class="other"), REQUEST).ready_s == 2.0
 
 
 def test_an_uncached_image_costs_its_transfer_and_unpacking() -> None:
@@ -165,7 +161,7 @@ def test_stranding_one_resource_costs_seconds() -> None:
 
 
 def test_distance_counts_as_it_is() -> None:
-    near, far = score(HOST, REQUEST), score(replace(HOST, network_s=0.08), REQUEST)
+    near, far = score(HOST, REQUEST), score(HOST, replace(REQUEST, network_s={"host-1": 0.08, "unknown": 1.0}))
     assert far.seconds - near.seconds == pytest.approx(0.08)
 
 

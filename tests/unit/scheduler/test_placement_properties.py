@@ -9,16 +9,13 @@ from hypothesis import strategies as st
 from scheduler.placement import (
     NEAR_BEST_COUNT,
     NEAR_BEST_SECONDS,
-    HostView,
-    Request,
-    Resources,
-    Score,
     choose,
     could_ever_fit,
     rank,
     refuse,
     score,
 )
+from scheduler.values import HostView, Request, Resources, Score
 
 GIB = 1024**3
 THE_GAME = "sha256:game"
@@ -48,8 +45,10 @@ hosts = st.builds(
     image_ids=st.frozensets(images),
     pulling=st.dictionaries(images, st.integers(min_value=0, max_value=50 * GIB)),
     pull_bytes_per_s=st.floats(min_value=1e3, max_value=1e10),
-    boot_s=st.none() | st.floats(min_value=0, max_value=60),
-    network_s=st.floats(min_value=0, max_value=1),
+    layers=st.frozensets(st.sampled_from(["sha256:base", "sha256:files"])),
+    host_class=st.sampled_from(["standard", "attic"]),
+    warm_seats=st.integers(min_value=0, max_value=2),
+    warm_titles=st.frozensets(images),
 )
 requests = st.builds(
     Request,
@@ -59,6 +58,10 @@ requests = st.builds(
     required_labels=labels,
     boot_prior_s=st.floats(min_value=0, max_value=60),
     is_pullable=st.booleans(),
+    layers=st.just({}) | st.just({"sha256:base": GIB, "sha256:files": 10**6}),
+    seat_s=st.floats(min_value=0, max_value=2),
+    boot_s=st.dictionaries(st.sampled_from(["standard", "attic"]), st.floats(min_value=0, max_value=60)),
+    network_s=st.dictionaries(st.sampled_from(["a", "b"]), st.floats(min_value=0, max_value=1)),
 )
 shares = st.floats(min_value=0, max_value=1)
 
@@ -110,10 +113,10 @@ def test_the_same_share_of_cpu_and_memory_more_never_scores_better(
 @given(hosts, requests)
 def test_a_cached_host_is_never_behind_its_uncached_twin(host: HostView, request: Request) -> None:
     cached = replace(host, image_ids=host.image_ids | {THE_GAME})
-    uncached = replace(host, image_ids=host.image_ids - {THE_GAME}, pulling={})
+    uncached = replace(host, image_ids=host.image_ids - {THE_GAME}, layers=frozenset[str](), pulling={})
     with_image, without = score(cached, request), score(uncached, request)
     assert with_image.seconds <= without.seconds
-    if request.image_bytes > 0:
+    if request.image_bytes > 0 and not request.seat_s:
         assert with_image.ready_s < without.ready_s
 
 
@@ -126,8 +129,9 @@ def test_a_transfer_more_never_scores_better(host: HostView, request: Request, l
 
 @given(hosts, requests)
 def test_a_pull_under_way_beats_one_that_has_yet_to_start(host: HostView, request: Request) -> None:
-    missing = replace(host, image_ids=frozenset(), pulling={})
-    under_way = replace(missing, pulling={THE_GAME: request.image_bytes // 2})
+    missing = replace(host, image_ids=frozenset(), layers=frozenset(), pulling={})
+    image_bytes = sum(request.layers.values()) or request.image_bytes
+    under_way = replace(missing, pulling={THE_GAME: image_bytes // 2})
     assert score(under_way, request).ready_s <= score(missing, request).ready_s
 
 

@@ -5,7 +5,6 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from scheduler.placement import Resources
 from scheduler.profiles import (
     EMPTY,
     FULL_SESSION_S,
@@ -18,6 +17,7 @@ from scheduler.profiles import (
     reservation,
     updated,
 )
+from scheduler.values import Resources
 
 MIB = 1024**2
 PRIOR = Resources(cpu_cores=1.0, memory_bytes=1024 * MIB, seats=1)

@@ -6,8 +6,8 @@ from functools import reduce
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.placement import Resources
 from scheduler.profiles import EMPTY, Ema, Profile, Sample, reservation, updated
+from scheduler.values import Resources
 
 GIB = 1024**3
 

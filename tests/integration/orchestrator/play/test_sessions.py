@@ -259,6 +259,8 @@ async def test_the_profile_learns_at_each_stop_and_an_admin_sees_it(
 ) -> None:
     before = (await admin.get("/api/admin/games/the-question/profile")).json()
     assert before["profiles"] == []
+    asked = {"cpuCores": 0.5 + 0.25, "memoryBytes": (512 + 150) * 2**20, "seats": 1}
+    assert before["reservation"] == asked, "the first launches take what the catalogue asks for"
     session_id = (await launch(player)).json()["sessionId"]
     [order] = (await host.sync()).sessions
     await host.run(order)
@@ -266,8 +268,13 @@ async def test_the_profile_learns_at_each_stop_and_an_admin_sees_it(
     await status(player, session_id, wait=5)
     await host.end(order)
     await stopping
-    [learned] = (await admin.get("/api/admin/games/the-question/profile")).json()["profiles"]
+    after = (await admin.get("/api/admin/games/the-question/profile")).json()
+    [learned] = after["profiles"]
     assert learned["sessions"] == 1
+    assert 0 < learned["playedSessions"] < 1
+    assert (learned["cpuSigmaCores"], learned["bootSigmaS"]) == (0, 0)
+    assert after["reservation"] == learned["reservation"] != asked
+    assert learned["updatedAt"]
     assert learned["cpuMeanCores"] == pytest.approx(0.25, abs=0.01)
     assert learned["bootMeanS"] == pytest.approx(1.5)
     assert learned["memoryPeakBytes"] == 400 * 2**20

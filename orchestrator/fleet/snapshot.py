@@ -1,0 +1,80 @@
+"""The hosts as `scheduler` sees them, kept from one decision to the next.
+
+Rows stay the truth: each look asks the database which hosts are there and which of them have reported or changed since,
+and reads anew only those. What live sessions reserve is summed anew each time (invariant 3).
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from orchestrator.fleet import profiles
+from orchestrator.fleet.ledger import SessionLedger
+from orchestrator.fleet.models import Host
+from scheduler.fleet import Fleet
+from scheduler.placement import DEFAULT_PULL_BYTES_PER_S
+from scheduler.values import NOTHING, HostView, Resources
+
+HOSTS_A_QUERY = 1000
+
+Mark = tuple[object, ...]
+"""Changes whenever anything changes that a host's view is made of."""
+
+
+class FleetSnapshot:
+    """One for each replica. It may be asked by several transactions at once."""
+
+    def __init__(self, ledger: SessionLedger) -> None:
+        self._ledger = ledger
+        self._fleet = Fleet()
+        self._marks: dict[str, Mark] = {}
+
+    async def look(self, session: AsyncSession, now: datetime) -> Fleet:
+        """Every host with a valid lease, as this transaction sees it, until the caller awaits anything."""
+        columns = Host.id, Host.incarnation, Host.seq, Host.is_draining, Host.lease_until
+        rows = await session.execute(select(*columns).where(Host.lease_until > now))
+        marks = {host_id: tuple(mark) for host_id, *mark in rows}
+        changed = [host_id for host_id, mark in marks.items() if self._marks.get(host_id) != mark]
+        hosts = await _hosts(session, changed)
+        reserved = await self._ledger.reserved(session)
+        # From here on nothing else runs before the caller has looked.
+        for host_id in self._marks.keys() - marks.keys():
+            self._fleet.remove(host_id)
+        for host in hosts:
+            self._fleet.put(host_view(host, reserved.get(host.id, NOTHING), now))
+        for host_id in marks:
+            if host_id in self._fleet:
+                self._fleet.reserve(host_id, reserved.get(host_id, NOTHING))
+        self._marks = {host_id: mark for host_id, mark in marks.items() if host_id in self._fleet}
+        return self._fleet
+
+
+def host_view(host: Host, reserved: Resources, now: datetime) -> HostView:
+    """One row as `scheduler` sees it, with what is reserved there."""
+    capacity = host.capacity
+    return HostView(
+        host_id=host.id,
+        is_ready=host.lease_until is not None and host.lease_until > now and not host.is_draining,
+        labels={key: str(value) for key, value in host.labels.items()},
+        capacity=Resources(
+            float(capacity.get("cpu_cores", 0)), int(capacity.get("memory_bytes", 0)), int(capacity.get("seats", 0))
+        ),
+        reserved=reserved,
+        used=Resources(float(host.usage.get("cpu_cores", 0)), int(host.usage.get("memory_bytes", 0)), 0),
+        disk_free_bytes=int(capacity.get("disk_free_bytes", 0)),
+        image_ids=frozenset(str(image["image_id"]) for image in host.images),
+        pulling={image: int(left) for image, left in host.pulling.items()},
+        pull_bytes_per_s=host.pull_bytes_per_s or DEFAULT_PULL_BYTES_PER_S,
+        host_class=profiles.host_class(host),
+    )
+
+
+async def _hosts(session: AsyncSession, host_ids: Sequence[str]) -> list[Host]:
+    hosts: list[Host] = []
+    for begin in range(0, len(host_ids), HOSTS_A_QUERY):
+        some = host_ids[begin : begin + HOSTS_A_QUERY]
+        query = select(Host).where(Host.id.in_(some)).execution_options(populate_existing=True)
+        hosts.extend(await session.scalars(query))
+    return hosts
