@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from bench import results
 from bench.results import Row
-from bench.streaming import latency, memory, motion, stages
+from bench.streaming import blackbox, latency, memory, motion, stages, watchers
 from bench.streaming.gstreamer import GStreamer
 from bench.streaming.seat import SeatContender
 from bench.streaming.selkies import DEFAULTS, TUNED
@@ -56,8 +56,16 @@ async def measure_cpu(extent: Extent) -> list[Row]:
     ]
 
 
+async def measure_blackbox(extent: Extent) -> list[Row]:
+    return blackbox.rows(await blackbox.measure(CONTENDERS[:2], extent.rounds, extent.clicks))
+
+
 async def measure_stages(extent: Extent) -> list[Row]:
     return await stages.measure(extent.clicks)
+
+
+async def measure_watchers(extent: Extent) -> list[Row]:
+    return await watchers.measure(extent.window_s)
 
 
 async def measure_memory(_: Extent) -> list[Row]:
@@ -66,8 +74,10 @@ async def measure_memory(_: Extent) -> list[Row]:
 
 PARTS: dict[str, Callable[[Extent], Awaitable[list[Row]]]] = {
     "latency": measure_latency,
+    "blackbox": measure_blackbox,
     "stages": measure_stages,
     "cpu": measure_cpu,
+    "watchers": measure_watchers,
     "memory": measure_memory,
 }
 

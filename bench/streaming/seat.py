@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 import time
+import uuid
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,8 +18,9 @@ from aiohttp import web
 
 from bench.house import ROOT
 from bench.streaming.stage import Game, GameKind, Picture, Stage, game_arguments, until
+from streaming.audience import Role
 from streaming.errors import SeatError
-from streaming.protocol import SeatConfig, SessionDescription
+from streaming.protocol import Introduction, SeatConfig, SessionDescription
 from streaming.seat_client import SeatClient
 from tests.integration.streaming.seat_support import Seat, start_as_seat
 
@@ -115,12 +117,14 @@ def x_server_of(seat: Seat) -> int:
 
 @asynccontextmanager
 async def pages_of(seat: Seat) -> AsyncGenerator[str]:
-    """The address of a page that is connected to this seat, over our own static files and a signalling of one line."""
+    """The address of a page that connects to this seat as its player, or with `?role=watcher` as one who watches."""
 
     async def connect(request: web.Request) -> web.Response:
         offer = SessionDescription.model_validate((await request.json())["offer"])
+        role = Role(request.match_info["role"])
+        who = Introduction() if role is Role.PLAYER else Introduction(person=uuid.uuid4().hex, name="Watcher")
         try:
-            answer = await seat.client.connect(offer)
+            answer = await seat.client.connect(offer, role=role, who=who)
         except SeatError as error:
             return web.json_response({"error": error.message}, status=503)
         return web.json_response({"answer": answer.model_dump()})

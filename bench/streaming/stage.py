@@ -1,10 +1,11 @@
 """One way of streaming, brought up to be measured: what every contender gives, and the browser in front of it."""
 
 import asyncio
+import os
 import shutil
 import sys
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,7 @@ class Picture:
 
 HD = Picture()
 FULL_HD = Picture(1920, 1080, 60, 12_000_000)
+WINDOW = Picture(1280, 808)  # a headed browser with its bars above an HD picture
 
 
 class Game:
@@ -93,12 +95,12 @@ class Contender(Protocol):
 
 
 @asynccontextmanager
-async def chromium(*, headed_on: str | None = None, size: Picture = HD) -> AsyncGenerator[Browser]:
-    """A fresh browser program; headless, or over the whole of the display `headed_on`."""
-    flags, environment = list(CHROMIUM_FLAGS), None
+async def chromium(headed_on: Mapping[str, str] | None = None) -> AsyncGenerator[Browser]:
+    """A fresh browser program; headless, or over the whole of a `WINDOW` that these variables lead to."""
+    flags, environment = list(CHROMIUM_FLAGS), dict[str, str | float | bool](os.environ)
     if headed_on is not None:
-        flags += ["--kiosk", "--window-position=0,0", f"--window-size={size.width},{size.height}"]
-        environment: dict[str, str | float | bool] | None = {"DISPLAY": headed_on}
+        flags += ["--window-position=0,0", f"--window-size={WINDOW.width},{WINDOW.height}"]
+        environment |= headed_on
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=shutil.which("chromium") or CHROMIUM,
