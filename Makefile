@@ -9,10 +9,11 @@ BIND ?= 127.0.0.1
 PYTEST ?=
 ARGS ?=
 JOBS ?= 2
+MINUTES ?= 60
 
 RUN := .venv/bin/
 
-.PHONY: help play test setup setup-tests setup-bench lint format unit coverage chaos soak bench-play bench-streaming bench-chaos bench-soak bench-place clean
+.PHONY: help play test setup setup-tests setup-bench lint format unit coverage chaos soak bench-play bench-streaming bench-hour bench-chaos bench-soak bench-place clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1mmake %-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,6 +77,9 @@ bench-streaming: setup-bench ## Measure the stream beside Selkies and GStreamer;
 
 bench-place: setup ## Measure one placement decision among 500 and 10,000 hosts; writes bench/results/fleet.json
 	$(RUN)python -m bench.place
+
+bench-hour: setup-tests ## An hour of play on one seat: nothing may grow; writes bench/results/streaming-hour.json (MINUTES=60)
+	$(RUN)python -m bench.streaming.hour --minutes $(MINUTES)
 
 clean: ## Remove what was made here, but not DATA
 	rm -rf .venv .tools .coverage .pytest_cache .ruff_cache .hypothesis .import_linter_cache test-artifacts

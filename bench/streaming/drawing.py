@@ -1,14 +1,16 @@
-"""The game of the benchmark, a window over the whole screen: `python drawing.py flip` or `python drawing.py motion`.
+"""The game of the benchmark, a window over the whole screen: `python -m bench.streaming.drawing KIND`.
 
 `flip` shows one colour and goes on to the next at each button press; for each it prints `flip RECEIVED DRAWN` in
 nanoseconds of the monotonic clock. `motion` slides a detailed picture at 60 Hz with larger shapes crossing it, and
-writes the number of each frame into it. Needs DISPLAY, and XAUTHORITY where the display asks for it.
+writes the number of each frame into it; `clocked` also prints `drawn NUMBER MOMENT` for each. Needs DISPLAY, and
+XAUTHORITY where the display asks for it.
 """
 
 import random
 import select
 import sys
 import time
+from functools import partial
 from typing import Any
 
 import xcffib
@@ -68,7 +70,7 @@ def flip(canvas: Canvas) -> None:
         select.select([canvas.connection.get_file_descriptor()], [], [])
 
 
-def motion(canvas: Canvas) -> None:
+def motion(canvas: Canvas, *, tells: bool = False) -> None:
     """A frame is drawn off the screen and put there by one request, so that nobody can grab half of one."""
     scenery, frame = scenery_of(canvas), canvas.connection.generate_id()
     canvas.core.CreatePixmap(24, frame, canvas.window, canvas.width, canvas.height)
@@ -76,6 +78,8 @@ def motion(canvas: Canvas) -> None:
     number, next_at = 0, time.monotonic()
     while True:
         draw_frame(canvas, scenery, frame, number)
+        if tells:
+            print(f"drawn {number} {time.monotonic_ns()}", flush=True)
         number += 1
         next_at += 1 / MOTION_HZ
         late_s = time.monotonic() - next_at
@@ -124,4 +128,4 @@ def triangle(step: int, span: int) -> int:
 
 
 if __name__ == "__main__":
-    {"flip": flip, "motion": motion}[sys.argv[1]](Canvas())
+    {"flip": flip, "motion": motion, "clocked": partial(motion, tells=True)}[sys.argv[1]](Canvas())

@@ -1,6 +1,6 @@
 """What a list of samples says. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -40,6 +40,15 @@ def growth(values: Sequence[float]) -> float:
     if third == 0:
         raise ValueError("growth needs at least three samples")
     return median(values[-third:]) - median(values[:third])
+
+
+def delays_ms(shown: Sequence[tuple[float, int | None]], drawn_ms: Mapping[int, float], period: int) -> list[float]:
+    """From drawing to showing, for each picture whose number was read and whose drawing is known, both on one clock.
+
+    A number in a picture is what is left of the frame's own after division by `period`.
+    """
+    by_mark = {number % period: at_ms for number, at_ms in drawn_ms.items()}
+    return [at_ms - by_mark[mark] for at_ms, mark in shown if mark is not None and mark in by_mark]
 
 
 def share_pct(spent_s: float, window_s: float) -> float:

@@ -58,19 +58,24 @@ async def usage_while(stage: Stage, window_s: float) -> Usage:
 async def what_arrives(page: Page, window_s: float) -> Arrived:
     loop = asyncio.get_running_loop()
     before, began = await page.evaluate("() => probe.incoming()"), loop.time()
-    levels: list[list[int]] = await page.evaluate(
-        "([ms, blocks, size]) => probe.markers(ms, blocks, size)", [1000 * window_s, BLOCKS, BLOCK_PX]
-    )
+    shown = await what_is_shown(page, window_s)
     after, took_s = await page.evaluate("() => probe.incoming()"), loop.time() - began
-    numbers = [number_of(each) for each in levels]
-    read = [number for number in numbers if number is not None]
+    read = [number for _, number in shown if number is not None]
     return Arrived(
         distinct_fps=distinct_per_second(read, window_s),
         decoded_fps=(after["decoded"] - before["decoded"]) / took_s,
         mbit_per_s=(after["bytes"] - before["bytes"]) * 8 / took_s / 1e6,
-        unreadable=len(numbers) - len(read),
+        unreadable=len(shown) - len(read),
         codec=after["codec"],
     )
+
+
+async def what_is_shown(page: Page, window_s: float) -> list[tuple[float, int | None]]:
+    """When each frame was shown, by the page's clock in milliseconds, and its number, if it could be read."""
+    shown: list[tuple[float, list[int]]] = await page.evaluate(
+        "([ms, blocks, size]) => probe.markers(ms, blocks, size)", [1000 * window_s, BLOCKS, BLOCK_PX]
+    )
+    return [(at_ms, number_of(levels)) for at_ms, levels in shown]
 
 
 def rows(name: str, rest: Usage, motion: InMotion) -> list[Row]:

@@ -21,7 +21,7 @@ DEADLINE_S = 60.0
 NEAR = 24
 KEPT_LINES = 10_000
 
-GameKind = Literal["flip", "motion"]
+GameKind = Literal["flip", "motion", "clocked"]
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,7 @@
       return answered;
     },
 
-    /** The brightness of each of `blocks` squares of `size` px along the upper edge, for every frame shown in so many milliseconds. */
+    /** For every frame shown in so many milliseconds: when, and the brightness of each of `blocks` squares of `size` px at its upper edge. */
     async markers(forMs, blocks, size) {
       const seen = [];
       const until = performance.now() + forMs;
@@ -89,10 +89,11 @@
             resolve();
             return;
           }
-          const data = read(0, size / 2, blocks * size, 1);
+          const at = performance.now();
+        const data = read(0, size / 2, blocks * size, 1);
           const levels = [];
           for (let index = 0; index < blocks; index += 1) levels.push(data[4 * (index * size + size / 2) + 1]);
-          seen.push(levels);
+          seen.push([at, levels]);
           video().requestVideoFrameCallback(look);
         };
         video().requestVideoFrameCallback(look);

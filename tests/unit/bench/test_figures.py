@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.streaming.figures import NO_CLICKS, Clicks, distinct_per_second, growth, share_pct
+from bench.streaming.figures import NO_CLICKS, Clicks, delays_ms, distinct_per_second, growth, share_pct
 
 samples = st.floats(0, 1e6)
 
@@ -40,6 +40,12 @@ def test_one_outlier_is_no_growth() -> None:
 def test_growth_needs_three_samples() -> None:
     with pytest.raises(ValueError, match="three"):
         growth([1.0, 2.0])
+
+
+def test_a_picture_is_as_old_as_its_drawing() -> None:
+    drawn_ms = {65_537: 1000.0, 65_538: 1017.0}
+    shown = [(1009.0, 1), (1012.0, None), (1030.0, 2), (1031.0, 7)]
+    assert delays_ms(shown, drawn_ms, 65_536) == [9.0, 13.0]
 
 
 def test_half_a_second_of_ten_is_five_percent() -> None:
