@@ -1,5 +1,6 @@
-"""An hour of play on one seat, in full motion with sound and input: neither delay nor memory nor anything that waits may
-grow. The medians of the last third are held against those of the first one. A shorter play is shown, and not written.
+"""An hour of play on one seat, in full motion with sound and input: neither delay nor memory nor what waits may grow.
+
+The medians of the last third are held against those of the first one. A shorter play is shown, and not written.
 """
 
 import argparse
