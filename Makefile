@@ -13,7 +13,7 @@ MINUTES ?= 60
 
 RUN := .venv/bin/
 
-.PHONY: help play test setup setup-tests setup-bench lint format unit coverage chaos soak bench-play bench-streaming bench-hour bench-chaos bench-soak bench-place clean
+.PHONY: help play test setup setup-tests setup-bench lint format unit coverage chaos soak input-scripts bench-play bench-streaming bench-hour bench-chaos bench-soak bench-place clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1mmake %-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ coverage: setup ## Every branch of what decides is tested: the fast tests, measu
 
 chaos: setup-tests ## Play through a hundred evenings of faults; goes on where it was left (JOBS=2)
 	$(RUN)python -m tests.chaos --jobs $(JOBS)
+
+input-scripts: setup-tests ## Play a hundred random scripts of held keys and faults; goes on where it was left
+	INPUT_SCRIPTS=100 $(RUN)pytest tests/browser/pages/test_input_scripts.py --timeout=300 -q
 
 soak: setup-tests ## Ten people play one after another: nothing may grow; writes bench/results/soak.json
 	$(RUN)python -m bench.soak

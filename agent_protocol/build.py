@@ -34,7 +34,8 @@ class BuildSpec(WireModel):
 
     `image_id` is the engine's config digest and always decides which image runs; `image` is the reference to pull it
     by when `manifest_digest` says that a registry has it. `save_paths` are relative to `$HOME`; empty means all of it.
-    `save_excludes` are `fnmatch` patterns of paths below `$HOME` that are never saved.
+    `save_excludes` are `fnmatch` patterns of paths below `$HOME` that are never saved. `gamepad` says what a pad's
+    controls do in this game, over what they do everywhere; the seat knows the names.
     """
 
     build_id: str
@@ -45,6 +46,7 @@ class BuildSpec(WireModel):
     command: tuple[str, ...] = ()
     environment: dict[str, str] = Field(default_factory=dict)
     display: Display = Field(default_factory=Display)
+    gamepad: dict[str, str] = Field(default_factory=dict)
     limits: Limits = Field(default_factory=Limits)
     request: Request = Field(default_factory=Request)
     stop_signal: str = "SIGTERM"

@@ -93,6 +93,12 @@ def checked_map(fields: Mapping[str, object]) -> GamepadMap:
     return bindings
 
 
+def game_map(fields: Mapping[str, str]) -> GamepadMap:
+    """A game's own map over the one that everybody begins with; what does not exist is left out."""
+    known = {control: action for control, action in fields.items() if control in CONTROLS and _exists(action)}
+    return {control: action for control, action in {**DEFAULT_MAP, **known}.items() if action}
+
+
 def _exists(action: str) -> bool:
     return action == "" or any(action in known for known in (KEYCODES, _MOUSE, _POINTER, _WHEEL))
 

@@ -43,16 +43,16 @@ InputMessage = Key | Button | Wheel | Text | Held | ReleaseAll | Locks | UseGame
 
 
 class Injector:
-    """Used by one thread. `now` is seconds on a monotonic clock. `gamepad` is the game's own map, if it has one."""
+    """Used by one thread. `now` is seconds on a monotonic clock. `gamepad` is the game's own map."""
 
-    def __init__(self, display: XConnection, gamepad: GamepadMap | None = None) -> None:
+    def __init__(self, display: XConnection, gamepad: GamepadMap = DEFAULT_MAP) -> None:
         self._display = display
         self._extension = display.extension(xcffib.xtest.key)
         self._extension.GetVersion(2, 2).reply()
         self._keyboard = display.extension(xcffib.xkb.key)
         self._keyboard.UseExtension(1, 0).reply()
         self._held = HeldInputs()
-        self._gamepad = gamepad or DEFAULT_MAP
+        self._gamepad = gamepad
         self._pads = PadMapper(self._gamepad)
         self._wheel_x, self._wheel_y = WheelSteps(), WheelSteps()
         self._newest_pointer = -1

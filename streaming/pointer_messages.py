@@ -1,7 +1,7 @@
 """What a page says on its `pointer` channel, which may lose and reorder: whole states, never steps.
 
 Little-endian: u8 kind, u32 sequence, then for kind 1 (position) u16 x, u16 y as fractions of the picture times 65535;
-for kind 2 (motion) i32 x, i32 y, running totals since the connection began in 1/64 pixel of the game, wrapping; for
+for kind 2 (motion) i32 x, i32 y, running totals in 1/64 pixel of the game, wrapping; for
 kind 3 (gamepad) u8 index, u32 buttons by bit, four i16 axes, two u8 triggers. Strangers write these bytes: parsing is
 pure and total, and what is malformed is None.
 """
@@ -31,7 +31,7 @@ class Pointer:
 
 @dataclass(frozen=True, slots=True)
 class Motion:
-    """How far the mouse has gone since the connection began, in 1/64 pixel, modulo 2^32. A lost one loses nothing."""
+    """How far the mouse has gone, in 1/64 pixel, modulo 2^32, since a moment that the first one tells."""
 
     sequence: int
     x: int

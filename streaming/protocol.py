@@ -41,6 +41,7 @@ class SeatConfig(SeatModel):
     height: int = Field(default=720, ge=16, le=4320, multiple_of=2)
     fps: int = Field(default=60, ge=1, le=120)
     ice_addresses: tuple[str, ...] = ()
+    gamepad: dict[str, str] = Field(default_factory=dict[str, str])
     bitrate_bps: int = Field(default=8_000_000, ge=200_000, le=100_000_000)
 
 

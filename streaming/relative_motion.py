@@ -7,7 +7,9 @@ WRAP = 1 << 32
 
 
 class MotionTotals:
-    """Totals begin at nought with each connection, wrap at 2^32, and are newest if their sequence is the highest."""
+    """The first totals of a connection say where counting begins. They wrap at 2^32, and are newest if their
+    sequence is the highest.
+    """
 
     def __init__(self) -> None:
         self._sequence = -1
@@ -23,7 +25,9 @@ class MotionTotals:
         """The whole pixels since the newest totals so far; the fraction is kept. Older totals move nothing."""
         if sequence <= self._sequence:
             return 0, 0
-        self._sequence = sequence
+        is_first, self._sequence = self._sequence < 0, sequence
+        if is_first:
+            self._x, self._y = x, y
         step_x, self._rest_x = _whole(_difference(x, self._x) + self._rest_x)
         step_y, self._rest_y = _whole(_difference(y, self._y) + self._rest_y)
         self._x, self._y = x, y

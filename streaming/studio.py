@@ -22,6 +22,7 @@ from streaming.clipboard import Clipboard
 from streaming.cursor import CursorImage, CursorWatch
 from streaming.errors import SeatFailed
 from streaming.focus import FocusKeeper
+from streaming.gamepad_map import game_map
 from streaming.injector import Injector
 from streaming.keyframes import KeyframeWishes
 from streaming.listening import Listening
@@ -77,7 +78,8 @@ class Studio:
         self._listening = Listening(lambda pts: SoundCapture(sound, self._audio_encoded, pts))
         self._tasks: set[asyncio.Task[None]] = set()
         self._x = XConnection(display)
-        self._injector = Injector(self._x)
+        self._gamepad = game_map(config.gamepad)
+        self._injector = Injector(self._x, self._gamepad)
         self._focus = FocusKeeper(self._x)
         self._cursor = CursorWatch(self._x)
         self._clipboard = Clipboard(XConnection(display), self._clipboard_changed, self._send_clipboard)
@@ -166,7 +168,7 @@ class Studio:
     def greetings(self) -> tuple[Mapping[str, object], ...]:
         config = self._config
         display = {"type": "display", "width": config.width, "height": config.height, "fps": config.fps}
-        return (display, self._cursor_message())
+        return (display, self._cursor_message(), {"type": "gamepad", "bindings": self._gamepad})
 
     def viewer_said(self, peer: Peer, label: str, message: object) -> None:
         now = time.monotonic()

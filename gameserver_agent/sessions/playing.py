@@ -114,6 +114,7 @@ class Playing:
             fps=display.fps,
             ice_addresses=live.services.ice_addresses,
             bitrate_bps=live.services.bitrate_bps,
+            gamepad=live.desired.build.gamepad,
         )
         try:
             async with asyncio.timeout(_SEAT_START_S):

@@ -37,6 +37,7 @@ Slug = Annotated[
     str, StringConstraints(pattern=SLUG_PATTERN, max_length=MAX_SLUG_LENGTH), AfterValidator(_not_reserved)
 ]
 Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=50)]
+GamepadName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]*$", max_length=32)]
 Picture = Annotated[str, StringConstraints(pattern=r"^(https?://|/)", max_length=2000)]
 HomePath = Annotated[str, AfterValidator(_below_home)]
 
@@ -53,6 +54,7 @@ class BuildDefinition(_Definition):
     command: tuple[str, ...] = ()
     environment: dict[str, str] = Field(default_factory=dict)
     display: Display = Display()
+    gamepad: dict[GamepadName, GamepadName] = Field(default_factory=dict, max_length=32)
     limits: Limits = Limits()
     request: Request = Request()
     stop_signal: str = Field(default=_BUILD_DEFAULTS.stop_signal, pattern=r"^SIG[A-Z0-9]+$")

@@ -85,11 +85,12 @@ async def test_pointer_keys_and_wheel_reach_the_seat(page: Page, api: FakeApi, s
     assert [press["down"] for press in presses] == [True, False]
     assert presses[0]["button"] == 0
     assert (presses[0]["x"], presses[0]["y"]) == (pytest.approx(0.5, abs=0.01), pytest.approx(0.5, abs=0.01))
-    assert (await received(seat, "wheel"))[0]["dy"] == 120
+    assert (await received(seat, "wheel"))[0]["dy"] == 100, "a notch, whatever the browser makes of it"
     assert [(key["code"], key["down"]) for key in await received(seat, "key")][:2] == [("KeyA", True), ("KeyA", False)]
     pointers = await seat.evaluate("window.seat.pointers")
-    assert all(len(pointer) == 9 and pointer[0] == 1 for pointer in pointers)
-    assert pointers
+    sizes = {1: 9, 2: 13, 3: 20}
+    assert all(len(pointer) == sizes[pointer[0]] for pointer in pointers)
+    assert any(pointer[0] == 1 for pointer in pointers)
 
 
 async def test_what_is_held_is_repeated_and_released_on_leaving_the_stage(page: Page, api: FakeApi, seat: Page) -> None:
@@ -150,7 +151,7 @@ async def test_on_a_phone_every_tool_has_its_word(browser: Browser, replica: Rep
     await api.lay_under(page)
     await play(page, api)
     await expect(page.locator("#sound-hint")).to_have_text("Tap for sound")
-    for word in ("Fullscreen", "Sound", "Type", "Numbers", "Settings", "Leave", "Stop"):
+    for word in ("Fullscreen", "Sound", "Type", "Numbers", "Settings", "Controls", "Leave", "Stop"):
         await expect(page.locator(".tool-word", has_text=word)).to_be_visible()
     assert await page.evaluate("document.getElementById('toolbar-bar').scrollWidth") <= 390
     await context.close()

@@ -110,7 +110,7 @@ async def feeling(display: str) -> AsyncIterator[Feeling]:
 
 async def test_a_captured_mouse_moves_by_exactly_what_it_says_however_far(feeling: Feeling) -> None:
     feeling.injector.take(Pointer(0, 0.0, 0.0), 0)
-    for sequence, (x, y) in enumerate([(1, 1), (300, 2), (301, 400), (10, 5)]):
+    for sequence, (x, y) in enumerate([(0, 0), (1, 1), (300, 2), (301, 400), (10, 5)]):
         feeling.injector.take(Motion(sequence, x * 64, y * 64), 0)
         assert feeling.pointer() == (x, y)
     feeling.injector.take(Button(0, True, Moved(9, 100 * 64, 50 * 64)), 0)

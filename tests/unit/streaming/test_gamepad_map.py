@@ -4,7 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streaming.gamepad_map import BUTTONS, CONTROLS, DEFAULT_MAP, SILENCE_S, PadActions, PadMapper, checked_map
+from streaming.gamepad_map import (
+    BUTTONS,
+    CONTROLS,
+    DEFAULT_MAP,
+    SILENCE_S,
+    PadActions,
+    PadMapper,
+    checked_map,
+    game_map,
+)
 from streaming.keymap import KEYCODES
 from streaming.pointer_messages import Pad
 
@@ -27,6 +36,11 @@ def pad(sequence: int, *buttons: str, left_x: float = 0, right_x: float = 0, tri
 
 def test_the_map_that_everybody_begins_with_is_one() -> None:
     assert checked_map(dict(DEFAULT_MAP)) == DEFAULT_MAP
+
+
+def test_a_games_own_map_lies_over_it() -> None:
+    own = game_map({"south": "KeyX", "east": "", "north": "Explode", "elbow": "KeyA"})
+    assert own == {**{k: v for k, v in DEFAULT_MAP.items() if k != "east"}, "south": "KeyX"}
 
 
 @pytest.mark.parametrize("fields", [{"elbow": "KeyW"}, {"south": "Explode"}, {"south": 7}])

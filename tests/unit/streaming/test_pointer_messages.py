@@ -53,9 +53,10 @@ def test_any_other_bytes_are_nothing(data: object) -> None:
 @given(st.lists(st.tuples(st.integers(-(2**16), 2**16), st.booleans()), min_size=1), totals)
 def test_no_lost_or_late_message_loses_motion(steps: list[tuple[int, bool]], start: int) -> None:
     motion, total, moved, late = MotionTotals(), 0, 0, None
-    for sequence, (step, is_lost) in enumerate([*steps, (0, False)]):
+    motion.advance(0, start, 0)
+    for sequence, (step, is_lost) in enumerate([*steps, (0, False)], start=1):
         total += step
-        said = (sequence, (total + 2**31) % 2**32 - 2**31, 0)
+        said = (sequence, (start + total + 2**31) % 2**32 - 2**31, 0)
         if is_lost:
             late = said
             continue
@@ -64,7 +65,8 @@ def test_no_lost_or_late_message_loses_motion(steps: list[tuple[int, bool]], sta
             assert motion.advance(*late) == (0, 0)
     assert moved == int(total / 64) or abs(moved - total / 64) < 1
     motion.begin()
-    assert motion.advance(0, 640, -64) == (10, -1)
+    assert motion.advance(0, 640, -64) == (0, 0)
+    assert motion.advance(1, 704, -128) == (1, -1)
 
 
 def test_totals_may_wrap() -> None:

@@ -26,6 +26,16 @@ export function encodePointer(sequence, x, y) {
   return view.buffer;
 }
 
+/** Thirteen bytes: u8 kind = 2, u32 sequence, i32 x, i32 y; totals of a captured mouse in 1/64 pixel, wrapping. */
+export function encodeMotion(sequence, x, y) {
+  const view = new DataView(new ArrayBuffer(13));
+  view.setUint8(0, 2);
+  view.setUint32(1, sequence >>> 0, true);
+  view.setInt32(5, x | 0, true);
+  view.setInt32(9, y | 0, true);
+  return view.buffer;
+}
+
 /** True when every pixel of an RGBA buffer is one colour (within `tolerance` a channel): a display that nobody has drawn on. */
 export function isOneColour(rgba, tolerance = 6) {
   for (let index = 4; index < rgba.length; index += 4) {

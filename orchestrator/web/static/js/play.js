@@ -5,12 +5,11 @@
  * connects as soon as there is a seat, booting or not, and opens the curtain at the first picture.
  */
 import { serverNowMs, stopSession, wentToSignIn } from "./api.js";
-import { cursorStyle } from "./cursor.js";
+import { Controls } from "./controls.js";
 import { byId, failureNotice } from "./dom.js";
 import { endScene, lostScene, replacedScene, stoppingScene } from "./ending.js";
 import { FirstPicture } from "./firstpicture.js";
 import { Fullscreen } from "./fullscreen.js";
-import { Input } from "./input.js";
 import { Keepalive } from "./keepalive.js";
 import { launchAndGo, recall, remember } from "./launching.js";
 import { Marks } from "./marks.js";
@@ -58,12 +57,12 @@ const marks = new Marks({ sessionId, stream, numbers });
 const sound = new Sound({ audio: byId("game-audio"), button: byId("sound-button"), hint: byId("sound-hint"), volume: byId("volume") });
 const pictureSettings = new PictureSettings({ picture: byId("picture-choice"), ceiling: byId("ceiling-choice"), now: byId("picture-now"), stream });
 const toolbar = new Toolbar({ toolbar: byId("toolbar"), bar: byId("toolbar-bar"), handle: byId("toolbar-handle"), stage, marginAbove: () => pictureBox().top });
-const input = new Input({ stage, video, stream, typing: byId("typing"), onToolbarKey: () => toolbar.show({ focus: true }) });
+const controls = new Controls({ stage, video, stream, onToolbarKey: () => toolbar.show({ focus: true }) });
 new Fullscreen({
   element: document.documentElement,
   button: byId("fullscreen-button"),
   onKeyboardLock: (isLocked) => {
-    input.isKeyboardLocked = isLocked;
+    controls.input.isKeyboardLocked = isLocked;
   },
 });
 const firstPicture = new FirstPicture(video, {
@@ -104,6 +103,7 @@ function learn(answer) {
     byId("toolbar-title").textContent = answer.gameTitle;
     stage.setAttribute("aria-label", answer.gameTitle);
   }
+  if (answer.gameSlug) controls.setGame(answer.gameSlug);
   if (answer.gameSlug && !recall(sessionId)?.gameSlug) remember(sessionId, { gameSlug: answer.gameSlug, title: answer.gameTitle });
   if (phase === "ready" && !recall(sessionId)?.hasPlayed) remember(sessionId, { hasPlayed: true });
   if (hasGoneBack(phaseBefore, phase)) leaveSeat();
@@ -169,11 +169,9 @@ stream.addEventListener("state", ({ detail: state }) => {
 stream.addEventListener("message", ({ detail: message }) => {
   if (message.type === "display") {
     display = message;
-    input.setDisplay(message.width, message.height);
     pictureSettings.setDisplay(message);
     sharpen();
   } else if (message.type === "picture") pictureSettings.setSent(message);
-  else if (message.type === "cursor") stage.style.cursor = cursorStyle(message);
   else if (message.type === "stats") numbers.setHost(message);
 });
 
@@ -258,7 +256,7 @@ function show(scene, make) {
   byId("toolbar").hidden = !["starting", "playing", "replaced"].includes(scene);
   for (const id of ["sound-button", "numbers-button", "settings-button"]) byId(id).hidden = !isPlaying;
   document.body.classList.toggle("playing", isPlaying);
-  byId("typing-button").hidden = !(isPlaying && matchMedia("(pointer: coarse)").matches);
+  controls.allow(isPlaying);
   toolbar.allowTucking(isPlaying);
   if (!isPlaying) byId("settings").hidePopover();
   if (isPlaying) {
@@ -335,7 +333,6 @@ async function stop() {
 
 byId("stop-button").addEventListener("click", stop);
 byId("screenshot-button").addEventListener("click", () => saveScreenshot(video, status?.gameTitle ?? ""));
-byId("typing-button").addEventListener("click", () => byId("typing").focus());
 stage.addEventListener("pointermove", () => document.body.classList.add("is-pointing"), { once: true });
 
 window.addEventListener("pageshow", (event) => {
