@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from bench import results
 from bench.results import Row
-from bench.streaming import blackbox, latency, memory, motion, stages, watchers
+from bench.streaming import blackbox, latency, memory, motion, reconnect, stages, watchers
 from bench.streaming.gstreamer import GStreamer
 from bench.streaming.seat import SeatContender
 from bench.streaming.selkies import DEFAULTS, TUNED
@@ -68,6 +68,10 @@ async def measure_watchers(extent: Extent) -> list[Row]:
     return await watchers.measure(extent.window_s)
 
 
+async def measure_reconnect(extent: Extent) -> list[Row]:
+    return await reconnect.measure(extent.rounds)
+
+
 async def measure_memory(_: Extent) -> list[Row]:
     return await memory.measure()
 
@@ -79,6 +83,7 @@ PARTS: dict[str, Callable[[Extent], Awaitable[list[Row]]]] = {
     "cpu": measure_cpu,
     "watchers": measure_watchers,
     "memory": measure_memory,
+    "reconnect": measure_reconnect,
 }
 
 

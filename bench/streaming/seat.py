@@ -17,6 +17,7 @@ import psutil
 from aiohttp import web
 
 from bench.house import ROOT
+from bench.streaming.network import Network, without_candidates
 from bench.streaming.stage import Game, GameKind, Picture, Stage, game_arguments, until
 from streaming.audience import Role
 from streaming.errors import SeatError
@@ -35,16 +36,19 @@ class SeatContender:
     for as long as it runs, which a sound server cannot tell from music.
     """
 
-    def __init__(self, worker: str = "streaming.worker", *, plays_silence: bool = False) -> None:
+    def __init__(
+        self, worker: str = "streaming.worker", *, plays_silence: bool = False, network: Network | None = None
+    ) -> None:
         self.name = "seat"
         self._worker = worker
         self._plays_silence = plays_silence
+        self._network = network
 
     @asynccontextmanager
     async def opened(self, kind: GameKind, picture: Picture) -> AsyncGenerator[Stage]:
         async with (
             running_seat(picture, self._worker) as seat,
-            pages_of(seat) as url,
+            pages_of(seat, self._network) as url,
             playing(seat, kind) as game,
             sounding(seat, self._plays_silence),
         ):
@@ -116,17 +120,25 @@ def x_server_of(seat: Seat) -> int:
 
 
 @asynccontextmanager
-async def pages_of(seat: Seat) -> AsyncGenerator[str]:
+async def pages_of(seat: Seat, network: Network | None) -> AsyncGenerator[str]:
     """The address of a page that connects to this seat as its player, or with `?role=watcher` as one who watches."""
 
     async def connect(request: web.Request) -> web.Response:
-        offer = SessionDescription.model_validate((await request.json())["offer"])
+        order = await request.json()
+        offer = SessionDescription.model_validate(order["offer"])
         role = Role(request.match_info["role"])
-        who = Introduction() if role is Role.PLAYER else Introduction(person=uuid.uuid4().hex, name="Watcher")
+        person = order.get("page", "") if role is Role.PLAYER else uuid.uuid4().hex
+        who = Introduction.model_validate({**order, "person": person})
+        if network is not None:
+            if network.is_cut:
+                return web.json_response({"error": "the network is cut"}, status=503)
+            offer = SessionDescription(type="offer", sdp=without_candidates(offer.sdp))
         try:
             answer = await seat.client.connect(offer, role=role, who=who)
         except SeatError as error:
-            return web.json_response({"error": error.message}, status=503)
+            return web.json_response({"error": error.message, "code": error.code}, status=503)
+        if network is not None:
+            answer = SessionDescription(type="answer", sdp=await network.through(answer.sdp))
         return web.json_response({"answer": answer.model_dump()})
 
     async def page(_: web.Request) -> web.FileResponse:
@@ -141,7 +153,11 @@ async def pages_of(seat: Seat) -> AsyncGenerator[str]:
     application.router.add_static("/js", ROOT / "orchestrator" / "web" / "static" / "js")
     application.router.add_post("/session/{role}/connect", connect)
     async with serving(application) as url:
-        yield url
+        try:
+            yield url
+        finally:
+            if network is not None:
+                network.close()
 
 
 @asynccontextmanager
