@@ -27,7 +27,7 @@ test: setup-tests ## Check the code and run every test (PYTEST="-k name" picks s
 	@$(MAKE) --no-print-directory lint
 ifeq ($(PYTEST),)
 	@$(MAKE) --no-print-directory coverage
-	$(RUN)pytest --ignore=tests/unit
+	$(RUN)pytest --ignore=tests/unit --durations=25 --durations-min=1
 else
 	$(RUN)pytest $(PYTEST)
 endif
