@@ -51,7 +51,7 @@ async def test_orders_that_meet_another_decision_are_followed_right_after_it(
         await agent.adopt(host.services)
         running = asyncio.create_task(agent.run(host.services.outbox))
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 await is_busy.wait()
                 await looks.acquire()
                 await agent.answered(agent.report())
