@@ -13,7 +13,7 @@ MINUTES ?= 60
 
 RUN := .venv/bin/
 
-.PHONY: help play test setup setup-tests setup-bench lint format unit coverage chaos soak input-scripts bench-play bench-streaming bench-hour bench-chaos bench-soak bench-place clean
+.PHONY: help play test setup setup-tests setup-bench lint format unit coverage chaos soak input-scripts bench-play bench-streaming bench-hour bench-chaos bench-soak bench-place simulate clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1mmake %-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -83,6 +83,9 @@ bench-place: setup ## Measure one placement decision among 500 and 10,000 hosts;
 
 bench-hour: setup-tests ## An hour of play on one seat: nothing may grow; writes bench/results/streaming-hour.json (MINUTES=60)
 	$(RUN)python -m bench.streaming.hour --minutes $(MINUTES)
+
+simulate: setup ## Our placement beside others' in virtual time; writes bench/results/simulate.json and a plot (ARGS="--large")
+	$(RUN)python -m bench.simulate --jobs $(JOBS) $(ARGS)
 
 clean: ## Remove what was made here, but not DATA
 	rm -rf .venv .tools .coverage .pytest_cache .ruff_cache .hypothesis .import_linter_cache test-artifacts

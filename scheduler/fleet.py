@@ -119,6 +119,14 @@ class Fleet:
         """Which places hold this thing; None when none does."""
         return self._held.get((kind, name))
 
+    def count(self, kind: Kind, name: str) -> int:
+        """How many hosts hold this thing."""
+        return self._holders.get((kind, name), 0)
+
+    def count_pulling(self, image_id: str) -> int:
+        """How many hosts are getting this image."""
+        return self._transfers.count(image_id)
+
     def missing_bytes(self, request: Request) -> Numbers:
         """What each host still has to fetch of the image. A host that is getting it lacks what is still to come."""
         if request.layers:
@@ -141,6 +149,12 @@ class Fleet:
         each, as many bytes as we miss, or all it has left.
         """
         return self._transfers.ahead(request.image_id, missing)
+
+    def has_transfers(self) -> Truths:
+        """Which places are getting any image."""
+        transferring = np.zeros(len(self._views), np.bool_)
+        transferring[self._transfers.places()] = True
+        return transferring
 
     def is_pulling(self, image_id: str) -> Truths:
         """Which places are getting this image."""

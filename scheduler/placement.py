@@ -15,11 +15,12 @@ exchange rate, so that a cached image, a busy host and a distant one are weighed
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 import numpy as np
 
 from scheduler.fleet import Fleet, Truths, label
-from scheduler.transfers import Numbers
+from scheduler.transfers import Numbers, Places
 from scheduler.values import HostView, Refusal, Request, Score
 
 DEFAULT_PULL_BYTES_PER_S = 12_500_000.0
@@ -34,18 +35,19 @@ DISK_HEADROOM = 1.2
 UNRESERVED_USE_WEIGHT = 0.5
 """A, a share: what a machine uses beyond its reservations counts half, since it may go away by itself."""
 
-LOAD_KNEE = 0.7
+LOAD_KNEE = 0.6
 """KNEE, a share of capacity: below it a host is as quick as an idle one."""
 
-LOAD_SECONDS = 60.0
-"""W, seconds for each squared share above the knee. A host filled to the brim costs 5.4 s: less than pulling most games
-again, more than booting most of them."""
+LOAD_SECONDS = 100.0
+"""W, seconds for each squared share above the knee. A host filled to the brim costs 16 s: less than pulling most games
+again, more than booting any. In the simulator a lower price plays more of the time on busy machines than it saves in
+waiting (docs/simulator.md)."""
 
 STRANDED_SECONDS = 2.0
 """V, seconds for a host left with all of one resource free and none of the other."""
 
 NEAR_BEST_COUNT = 3
-"""From how many of the best hosts `choose` draws. Replicas that decide on the same snapshot would else all pick one."""
+"""From how many hosts `choose` draws. Replicas that decide on the same snapshot would else all pick one."""
 
 NEAR_BEST_SECONDS = 0.5
 """How much worse than the best a host may be and still be drawn: about the spread of one game's boot on one host, so a
@@ -109,28 +111,34 @@ def rank(hosts: Fleet | Iterable[HostView], request: Request, most: int | None =
     whatever the order in which they came.
     """
     fleet = hosts if isinstance(hosts, Fleet) else Fleet(hosts)
-    return _ranked(fleet, costs(fleet, request), len(fleet) if most is None else most)
+    found = costs(fleet, request)
+    return _ordered(fleet, found, np.flatnonzero(found.is_fit), found.seconds, len(fleet) if most is None else most)
 
 
 def pick(fleet: Fleet, request: Request, draw: float, without: Collection[str] = ()) -> Score | None:
-    """The host to try next, never one of `without`: `choose` among the best of `rank`. None when none can take it."""
+    """The host to try next, never one of `without`: what `choose` says of `rank`. None when no host can take it."""
     found = costs(fleet, request)
     found.is_fit[fleet.places(without)] = False
-    return choose(_ranked(fleet, found, NEAR_BEST_COUNT), draw)
+    fit = np.flatnonzero(found.is_fit)
+    if len(fit):
+        fit = fit[found.seconds[fit] <= found.seconds[fit].min() + NEAR_BEST_SECONDS]
+    return choose(_ordered(fleet, found, fit, found.load, NEAR_BEST_COUNT), draw)
 
 
 def choose(ranked: Sequence[Score], draw: float) -> Score | None:
-    """One of the first `NEAR_BEST_COUNT` of `ranked` that is within `NEAR_BEST_SECONDS` of the best, each as likely as
-    the others; None when `ranked` is empty.
+    """Of those in `ranked` that are within `NEAR_BEST_SECONDS` of the best, one of the `NEAR_BEST_COUNT` with the least
+    load, each as likely as the others; None when `ranked` is empty.
 
-    `draw` is uniform in [0, 1); anything else raises ValueError. On refusal take the chosen one out and call again.
+    A smaller difference in seconds says nothing, but room says who can take the next session. `draw` is uniform in
+    [0, 1); anything else raises ValueError. On refusal take the chosen one out and call again.
     """
     if not 0 <= draw < 1:
         raise ValueError(f"draw must be in [0, 1), not {draw}")
     if not ranked:
         return None
-    worst_s = ranked[0].seconds + NEAR_BEST_SECONDS
-    near_best = [candidate for candidate in ranked[:NEAR_BEST_COUNT] if candidate.seconds <= worst_s]
+    worst_s = min(candidate.seconds for candidate in ranked) + NEAR_BEST_SECONDS
+    near_best = sorted((found for found in ranked if found.seconds <= worst_s), key=attrgetter("load", "host_id"))
+    near_best = near_best[:NEAR_BEST_COUNT]
     return near_best[int(draw * len(near_best))]
 
 
@@ -189,12 +197,12 @@ def _ready_s(fleet: Fleet, request: Request, missing: Numbers) -> Numbers:
     return fetched_s + boot_s
 
 
-def _ranked(fleet: Fleet, found: Costs, most: int) -> list[Score]:
-    fit = np.flatnonzero(found.is_fit)
-    if 0 < most < len(fit):
-        worst_s = np.partition(found.seconds[fit], most - 1)[most - 1]
-        fit = fit[found.seconds[fit] <= worst_s]
-    best = fit[np.lexsort((fleet.order()[fit], found.seconds[fit]))][:most]
+def _ordered(fleet: Fleet, found: Costs, places: Places, figure: Numbers, most: int) -> list[Score]:
+    """The `most` places with the least `figure`, in its order; equal ones in that of their ids."""
+    if 0 < most < len(places):
+        worst = np.partition(figure[places], most - 1)[most - 1]
+        places = places[figure[places] <= worst]
+    best = places[np.lexsort((fleet.order()[places], figure[places]))][:most]
     return [_score_at(fleet, found, int(place)) for place in best]
 
 

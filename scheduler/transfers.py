@@ -32,6 +32,14 @@ class Transfers:
                 entry = self._add(place, image_id)
             self._left[entry] = left_bytes
 
+    def count(self, image_id: str) -> int:
+        """How many places are getting this image."""
+        return len(self._by_image.get(image_id, ()))
+
+    def places(self) -> Places:
+        """The places that are getting anything, each as often as it gets images."""
+        return self._place[: len(self._keys)]
+
     def of(self, image_id: str) -> tuple[Places, Numbers]:
         """The places that are getting this image, and the bytes still to come there."""
         entries = self._by_image.get(image_id)

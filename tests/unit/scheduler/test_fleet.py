@@ -100,7 +100,8 @@ def test_a_fleet_grows_and_keeps_what_it_knows() -> None:
     fleet = Fleet([HOST])
     for number in range(2, 30):
         fleet.put(replace(UNCACHED, host_id=f"host-{number}"))
-    fleet.reserve("host-1", HOST.reserved)
+    for reserved in (Resources(8.0, 0, 8), HOST.reserved, HOST.reserved):
+        fleet.reserve("host-1", reserved)
     assert len(fleet) == 29
     assert rank(fleet, REQUEST, 3) == [
         score(HOST, REQUEST),

@@ -148,15 +148,15 @@ def test_load_is_the_busiest_resource_and_counts_unreserved_use_by_half() -> Non
     assert score(host, REQUEST).load == pytest.approx((3 + 1 + 0.5 * 2) / 8)
 
 
-def test_a_host_filled_to_the_brim_costs_five_seconds_and_a_half() -> None:
+def test_a_host_filled_to_the_brim_costs_sixteen_seconds() -> None:
     full = replace(HOST, capacity=Resources(8.0, 8 * GIB, 8), reserved=Resources(7.0, 7 * GIB, 7))
-    assert score(full, REQUEST).seconds == pytest.approx(1.5 + 5.4)
+    assert score(full, REQUEST).seconds == pytest.approx(1.5 + 16)
 
 
 def test_stranding_one_resource_costs_seconds() -> None:
-    lopsided = replace(HOST, reserved=Resources(4.0, 0, 1))
+    lopsided = replace(HOST, reserved=Resources(3.0, 0, 1))
     result = score(lopsided, REQUEST)
-    assert result.stranded == pytest.approx(5 / 8 - 1 / 16)
+    assert result.stranded == pytest.approx(4 / 8 - 1 / 16)
     assert result.seconds == pytest.approx(1.5 + 2 * result.stranded)
 
 
@@ -190,6 +190,12 @@ def test_each_of_the_near_best_can_be_drawn_and_no_more_than_three() -> None:
     drawn = [choose(ranked, draw) for draw in (0.0, 0.33, 0.34, 0.66, 0.67, 1 - 2**-53)]
     assert drawn == [ranked[0], ranked[0], ranked[1], ranked[1], ranked[2], ranked[2]]
     assert len(set(drawn)) == NEAR_BEST_COUNT
+
+
+def test_of_the_near_best_those_with_most_room_are_drawn() -> None:
+    loads = [0.5, 0.1, 0.4, 0.2, 0.3]
+    ranked = [replace(found, load=load) for found, load in zip(_scores(*[1.0] * 5), loads, strict=True)]
+    assert [choose(ranked, draw) for draw in (0.0, 0.5, 0.9)] == [ranked[1], ranked[3], ranked[4]]
 
 
 def test_a_host_clearly_behind_is_never_drawn() -> None:

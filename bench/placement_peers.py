@@ -1,0 +1,152 @@
+"""What other schedulers would do with the same snapshot: policies for `scheduler.simulator`, beside ours.
+
+All of them choose among the hosts that have room, by the same rule as ours; they differ in what they prefer. Each
+prefers as its source says, not as we would like it.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+
+from scheduler.copies import Image, fetches, is_spare, wanted_now
+from scheduler.fleet import Fleet
+from scheduler.placement import costs, pick
+from scheduler.profiles import Ema
+from scheduler.simulator import PREFETCH_INTERVAL_S, Policy
+from scheduler.trace import Game
+from scheduler.transfers import Numbers
+from scheduler.values import Request
+
+MEBIBYTE = 1024**2
+
+HALF_LIFE_S = 6 * 3600.0
+"""What was asked for an evening ago counts half."""
+
+NEVER_ASKED = 0.05
+"""The demand for a game that nobody has asked for yet: one launch in twenty half-lives."""
+
+
+class Choosing:
+    """A policy that only chooses, and leaves every cache to what is asked for."""
+
+    def choose(self, fleet: Fleet, request: Request, draw: float) -> str | None:
+        fit = np.flatnonzero(costs(fleet, request).is_fit)
+        return fleet.view_at(int(self.prefer(fleet, request, fit, draw))).host_id if len(fit) else None
+
+    def fetches(self, fleet: Fleet, games: Sequence[Game]) -> Iterable[tuple[str, str]]:
+        return ()
+
+    def is_spare(self, fleet: Fleet, image_id: str) -> bool:
+        return False
+
+    def prefer(self, fleet: Fleet, request: Request, fit: np.ndarray, draw: float) -> int:
+        """One of the places in `fit`, of which there is at least one."""
+        raise NotImplementedError
+
+
+class Random(Choosing):
+    def prefer(self, fleet: Fleet, request: Request, fit: np.ndarray, draw: float) -> int:
+        return fit[int(draw * len(fit))]
+
+
+class RoundRobin(Choosing):
+    def __init__(self) -> None:
+        self._last = -1
+
+    def prefer(self, fleet: Fleet, request: Request, fit: np.ndarray, draw: float) -> int:
+        later = fit[fit > self._last]
+        self._last = int(later[0] if len(later) else fit[0])
+        return self._last
+
+
+class LeastLoaded(Choosing):
+    """The host whose busiest resource is the least busy, by what is reserved and what is used beyond it."""
+
+    def prefer(self, fleet: Fleet, request: Request, fit: np.ndarray, draw: float) -> int:
+        return _least(costs(fleet, request).load, fit, draw)
+
+
+class BestOfThree(Choosing):
+    """Three hosts at random, and of these the one with the least `(reserved + request + 0.5 x used) / cores`: E2B's
+    placement, `packages/api/internal/orchestrator/placement/placement_best_of_K.go` with its K and alpha.
+    """
+
+    def prefer(self, fleet: Fleet, request: Request, fit: np.ndarray, draw: float) -> int:
+        random = np.random.default_rng(int(draw * 2**53))
+        sample = random.choice(fit, min(3, len(fit)), replace=False)
+        used = fleet.firm[0] + fleet.unreserved[0]  # never less than is reserved: a lower figure is not kept
+        load = (fleet.firm[0] + request.resources.cpu_cores + 0.5 * used) / fleet.capacity[0]
+        return int(sample[np.argmin(load[sample])])
+
+
+class Kubernetes(Choosing):
+    """`NodeResourcesFit` with `LeastAllocated` and `ImageLocality`, each with weight 1, as in kube-scheduler's default
+    plugins; a tie is drawn, as its `selectHost` does.
+
+    Image locality is `size x nodes having it / nodes` between 23 and 1,000 MB for one container, least allocated the
+    mean of the free shares of CPU and memory with the new pod, both in whole points of 100
+    (`pkg/scheduler/framework/plugins/imagelocality/image_locality.go`, `noderesources/least_allocated.go`). Nodes
+    report all their images here, although a kubelet reports only the 50 largest.
+    """
+
+    def prefer(self, fleet: Fleet, request: Request, fit: np.ndarray, draw: float) -> int:
+        wanted = np.array([[request.resources.cpu_cores], [request.resources.memory_bytes]])
+        free_share = 1 - (fleet.firm[:2] + wanted) / fleet.capacity[:2]
+        points = np.floor(np.floor(100 * np.clip(free_share, 0, 1)).sum(axis=0) / 2)
+        held = fleet.holds("image", request.image_id)
+        if held is not None:
+            spread = np.count_nonzero(held) / len(fleet)
+            scaled = min(max(int(request.image_bytes * spread), 23 * MEBIBYTE), 1000 * MEBIBYTE)
+            points[held] += 100 * (scaled - 23 * MEBIBYTE) // (977 * MEBIBYTE)
+        return _least(-points, fit, draw)
+
+
+class Placing(Choosing):
+    """`scheduler.placement`, as a replica uses it."""
+
+    def choose(self, fleet: Fleet, request: Request, draw: float) -> str | None:
+        best = pick(fleet, request, draw)
+        return best.host_id if best else None
+
+
+class Copying(Placing):
+    """The same, and the caches are kept by `scheduler.copies`, from what was asked for lately."""
+
+    def __init__(self) -> None:
+        self._asked = Counter[str]()
+        self._wanted: dict[str, int] = {}
+        self._full = Ema(0.5, 0.0, 1.0)
+
+    def choose(self, fleet: Fleet, request: Request, draw: float) -> str | None:
+        self._asked[request.image_id] += 1
+        found = costs(fleet, request)
+        self._full = self._full.updated(1 - np.count_nonzero(found.is_fit) / max(1, len(fleet)), 0.01)
+        return super().choose(fleet, request, draw)
+
+    def fetches(self, fleet: Fleet, games: Sequence[Game]) -> Iterable[tuple[str, str]]:
+        images = {
+            game.image_id: Image(sum(game.layers.values()), self._asked[game.image_id] + NEVER_ASKED) for game in games
+        }
+        for name in self._asked:
+            self._asked[name] *= 0.5 ** (PREFETCH_INTERVAL_S / HALF_LIFE_S)
+        self._wanted = wanted_now(fleet, images, self._full.mean)
+        return fetches(fleet, images, self._wanted)
+
+    def is_spare(self, fleet: Fleet, image_id: str) -> bool:
+        return is_spare(fleet, image_id, self._wanted)
+
+
+PEERS: dict[str, Callable[[], Policy]] = {
+    "random": Random,
+    "round robin": RoundRobin,
+    "least loaded": LeastLoaded,
+    "best of three": BestOfThree,
+    "kubernetes": Kubernetes,
+}
+
+
+def _least(values: Numbers, fit: np.ndarray, draw: float) -> int:
+    """A place with the least value; of several, one is drawn."""
+    least = fit[values[fit] == values[fit].min()]
+    return least[int(draw * len(least))]
