@@ -19,6 +19,7 @@ from bench.streaming.gstreamer import GStreamer
 from bench.streaming.seat import SeatContender
 from bench.streaming.selkies import DEFAULTS, TUNED
 from bench.streaming.stage import FULL_HD, HD, Contender
+from bench.streaming.table import side_by_side
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,7 @@ def main() -> int:
         results.show(rows)
     else:
         results.write("streaming", rows)
+    print("\n".join(side_by_side(rows)))
     if failed:
         print(f"These parts failed: {', '.join(failed)}", file=sys.stderr)
     return 1 if failed else 0
