@@ -21,7 +21,8 @@ class Role(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Viewer:
     """One connection, and who is behind it. `person` is the same for each connection of one watcher, or empty when
-    nothing is known of others; `epoch` is that of the right by which it came.
+    nothing is known of others; `epoch` is that of the right by which it came; with `again` it only mends one that
+    broke.
     """
 
     identity: str
@@ -29,6 +30,7 @@ class Viewer:
     name: str = ""
     person: str = ""
     epoch: int = 0
+    again: bool = False
     is_connected: bool = False
 
     def is_same_person(self, other: "Viewer") -> bool:
@@ -39,11 +41,14 @@ class Viewer:
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """`viewers` in the order of their coming, connected or about to; `handed_to` is the watcher with the controls."""
+    """`viewers` in the order of their coming, connected or about to; `handed_to` is the watcher with the controls,
+    `newest_player` the person behind the player's newest connection, also after it has gone.
+    """
 
     viewers: tuple[Viewer, ...] = ()
     handed_to: str | None = None
     lowest_epoch: int = 0
+    newest_player: str = ""
 
     @property
     def player(self) -> Viewer | None:
@@ -76,8 +81,11 @@ class Audience:
 
     def joined(self, newcomer: Viewer) -> tuple["Audience", Viewer | None]:
         """With the newcomer, and whom it replaces: another connection of the same person, whose controls it takes over.
-        Raises `SeatError` `watchers_full`, or `revoked` for a watcher whose right has been taken back.
+        Raises `SeatError` `watchers_full`, `revoked` for a watcher whose right has been taken back, and `replaced` for
+        a player's page that would mend its connection while a newer page has the seat.
         """
+        if newcomer.role is Role.PLAYER and newcomer.again and self.newest_player not in ("", newcomer.person):
+            raise SeatError("another page has taken over", code="replaced")
         if newcomer.role is Role.WATCHER and newcomer.epoch < self.lowest_epoch:
             raise SeatError("this invitation was taken back", code="revoked")
         replaced = next((viewer for viewer in self.viewers if viewer.is_same_person(newcomer)), None)
@@ -86,7 +94,9 @@ class Audience:
             raise SeatError(f"{WATCHERS_LIMIT} people are watching already", code="watchers_full")
         takes_over = replaced is not None and replaced.identity == self.handed_to
         handed_to = newcomer.identity if takes_over else self.handed_to
-        return replace(self, viewers=(*others, newcomer), handed_to=handed_to), replaced
+        newest_player = newcomer.person if newcomer.role is Role.PLAYER else self.newest_player
+        audience = replace(self, viewers=(*others, newcomer), handed_to=handed_to, newest_player=newest_player)
+        return audience, replaced
 
     def reached(self, identity: str) -> "Audience":
         """This viewer's connection has come about."""

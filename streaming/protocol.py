@@ -54,12 +54,14 @@ class SessionDescription(SeatModel):
 
 class Introduction(SeatModel):
     """Who comes with an offer. `person` is the same for every connection of one watcher, and `epoch` is that of the
-    right by which they come.
+    right by which they come. `again` says that this is a broken connection made anew, by nobody's wish: it takes the
+    place of no other page.
     """
 
     name: str = Field(default="", max_length=64)
     person: str = Field(default="", max_length=64)
     epoch: int = Field(default=0, ge=0)
+    again: bool = False
 
 
 class ConnectOrder(SeatModel):

@@ -31,6 +31,7 @@ from streaming.page_messages import Controls, Copy, KeyframeRequest, Paste, Ping
 from streaming.peer import Peer
 from streaming.png import encode_png
 from streaming.pointer_messages import parse_pointer
+from streaming.pointer_watch import PointerWatch
 from streaming.protocol import (
     ConnectOrder,
     RevokeOrder,
@@ -50,6 +51,7 @@ from streaming.xconnection import PIXEL_BYTES, XConnection
 TICK_S = 0.25
 TICKS_PER_STATS = 4
 CURSOR_DELAY_S = 0.03
+POINTER_EVERY_S = 0.05
 CLIPBOARD_DELAY_S = 0.3
 
 log = structlog.get_logger()
@@ -82,6 +84,7 @@ class Studio:
         self._injector = Injector(self._x, self._gamepad)
         self._focus = FocusKeeper(self._x)
         self._cursor = CursorWatch(self._x)
+        self._pointer = PointerWatch(self._x)
         self._clipboard = Clipboard(XConnection(display), self._clipboard_changed, self._send_clipboard)
         self._clipboard_timer: asyncio.TimerHandle | None = None
         self._thumbnails = Thumbnails(display)
@@ -100,6 +103,7 @@ class Studio:
         self._loop.add_reader(self._clipboard.fileno(), self._read_clipboard)
         self._read_cursor()
         self._spawn(self._tick())
+        self._spawn(self._show_pointer())
 
     async def connect(self, role: Role, parameters: Mapping[str, object]) -> SessionDescription:
         """Answers a `ConnectOrder`. Raises `SeatError`, or ValueError for what is none."""
@@ -148,6 +152,7 @@ class Studio:
     # What the audience does
 
     def audience_changed(self, before: Audience, now: Audience) -> None:
+        self._pointer.forget()
         if now.holder != before.holder:
             self._injector.begin()
         if (len(now.connected), now.players) != (len(before.connected), before.players):
@@ -257,6 +262,15 @@ class Studio:
 
     def _cursor_message(self) -> Mapping[str, object]:
         return {"type": "cursor", **asdict(self._cursor_image)}
+
+    async def _show_pointer(self) -> None:
+        while True:
+            await asyncio.sleep(POINTER_EVERY_S)
+            onlookers = [peer for peer in self._viewers.connected() if not self._viewers.holds_controls(peer)]
+            if onlookers and (message := self._pointer.news()) is not None:
+                for peer in onlookers:
+                    peer.send(message)
+                self._read_x()  # events that came with the reply
 
     async def _tick(self) -> None:
         ticks = 0

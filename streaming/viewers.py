@@ -55,7 +55,7 @@ class Viewers:
     async def admit(self, role: Role, order: ConnectOrder) -> SessionDescription:
         """Answers the offer; whom the newcomer replaces is told so. Raises `SeatError`."""
         peer, who = Peer(self), order.who
-        viewer = Viewer(peer.identity, role, who.name, who.person, who.epoch)
+        viewer = Viewer(peer.identity, role, who.name, who.person, who.epoch, who.again)
         try:
             self.audience.joined(viewer)
             answer = await peer.answer(order.offer)

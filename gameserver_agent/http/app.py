@@ -11,7 +11,7 @@ from aiohttp import web
 from agent_protocol import ObservedSession, ObservedState
 from gameserver_agent.errors import SeatError
 from gameserver_agent.host_usage import HostFigures
-from gameserver_agent.http.stream_token import Expected, TokenForeignError, TokenRefusedError, verified_bearer
+from gameserver_agent.http.stream_token import Bearer, Expected, TokenForeignError, TokenRefusedError, verified_bearer
 from streaming.audience import Role
 from streaming.protocol import Introduction, SessionDescription
 
@@ -51,8 +51,12 @@ class AgentView(Protocol):
 
 
 class ConnectRequest(pydantic.BaseModel):
+    """`page` is the same for all connections that one page makes; `again` says that it mends one that broke."""
+
     token: str = pydantic.Field(max_length=8192)
     offer: SessionDescription
+    page: str = pydantic.Field(default="", max_length=64)
+    again: bool = False
 
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -155,7 +159,7 @@ class _Server:
         if session is None:
             return _problem(404, "not_found", "This host runs no such session.")
         try:
-            answer = await session.connect(order.offer, bearer.role, bearer.who)
+            answer = await session.connect(order.offer, bearer.role, _introduced(bearer, order))
         except SeatError as error:
             return _seat_problem(error)
         return web.json_response({"answer": answer.model_dump()})
@@ -184,12 +188,20 @@ _CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 _RUNNING: frozenset[ObservedState] = frozenset({ObservedState.BOOTING, ObservedState.RUNNING, ObservedState.STOPPING})
 
 
+def _introduced(bearer: Bearer, order: ConnectRequest) -> Introduction:
+    """Watchers are known by their token; of a player's pages each is known by what it calls itself."""
+    person = bearer.who.person or order.page
+    return bearer.who.model_copy(update={"person": person, "again": order.again})
+
+
 def _seat_problem(error: SeatError) -> web.Response:
     match error.code:
         case "revoked":  # while it connected
             return _problem(401, "unauthorized", "The stream token is not valid (any more).")
         case "watchers_full":
             return _problem(409, error.code, f"There is no place left: {error}")
+        case "replaced":
+            return _problem(409, error.code, "A newer page has taken this session over.")
         case _:
             return _problem(409, "seat_not_ready", f"The seat is not ready: {error}")
 

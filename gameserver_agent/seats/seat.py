@@ -23,7 +23,7 @@ from streaming.protocol import Hello, Introduction, SeatConfig, SeatEvent, SeatS
 from streaming.seat_client import SeatClient
 
 _ASK_AGAIN_S = 0.02
-_REFUSALS = frozenset({"watchers_full", "revoked"})
+_REFUSALS = frozenset({"watchers_full", "revoked", "replaced"})
 _X_SOCKET_NAME = re.compile(r"X[0-9]+")
 
 
@@ -36,7 +36,7 @@ class Seat(Protocol):
     async def connect(
         self, offer: SessionDescription, role: Role = Role.PLAYER, who: Introduction | None = None
     ) -> SessionDescription:
-        """Raises `SeatError`, for a watcher also with the code `watchers_full` or `revoked`."""
+        """Raises `SeatError`, also with the code `watchers_full` or `revoked` (for a watcher), or `replaced`."""
         ...
 
     async def revoke(self, epoch: int) -> None:

@@ -126,6 +126,18 @@ class PagesController(Controller):
             return _to_sign_in(request)
         return _page("play.html", request, accounts, settings, account, {"session_id": session_id})
 
+    @get("/watch/{session_id:str}")
+    async def watch(
+        self,
+        request: AnyRequest,
+        accounts: NamedDependency[Accounts],
+        settings: NamedDependency[Settings],
+        account: NamedDependency[Account | None],
+        session_id: FromPath[str],
+    ) -> Template:
+        """Another person's stage, for whoever was invited; the invitation's secret never reaches the server with it."""
+        return _page("watch.html", request, accounts, settings, account, {"session_id": session_id})
+
 
 @get("/favicon.ico", include_in_schema=False)
 async def favicon(request: AnyRequest) -> Response[bytes]:

@@ -14,6 +14,8 @@ SEAT_PAGE = Path(__file__).with_name("seat.html")
 PICTURE = Path(__file__).parent.parent / "house" / "title.jpg"
 SESSION = "ses0123456789"
 PLAY = f"/play/{SESSION}"
+WATCH = f"/watch/{SESSION}#the-secret"
+INVITE_URL = f"http://127.0.0.1:8000{WATCH}"
 FIRST_PICTURE = "window.playhouse && window.playhouse.firstPictureAt !== null"
 FIGURES = {"duration": 754, "cpuSeconds": 120.4, "peakMemoryMb": 412}
 CONTAINER_URL = f"http://127.0.0.1:9/session/{SESSION}/"
@@ -141,6 +143,23 @@ def seated(name: str, phase: str, **more: Any) -> dict[str, Any]:
     return status(name, phase, containerUrl=CONTAINER_URL, streamToken="a.b.c", **more)
 
 
+def watched(**more: Any) -> dict[str, Any]:
+    """What an invitation opens."""
+    return {
+        "sessionId": SESSION,
+        "status": "running",
+        "gameTitle": "The Question",
+        "playerName": "Ada",
+        "containerUrl": CONTAINER_URL,
+        "streamToken": "w.b.c",
+        "iceServers": [],
+        "person": "wat1",
+        "paused": False,
+        "expiresAt": "2036-11-21T18:00:00Z",
+        **more,
+    }
+
+
 class FakeApi:
     """What `/api` answers; a test changes its attributes. Every call is kept in `calls` as `(method, path, body)`."""
 
@@ -158,6 +177,8 @@ class FakeApi:
         )
         self.after_stop: dict[str, Any] | None = None
         self.keepalive: tuple[int, dict[str, Any]] = (200, {"status": "ok", "expiresAt": "2036-11-21T10:30:00Z"})
+        self.watch: tuple[int, dict[str, Any]] = (200, watched())
+        self.connect_refusal = "seat_not_ready"
         self.status_failure: tuple[int, dict[str, Any]] | None = None
         self.clock_ahead = timedelta()
         self.calls: list[tuple[str, str, Any]] = []
@@ -228,6 +249,9 @@ class FakeApi:
             "/api/game/sessions": (200, {"sessions": self.sessions}),
             "/api/game/stop": self.stop,
             "/api/game/keepalive": self.keepalive,
+            "/api/game/invites": (201, {"inviteUrl": INVITE_URL, "expiresAt": "2036-11-21T18:00:00Z"}),
+            "/api/game/invites/revoke": (200, {"status": "ok"}),
+            "/api/game/watch": self.watch,
         }[path]
 
     def _page_of_history(self, page: int, limit: int) -> dict[str, Any]:
@@ -257,7 +281,7 @@ class FakeApi:
         if self.connect_failures > 0 or self.seat is None:
             self.connect_failures -= 1
             await route.fulfill(
-                status=409, headers=headers, body=json.dumps({"error": "seat_not_ready", "message": ""})
+                status=409, headers=headers, body=json.dumps({"error": self.connect_refusal, "message": ""})
             )
             return
         answer = await self.seat.evaluate("offer => window.seat.answer(offer)", body["offer"])

@@ -186,7 +186,8 @@ async def test_a_good_offer_gets_the_seats_answer(browser: aiohttp.ClientSession
 
 
 @pytest.mark.parametrize(
-    ("code", "status", "wire"), [("watchers_full", 409, "watchers_full"), ("revoked", 401, "unauthorized")]
+    ("code", "status", "wire"),
+    [("watchers_full", 409, "watchers_full"), ("replaced", 409, "replaced"), ("revoked", 401, "unauthorized")],
 )
 async def test_a_watcher_comes_as_such_and_hears_why_not(
     browser: aiohttp.ClientSession, agent: OneSession, code: str, status: int, wire: str

@@ -51,6 +51,19 @@ def test_a_watcher_who_comes_back_takes_its_own_place_and_its_controls() -> None
     assert audience.holder == "again"
 
 
+def test_a_page_that_only_mends_its_connection_takes_no_other_pages_place() -> None:
+    old, new = Viewer("p1", Role.PLAYER, person="laptop"), Viewer("p2", Role.PLAYER, person="phone")
+    assert audience_of(old).joined(replace(old, identity="p3", again=True))[1] is not None
+    audience = audience_of(old, new)
+    for there in (audience, audience.left("p2")):
+        with pytest.raises(SeatError) as refused:
+            there.joined(replace(old, identity="p3", again=True))
+        assert refused.value.code == "replaced"
+        assert there.joined(replace(new, identity="p4", again=True))[0].player is not None
+    assert audience.joined(replace(old, identity="p5"))[0].newest_player == "laptop"
+    assert Audience().joined(replace(old, again=True))[0].player is not None
+
+
 def test_strangers_never_take_a_place_of_each_other() -> None:
     _, replaced = audience_of(watcher(1)).joined(watcher(2))
     assert replaced is None

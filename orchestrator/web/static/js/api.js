@@ -52,6 +52,9 @@ export const listSaves = (gameSlug) => call("GET", `/api/saves?${query({ gameSlu
 export const listSessions = () => call("GET", "/api/game/sessions");
 export const stopSession = (sessionId) => call("POST", "/api/game/stop", { body: { sessionId } });
 export const keepAlive = (sessionId, framesDecoded) => call("POST", "/api/game/keepalive", { body: { sessionId, framesDecoded } });
+export const makeInvite = (sessionId) => call("POST", "/api/game/invites", { body: { sessionId } });
+export const revokeInvites = (sessionId) => call("POST", "/api/game/invites/revoke", { body: { sessionId } });
+export const watchSession = (invitation) => call("POST", "/api/game/watch", { body: invitation });
 export const listHistory = ({ page, limit }) => call("GET", `/api/game/history?${query({ page, limit })}`);
 export const listVersions = (slotId) => call("GET", `/api/saves/${encodeURIComponent(slotId)}/versions`);
 export const restoreVersion = (slotId, versionId) => call("POST", `/api/saves/${encodeURIComponent(slotId)}/restore`, { body: { versionId } });

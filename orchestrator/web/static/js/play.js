@@ -20,7 +20,9 @@ import { Numbers } from "./numbers.js";
 import { canConnect, hasGoneBack, phaseOf, sceneOf } from "./phases.js";
 import { isExactEnlargement, letterbox } from "./picture.js";
 import { PictureSettings } from "./picturesettings.js";
+import { holderOf, NOBODY, People } from "./people.js";
 import { Progress } from "./progress.js";
+import { RemotePointer } from "./remotepointer.js";
 import { saveScreenshot } from "./screenshot.js";
 import { Sound } from "./sound.js";
 import { StatusFeed } from "./status.js";
@@ -56,6 +58,8 @@ const numbers = new Numbers({ panel: byId("numbers"), button: byId("numbers-butt
 const marks = new Marks({ sessionId, stream, numbers });
 const sound = new Sound({ audio: byId("game-audio"), button: byId("sound-button"), hint: byId("sound-hint"), volume: byId("volume") });
 const pictureSettings = new PictureSettings({ picture: byId("picture-choice"), ceiling: byId("ceiling-choice"), now: byId("picture-now"), stream });
+const people = new People({ sessionId, stream, panel: byId("people"), onTrouble: wentToSignIn });
+const remotePointer = new RemotePointer({ image: byId("remote-pointer"), stage, pictureBox: () => pictureBox() });
 const toolbar = new Toolbar({ toolbar: byId("toolbar"), bar: byId("toolbar-bar"), handle: byId("toolbar-handle"), stage, marginAbove: () => pictureBox().top });
 const controls = new Controls({ stage, video, stream, onToolbarKey: () => toolbar.show({ focus: true }) });
 new Fullscreen({
@@ -163,6 +167,7 @@ stream.addEventListener("track", ({ detail: track }) => {
 
 stream.addEventListener("state", ({ detail: state }) => {
   if (state === "connected") marks.connected();
+  else meet(NOBODY);
   draw();
 });
 
@@ -172,8 +177,23 @@ stream.addEventListener("message", ({ detail: message }) => {
     pictureSettings.setDisplay(message);
     sharpen();
   } else if (message.type === "picture") pictureSettings.setSent(message);
+  else if (message.type === "cursor") remotePointer.setCursor(message);
+  else if (message.type === "pointer") remotePointer.moveTo(message);
+  else if (message.type === "people") meet(message);
   else if (message.type === "stats") numbers.setHost(message);
 });
+
+/** Who is there, and who plays: while it is somebody else, their pointer is shown, and the way to take the controls back. */
+function meet(company) {
+  people.show(company);
+  byId("people-count").hidden = company.watchers.length === 0;
+  byId("people-count").textContent = String(company.watchers.length);
+  const holder = holderOf(company);
+  const isOther = holder !== null && !holder.isYou && !holder.isPlayer;
+  byId("controls-note").hidden = !isOther;
+  byId("controls-note").textContent = isOther ? `${holder.name} has the controls. Take them back` : "";
+  remotePointer.isWanted = isOther;
+}
 
 const pictureBox = () => letterbox(stage.getBoundingClientRect(), display.width / display.height);
 
@@ -184,6 +204,7 @@ function sharpen() {
 new ResizeObserver(() => {
   sharpen();
   toolbar.settle();
+  remotePointer.draw();
 }).observe(stage);
 
 /* Scenes */
@@ -254,11 +275,11 @@ function show(scene, make) {
   curtain.hidden = isPlaying;
   stage.inert = !isPlaying;
   byId("toolbar").hidden = !["starting", "playing", "replaced"].includes(scene);
-  for (const id of ["sound-button", "numbers-button", "settings-button"]) byId(id).hidden = !isPlaying;
+  for (const id of ["sound-button", "numbers-button", "people-button", "settings-button"]) byId(id).hidden = !isPlaying;
   document.body.classList.toggle("playing", isPlaying);
   controls.allow(isPlaying);
   toolbar.allowTucking(isPlaying);
-  if (!isPlaying) byId("settings").hidePopover();
+  if (!isPlaying) for (const id of ["settings", "people"]) byId(id).hidePopover();
   if (isPlaying) {
     sharpen();
     stage.focus({ preventScroll: true });
@@ -332,6 +353,7 @@ async function stop() {
 }
 
 byId("stop-button").addEventListener("click", stop);
+byId("controls-note").addEventListener("click", () => people.hand(null));
 byId("screenshot-button").addEventListener("click", () => saveScreenshot(video, status?.gameTitle ?? ""));
 stage.addEventListener("pointermove", () => document.body.classList.add("is-pointing"), { once: true });
 

@@ -77,7 +77,8 @@ export class StatusFeed {
   }
 }
 
-function pauseOrNetwork(ms, signal) {
+/** Ends after `ms`, when `signal` aborts, or when the network is back. */
+export function pauseOrNetwork(ms, signal) {
   const woken = new AbortController();
   const wake = () => woken.abort();
   signal.addEventListener("abort", wake);

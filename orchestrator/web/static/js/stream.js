@@ -2,16 +2,20 @@
  * The connection to a seat: one WebRTC peer with picture, sound and two data channels, made again whenever it breaks.
  *
  * It tries for as long as it is wanted, with a fresh token for each try. A connection counts as broken when ICE fails, stays
- * disconnected for 2 s, or when no pong came for 4 s. `replaced` (a newer connection of the same player won) ends the trying:
- * only a person's wish starts it again.
+ * disconnected for 2 s, or when not one byte came for 1.2 s although pings ask for some; sooner when the network says that it has
+ * changed. `replaced` (a newer page of the same person won) ends the trying: only a person's wish starts it again.
  */
+import { newKey } from "./api.js";
 import { backoffMs } from "./backoff.js";
-import { pause } from "./status.js";
+import { pause, pauseOrNetwork } from "./status.js";
 
-const PING_MS = 1000;
-const SILENCE_MS = 4000;
+const PING_MS = 400;
+const SILENCE_MS = 1200;
+const DOUBTED_MS = 700;
 const DISCONNECTED_MS = 2000;
 const CONNECT_MS = 8000;
+const RECONNECT_MS = 3000;
+const TRIES = { firstMs: 150, longestMs: 1000 };
 const GATHER_MS = 2000;
 
 export class Stream extends EventTarget {
@@ -27,6 +31,7 @@ export class Stream extends EventTarget {
     this._control = null;
     this._pointer = null;
     this._wanted = null;
+    this._page = newKey();
     this.roundTripMs = null;
     this.connectionCount = 0;
   }
@@ -39,9 +44,10 @@ export class Stream extends EventTarget {
     return this._peer;
   }
 
-  /** Begins to connect; does nothing when it is at it already. */
+  /** Begins to connect, by a person's wish; does nothing when it is at it already. */
   open() {
     if (this._wanted !== null) return;
+    this._isAgain = false;
     this._wanted = new AbortController();
     this._keepConnected(this._wanted.signal);
   }
@@ -72,15 +78,17 @@ export class Stream extends EventTarget {
       try {
         const connection = await this._connectOnce(wanted);
         attempt = 0;
+        this._isAgain = true;
         await connection.ended;
       } catch (failure) {
+        attempt += 1;
+        if (failure.message === "replaced" && !wanted.aborted) this._end("replaced");
         if (!wanted.aborted) this.dispatchEvent(new CustomEvent("failed", { detail: failure }));
       }
       if (wanted.aborted) return; // whoever ended it has dropped the connection, and may have begun another
       this._drop();
       this._become(this.connectionCount > 0 ? "reconnecting" : "connecting");
-      await pause(backoffMs(attempt), wanted);
-      attempt += 1;
+      if (attempt > 0) await pauseOrNetwork(backoffMs(attempt - 1, undefined, TRIES), wanted);
     }
   }
 
@@ -108,12 +116,17 @@ export class Stream extends EventTarget {
 
     await peer.setLocalDescription(await peer.createOffer());
     if (iceServers.length > 0) await gathered(peer, wanted);
-    const { answer } = await postOffer(seat, peer.localDescription.sdp, wanted);
+    const { answer } = await postOffer(seat, peer.localDescription.sdp, { page: this._page, again: this._isAgain }, this._patienceMs, wanted);
     await peer.setRemoteDescription(answer);
     await life.opened;
     this.connectionCount += 1;
     this._become("connected");
     return life;
+  }
+
+  /** A seat that was reached before is there: what takes long now is better begun again. */
+  get _patienceMs() {
+    return this._isAgain ? RECONNECT_MS : CONNECT_MS;
   }
 
   _watch(peer, control, wanted) {
@@ -128,34 +141,51 @@ export class Stream extends EventTarget {
       end = resolve;
     });
     opened.catch(() => {});
-    let lastPongAt = performance.now();
+    let heardAt = performance.now();
+    let bytes = 0;
+    let silenceMs = SILENCE_MS;
     let disconnectedTimer = 0;
+    const over = new AbortController();
     const finish = (why) => {
       clearInterval(pinging);
       clearTimeout(connectTimer);
       clearTimeout(disconnectedTimer);
+      over.abort();
       fail(new Error(why));
       end(why);
     };
-    const connectTimer = setTimeout(() => finish("no connection in time"), CONNECT_MS);
-    const pinging = setInterval(() => {
+    const connectTimer = setTimeout(() => finish("no connection in time"), this._patienceMs);
+    const heard = () => {
+      heardAt = performance.now();
+      silenceMs = SILENCE_MS;
+    };
+    const ping = () => control.readyState === "open" && control.send(JSON.stringify({ type: "ping", t: performance.now() }));
+    const pinging = setInterval(async () => {
       if (control.readyState !== "open") return;
-      if (document.visibilityState === "visible" && performance.now() - lastPongAt > SILENCE_MS) finish("the seat is silent");
-      else control.send(JSON.stringify({ type: "ping", t: performance.now() }));
+      const received = await bytesReceived(peer);
+      if (received > bytes) heard(); // a lost pong is no silence, nor is a long way
+      bytes = received;
+      if (document.visibilityState === "visible" && performance.now() - heardAt > silenceMs) finish("the seat is silent");
+      else ping();
     }, PING_MS);
-    document.addEventListener("visibilitychange", () => {
-      lastPongAt = performance.now();
-    }, { signal: wanted });
+    const doubt = () => {
+      heardAt = performance.now();
+      silenceMs = DOUBTED_MS;
+      ping();
+    };
+    document.addEventListener("visibilitychange", heard, { signal: over.signal });
+    window.addEventListener("online", doubt, { signal: over.signal });
+    navigator.connection?.addEventListener?.("change", doubt, { signal: over.signal });
     control.addEventListener("open", () => {
-      lastPongAt = performance.now();
+      heard();
       clearTimeout(connectTimer);
-      control.send(JSON.stringify({ type: "ping", t: performance.now() }));
+      ping();
       open();
     });
     control.addEventListener("close", () => finish("the control channel closed"));
     control.addEventListener("message", ({ data }) => {
       const message = JSON.parse(data);
-      lastPongAt = performance.now();
+      heard();
       if (message.type === "pong") this.roundTripMs = performance.now() - message.t;
       else if (message.type === "replaced") this._yield(finish);
       else this.dispatchEvent(new CustomEvent("message", { detail: message }));
@@ -199,13 +229,20 @@ export class Stream extends EventTarget {
   }
 }
 
-async function postOffer(seat, sdp, signal) {
+/** All bytes that came from the seat by now, of whatever kind. */
+async function bytesReceived(peer) {
+  let bytes = 0;
+  for (const entry of (await peer.getStats()).values()) if (entry.type === "candidate-pair") bytes += entry.bytesReceived ?? 0;
+  return bytes;
+}
+
+async function postOffer(seat, sdp, about, patienceMs, signal) {
   const response = await fetch(`${seat.containerUrl}connect`, {
     method: "POST",
     credentials: "omit",
     headers: { "content-type": "application/json" },
-    body: JSON.stringify({ token: seat.streamToken, offer: { type: "offer", sdp } }),
-    signal: AbortSignal.any ? AbortSignal.any([signal, AbortSignal.timeout(CONNECT_MS)]) : signal,
+    body: JSON.stringify({ token: seat.streamToken, offer: { type: "offer", sdp }, ...about }),
+    signal: AbortSignal.any ? AbortSignal.any([signal, AbortSignal.timeout(patienceMs)]) : signal,
   });
   const body = await response.json().catch(() => ({}));
   if (!response.ok) throw new Error(body.error ?? `signalling answered ${response.status}`);
