@@ -18,6 +18,7 @@ ACTIVE = ("starting", "running", "stopping")
 ANSWER_WITHIN_S = 30.0
 LOST_AFTER_S = 0.02
 AGAIN_S = 0.3
+PATIENCE_S = 60.0
 
 
 @dataclass
@@ -175,9 +176,9 @@ class Player:
         self, method: str, path: str, body: dict[str, Any] | None = None, headers: dict[str, str] | None = None
     ) -> dict[str, Any]:
         """Repeat until it is answered: no connection and 5xx mean later, 429 means as late as it says."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE_S
         while True:
-            problem = ""
+            problem, pause_s = "", AGAIN_S
             try:
                 answer = await self._send(method, path, body, headers or {})
             except httpx.HTTPError as error:
@@ -189,11 +190,14 @@ class Player:
                 if answer.status_code < 500 and answer.status_code != 429:
                     content = _content(answer)
                     raise Refused(answer.status_code, str(content.get("error")), content)
+                if answer.status_code == 429:
+                    pause_s = float(answer.headers["Retry-After"])
+                    deadline = max(deadline, time.monotonic() + pause_s + PATIENCE_S)
                 if answer.status_code == 500:
                     self._note(f"player: BUG {method} {path}: {problem}")
             if time.monotonic() > deadline:
                 raise AssertionError(f"{method} {path} was never answered: {problem}")
-            await asyncio.sleep(AGAIN_S)
+            await asyncio.sleep(pause_s)
 
     async def _send(
         self, method: str, path: str, body: dict[str, Any] | None, headers: dict[str, str]
