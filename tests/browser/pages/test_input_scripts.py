@@ -144,6 +144,15 @@ class Hands:
             case "take_back":
                 await self._hand(None)
 
+    async def _see(self, patience: int) -> None:
+        """Remembers what is down; what was pressed on a busy machine takes its time to arrive."""
+        down = await self.down()
+        while not down and patience > 0:
+            patience -= 1
+            await asyncio.sleep(0.02)
+            down = await self.down()
+        self.seen |= set(down)
+
     async def _hand(self, to: str | None) -> None:
         say = """(to) => window.channels.control.readyState === 'open'
             && window.channels.control.send(JSON.stringify({type: 'controls', to}))"""
@@ -151,9 +160,10 @@ class Hands:
 
     async def play(self, steps: list[Step]) -> None:
         """Ends with the hands off everything."""
+        await self.page.mouse.move(600, 400)
         for step in steps:
             await self.do(step)
-            self.seen |= set(await self.down())
+            await self._see(patience=0 if self.seen or not step.kind.endswith("_down") else 50)
         await self._hand(None)
         for key in {step.name for step in steps if step.kind == "key_down"}:
             await self.page.keyboard.up(key)
