@@ -13,9 +13,12 @@ import psutil
 import pytest
 from playwright.async_api import Browser, Page
 
+from streaming.clipboard import Clipboard
 from streaming.errors import SeatError, SeatUnavailable
+from streaming.gamepad_map import DEFAULT_MAP
 from streaming.protocol import SeatConfig, SessionDescription
 from streaming.seat_client import SeatClient
+from streaming.xconnection import XConnection
 from tests.integration.streaming.drawing_client import COLOURS
 from tests.integration.streaming.seat_support import (
     HERE,
@@ -177,6 +180,54 @@ async def test_the_page_learns_display_cursor_and_figures(seat: Seat, page: Page
     assert await heard(page, "pong") == {"type": "pong", "t": 12.5}
     figures = await heard(page, "stats")
     assert set(figures) == {"type", "fps", "bitrate_bps", "encode_ms", "capture_ms", "rtt_ms", "loss"}
+
+
+async def test_text_goes_to_the_games_clipboard_and_what_the_game_copies_comes_to_the_page(
+    seat: Seat, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XAUTHORITY", seat.hello.xauthority)
+    changes: list[bool] = []
+    texts: list[str] = []
+    game = Clipboard(XConnection(f":{seat.hello.display}"), lambda: changes.append(True), texts.append)
+
+    async def has_pasted() -> bool:
+        game.read()
+        return texts == ["from the page é"]
+
+    async def has_changed() -> bool:
+        game.read()
+        return changes != []
+
+    await tell(page, type="paste", text="from the page é")
+    await until(has_changed, "the game sees that there is something to paste")
+    game.ask()
+    await until(has_pasted, "the game has the page's text")
+    game.offer("from the game 😀")
+
+    async def has_come() -> bool:
+        game.read()
+        texts = "seat.messages.filter((message) => message.type === 'clipboard').map((message) => message.text)"
+        return "from the game 😀" in await page.evaluate(texts)
+
+    await until(has_come, "the page has the game's text")
+    game.close()
+
+
+async def test_the_page_learns_what_a_pad_does_and_changes_it(seat: Seat, page: Page) -> None:
+    assert (await heard(page, "gamepad"))["bindings"] == DEFAULT_MAP
+    async with seat.drawing() as drawing:
+        await tell(page, type="gamepad", bindings={"south": "KeyX"})
+        await page.evaluate(
+            """() => {
+              const view = new DataView(new ArrayBuffer(20));
+              view.setUint8(0, 3);
+              view.setUint32(1, 1, true);
+              view.setUint32(6, 1, true);
+              seat.pointer.send(view.buffer);
+            }"""
+        )
+        await drawing.feels("key 53 down")
+        await drawing.feels("key 53 up")
 
 
 async def test_garbage_from_a_page_is_ignored(seat: Seat, page: Page) -> None:

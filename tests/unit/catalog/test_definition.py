@@ -30,6 +30,9 @@ width = 1280
 height = 720
 fps = 30
 
+[build.gamepad]
+south = "Enter"
+
 [build.limits]
 cpu_cores = 1.0
 memory_bytes = 1073741824
@@ -47,6 +50,7 @@ def test_a_definition_says_what_its_file_says(file: Path) -> None:
     assert definition.tags == ("Romance", "Mystery")
     assert definition.release_date == date(2015, 1, 1)
     assert definition.build.display.fps == 30
+    assert definition.build.gamepad == {"south": "Enter"}
     assert definition.build.limits.cpu_cores == 1.0
     assert definition.build.limits.pids == 256
     assert definition.build.save_paths == (".renpy",)
@@ -65,6 +69,7 @@ def test_a_definition_says_what_its_file_says(file: Path) -> None:
         ('save_paths = [".renpy"]', 'save_paths = ["/etc"]', "build.save_paths.0"),
         ('thumbnail = "/static', 'thumbnail = "javascript:', "thumbnail"),
         ("fps = 30", "fps = 0", "build.display.fps"),
+        ('south = "Enter"', 'south = "no such thing"', "build.gamepad.south"),
         ("stop_grace_s = 5", "stop_grace_s = 500", "build.stop_grace_s"),
     ],
 )
