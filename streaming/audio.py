@@ -1,20 +1,19 @@
 """The game's sound to Opus: the sink's monitor in 10 ms frames, on a thread of its own, and nothing while it is silent.
 
-The monitor is read by `parec` (package pulseaudio-utils), which runs only while somebody listens.
+It is read only while somebody listens, and in larger fragments while there is nothing to hear.
 """
 
-import array
-import fcntl
-import os
-import termios
+import asyncio
+import contextlib
 import threading
 from collections.abc import Callable
 from fractions import Fraction
 
 import av
+import structlog
 
-from streaming.children import Child
 from streaming.packets import Codec, EncodedPacket
+from streaming.sound_recorder import SoundRecorder
 from streaming.sound_server import MONITOR, SAMPLE_RATE, SoundServer
 
 CHANNELS = 2
@@ -25,6 +24,9 @@ SILENCE_S = 2.0
 BACKLOG_FRAMES = 6
 BITRATE_BPS = 128_000
 SILENT_FRAME = bytes(FRAME_BYTES)
+SILENT_FRAGMENT_BYTES = 4 * FRAME_BYTES  # how late the first sound after silence may be, against how often we wake up
+
+log = structlog.get_logger()
 
 
 class SilenceGate:
@@ -35,6 +37,10 @@ class SilenceGate:
 
     def lets_pass(self, frame: bytes) -> bool:
         self._silent_frames = self._silent_frames + 1 if frame == SILENT_FRAME else 0
+        return self.is_open
+
+    @property
+    def is_open(self) -> bool:
         return self._silent_frames < SILENCE_S * FRAMES_PER_S
 
 
@@ -48,7 +54,8 @@ class OpusEncoder:
         context.layout = "stereo"
         context.time_base = Fraction(1, SAMPLE_RATE)
         context.bit_rate = BITRATE_BPS
-        context.options = {"application": "audio", "frame_duration": "10", "compression_level": "5"}
+        # "lowdelay" looks 2.5 ms ahead instead of 6.5; at this bitrate the other modes would not be used anyway.
+        context.options = {"application": "lowdelay", "frame_duration": "10", "compression_level": "5"}
         self._context = context
 
     def encode(self, frame: bytes, pts: int) -> EncodedPacket | None:
@@ -62,55 +69,66 @@ class OpusEncoder:
         return EncodedPacket(bytes(packets[0]), pts, codec=Codec.OPUS) if packets else None
 
 
+class Frames:
+    """Cuts what comes into frames of `FRAME_BYTES`, and keeps the rest for the next time. Pure."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def cut(self, samples: bytes) -> list[bytes]:
+        samples = self._rest + samples
+        whole = len(samples) - len(samples) % FRAME_BYTES
+        self._rest = samples[whole:]
+        return [samples[start : start + FRAME_BYTES] for start in range(0, whole, FRAME_BYTES)]
+
+
 class SoundCapture:
-    """One listening: from the constructor until `ended` has returned. Must be made by the main thread (see `Child`).
+    """One listening: from the constructor until `ended` has returned. Belongs to the event loop's thread.
 
     `on_packet` is called from the sound's thread and must only hand over.
     """
 
     def __init__(self, server: SoundServer, on_packet: Callable[[EncodedPacket], None], first_pts: int) -> None:
+        self._address = server.address
         self._on_packet = on_packet
         self.pts = first_pts
-        self._pipe, write_end = os.pipe()
-        arguments = ["parec", "--raw", f"--device={MONITOR}", "--format=s16le", f"--rate={SAMPLE_RATE}"]
-        arguments += [f"--channels={CHANNELS}", "--latency-msec=10", "--client-name=seat"]
-        try:
-            self._recorder = Child(arguments, server.environment(), stdout=write_end)
-        finally:
-            os.close(write_end)
-        self._thread = threading.Thread(target=self._run, name="sound", daemon=True)
-        self._thread.start()
+        self._loop = asyncio.get_running_loop()
+        self._over = asyncio.Event()
+        self._is_wanted = True
+        self._recorder: SoundRecorder | None = None
+        threading.Thread(target=self._run, name="sound", daemon=True).start()
 
     async def ended(self) -> None:
-        """Returns when the recorder has ended, by `stop` or by itself."""
-        await self._recorder.wait()
+        """Returns when the recording has ended, by `stop` or because the server went away."""
+        await self._over.wait()
 
     async def stop(self) -> None:
-        await self._recorder.stop()
-        self._thread.join(timeout=1.0)
+        self._is_wanted = False
+        if self._recorder is not None:
+            self._recorder.interrupt()
+        await self._over.wait()
 
     def _run(self) -> None:
-        encoder, gate = OpusEncoder(), SilenceGate()
-        with open(self._pipe, "rb", buffering=0) as pipe:  # noqa: PTH123 -- a descriptor, not a path
-            descriptor = pipe.fileno()
-            while frame := read_frame(descriptor):
+        try:
+            self._recorder = SoundRecorder(self._address, MONITOR, SAMPLE_RATE, CHANNELS, FRAME_BYTES)
+            try:
+                self._record(self._recorder)
+            finally:
+                self._recorder.close()
+        except OSError as error:
+            log.warning("sound.not_recorded", reason=str(error))
+        finally:
+            with contextlib.suppress(RuntimeError):  # the loop has ended, and with it everybody who could wait
+                self._loop.call_soon_threadsafe(self._over.set)
+
+    def _record(self, recorder: SoundRecorder) -> None:
+        encoder, gate, frames = OpusEncoder(), SilenceGate(), Frames()
+        while self._is_wanted and (samples := recorder.read()):
+            cut = frames.cut(samples)
+            for place, frame in enumerate(cut):
                 self.pts += FRAME_SAMPLES
-                if not gate.lets_pass(frame) or waiting_bytes(descriptor) > BACKLOG_FRAMES * FRAME_BYTES:
+                if not gate.lets_pass(frame) or len(cut) - place > BACKLOG_FRAMES:
                     continue  # silence, or we are late and newer sound is there already
                 if packet := encoder.encode(frame, self.pts):
                     self._on_packet(packet)
-
-
-def read_frame(descriptor: int) -> bytes:
-    """Exactly one frame, or nothing at the end."""
-    frame = os.read(descriptor, FRAME_BYTES)
-    while frame and len(frame) < FRAME_BYTES:
-        part = os.read(descriptor, FRAME_BYTES - len(frame))
-        frame = frame + part if part else b""
-    return frame
-
-
-def waiting_bytes(descriptor: int) -> int:
-    count = array.array("i", [0])
-    fcntl.ioctl(descriptor, termios.FIONREAD, count)
-    return count[0]
+            recorder.set_fragment(FRAME_BYTES if gate.is_open else SILENT_FRAGMENT_BYTES)

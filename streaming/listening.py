@@ -4,6 +4,7 @@ Its end is waited for before the next begins, since both would feed the same tra
 """
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Protocol
 
@@ -15,7 +16,7 @@ log = structlog.get_logger()
 
 
 class Capture(Protocol):
-    """One recording, going on from its making; `pts` counts its samples on from those of the one before."""
+    """One recording, going on from its making; `pts` counts its samples on from the moment that it was given."""
 
     pts: int
 
@@ -26,8 +27,13 @@ class Capture(Protocol):
 class Listening:
     """`begin` and `end` may be called in any order and as often as one likes; each takes effect in its turn."""
 
-    def __init__(self, open_capture: Callable[[int], Capture]) -> None:
+    def __init__(self, open_capture: Callable[[int], Capture], sample_rate: int) -> None:
+        """`open_capture` is given the moment at which it begins, in samples: a pause is left out and not made up for
+        later, or the listener's buffer would take all that follows for late.
+        """
         self._open_capture = open_capture
+        self._sample_rate = sample_rate
+        self._began_at = time.monotonic()
         self._pts = 0
         self._current: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -63,7 +69,7 @@ class Listening:
                 await asyncio.sleep(RETRY_S)
 
     async def _record(self) -> None:
-        capture = self._open_capture(self._pts)
+        capture = self._open_capture(max(self._pts, int((time.monotonic() - self._began_at) * self._sample_rate)))
         try:
             await capture.ended()
         finally:

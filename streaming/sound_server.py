@@ -42,6 +42,7 @@ class SoundServer:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.socket = folder / "pulse" / "native"
+        self.address = f"unix:{self.socket}"
         self.socket.parent.mkdir(mode=0o700, exist_ok=True)
         self.server = self._launched()
 
@@ -64,7 +65,7 @@ class SoundServer:
             HOME=str(self._folder),
             XDG_RUNTIME_DIR=str(self._folder),
             DBUS_SESSION_BUS_ADDRESS="disabled:",
-            PULSE_SERVER=f"unix:{self.socket}",
+            PULSE_SERVER=self.address,
         )
 
     async def ready(self, timeout_s: float = 15.0) -> None:

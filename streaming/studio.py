@@ -41,7 +41,7 @@ from streaming.protocol import (
     Snapshot,
     Thumbnail,
 )
-from streaming.sound_server import SoundServer
+from streaming.sound_server import SAMPLE_RATE, SoundServer
 from streaming.targets import VideoTarget
 from streaming.thumbnail import Thumbnails
 from streaming.video import VideoThread
@@ -77,7 +77,7 @@ class Studio:
         self._last_input_at: float | None = None
         self._cursor_image = CursorImage(visible=False)
         self._cursor_timer: asyncio.TimerHandle | None = None
-        self._listening = Listening(lambda pts: SoundCapture(sound, self._audio_encoded, pts))
+        self._listening = Listening(lambda pts: SoundCapture(sound, self._audio_encoded, pts), SAMPLE_RATE)
         self._tasks: set[asyncio.Task[None]] = set()
         self._x = XConnection(display)
         self._gamepad = game_map(config.gamepad)

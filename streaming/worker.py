@@ -191,6 +191,7 @@ def main() -> int:
     folder = Path(sys.argv[1]).absolute()
     os.umask(0o077)
     os.environ["XAUTHORITY"] = str(folder / "Xauthority")
+    os.environ["HOME"] = str(folder)  # where libpulse keeps its cookie
     with (folder / "worker.log").open("ab") as log_file:
         os.dup2(log_file.fileno(), sys.stdout.fileno())
         os.dup2(log_file.fileno(), sys.stderr.fileno())

@@ -46,8 +46,10 @@ def identity(path: Path) -> tuple[int, int] | None:
     return (path.stat().st_ino, path.stat().st_ctime_ns) if path.exists() else None
 
 
-def recorders(seat: Seat) -> int:
-    return sum(child.name() == "parec" for child in psutil.Process(seat.process.pid).children())
+async def recorders(seat: Seat) -> int:
+    async with seat.program("pactl", "list", "short", "source-outputs") as program:
+        assert program.stdout is not None
+        return len((await program.stdout.read()).splitlines())
 
 
 async def test_a_click_changes_the_picture(seat: Seat, page: Page) -> None:
@@ -147,10 +149,10 @@ async def test_a_newer_page_replaces_the_older_and_sees_a_still_picture_at_once(
 
 async def test_whoever_comes_and_goes_one_recorder_at_most_is_left(seat: Seat, page: Page, browser: Browser) -> None:
     async def one_records() -> bool:
-        return recorders(seat) == 1
+        return await recorders(seat) == 1
 
     async def none_records() -> bool:
-        return recorders(seat) == 0
+        return await recorders(seat) == 0
 
     await heard(page, "stats")
     await until(one_records, "somebody listens")

@@ -55,7 +55,7 @@ def captures() -> Captures:
 @pytest.fixture
 async def listening(captures: Captures, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Listening]:
     monkeypatch.setattr("streaming.listening.RETRY_S", 0.0)
-    listening = Listening(captures.open)
+    listening = Listening(captures.open, 48_000)
     yield listening
     for capture in captures.opened:
         capture.may_stop.set()
@@ -89,7 +89,22 @@ async def test_the_next_recorder_begins_when_the_one_before_has_stopped_and_goes
     captures.opened[0].may_stop.set()
     await captures.until(2)
     assert captures.going == 1
-    assert captures.opened[1].pts == 4800
+    assert captures.opened[1].pts >= 4800
+
+
+async def test_a_pause_is_not_made_up_for_later(captures: Captures, monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = 100.0
+    monkeypatch.setattr("streaming.listening.time.monotonic", lambda: now_s)
+    listening = Listening(captures.open, 48_000)
+    for minutes in (0, 1):
+        now_s = 100.0 + minutes * 60
+        listening.begin()
+        await captures.until(minutes + 1)
+        captures.opened[-1].may_stop.set()
+        listening.end()
+        await turns()
+    assert [capture.pts for capture in captures.opened] == [0, 60 * 48_000]
+    await listening.close()
 
 
 async def test_closing_waits_for_a_recorder_that_is_stopping_already(listening: Listening, captures: Captures) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streaming.audio import FRAME_BYTES, FRAME_SAMPLES, OpusEncoder, SilenceGate
+from streaming.audio import FRAME_BYTES, FRAME_SAMPLES, Frames, OpusEncoder, SilenceGate
 from streaming.cursor import straight_rgba
 from streaming.display import authority_entry
 from streaming.frame_grabber import is_single_colour
@@ -60,3 +60,14 @@ def test_the_cookie_is_good_for_every_display() -> None:
     entry = authority_entry(b"0123456789abcdef")
     assert entry.startswith(b"\xff\xff\x00\x00\x00\x00\x00\x12MIT-MAGIC-COOKIE-1\x00\x10")
     assert entry.endswith(b"0123456789abcdef")
+
+
+@given(st.lists(st.integers(0, 3 * FRAME_BYTES), max_size=8))
+def test_sound_is_cut_into_whole_frames_and_nothing_is_lost(sizes: list[int]) -> None:
+    samples = bytes(index % 251 for index in range(sum(sizes)))
+    frames, cut, start = Frames(), list[bytes](), 0
+    for size in sizes:
+        cut += frames.cut(samples[start : start + size])
+        start += size
+    assert all(len(frame) == FRAME_BYTES for frame in cut)
+    assert b"".join(cut) == samples[: len(samples) - len(samples) % FRAME_BYTES]
