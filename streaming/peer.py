@@ -16,6 +16,7 @@ from aiortc.exceptions import InvalidStateError, OperationError
 from streaming import aiortc_extensions
 from streaming.aiortc_extensions import Feedback
 from streaming.errors import SeatError
+from streaming.link import Link
 from streaming.packets import Codec, EncodedPacket
 from streaming.protocol import SessionDescription
 from streaming.tracks import AudioTrack, VideoTrack
@@ -37,6 +38,8 @@ class PeerListener(Protocol):
     def peer_closed(self, peer: "Peer") -> None: ...
     def peer_said(self, peer: "Peer", label: str, message: object) -> None: ...
     def peer_needs_keyframe(self, peer: "Peer") -> None: ...
+    def peer_steered(self, peer: "Peer") -> None:
+        """What its link may be given has changed."""
 
 
 class Peer:
@@ -62,6 +65,7 @@ class Peer:
         aiortc_extensions.on_keyframe_request(video.sender, lambda: listener.peer_needs_keyframe(self))
         self._deadline = asyncio.create_task(self._expect_connection())
         self._closing: asyncio.Task[None] | None = None
+        self.link: Link | None = None
 
     async def answer(self, offer: SessionDescription) -> SessionDescription:
         """Raises `SeatError` `bad_offer` for an offer that cannot be met: not SDP, or no H.264 in it."""
@@ -76,8 +80,9 @@ class Peer:
         except BaseException:
             self.close()
             raise
-        local = self._connection.localDescription
-        return SessionDescription(type="answer", sdp=local.sdp)
+        sdp = self._connection.localDescription.sdp
+        self.link = Link(self.video_sender, sdp, lambda: self._listener.peer_steered(self), self._begin_anew)
+        return SessionDescription(type="answer", sdp=sdp)
 
     def send(self, message: Mapping[str, object]) -> None:
         """Tells the page, if it listens and keeps up."""
@@ -87,8 +92,15 @@ class Peer:
         channel.send(json.dumps(message, separators=(",", ":")))
 
     def offer_video(self, packet: EncodedPacket) -> bool:
-        """False when only a keyframe can be sent. What is encoded otherwise than was agreed is none of this peer's."""
-        return packet.codec is not self.codec or self._video.offer(packet)
+        """False when only a keyframe can be sent. What is encoded otherwise than was agreed is none of this peer's.
+        While the link is behind, everything is dropped, and a keyframe comes next.
+        """
+        if packet.codec is not self.codec:
+            return True
+        if self.link is not None and self.link.is_backlogged:
+            self._video.interrupt()
+            return True
+        return self._video.offer(packet)
 
     def offer_audio(self, packet: EncodedPacket) -> None:
         self._audio.offer(packet)
@@ -109,6 +121,8 @@ class Peer:
             await asyncio.sleep(LAST_WORDS_S)
         self._deadline.cancel()
         await self._connection.close()
+        if self.link is not None:
+            self.link.close()
 
     async def _expect_connection(self) -> None:
         await asyncio.sleep(CONNECT_TIMEOUT_S)
@@ -130,6 +144,10 @@ class Peer:
             self.is_closed = True
             self.is_connected = False
             self._listener.peer_closed(self)
+
+    def _begin_anew(self) -> None:
+        self._video.interrupt()
+        self._listener.peer_needs_keyframe(self)
 
     def _channel_opened(self, channel: RTCDataChannel) -> None:
         label = channel.label

@@ -25,10 +25,12 @@ from streaming.focus import FocusKeeper
 from streaming.gamepad_map import game_map
 from streaming.injector import Injector
 from streaming.keyframes import KeyframeWishes
+from streaming.link import Link
 from streaming.listening import Listening
 from streaming.packets import EncodedPacket
 from streaming.page_messages import Controls, Copy, KeyframeRequest, Paste, Ping, ReleaseAll, parse_control
 from streaming.peer import Peer
+from streaming.picture_ladder import LadderState, Picture, climbed
 from streaming.png import encode_png
 from streaming.pointer_messages import parse_pointer
 from streaming.pointer_watch import PointerWatch
@@ -82,6 +84,7 @@ class Studio:
         self._x = XConnection(display)
         self._gamepad = game_map(config.gamepad)
         self._injector = Injector(self._x, self._gamepad)
+        self._ladder = LadderState()
         self._focus = FocusKeeper(self._x)
         self._cursor = CursorWatch(self._x)
         self._pointer = PointerWatch(self._x)
@@ -201,6 +204,15 @@ class Studio:
 
     def keyframe_wished(self, role: Role) -> None:
         self._keyframes.wish(role)
+
+    def link_changed(self, link: Link) -> None:
+        config = self._config
+        full = Picture(config.width, config.height, config.fps)
+        spend = min(config.bitrate_bps, link.picture_bps)
+        self._ladder, target = climbed(self._ladder, full, spend, time.monotonic())
+        link.wish(config.bitrate_bps, target.fps)
+        self._video.aim(target)
+        self._video.hold(link.rest_until_s)
 
     # What threads and timers bring
 

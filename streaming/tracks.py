@@ -69,6 +69,11 @@ class VideoTrack(PacketTrack):
         self._append(packet)
         return True
 
+    def interrupt(self) -> None:
+        """What is not sent yet never is, and a keyframe comes next."""
+        self._packets.clear()
+        self._needs_keyframe = True
+
 
 class AudioTrack(PacketTrack):
     """Leaky: the newest sound is kept and the oldest dropped, so that delay never grows."""

@@ -68,6 +68,7 @@ class VideoThread:
         self._is_stopping = False
         self._is_watched = False
         self._keyframes_wanted: frozenset[Codec] = frozenset()
+        self._held_until = float("-inf")
         self._first_frame_seen = False
         self._followed: tuple[VideoTarget, tuple[Codec, ...]] | None = None
         self._sent: Encode | None = None
@@ -104,6 +105,12 @@ class VideoThread:
         with self._lock:
             self._keyframes_wanted |= frozenset(codecs or Codec)
         self._wake()
+
+    def hold(self, until: float) -> None:
+        """No picture is taken before `until`, on the monotonic clock: it would only wait on its way."""
+        is_sooner, self._held_until = until < self._held_until, until
+        if is_sooner:
+            self._wake()
 
     def figures(self) -> VideoFigures:
         since = time.monotonic() - RATE_WINDOW_S
@@ -147,7 +154,7 @@ class VideoThread:
             if self._keyframes_wanted:
                 pacer.force()
             if self._is_watched:
-                due_at = pacer.due_at(now)
+                due_at = max(pacer.due_at(now), self._held_until)
             elif has_changed and not self._first_frame_seen:
                 due_at = look_at
             else:

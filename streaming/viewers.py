@@ -12,6 +12,7 @@ import structlog
 
 from streaming.audience import Audience, Role, Viewer, people_message
 from streaming.errors import SeatError
+from streaming.link import Link
 from streaming.packets import EncodedPacket
 from streaming.peer import Peer
 from streaming.protocol import ConnectOrder, SessionDescription
@@ -29,6 +30,8 @@ class Stage(Protocol):
 
     def viewer_said(self, peer: Peer, label: str, message: object) -> None: ...
     def keyframe_wished(self, role: Role) -> None: ...
+    def link_changed(self, link: Link) -> None:
+        """What the player's link may be given is another."""
 
 
 class Viewers:
@@ -131,6 +134,10 @@ class Viewers:
     def peer_said(self, peer: Peer, label: str, message: object) -> None:
         if peer.identity in self._peers:
             self._stage.viewer_said(peer, label, message)
+
+    def peer_steered(self, peer: Peer) -> None:
+        if peer is self.player and peer.link is not None:
+            self._stage.link_changed(peer.link)
 
     def peer_needs_keyframe(self, peer: Peer) -> None:
         viewer = self.audience.viewer(peer.identity)

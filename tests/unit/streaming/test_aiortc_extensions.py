@@ -5,12 +5,20 @@ import inspect
 
 import aioice.ice
 import pytest
-from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription, rtcrtpsender, rtp
+from aiortc import (
+    RTCConfiguration,
+    RTCPeerConnection,
+    RTCSessionDescription,
+    rtcdtlstransport,
+    rtcrtpsender,
+    rtcsctptransport,
+    rtp,
+)
 from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters, RTCRtpParameters
 from aiortc.rtp import RTCP_PSFB_PLI, RtcpPsfbPacket, RtpPacket
 
 from streaming import aiortc_extensions
-from streaming.aiortc_extensions import PLAYOUT_DELAY_URI, PlayoutDelayMap
+from streaming.aiortc_extensions import PLAYOUT_DELAY_URI, TRANSPORT_NUMBER_URI, OurExtensionsMap
 from streaming.errors import SeatError
 from streaming.packets import EncodedPacket
 from streaming.peer import Peer
@@ -37,6 +45,8 @@ class Silent:
     def peer_said(self, peer: Peer, label: str, message: object) -> None: ...
     def peer_needs_keyframe(self, peer: Peer) -> None:
         self.keyframe_requests += 1
+
+    def peer_steered(self, peer: Peer) -> None: ...
 
 
 def extension_map(*extensions: tuple[int, str]) -> rtp.HeaderExtensionsMap:
@@ -71,18 +81,99 @@ def test_each_packet_carries_a_playout_delay_of_zero(identity: int, mid: str | N
     assert RtpPacket.parse(data, mapping).extensions.mid == mid
 
 
+@pytest.mark.parametrize("identity", [6, 14, 200])
+@pytest.mark.parametrize("mid", [None, "0", "video"])
+@pytest.mark.parametrize("delay", [(), ((5, PLAYOUT_DELAY_URI),)])
+def test_each_packet_carries_the_number_of_its_transport(
+    identity: int, mid: str | None, delay: tuple[tuple[int, str], ...]
+) -> None:
+    mapping = extension_map((2, MID_URI), *delay, (identity, TRANSPORT_NUMBER_URI))
+    packet = RtpPacket(payload_type=100, sequence_number=7, timestamp=9, payload=b"picture")
+    packet.extensions.mid = mid
+    data = packet.serialize(mapping)
+    sent = aiortc_extensions.numbered(data, identity, 0xBEEF)
+    if identity < 15 or mid is None:
+        assert RtpPacket.parse(sent, mapping).extensions.transport_sequence_number == 0xBEEF
+    assert len(sent) == len(data)
+    assert sent.endswith(b"picture")
+    assert RtpPacket.parse(sent, mapping).extensions.mid == mid
+
+
+def test_a_packet_without_room_for_a_number_is_left_alone() -> None:
+    packet = RtpPacket(payload_type=100, sequence_number=7, timestamp=9, payload=b"picture")
+    packet.extensions.mid = "0"
+    for mapping in (extension_map(), extension_map((2, MID_URI)), extension_map((5, PLAYOUT_DELAY_URI))):
+        data = packet.serialize(mapping)
+        assert aiortc_extensions.numbered(data, 6, 1) == data
+        assert aiortc_extensions.numbered(data, None, 1) == data
+
+
 def test_without_negotiation_nothing_is_added() -> None:
     packet = RtpPacket(payload_type=100, sequence_number=7, timestamp=9, payload=b"picture")
     assert len(packet.serialize(extension_map())) == 12 + len(b"picture")
 
 
 def test_the_sender_makes_its_map_and_its_history_through_the_names_that_we_replace() -> None:
-    assert rtp.HeaderExtensionsMap is PlayoutDelayMap
+    assert rtp.HeaderExtensionsMap is OurExtensionsMap
     source = inspect.getsource(rtcrtpsender.RTCRtpSender)
     assert "rtp.HeaderExtensionsMap()" in source
     assert "% RTP_HISTORY_SIZE" in source
     assert vars(rtcrtpsender)["RTP_HISTORY_SIZE"] >= 512
     assert "self._send_keyframe()" in source
+
+
+def test_packets_and_feedback_pass_the_names_that_a_tap_replaces() -> None:
+    sender, transport = (
+        inspect.getsource(rtcrtpsender.RTCRtpSender),
+        inspect.getsource(rtcdtlstransport.RTCDtlsTransport),
+    )
+    assert sender.count("await self.transport._send_rtp(packet_bytes)") == 2
+    assert "await self._retransmit(seq)" in sender
+    assert "for seq in packet.lost" in sender
+    assert "ssrc=self._rtx_ssrc" in sender
+    assert "packet.ssrc = self._ssrc" in sender
+    assert "await self._handle_rtcp_data(data)" in transport
+    assert "await recipient._handle_rtcp_packet(packet)" in transport
+
+
+def test_the_data_channels_read_the_timers_that_we_replace() -> None:
+    source = inspect.getsource(rtcsctptransport.RTCSctpTransport)
+    assert "self._rto = SCTP_RTO_INITIAL" in source
+    assert "max(SCTP_RTO_MIN," in source
+    assert vars(rtcsctptransport)["SCTP_RTO_MIN"] <= 0.3
+    assert vars(rtcsctptransport)["SCTP_RTO_INITIAL"] <= 1.0
+
+
+def test_the_ice_agent_opens_its_sockets_as_we_expect() -> None:
+    source = inspect.getsource(aioice.ice.Connection)
+    assert "loop.create_datagram_endpoint(" in source
+    assert "local_addr=(address, 0)" in source
+
+
+async def test_udp_ports_are_of_the_range_and_never_more_than_it_has() -> None:
+    loop = asyncio.get_running_loop()
+    aiortc_extensions.keep_to_ports(loop, 21310, 21312)
+    ends: list[asyncio.DatagramTransport] = []
+    try:
+        for _ in range(3):
+            transport, _ = await loop.create_datagram_endpoint(asyncio.DatagramProtocol, local_addr=("127.0.0.1", 0))
+            ends.append(transport)
+        assert {end.get_extra_info("sockname")[1] for end in ends} == {21310, 21311, 21312}
+        with pytest.raises(OSError, match="no free UDP port"):
+            await loop.create_datagram_endpoint(asyncio.DatagramProtocol, local_addr=("127.0.0.1", 0))
+    finally:
+        for end in ends:
+            end.close()
+
+
+def test_a_public_address_is_offered_beside_those_of_the_machine() -> None:
+    host = "a=candidate:1 1 udp 2130706431 {} 50000 typ host"
+    sdp = "\r\n".join(["v=0", host.format("10.0.0.5"), host.format("127.0.0.1"), host.format("fd00::1"), ""])
+    public = aiortc_extensions.with_public_address(sdp, "198.51.100.7").splitlines()
+    added = [line for line in public if line not in sdp.splitlines()]
+    assert len(added) == 1
+    assert added[0].endswith("198.51.100.7 50000 typ srflx raddr 10.0.0.5 rport 50000")
+    assert aiortc_extensions.with_public_address(sdp, None) == sdp
 
 
 def test_the_ice_agent_reads_the_names_that_we_replace() -> None:
@@ -112,6 +203,8 @@ async def test_the_answer_is_h264_with_retransmission_playout_delay_and_streams_
     assert {codec.split("/")[0] for codec in codecs} == {"H264", "rtx"}
     assert codecs[0].startswith("H264")
     assert PLAYOUT_DELAY_URI in video
+    assert TRANSPORT_NUMBER_URI in video
+    assert "transport-cc" in video
     assert "a=candidate" in answer
     assert {line.split()[4] for line in answer.splitlines() if line.startswith("a=candidate")} == {"127.0.0.1"}
     streams = {line.split()[0] for line in answer.splitlines() if line.startswith("a=msid:")}
