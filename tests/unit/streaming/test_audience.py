@@ -34,6 +34,12 @@ def test_the_newest_connection_of_the_player_replaces_the_older() -> None:
     assert [viewer.identity for viewer in audience.connected] == ["w"]
 
 
+def test_somebody_can_play_while_the_holder_of_the_controls_is_there() -> None:
+    assert Audience().players == 0
+    assert audience_of(WATCHER).players == 0
+    assert audience_of(PLAYER, WATCHER).players == 1
+
+
 def test_a_ninth_watcher_is_refused_by_name_and_the_player_never() -> None:
     audience = audience_of(*(watcher(place) for place in range(WATCHERS_LIMIT)))
     with pytest.raises(SeatError) as refused:

@@ -51,6 +51,13 @@ def test_a_forced_frame_is_due_at_once() -> None:
     assert pacer.due_at(1.001) <= 1.001
 
 
+def test_another_rate_holds_from_the_next_frame_on() -> None:
+    pacer = FramePacer(FPS)
+    pacer.aim(FPS / 2)
+    changes = [1 + place * INTERVAL_S for place in range(FPS)]
+    assert len(run(pacer, changes, 2)) == pytest.approx(FPS / 2, abs=1)
+
+
 def test_nothing_is_due_before_anything_happened() -> None:
     assert FramePacer(FPS).due_at(0.0) == float("inf")
 
