@@ -163,9 +163,13 @@ def separate_stream(transceiver: RTCRtpTransceiver) -> None:
 
 
 def prefer_h264(transceiver: RTCRtpTransceiver) -> None:
-    """Must come before the remote description, or aiortc labels our H.264 as whatever the page prefers."""
+    """H.264 where the page takes it, VP8 otherwise. Must come before the remote description, or aiortc labels what we
+    send as whatever the page prefers.
+    """
     codecs = RTCRtpSender.getCapabilities("video").codecs
-    transceiver.setCodecPreferences([codec for codec in codecs if codec.mimeType in ("video/H264", "video/rtx")])
+    wanted = ("video/H264", "video/rtx", "video/VP8")
+    preferred = [codec for codec in codecs if codec.mimeType in wanted]
+    transceiver.setCodecPreferences(sorted(preferred, key=lambda codec: wanted.index(codec.mimeType)))
 
 
 def agreed_codec(transceiver: RTCRtpTransceiver) -> Codec:

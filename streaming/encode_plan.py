@@ -24,6 +24,18 @@ class Encode:
     bitrate_bps: int
 
 
+def picture_message(encode: Encode) -> dict[str, object]:
+    """What a page is told of what it is sent."""
+    return {
+        "type": "picture",
+        "width": encode.width,
+        "height": encode.height,
+        "fps": encode.fps,
+        "bitrate_bps": encode.bitrate_bps,
+        "codec": encode.codec,
+    }
+
+
 def plan_encodes(codecs: Sequence[Codec], target: VideoTarget, width: int, height: int) -> tuple[Encode, ...]:
     """One for each different codec, in their order, of a display of this size."""
     sent_width, sent_height = sent_size(width, height, target.height)

@@ -17,6 +17,7 @@ PASTE_LIMIT_CHARACTERS = 60 * 1024
 CODE_LIMIT_CHARACTERS = 32
 HELD_LIMIT = 64
 WHEEL_LIMIT_PIXELS = 12_000.0
+LEAST_BITRATE_BPS, LEAST_HEIGHT = 200_000, 90
 BUTTONS = range(5)
 SEQUENCES = range(1 << 32)
 TOTALS = range(-(1 << 31), 1 << 31)
@@ -100,6 +101,25 @@ class Controls:
 
 
 @dataclass(frozen=True, slots=True)
+class Quality:
+    """The most that the player wants of the picture; None leaves it to the seat."""
+
+    bitrate_bps: int | None
+    fps: int | None
+    height: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a page has seen in the last `seconds`: how many pictures it showed, decoded, and dropped."""
+
+    seconds: float
+    frames: int
+    decoded: int
+    dropped: int
+
+
+@dataclass(frozen=True, slots=True)
 class Locks:
     """Whether the player's own Caps Lock and Num Lock are on."""
 
@@ -141,6 +161,8 @@ ControlMessage = (
     | Copy
     | UseGamepadMap
     | Controls
+    | Quality
+    | Shown
 )
 
 
@@ -255,6 +277,27 @@ def _gamepad(fields: Fields) -> UseGamepadMap:
     return UseGamepadMap(checked_map(bindings))
 
 
+def _at_least(least: int, value: object) -> int | None:
+    return None if value is None else max(least, int(_number(value)))
+
+
+def _quality(fields: Fields) -> Quality:
+    return Quality(
+        _at_least(LEAST_BITRATE_BPS, fields.get("bitrate_bps")),
+        _at_least(1, fields.get("fps")),
+        _at_least(LEAST_HEIGHT, fields.get("height")),
+    )
+
+
+def _count(value: object) -> int:
+    return int(max(0.0, _number(value)))
+
+
+def _shown(fields: Fields) -> Shown:
+    counts = (_count(fields.get(name)) for name in ("frames", "decoded", "dropped"))
+    return Shown(max(0.0, _number(fields.get("seconds"))), *counts)
+
+
 _PARSERS: dict[str, Callable[[Fields], ControlMessage]] = {
     "key": _key,
     "button": _mouse_button,
@@ -269,4 +312,6 @@ _PARSERS: dict[str, Callable[[Fields], ControlMessage]] = {
     "paste": lambda fields: Paste(_text(fields.get("text"), PASTE_LIMIT_CHARACTERS)),
     "copy": lambda _: Copy(),
     "gamepad": _gamepad,
+    "quality": _quality,
+    "shown": _shown,
 }

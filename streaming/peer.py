@@ -68,7 +68,7 @@ class Peer:
         self.link: Link | None = None
 
     async def answer(self, offer: SessionDescription) -> SessionDescription:
-        """Raises `SeatError` `bad_offer` for an offer that cannot be met: not SDP, or no H.264 in it."""
+        """Raises `SeatError` `bad_offer` for an offer that cannot be met: not SDP, or neither H.264 nor VP8 in it."""
         sdp = aiortc_extensions.without_hidden_candidates(offer.sdp)
         try:
             await self._connection.setRemoteDescription(RTCSessionDescription(sdp=sdp, type=offer.type))

@@ -20,6 +20,7 @@ from streaming.audience import Audience, Role
 from streaming.audio import SoundCapture
 from streaming.clipboard import Clipboard
 from streaming.cursor import CursorImage, CursorWatch
+from streaming.encode_plan import Encode, picture_message, plan_encodes, sent_size
 from streaming.errors import SeatFailed
 from streaming.focus import FocusKeeper
 from streaming.gamepad_map import game_map
@@ -27,8 +28,18 @@ from streaming.injector import Injector
 from streaming.keyframes import KeyframeWishes
 from streaming.link import Link
 from streaming.listening import Listening
-from streaming.packets import EncodedPacket
-from streaming.page_messages import Controls, Copy, KeyframeRequest, Paste, Ping, ReleaseAll, parse_control
+from streaming.packets import Codec, EncodedPacket
+from streaming.page_messages import (
+    Controls,
+    Copy,
+    KeyframeRequest,
+    Paste,
+    Ping,
+    Quality,
+    ReleaseAll,
+    Shown,
+    parse_control,
+)
 from streaming.peer import Peer
 from streaming.picture_ladder import LadderState, Picture, climbed
 from streaming.png import encode_png
@@ -43,6 +54,7 @@ from streaming.protocol import (
     Snapshot,
     Thumbnail,
 )
+from streaming.quality import bounded
 from streaming.sound_server import SAMPLE_RATE, SoundServer
 from streaming.targets import VideoTarget
 from streaming.thumbnail import Thumbnails
@@ -91,9 +103,11 @@ class Studio:
         self._clipboard = Clipboard(XConnection(display), self._clipboard_changed, self._send_clipboard)
         self._clipboard_timer: asyncio.TimerHandle | None = None
         self._thumbnails = Thumbnails(display)
+        self._told_plan: tuple[Encode, ...] = ()
+        self._most = self._allowed = self._target = VideoTarget(config.bitrate_bps, config.fps, config.height)
         self._video = VideoThread(
             display,
-            VideoTarget(config.bitrate_bps, config.fps, config.height),
+            self._most,
             on_packet=self._video_encoded,
             on_first_frame=lambda: self._post(self._first_frame_seen),
             on_failure=lambda message: self._post(fail, message),
@@ -165,6 +179,11 @@ class Studio:
             self._listening.end()
             self._keyframes.met()
             return
+        if now.connected:
+            self._video.encode_for(self._viewers.codecs)
+        if now.player != before.player:
+            self._allowed, self._ladder, player = self._most, LadderState(), self._viewers.player
+            self._steer(None if player is None else player.link)
         for newcomer in set(now.connected) - set(before.connected):
             self._listening.begin()
             if newcomer.role is Role.PLAYER or not before.connected:
@@ -173,10 +192,12 @@ class Studio:
             else:
                 self.keyframe_wished(newcomer.role)
 
-    def greetings(self) -> tuple[Mapping[str, object], ...]:
+    def greetings(self, codec: Codec) -> tuple[Mapping[str, object], ...]:
         config = self._config
         display = {"type": "display", "width": config.width, "height": config.height, "fps": config.fps}
-        return (display, self._cursor_message(), {"type": "gamepad", "bindings": self._gamepad})
+        pictures = (picture_message(encode) for encode in self._plan() if encode.codec is codec)
+        gamepad = {"type": "gamepad", "bindings": self._gamepad}
+        return (display, *pictures, self._cursor_message(), gamepad)
 
     def viewer_said(self, peer: Peer, label: str, message: object) -> None:
         now = time.monotonic()
@@ -190,6 +211,12 @@ class Studio:
                 self._viewers.peer_needs_keyframe(peer)
             case Controls():
                 self._viewers.hand_controls(peer, parsed.to)
+            case Quality():
+                if peer is self._viewers.player:
+                    self._allowed = bounded(self._most, parsed)
+                    self._steer(peer.link)
+            case Shown():
+                pass
             case _ if not self._viewers.holds_controls(peer):
                 pass  # the input of a page that does not hold the controls, or not any more
             case Copy():
@@ -206,13 +233,31 @@ class Studio:
         self._keyframes.wish(role)
 
     def link_changed(self, link: Link) -> None:
-        config = self._config
-        full = Picture(config.width, config.height, config.fps)
-        spend = min(config.bitrate_bps, link.picture_bps)
-        self._ladder, target = climbed(self._ladder, full, spend, time.monotonic())
-        link.wish(config.bitrate_bps, target.fps)
-        self._video.aim(target)
+        self._steer(link)
         self._video.hold(link.rest_until_s)
+
+    def _steer(self, link: Link | None) -> None:
+        """The picture that the player's link carries, of what the player allows."""
+        allowed = self._target = self._allowed
+        if link is not None:
+            full = Picture(*sent_size(self._config.width, self._config.height, allowed.height), allowed.fps)
+            spend = min(allowed.bitrate_bps, link.picture_bps)
+            self._ladder, self._target = climbed(self._ladder, full, spend, time.monotonic())
+            link.wish(allowed.bitrate_bps, self._target.fps)
+        self._video.aim(self._target)
+
+    def _plan(self) -> tuple[Encode, ...]:
+        return plan_encodes(self._viewers.codecs, self._target, self._config.width, self._config.height)
+
+    def _tell_pictures(self) -> None:
+        """Tells everybody what they are sent, if that has changed."""
+        plan = self._plan()
+        if plan == self._told_plan:
+            return
+        self._told_plan = plan
+        messages = {encode.codec: picture_message(encode) for encode in plan}
+        for peer in self._viewers.connected():
+            peer.send(messages[peer.codec])
 
     # What threads and timers bring
 
@@ -291,6 +336,7 @@ class Studio:
             ticks += 1
             self._injector.tick(time.monotonic())
             if ticks % TICKS_PER_STATS == 0:
+                self._tell_pictures()
                 for peer in tuple(self._viewers.connected()):
                     await self._send_stats(peer)
 

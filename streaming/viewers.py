@@ -13,7 +13,7 @@ import structlog
 from streaming.audience import Audience, Role, Viewer, people_message
 from streaming.errors import SeatError
 from streaming.link import Link
-from streaming.packets import EncodedPacket
+from streaming.packets import Codec, EncodedPacket
 from streaming.peer import Peer
 from streaming.protocol import ConnectOrder, SessionDescription
 
@@ -24,8 +24,8 @@ class Stage(Protocol):
     """What viewers look at, told from the event loop's thread."""
 
     def audience_changed(self, before: Audience, now: Audience) -> None: ...
-    def greetings(self) -> tuple[Mapping[str, object], ...]:
-        """What a page is told first."""
+    def greetings(self, codec: Codec) -> tuple[Mapping[str, object], ...]:
+        """What a page that takes this codec is told first."""
         ...
 
     def viewer_said(self, peer: Peer, label: str, message: object) -> None: ...
@@ -75,6 +75,12 @@ class Viewers:
             self.peer_closed(peer)
         return answer
 
+    @property
+    def codecs(self) -> tuple[Codec, ...]:
+        """What pictures are needed in, each once: first what the player takes, who decides for all that can follow."""
+        players_first = sorted(self.audience.connected, key=lambda viewer: viewer.role is not Role.PLAYER)
+        return tuple(dict.fromkeys(self._peers[viewer.identity].codec for viewer in players_first))
+
     def connected(self) -> Iterator[Peer]:
         return (self._peers[viewer.identity] for viewer in self.audience.connected)
 
@@ -122,7 +128,7 @@ class Viewers:
 
     def peer_opened(self, peer: Peer) -> None:
         if peer.identity in self._peers:
-            for message in self._stage.greetings():
+            for message in self._stage.greetings(peer.codec):
                 peer.send(message)
             peer.send(people_message(self.audience, peer.identity))
 

@@ -1,7 +1,8 @@
 """The smallest game: a window in one colour that changes at every button press, and a line on stdout for what it feels.
 
 Run as `python drawing_client.py` with DISPLAY and XAUTHORITY. Colours go round `COLOURS`; half of it at 60 Hz
-with `--animate`.
+with `--animate`; `--flips` goes between black and white at an odd rate, as toolkits do: a picture is sent to the server
+whole.
 """
 
 import select
@@ -34,6 +35,7 @@ def main() -> None:
     core.GetInputFocus().reply()  # the server has done it: from here on every press is felt
     presses = 0
     animate = "--animate" in sys.argv
+    flips = [bytes([level]) * (4 * width * height) for level in (0, 255)] if "--flips" in sys.argv else []
     print("ready", flush=True)
 
     def fill(colour: int, y: int = 0, rows: int = height) -> None:
@@ -61,7 +63,11 @@ def main() -> None:
                     pass
         if animate:
             fill(int(time.monotonic() * 60) * 0x010305 & 0xFFFFFF, height // 2, height // 2)
-        select.select([connection.get_file_descriptor()], [], [], 1 / 60 if animate else None)
+        if flips:
+            flips.reverse()
+            core.PutImage(2, window, context, width, height, 0, 0, 0, 24, len(flips[0]), flips[0])
+            connection.flush()
+        select.select([connection.get_file_descriptor()], [], [], 1 / 60 if animate else 1 / 47 if flips else None)
 
 
 if __name__ == "__main__":

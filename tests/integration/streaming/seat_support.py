@@ -135,8 +135,14 @@ async def until_listening(folder: Path, process: asyncio.subprocess.Process) -> 
     await until(is_listening, "the worker listens")
 
 
-async def open_page(browser: Browser, seat: Seat, role: Role = Role.PLAYER, who: Introduction | None = None) -> Page:
-    """The test's page, connected to the seat."""
+async def open_page(
+    browser: Browser,
+    seat: Seat,
+    role: Role = Role.PLAYER,
+    who: Introduction | None = None,
+    codec: str | None = None,
+) -> Page:
+    """The test's page, connected to the seat; as if it took no codec but `codec`, a MIME type."""
     page = await browser.new_page()
 
     async def signal(offer: dict[str, str]) -> dict[str, str]:
@@ -145,7 +151,7 @@ async def open_page(browser: Browser, seat: Seat, role: Role = Role.PLAYER, who:
 
     await page.expose_function("signal", signal)
     await page.goto((HERE / "page.html").as_uri())
-    await page.evaluate("connect()")
+    await page.evaluate("connect", codec)
     return page
 
 

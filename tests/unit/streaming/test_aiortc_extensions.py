@@ -200,7 +200,7 @@ async def test_the_answer_is_h264_with_retransmission_playout_delay_and_streams_
         await page.close()
     video = answer[answer.index("m=video") : answer.index("m=audio")]
     codecs = [line.split()[1] for line in video.splitlines() if line.startswith("a=rtpmap")]
-    assert {codec.split("/")[0] for codec in codecs} == {"H264", "rtx"}
+    assert {codec.split("/")[0] for codec in codecs} == {"H264", "rtx", "VP8"}
     assert codecs[0].startswith("H264")
     assert PLAYOUT_DELAY_URI in video
     assert TRANSPORT_NUMBER_URI in video

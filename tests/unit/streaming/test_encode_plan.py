@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streaming.encode_plan import Encode, plan_encodes, sent_size
+from streaming.encode_plan import Encode, picture_message, plan_encodes, sent_size
 from streaming.packets import Codec
 from streaming.targets import VideoTarget
 
@@ -47,3 +47,15 @@ def test_a_picture_is_even_and_never_larger_than_the_display(width: int, height:
     assert 16 <= sent_width <= max(width, 16)
     assert 16 <= sent_height <= height
     assert sent_height <= max(rows, 16)
+
+
+def test_a_page_is_told_what_it_is_sent() -> None:
+    message = picture_message(Encode(Codec.VP8, 1280, 720, 30, 4_000_000))
+    assert message == {
+        "type": "picture",
+        "width": 1280,
+        "height": 720,
+        "fps": 30,
+        "bitrate_bps": 4_000_000,
+        "codec": "vp8",
+    }
