@@ -56,6 +56,7 @@ from streaming.protocol import (
 )
 from streaming.quality import bounded
 from streaming.sound_server import SAMPLE_RATE, SoundServer
+from streaming.steady_phase import PhaseState, told
 from streaming.targets import VideoTarget
 from streaming.thumbnail import Thumbnails
 from streaming.video import VideoThread
@@ -97,6 +98,7 @@ class Studio:
         self._gamepad = game_map(config.gamepad)
         self._injector = Injector(self._x, self._gamepad)
         self._ladder = LadderState()
+        self._phase = PhaseState()
         self._focus = FocusKeeper(self._x)
         self._cursor = CursorWatch(self._x)
         self._pointer = PointerWatch(self._x)
@@ -211,12 +213,9 @@ class Studio:
                 self._viewers.peer_needs_keyframe(peer)
             case Controls():
                 self._viewers.hand_controls(peer, parsed.to)
-            case Quality():
+            case Quality() | Shown():
                 if peer is self._viewers.player:
-                    self._allowed = bounded(self._most, parsed)
-                    self._steer(peer.link)
-            case Shown():
-                pass
+                    self._follow_player(peer, parsed)
             case _ if not self._viewers.holds_controls(peer):
                 pass  # the input of a page that does not hold the controls, or not any more
             case Copy():
@@ -228,6 +227,15 @@ class Studio:
                 if not isinstance(parsed, ReleaseAll):
                     self._last_input_at = now
                 self._injector.take(parsed, now)
+
+    def _follow_player(self, peer: Peer, message: Quality | Shown) -> None:
+        """What the player allows of the picture, and in which phase it is best seen."""
+        if isinstance(message, Quality):
+            self._allowed = bounded(self._most, message)
+            self._steer(peer.link)
+        else:
+            self._phase = told(self._phase, message, self._target.fps)
+            self._video.hold_steady(self._phase.hold_s)
 
     def keyframe_wished(self, role: Role) -> None:
         self._keyframes.wish(role)

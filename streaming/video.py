@@ -70,6 +70,7 @@ class VideoThread:
         self._keyframes_wanted: frozenset[Codec] = frozenset()
         self._held_until = float("-inf")
         self._first_frame_seen = False
+        self._steady_hold_s = 0.0
         self._followed: tuple[VideoTarget, tuple[Codec, ...]] | None = None
         self._sent: Encode | None = None
         self._recent: deque[tuple[float, int]] = deque(maxlen=240)
@@ -112,6 +113,10 @@ class VideoThread:
         if is_sooner:
             self._wake()
 
+    def hold_steady(self, hold_s: float) -> None:
+        """From now on the pictures of a steady motion are taken so much later."""
+        self._steady_hold_s = hold_s
+
     def figures(self) -> VideoFigures:
         since = time.monotonic() - RATE_WINDOW_S
         recent = [size for at, size in tuple(self._recent) if at >= since]
@@ -145,11 +150,12 @@ class VideoThread:
         grabber = best_grabber(display)
         encodings = Encodings(grabber.pixels)
         pacer = FramePacer()
-        pacer.damaged()
+        pacer.damaged(time.monotonic())
         look_at, has_changed = 0.0, True
         log.info("video.started", grabber=type(grabber).__name__)
         while not self._is_stopping:
             self._follow(encodings, pacer, display)
+            pacer.hold_steady(self._steady_hold_s)
             now = time.monotonic()
             if self._keyframes_wanted:
                 pacer.force()
@@ -162,7 +168,7 @@ class VideoThread:
             if due_at > now:
                 display.flush()
                 if self._wait(display, due_at - now):
-                    pacer.damaged()
+                    pacer.damaged(time.monotonic())
                     has_changed = True
                 continue
             damage_extension.Subtract(damage, 0, 0)
@@ -177,10 +183,10 @@ class VideoThread:
                 pacer.captured(now)
                 self._capture_ms = (grabbed_at - now) * 1000
             else:
-                pacer.damaged()
+                pacer.damaged(grabbed_at)
                 look_at = grabbed_at + FIRST_FRAME_CHECK_S
             if display_events(display):
-                pacer.damaged()
+                pacer.damaged(time.monotonic())
                 has_changed = True
 
     def _follow(self, encodings: Encodings, pacer: FramePacer, display: XConnection) -> None:

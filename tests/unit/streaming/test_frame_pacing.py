@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streaming.frame_pacing import REPAIR_INTERVAL_S, SETTLING_FRAMES, FramePacer
+from streaming.frame_pacing import REPAIR_INTERVAL_S, SETTLING_FRAMES, STEADY_FRAMES, FramePacer
 
 FPS = 60
 INTERVAL_S = 1 / FPS
@@ -17,8 +17,7 @@ def run(pacer: FramePacer, changes: list[float], until: float) -> list[float]:
     waiting = sorted(changes)
     while now < until:
         while waiting and waiting[0] <= now:
-            waiting.pop(0)
-            pacer.damaged()
+            pacer.damaged(waiting.pop(0))
         if pacer.due_at(now) <= now:
             taken.append(now)
             pacer.captured(now)
@@ -45,7 +44,7 @@ def test_a_still_picture_settles_and_is_then_repaired_now_and_then() -> None:
 
 def test_a_forced_frame_is_due_at_once() -> None:
     pacer = FramePacer(FPS)
-    pacer.damaged()
+    pacer.damaged(1.0)
     pacer.captured(1.0)
     pacer.force()
     assert pacer.due_at(1.001) <= 1.001
@@ -56,6 +55,26 @@ def test_another_rate_holds_from_the_next_frame_on() -> None:
     pacer.aim(FPS / 2)
     changes = [1 + place * INTERVAL_S for place in range(FPS)]
     assert len(run(pacer, changes, 2)) == pytest.approx(FPS / 2, abs=1)
+
+
+def test_a_steady_motion_is_held_back_by_a_constant_and_keeps_its_rate() -> None:
+    pacer = FramePacer(FPS)
+    pacer.hold_steady(0.004)
+    changes = [1 + place * INTERVAL_S for place in range(2 * FPS)]
+    taken = run(pacer, changes, 3.01)
+    assert len(taken) == len(changes)
+    late = [at - change for at, change in zip(taken, changes, strict=True)]
+    assert late[:STEADY_FRAMES] == pytest.approx([0.0] * STEADY_FRAMES, abs=1e-6)
+    assert late[-FPS:] == pytest.approx([0.004] * FPS, abs=1e-6)
+
+
+@given(st.sampled_from([0.0, 0.004, 0.008]), st.floats(0.05, 1.0))
+def test_a_change_after_stillness_is_never_held_back(hold_s: float, still_s: float) -> None:
+    pacer = FramePacer(FPS)
+    pacer.hold_steady(hold_s)
+    changes = [1 + place * INTERVAL_S for place in range(FPS)]
+    click = changes[-1] + hold_s + still_s
+    assert click in run(pacer, [*changes, click], click + 0.001)
 
 
 def test_nothing_is_due_before_anything_happened() -> None:
