@@ -1,6 +1,7 @@
 """`gameserver-agent`: the command line of the daemon. It reads options and starts; everything else is elsewhere."""
 
 import asyncio
+import ipaddress
 import logging
 import os
 import socket
@@ -12,6 +13,8 @@ import structlog
 
 from gameserver_agent import settings as defaults
 from gameserver_agent.settings import AgentSettings
+
+PORTS_PER_SEAT = 12  # a player and eight watchers, and some that are just leaving
 
 
 @click.group()
@@ -41,6 +44,8 @@ def main() -> None:
     envvar="GAMESERVER_AGENT_ICE_ADDRESSES",
     help="Address that players reach; repeatable. Default: all of this machine's.",
 )
+@click.option("--udp-ports", metavar="FIRST-LAST", help="UDP ports of all streams, at least 12 a seat. Default: any.")
+@click.option("--public-ip", metavar="ADDRESS", help="The address that a router passes on to this machine (NAT 1:1).")
 @click.option("--bitrate", "bitrate_bps", type=click.IntRange(200_000, 100_000_000), default=8_000_000)
 @click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", help="For placement; repeatable.")
 @click.option("--stop-sessions-on-exit", is_flag=True, help="End games with their saves instead of leaving them.")
@@ -61,6 +66,8 @@ def run(
     name: str,
     seats: int | None,
     ice_addresses: tuple[str, ...],
+    udp_ports: str | None,
+    public_ip: str | None,
     bitrate_bps: int,
     labels: tuple[str, ...],
     stop_sessions_on_exit: bool,
@@ -72,6 +79,7 @@ def run(
     _configure_logging(verbose=verbose)
     if token_file is not None:
         token = token_file.read_text().strip()
+    seats = seats or 2 * len(os.sched_getaffinity(0))
     settings = AgentSettings(
         orchestrator_url=orchestrator_url,
         play_url=orchestrator_public_url or orchestrator_url,
@@ -84,8 +92,10 @@ def run(
         seat_folders=seat_folders or defaults.default_seat_folders(),
         seat_runtime=(seat_runtime or defaults.default_seat_runtime()).absolute(),
         name=name[:100],
-        seats=seats or 2 * len(os.sched_getaffinity(0)),
+        seats=seats,
         ice_addresses=ice_addresses,
+        udp_ports=None if udp_ports is None else _port_range(udp_ports, seats),
+        public_ip=None if public_ip is None else _address(public_ip),
         bitrate_bps=bitrate_bps,
         labels=_labels(labels),
         stop_sessions_on_exit=stop_sessions_on_exit,
@@ -101,6 +111,22 @@ def _labels(pairs: tuple[str, ...]) -> dict[str, str]:
             raise click.BadParameter(f"{pair!r} is not NAME=VALUE", param_hint="--label")
         labels[name] = value
     return labels
+
+
+def _port_range(text: str, seats: int) -> tuple[int, int]:
+    first, separator, last = text.partition("-")
+    if not (separator and first.isdecimal() and last.isdecimal() and 0 < int(first) <= int(last) < 65536):
+        raise click.BadParameter(f"{text!r} is not FIRST-LAST", param_hint="--udp-ports")
+    if int(last) - int(first) + 1 < PORTS_PER_SEAT * seats:
+        raise click.BadParameter(f"{seats} seats need {PORTS_PER_SEAT * seats} ports", param_hint="--udp-ports")
+    return int(first), int(last)
+
+
+def _address(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} is no IP address", param_hint="--public-ip") from error
 
 
 def _configure_logging(*, verbose: bool) -> None:

@@ -215,6 +215,8 @@ def _services(
         ours=host_labels(membership.installation, membership.host_id),
         changed=agent.changed,
         ice_addresses=settings.ice_addresses,
+        udp_ports=settings.udp_ports,
+        public_address=settings.public_ip,
         bitrate_bps=settings.bitrate_bps,
         now=clock.now,
     )

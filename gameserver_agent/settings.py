@@ -27,6 +27,8 @@ class AgentSettings:
     name: str
     seats: int
     ice_addresses: tuple[str, ...]
+    udp_ports: tuple[int, int] | None
+    public_ip: str | None
     bitrate_bps: int
     labels: dict[str, str]
     stop_sessions_on_exit: bool

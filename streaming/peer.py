@@ -67,8 +67,10 @@ class Peer:
         self._closing: asyncio.Task[None] | None = None
         self.link: Link | None = None
 
-    async def answer(self, offer: SessionDescription) -> SessionDescription:
-        """Raises `SeatError` `bad_offer` for an offer that cannot be met: not SDP, or neither H.264 nor VP8 in it."""
+    async def answer(self, offer: SessionDescription, public_address: str | None = None) -> SessionDescription:
+        """Offers `public_address` too, which a router passes on to us. Raises `SeatError` `bad_offer` for an offer that
+        cannot be met: not SDP, or neither H.264 nor VP8 in it.
+        """
         sdp = aiortc_extensions.without_hidden_candidates(offer.sdp)
         try:
             await self._connection.setRemoteDescription(RTCSessionDescription(sdp=sdp, type=offer.type))
@@ -82,7 +84,7 @@ class Peer:
             raise
         sdp = self._connection.localDescription.sdp
         self.link = Link(self.video_sender, sdp, lambda: self._listener.peer_steered(self), self._begin_anew)
-        return SessionDescription(type="answer", sdp=sdp)
+        return SessionDescription(type="answer", sdp=aiortc_extensions.with_public_address(sdp, public_address))
 
     def send(self, message: Mapping[str, object]) -> None:
         """Tells the page, if it listens and keeps up."""

@@ -35,12 +35,15 @@ class SeatConfig(SeatModel):
     """`seat.json`: the picture that the seat shows and how it is sent.
 
     Width and height are even, as 4:2:0 video needs. No `ice_addresses` means every address of the host and loopback.
+    `udp_ports` are the first and the last that may be used, None any; `public_address` is offered as well (NAT 1:1).
     """
 
     width: int = Field(default=1280, ge=16, le=7680, multiple_of=2)
     height: int = Field(default=720, ge=16, le=4320, multiple_of=2)
     fps: int = Field(default=60, ge=1, le=120)
     ice_addresses: tuple[str, ...] = ()
+    udp_ports: tuple[int, int] | None = None
+    public_address: str | None = None
     gamepad: dict[str, str] = Field(default_factory=dict[str, str])
     bitrate_bps: int = Field(default=8_000_000, ge=200_000, le=100_000_000)
 

@@ -82,12 +82,14 @@ class Studio:
 
     def __init__(self, config: SeatConfig, display: str, sound: SoundServer, announce: Announce, fail: Fail) -> None:
         aiortc_extensions.install(config.ice_addresses)
+        if config.udp_ports is not None:
+            aiortc_extensions.keep_to_ports(asyncio.get_running_loop(), *config.udp_ports)
         self._config = config
         self._display_name = display
         self._announce = announce
         self._fail = fail
         self._loop = asyncio.get_running_loop()
-        self._viewers = Viewers(self)
+        self._viewers = Viewers(self, config.public_address)
         self._first_frame = False
         self._last_input_at: float | None = None
         self._cursor_image = CursorImage(visible=False)

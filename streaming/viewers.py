@@ -37,8 +37,9 @@ class Stage(Protocol):
 class Viewers:
     """Lives on one event loop. Is the listener of all its peers."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, public_address: str | None = None) -> None:
         self._stage = stage
+        self._public_address = public_address
         self._peers: dict[str, Peer] = {}
         self._leaving: set[asyncio.Task[None]] = set()
         self.audience = Audience()
@@ -61,7 +62,7 @@ class Viewers:
         viewer = Viewer(peer.identity, role, who.name, who.person, who.epoch, who.again)
         try:
             self.audience.joined(viewer)
-            answer = await peer.answer(order.offer)
+            answer = await peer.answer(order.offer, self._public_address)
             audience, replaced = self.audience.joined(viewer)  # others may have come while the answer was made
         except SeatError:
             peer.close()

@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from bench import results
+from bench import bad_network, results
 from bench.results import Row
 from bench.streaming import blackbox, latency, memory, motion, reconnect, stages, watchers
 from bench.streaming.gstreamer import GStreamer
@@ -57,6 +57,10 @@ async def measure_cpu(extent: Extent) -> list[Row]:
     ]
 
 
+async def measure_bad_network(extent: Extent) -> list[Row]:
+    return await bad_network.measure(for_s=1.5 * extent.window_s)
+
+
 async def measure_blackbox(extent: Extent) -> list[Row]:
     return blackbox.rows(await blackbox.measure(CONTENDERS[:2], extent.rounds, extent.clicks))
 
@@ -85,6 +89,7 @@ PARTS: dict[str, Callable[[Extent], Awaitable[list[Row]]]] = {
     "watchers": measure_watchers,
     "memory": measure_memory,
     "reconnect": measure_reconnect,
+    "bad_network": measure_bad_network,
 }
 
 

@@ -113,6 +113,8 @@ class Playing:
             height=display.height // 2 * 2,
             fps=display.fps,
             ice_addresses=live.services.ice_addresses,
+            udp_ports=live.services.udp_ports,
+            public_address=live.services.public_address,
             bitrate_bps=live.services.bitrate_bps,
             gamepad=live.desired.build.gamepad,
         )

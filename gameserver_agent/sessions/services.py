@@ -61,6 +61,8 @@ class SessionServices:
     ours: dict[str, str]
     changed: Callable[[], None]
     ice_addresses: tuple[str, ...] = ()
+    udp_ports: tuple[int, int] | None = None
+    public_address: str | None = None
     bitrate_bps: int = 8_000_000
     pictures: PictureUploads = field(default_factory=NoPictures)
     now: Callable[[], datetime] = utc_now

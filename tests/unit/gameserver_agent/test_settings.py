@@ -5,7 +5,9 @@ import dataclasses
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from gameserver_agent.cli import main
 from gameserver_agent.errors import StartUpError
 from gameserver_agent.service import EXIT_CANNOT_START, serve
 from gameserver_agent.settings import AgentSettings, require_reachable
@@ -24,6 +26,8 @@ HERE = AgentSettings(
     name="host",
     seats=1,
     ice_addresses=(),
+    udp_ports=None,
+    public_ip=None,
     bitrate_bps=1_000_000,
     labels={},
     stop_sessions_on_exit=False,
@@ -53,3 +57,19 @@ def test_a_refused_start_leaves_no_data_folder(tmp_path: Path) -> None:
     remote = dataclasses.replace(HERE, orchestrator_url="https://192.0.2.7", data=tmp_path / "data")
     assert asyncio.run(serve(remote)) == EXIT_CANNOT_START
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (["--udp-ports", "40000"], "is not FIRST-LAST"),
+        (["--udp-ports", "40100-40000"], "is not FIRST-LAST"),
+        (["--udp-ports", "40000-70000"], "is not FIRST-LAST"),
+        (["--seats", "2", "--udp-ports", "40000-40022"], "2 seats need 24 ports"),
+        (["--public-ip", "games.example.org"], "is no IP address"),
+    ],
+)
+def test_a_network_that_cannot_be_is_refused_with_what_is_wrong(options: list[str], why: str) -> None:
+    outcome = CliRunner().invoke(main, ["run", "--orchestrator", "http://127.0.0.1:8000", *options])
+    assert outcome.exit_code == 2
+    assert why in outcome.output
