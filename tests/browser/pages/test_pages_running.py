@@ -82,7 +82,7 @@ async def test_keepalives_go_out_each_half_minute_and_an_ended_session_is_notice
 
 async def test_a_nearly_full_save_is_told_once_until_it_is_full(page: Page, api: FakeApi, seat: Page) -> None:
     await play(page, api, save={"usedBytes": 61_000_000, "limitBytes": 64_000_000})
-    note = page.locator(".note")
+    note = page.locator("#notes .note")
     await expect(note).to_contain_text("nearly full: 61 MB of 64 MB")
     await note.get_by_role("button", name="Dismiss").click()
     await expect(note).to_have_count(0)
@@ -96,16 +96,16 @@ async def test_a_nearly_full_save_is_told_once_until_it_is_full(page: Page, api:
 
 async def test_the_longest_time_is_announced_in_time(page: Page, api: FakeApi, seat: Page) -> None:
     await play(page, api, endsAt=later(9.5 * 60))
-    await expect(page.locator(".note")).to_contain_text("ends in 10 minutes")
+    await expect(page.locator("#notes .note")).to_contain_text("ends in 10 minutes")
     await page.get_by_role("button", name="Dismiss").click()
     await api.push(seated("running", "ready", endsAt=later(50)))
-    await expect(page.locator(".note")).to_contain_text("less than a minute")
+    await expect(page.locator("#notes .note")).to_contain_text("less than a minute")
 
 
 async def test_the_servers_clock_tells_when_the_end_is_near(page: Page, api: FakeApi, seat: Page) -> None:
     api.clock_ahead = timedelta(hours=3)
     await play(page, api, endsAt=later(3 * 3600 + 8 * 60 - 10))
-    await expect(page.locator(".note")).to_contain_text("ends in 8 minutes")
+    await expect(page.locator("#notes .note")).to_contain_text("ends in 8 minutes")
 
 
 def running(**more: Any) -> dict[str, Any]:

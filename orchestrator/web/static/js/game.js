@@ -1,5 +1,6 @@
 /** The page of one game: what it is, its three save slots with their earlier saves, and Play. */
 import { listSaves, listSessions, readGame, stopSession, wentToSignIn } from "./api.js";
+import { ConnectionCheck, troubleBeforeFirstLaunch } from "./connectioncheck.js";
 import { coverFor } from "./covers.js";
 import { byId, create, failureNotice, icon } from "./dom.js";
 import { EarlierSaves } from "./earlier.js";
@@ -23,15 +24,24 @@ const earlier = new EarlierSaves({
     page.querySelector(`[data-earlier="${CSS.escape(slotId)}"]`)?.focus();
   },
 });
+const check = new ConnectionCheck({ dialog: byId("check"), title: byId("check-title"), body: byId("check-body"), close: byId("check-close") });
 let order = null;
 let isRunning = false;
 
 /** Starts what a button asks for; `order` is kept for "stop it and play this". */
-async function play(button, wanted) {
+async function play(button, wanted, isSure = false) {
   order = { button, wanted };
   const messages = byId("launch-message");
   messages.replaceChildren();
   busy(true);
+  const trouble = isSure ? null : await troubleBeforeFirstLaunch();
+  if (trouble) {
+    busy(false);
+    const words = trouble.map(({ title, text }) => `${title}. ${text}`).join(" ");
+    const anyway = create("button", { class: "button button-quiet", type: "button", id: "play-anyway", onclick: () => play(button, wanted, true) }, "Play anyway");
+    messages.replaceChildren(failureNotice(words, anyway));
+    return;
+  }
   try {
     await launchAndGo(wanted);
   } catch (failure) {
@@ -208,6 +218,7 @@ function show(game, saves, running) {
         create("ul", { class: "tags" }, game.tags.map((tag) => create("li", { class: "tag" }, tag))),
         create("div", { class: "button-row" }, main),
         create("p", { class: "hint" }, promise),
+        create("button", { class: "button button-plain button-small", type: "button", id: "check-button", onclick: () => check.open() }, "Check my connection"),
         create("div", { class: "launch-message", id: "launch-message" }),
       ),
     ),

@@ -11,11 +11,12 @@ const NEARLY_FULL = 0.9;
 const FULL = 0.995;
 
 /** One sentence about the connection, the most urgent one, or "". */
-export function connectionNote({ status, streamState, hasPicture, hasTrouble, isOnline }) {
+export function connectionNote({ status, streamState, hasPicture, hasTrouble, isOnline, isBlocked = false }) {
   if (["stopped", "error"].includes(status?.status) || streamState === "replaced") return "";
   if (!isOnline) return "This device is offline. Waiting for the network.";
   const isConnected = hasPicture && streamState === "connected";
   if (hasTrouble) return isConnected ? "Playhouse cannot be reached right now. Your game goes on." : "Playhouse cannot be reached. Trying again.";
+  if (isBlocked) return "No picture comes through: this network seems to block UDP. Try another network, or ask whoever runs this site for a relay.";
   const isCut = hasPicture && streamState === "reconnecting";
   if (status?.hostSilent && isCut) return "Your game's machine does not answer. If it stays away, your game moves to another one.";
   if (status?.hostSilent && isConnected) return "Playhouse cannot see your game's machine right now. Play on while you see the picture.";

@@ -26,13 +26,14 @@ import { RemotePointer } from "./remotepointer.js";
 import { saveScreenshot } from "./screenshot.js";
 import { Sound } from "./sound.js";
 import { StatusFeed } from "./status.js";
-import { Stream } from "./stream.js";
+import { NO_WAY, Stream } from "./stream.js";
 import { Toolbar } from "./toolbar.js";
 
 const TOKEN_IS_FRESH_MS = 60_000;
 const BLANK_GAME_MS = 3000;
 const LONG_STOP_MS = 5000;
 const NOTES_EVERY_MS = 5000;
+const BLOCKED_AFTER_TRIES = 2;
 
 const theatre = byId("theatre");
 const sessionId = theatre.dataset.sessionId;
@@ -51,6 +52,7 @@ let isStopping = false;
 let isLongStop = false;
 let trouble = null;
 let unusedSeat = null;
+let triesWithoutWay = 0;
 let display = { width: 1280, height: 720 };
 
 const stream = new Stream(findSeat);
@@ -165,8 +167,16 @@ stream.addEventListener("track", ({ detail: track }) => {
   else video.srcObject = new MediaStream([track]);
 });
 
+stream.addEventListener("failed", ({ detail: failure }) => {
+  triesWithoutWay = failure.message === NO_WAY ? triesWithoutWay + 1 : 0;
+  drawNotes();
+});
+
 stream.addEventListener("state", ({ detail: state }) => {
-  if (state === "connected") marks.connected();
+  if (state === "connected") {
+    triesWithoutWay = 0;
+    marks.connected();
+  }
   else meet(NOBODY);
   draw();
 });
@@ -293,7 +303,7 @@ function show(scene, make) {
 }
 
 function drawNotes() {
-  const facts = { status, streamState: stream.state, hasPicture, hasTrouble: trouble !== null, isOnline: navigator.onLine };
+  const facts = { status, streamState: stream.state, hasPicture, hasTrouble: trouble !== null, isOnline: navigator.onLine, isBlocked: triesWithoutWay >= BLOCKED_AFTER_TRIES };
   const text = connectionNote(facts);
   hint.hidden = text === "";
   byId("connection-hint-text").textContent = text;

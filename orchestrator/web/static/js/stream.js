@@ -9,6 +9,8 @@ import { newKey } from "./api.js";
 import { backoffMs } from "./backoff.js";
 import { pause, pauseOrNetwork } from "./status.js";
 
+/** What `failed` says when the seat has answered and yet no packet found its way. */
+export const NO_WAY = "no way to the seat";
 const PING_MS = 400;
 const SILENCE_MS = 1200;
 const DOUBTED_MS = 700;
@@ -118,7 +120,9 @@ export class Stream extends EventTarget {
     if (iceServers.length > 0) await gathered(peer, wanted);
     const { answer } = await postOffer(seat, peer.localDescription.sdp, { page: this._page, again: this._isAgain }, this._patienceMs, wanted);
     await peer.setRemoteDescription(answer);
-    await life.opened;
+    await life.opened.catch((failure) => {
+      throw new Error(NO_WAY, { cause: failure });
+    });
     this.connectionCount += 1;
     this._become("connected");
     return life;
