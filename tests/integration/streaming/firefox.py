@@ -1,7 +1,4 @@
-"""Debian's Firefox, driven by WebDriver BiDi: a page, what its scripts answer, and a person's keys and mouse.
-
-https://www.w3.org/TR/webdriver-bidi/
-"""
+"""Debian's Firefox by WebDriver BiDi (https://www.w3.org/TR/webdriver-bidi/): a page, its scripts, a person's input."""
 
 import asyncio
 import contextlib
@@ -18,7 +15,6 @@ from typing import Any
 
 from aiohttp import ClientSession, ClientWebSocketResponse
 
-FIREFOX = "firefox-esr"
 LISTENING = re.compile(r"WebDriver BiDi listening on (ws://\S+)\n")
 START_S, ANSWER_S = 60.0, 30.0
 A_MOMENT = {"type": "pause", "duration": 50}
@@ -91,7 +87,15 @@ async def firefox() -> AsyncGenerator[Firefox]:
     (profile / "user.js").write_text("".join(lines))
     with (profile / "said").open("wb") as said:
         process = await asyncio.create_subprocess_exec(
-            *(FIREFOX, "--headless", "--no-remote", "--profile", profile, "--remote-debugging-port=0", "about:blank"),
+            *(
+                "firefox-esr",
+                "--headless",
+                "--no-remote",
+                "--profile",
+                profile,
+                "--remote-debugging-port=0",
+                "about:blank",
+            ),
             stdout=said,
             stderr=said,
             env={**os.environ, "HOME": str(profile), "MOZ_HEADLESS_WIDTH": "1280", "MOZ_HEADLESS_HEIGHT": "800"},
