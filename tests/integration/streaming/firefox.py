@@ -15,6 +15,7 @@ from typing import Any
 
 from aiohttp import ClientSession, ClientWebSocketResponse
 
+COMMAND = ("firefox-esr", "--headless", "--no-remote", "--remote-debugging-port=0")
 LISTENING = re.compile(r"WebDriver BiDi listening on (ws://\S+)\n")
 START_S, ANSWER_S = 60.0, 30.0
 A_MOMENT = {"type": "pause", "duration": 50}
@@ -87,15 +88,7 @@ async def firefox() -> AsyncGenerator[Firefox]:
     (profile / "user.js").write_text("".join(lines))
     with (profile / "said").open("wb") as said:
         process = await asyncio.create_subprocess_exec(
-            *(
-                "firefox-esr",
-                "--headless",
-                "--no-remote",
-                "--profile",
-                profile,
-                "--remote-debugging-port=0",
-                "about:blank",
-            ),
+            *(*COMMAND, "--profile", profile, "about:blank"),
             stdout=said,
             stderr=said,
             env={**os.environ, "HOME": str(profile), "MOZ_HEADLESS_WIDTH": "1280", "MOZ_HEADLESS_HEIGHT": "800"},
