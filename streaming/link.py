@@ -84,8 +84,9 @@ class Link:
 
     async def leaving(self, packet: bytes, stream: Stream) -> None:
         sequence = int.from_bytes(packet[SEQUENCE])
-        if stream is Stream.REPEAT:
-            urgency = Urgency.EXTRA if self._extra or self._probe is not None else Urgency.REPEAT
+        is_extra = self._extra or self._probe is not None
+        if stream is Stream.REPEAT or is_extra:  # to a page without RTX repeats are the same packets again
+            urgency = Urgency.EXTRA if is_extra else Urgency.REPEAT
             await self._put(Waiting(packet, urgency, self._probe))
             return
         self._repeats.sent(sequence, len(packet))

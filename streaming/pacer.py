@@ -2,7 +2,8 @@
 
 An ordinary picture leaves at once; what is larger is spread, so that nothing occupies the link for longer than the time
 of one picture. Sound and control never come here. First go packets that were lost, then the picture, then what is only
-sent to be safe or to learn. The queue needs no limit of its own: who fills it looks at `backlog_s` first.
+sent to be safe or to learn. Pictures need no limit here: who makes them looks at `backlog_s` first. Repeats and extras
+have one, since the page says how many there are.
 """
 
 from collections import deque
@@ -12,6 +13,7 @@ from enum import IntEnum
 PACE, LIMITED_PACE = 2.0, 1.0
 LEAST_BURST_BYTES = 2500
 EXTRA_PACKETS = 64
+REPEAT_PACKETS = 512
 
 
 class Urgency(IntEnum):
@@ -20,6 +22,9 @@ class Urgency(IntEnum):
     REPEAT = 0
     PICTURE = 1
     EXTRA = 2
+
+
+LIMITS = {Urgency.REPEAT: REPEAT_PACKETS, Urgency.EXTRA: EXTRA_PACKETS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +73,11 @@ class Pacer:
         return self._waiting_bytes / self._rate
 
     def put(self, packet: Waiting) -> None:
-        """Extras beyond a limit are dropped."""
+        """Repeats and extras beyond their limit are dropped: a page that still misses a packet asks again."""
         queue = self._queues[packet.urgency]
-        if packet.urgency is Urgency.EXTRA:
-            if len(queue) >= EXTRA_PACKETS:
-                return
-        else:
+        if len(queue) >= LIMITS.get(packet.urgency, float("inf")):
+            return
+        if packet.urgency is not Urgency.EXTRA:
             self._waiting_bytes += len(packet.data)
         queue.append(packet)
 

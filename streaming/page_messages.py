@@ -265,6 +265,12 @@ def _held(fields: Fields) -> Held:
     return Held(frozenset(map(_code, codes)), frozenset(map(_button, buttons)))
 
 
+def _paste(fields: Fields) -> Paste:
+    """JSON may name halves of characters, which no game's text can hold."""
+    text = _text(fields.get("text"), PASTE_LIMIT_CHARACTERS)
+    return Paste(text.encode(errors="replace").decode())
+
+
 def _controls(fields: Fields) -> Controls:
     to = fields.get("to")
     return Controls(None if to is None else _code(to))
@@ -309,7 +315,7 @@ _PARSERS: dict[str, Callable[[Fields], ControlMessage]] = {
     "keyframe": lambda _: KeyframeRequest(),
     "controls": _controls,
     "locks": lambda fields: Locks(_boolean(fields.get("caps")), _boolean(fields.get("num"))),
-    "paste": lambda fields: Paste(_text(fields.get("text"), PASTE_LIMIT_CHARACTERS)),
+    "paste": _paste,
     "copy": lambda _: Copy(),
     "gamepad": _gamepad,
     "quality": _quality,

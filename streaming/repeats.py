@@ -7,6 +7,7 @@ from streaming.rate_control import PROBE_S
 from streaming.transport_feedback import SEQUENCE_MODULO
 
 REMEMBERED = 512
+SEQUENCES_SINCE = range(4096, SEQUENCE_MODULO // 2)  # later than any repeat, and sooner than numbers seem older again
 LEAST_PAUSE_S = 0.02
 PROBE_MIN_BYTES = 700
 PROBE_PACKETS = range(6, 41)
@@ -27,6 +28,8 @@ class Repeats:
 
     def sent(self, sequence: int, size_bytes: int) -> None:
         self._newest = sequence
+        if self._given_up is not None and (sequence - self._given_up) % SEQUENCE_MODULO in SEQUENCES_SINCE:
+            self._given_up = None
         if size_bytes >= PROBE_MIN_BYTES:
             self._large.append(sequence)
 

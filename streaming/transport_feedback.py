@@ -53,6 +53,8 @@ def split_rtcp(data: bytes) -> tuple[bytes, list[TransportFeedback]]:
             raise ValueError("the packet is longer than its datagram")
         if kind == RTPFB and first & 0x1F == TRANSPORT_FEEDBACK:
             found.append(parse_feedback(data[position + 4 : end]))
+            if sum(len(feedback.arrivals_us) for feedback in found) > REMEMBERED_PACKETS:
+                raise ValueError("the feedback tells of more packets than are remembered")
         else:
             rest.append(data[position:end])
         position = end
@@ -64,6 +66,8 @@ def parse_feedback(body: bytes) -> TransportFeedback:
     if len(body) < _FIXED.size:
         raise ValueError("the feedback is too short")
     _, _, first, count, reference = _FIXED.unpack_from(body)
+    if count > REMEMBERED_PACKETS:
+        raise ValueError("the feedback tells of more packets than are remembered")
     symbols: list[int] = []
     position = _FIXED.size
     while len(symbols) < count:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streaming.pacer import EXTRA_PACKETS, Pacer, Urgency, Waiting
+from streaming.pacer import EXTRA_PACKETS, REPEAT_PACKETS, Pacer, Urgency, Waiting
 from streaming.repeats import REMEMBERED, Repeats
 
 PACKET = 1200
@@ -90,6 +90,15 @@ def test_the_backlog_is_what_waits_and_can_be_forgotten() -> None:
     assert len(leave(pacer, 100.0, 50.0)) == EXTRA_PACKETS
 
 
+def test_a_page_that_asks_for_ever_more_repeats_fills_no_queue() -> None:
+    pacer = Pacer(1e6, 60)
+    for _ in range(2 * REPEAT_PACKETS):
+        pacer.put(Waiting(bytes(PACKET), Urgency.REPEAT))
+    assert pacer.backlog_s == pytest.approx(REPEAT_PACKETS * PACKET * 8 / 2e6)
+    pacer.put(picture(1)[0])
+    assert len(leave(pacer, 100.0)) == REPEAT_PACKETS + 1
+
+
 def test_a_packet_is_not_repeated_while_its_repeat_may_be_under_way() -> None:
     repeats = Repeats()
     assert repeats.wanted([7, 8], 1.0, 0.1) == [7, 8]
@@ -104,6 +113,16 @@ def test_what_was_given_up_is_not_repeated_and_what_follows_is() -> None:
     repeats.sent(65535, 1000)
     repeats.give_up()
     assert repeats.wanted([65000, 65535, 0, 5], 1.0, 0.1) == [0, 5]
+
+
+def test_long_after_something_was_given_up_everything_is_repeated_again() -> None:
+    repeats = Repeats()
+    repeats.sent(0, 1000)
+    repeats.give_up()
+    for sequence in range(1, 3 * 65536):
+        repeats.sent(sequence % 65536, 1000)
+        if sequence % 1000 == 0:
+            assert repeats.wanted([sequence % 65536], float(sequence), 0.1) == [sequence % 65536]
 
 
 def test_a_cluster_is_as_long_as_its_rate_wants_and_of_large_packets() -> None:

@@ -56,6 +56,7 @@ FIELDS = ["code", "down", "button", "x", "y", "dx", "dy", "text", "codes", "butt
         ({"type": "controls", "to": None}, Controls(None)),
         ({"type": "locks", "caps": True, "num": False}, Locks(True, False)),
         ({"type": "paste", "text": "x" * PASTE_LIMIT_CHARACTERS}, Paste("x" * PASTE_LIMIT_CHARACTERS)),
+        ({"type": "paste", "text": "half \ud83d, whole \U0001f600"}, Paste("half ?, whole \U0001f600")),
         ({"type": "copy"}, Copy()),
         ({"type": "gamepad", "bindings": {"south": "KeyW", "up": ""}}, UseGamepadMap({"south": "KeyW"})),
     ],

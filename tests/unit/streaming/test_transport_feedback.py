@@ -123,3 +123,14 @@ def test_numbers_and_the_receivers_clock_begin_again_and_old_packets_are_forgott
     assert first is not None
     assert second is not None
     assert second - first == pytest.approx(0.0005)
+
+
+def test_feedback_of_more_packets_than_are_remembered_is_refused() -> None:
+    """A few bytes that stand for very many packets would hold up the seat."""
+    half = REMEMBERED_PACKETS // 2
+    just_enough = packet(body(0, [half], b"", half))
+    assert len(split_rtcp(2 * just_enough)[1]) == 2
+    with pytest.raises(ValueError, match="more packets"):
+        split_rtcp(3 * just_enough)
+    with pytest.raises(ValueError, match="more packets"):
+        split_rtcp(packet(body(0, [0x1FFF] * 9, b"", 0xFFFF)))

@@ -201,7 +201,7 @@ export class Stream extends EventTarget {
         disconnectedTimer = setTimeout(() => finish("the connection was lost"), DISCONNECTED_MS);
       }
     });
-    wanted.addEventListener("abort", () => finish("closed"), { once: true });
+    wanted.addEventListener("abort", () => finish("closed"), { signal: over.signal });
     return { opened, ended };
   }
 
