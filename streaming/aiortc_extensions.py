@@ -47,6 +47,7 @@ HISTORY_PACKETS = 1024
 CONSENT_FAILURES, CONSENT_INTERVAL_S = 4, 2.5
 SCTP_RTO_INITIAL_S, SCTP_RTO_MIN_S = 0.5, 0.2
 PORT_TRIES = 64
+MEDIA_LIMIT, CANDIDATES_LIMIT = 4, 200
 LOOPBACK = "127.0.0.1"
 CODECS = {"video/H264": Codec.H264, "video/VP8": Codec.VP8}
 
@@ -195,6 +196,17 @@ async def feedback_of(sender: RTCRtpSender) -> Feedback:
         if isinstance(report, RTCRemoteInboundRtpStreamStats):
             return Feedback(report.roundTripTime, report.fractionLost / 256)
     return Feedback(None, None)
+
+
+def require_modest(sdp: str) -> None:
+    """Raises ValueError for more media than a page has, each of which opens sockets of its own, or for so many
+    candidates that trying them would be a scan of somebody's network.
+    """
+    lines = sdp.splitlines()
+    if sum(line.startswith("m=") for line in lines) > MEDIA_LIMIT:
+        raise ValueError("there are too many media")
+    if sum(line.startswith("a=candidate:") for line in lines) > CANDIDATES_LIMIT:
+        raise ValueError("there are too many candidates")
 
 
 def without_hidden_candidates(sdp: str) -> str:

@@ -73,6 +73,7 @@ class Peer:
         """
         sdp = aiortc_extensions.without_hidden_candidates(offer.sdp)
         try:
+            aiortc_extensions.require_modest(sdp)
             await self._connection.setRemoteDescription(RTCSessionDescription(sdp=sdp, type=offer.type))
             await self._connection.setLocalDescription(await self._connection.createAnswer())
             self.codec = aiortc_extensions.agreed_codec(self._video_transceiver)

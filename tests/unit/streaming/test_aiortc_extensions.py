@@ -248,6 +248,19 @@ async def test_a_bad_offer_is_refused_by_name(sdp: str) -> None:
     await peer.close()
 
 
+async def test_an_offer_of_very_many_media_or_candidates_opens_no_sockets() -> None:
+    page, offer = await page_offer()
+    await page.close()
+    video = offer[offer.index("m=video") :]
+    candidate = "a=candidate:1 1 udp 2122 192.0.2.7 50000 typ host\r\n"
+    for excess, reason in ((video * 50, "too many media"), (candidate * 500, "too many candidates")):
+        peer = Peer(Silent())
+        with pytest.raises(SeatError, match=reason) as refused:
+            await peer.answer(SessionDescription(type="offer", sdp=offer + excess))
+        assert refused.value.code == "bad_offer"
+        await peer.close()
+
+
 def test_hidden_candidates_are_dropped_and_others_kept() -> None:
     kept = "a=candidate:1 1 udp 2122 192.0.2.7 50000 typ host"
     hidden = "a=candidate:2 1 udp 2122 0a1b-2c3d.local 50001 typ host"
