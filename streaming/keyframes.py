@@ -1,5 +1,6 @@
 """When a wish for a keyframe is met. A keyframe takes the bits of several frames from everybody, so wishes are rare:
-the player's seldom, the watchers' more seldom, however many they are.
+the player's seldom, the watchers' more seldom, and ever more seldom while watchers go on wishing: a network that is too
+slow for the picture is helped by no keyframe.
 """
 
 import asyncio
@@ -7,7 +8,8 @@ from collections.abc import Callable
 
 from streaming.audience import Role
 
-INTERVAL_S = {Role.PLAYER: 0.3, Role.WATCHER: 2.0}
+PLAYER_INTERVAL_S = 0.3
+WATCHER_INTERVAL_S, LONGEST_WATCHER_INTERVAL_S = 2.0, 32.0
 
 
 class KeyframeWishes:
@@ -19,15 +21,27 @@ class KeyframeWishes:
         self._ask = ask
         self._loop = asyncio.get_running_loop()
         self._asked_at = float("-inf")
+        self._watchers_asked_at = float("-inf")
+        self._watcher_interval_s = WATCHER_INTERVAL_S
         self._timer: asyncio.TimerHandle | None = None
 
     def wish(self, role: Role) -> None:
-        due_at = max(self._loop.time(), self._asked_at + INTERVAL_S[role])
-        if self._timer is not None:
-            if self._timer.when() <= due_at:
-                return
-            self._timer.cancel()
-        self._timer = self._loop.call_at(due_at, self._meet)
+        """Somebody who was sent pictures cannot show them any more."""
+        if role is Role.PLAYER:
+            self._ask_at(self._asked_at + PLAYER_INTERVAL_S)
+            return
+        now = self._loop.time()
+        if now - self._watchers_asked_at > 2 * self._watcher_interval_s:
+            self._watcher_interval_s = WATCHER_INTERVAL_S
+        due_at = self._asked_at + self._watcher_interval_s
+        if self._timer is None and due_at > now:
+            self._watcher_interval_s = min(2 * self._watcher_interval_s, LONGEST_WATCHER_INTERVAL_S)
+        self._watchers_asked_at = now
+        self._ask_at(due_at)
+
+    def wish_of_newcomer(self) -> None:
+        """Somebody waits for a first picture."""
+        self._ask_at(self._asked_at + PLAYER_INTERVAL_S)
 
     def met(self) -> None:
         """A keyframe comes anyway, or nobody is left who could want one."""
@@ -35,6 +49,13 @@ class KeyframeWishes:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def _ask_at(self, due_at: float) -> None:
+        if self._timer is not None:
+            if self._timer.when() <= due_at:
+                return
+            self._timer.cancel()
+        self._timer = self._loop.call_at(max(self._loop.time(), due_at), self._meet)
 
     def _meet(self) -> None:
         self.met()

@@ -187,6 +187,8 @@ class Studio:
             self._video.encode_for(self._viewers.codecs)
         if now.player != before.player:
             self._allowed, self._ladder, player = self._most, LadderState(), self._viewers.player
+            self._phase = PhaseState()
+            self._video.hold_steady(self._phase.hold_s)
             self._steer(None if player is None else player.link)
         for newcomer in set(now.connected) - set(before.connected):
             self._listening.begin()
@@ -194,7 +196,7 @@ class Studio:
                 self._keyframes.met()
                 self._video.watch(True)
             else:
-                self.keyframe_wished(newcomer.role)
+                self._keyframes.wish_of_newcomer()
 
     def greetings(self, codec: Codec) -> tuple[Mapping[str, object], ...]:
         config = self._config
@@ -367,8 +369,15 @@ class Studio:
     def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._task_ended)
         return task
+
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
+        """Without its clocks a seat would keep keys down for ever: better that it ends aloud."""
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("studio.task_failed", error=repr(error))
+            self._fail(f"a part of the seat failed: {error}")
 
 
 def open_studio(folder: Path, display: str, sound: SoundServer, announce: Announce, fail: Fail) -> Studio:

@@ -101,10 +101,9 @@ class VideoThread:
             self._codecs = tuple(codecs)
             self._wake()
 
-    def request_keyframe(self, *codecs: Codec) -> None:
-        """Of these, or of all."""
+    def request_keyframe(self) -> None:
         with self._lock:
-            self._keyframes_wanted |= frozenset(codecs or Codec)
+            self._keyframes_wanted = frozenset(Codec)
         self._wake()
 
     def hold(self, until: float) -> None:

@@ -202,6 +202,8 @@ def _seat_problem(error: SeatError) -> web.Response:
             return _problem(409, error.code, f"There is no place left: {error}")
         case "replaced":
             return _problem(409, error.code, "A newer page has taken this session over.")
+        case "bad_offer":
+            return _problem(400, "invalid_request", f"This offer cannot be answered: {error}")
         case _:
             return _problem(409, "seat_not_ready", f"The seat is not ready: {error}")
 

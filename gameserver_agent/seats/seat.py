@@ -23,7 +23,7 @@ from streaming.protocol import Hello, Introduction, SeatConfig, SeatEvent, SeatS
 from streaming.seat_client import SeatClient
 
 _ASK_AGAIN_S = 0.02
-_REFUSALS = frozenset({"watchers_full", "revoked", "replaced"})
+_REFUSALS = frozenset({"watchers_full", "revoked", "replaced", "bad_offer"})
 _X_SOCKET_NAME = re.compile(r"X[0-9]+")
 
 

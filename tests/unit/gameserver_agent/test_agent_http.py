@@ -187,7 +187,12 @@ async def test_a_good_offer_gets_the_seats_answer(browser: aiohttp.ClientSession
 
 @pytest.mark.parametrize(
     ("code", "status", "wire"),
-    [("watchers_full", 409, "watchers_full"), ("replaced", 409, "replaced"), ("revoked", 401, "unauthorized")],
+    [
+        ("watchers_full", 409, "watchers_full"),
+        ("replaced", 409, "replaced"),
+        ("revoked", 401, "unauthorized"),
+        ("bad_offer", 400, "invalid_request"),
+    ],
 )
 async def test_a_watcher_comes_as_such_and_hears_why_not(
     browser: aiohttp.ClientSession, agent: OneSession, code: str, status: int, wire: str

@@ -7,10 +7,13 @@ const CHECKED = "playhouse.connection-checked";
 const VERSION = "1";
 const WORDS = { good: "Fine", note: "Note", bad: "Problem" };
 
-/** The findings if playing would fail, the first time in this browser; else null, at once when it was checked before. */
+/** The findings if playing would fail, the first time in this browser; else null, at once when it was checked before. A check
+ *  that fails itself keeps nobody from playing. */
 export async function troubleBeforeFirstLaunch() {
   if (recalled() === VERSION) return null;
-  const findings = findingsFrom(await gatherFacts());
+  const facts = await gatherFacts().catch(() => null);
+  if (facts === null) return null;
+  const findings = findingsFrom(facts);
   if (!canPlay(findings)) return findings.filter(({ level }) => level === "bad");
   remember();
   return null;

@@ -43,16 +43,19 @@ async function opensPair() {
 /** The quickest of a few, in milliseconds; null without an answer. */
 async function roundTrip() {
   const times = [];
-  const signal = AbortSignal.timeout(WITHIN_MS);
+  const patience = new AbortController(); // AbortSignal.timeout is younger than some browsers that can play
+  const timer = setTimeout(() => patience.abort(), WITHIN_MS);
   try {
     for (let place = 0; place < ROUND_TRIPS; place += 1) {
       const began = performance.now();
-      const response = await fetch("/health/live", { cache: "no-store", signal });
+      const response = await fetch("/health/live", { cache: "no-store", signal: patience.signal });
       if (!response.ok) return null;
       times.push(performance.now() - began);
     }
   } catch {
     if (times.length === 0) return null;
+  } finally {
+    clearTimeout(timer);
   }
   return Math.min(...times);
 }

@@ -29,7 +29,7 @@ function pictureFinding(codecs) {
 }
 
 function distanceFinding(roundTripMs) {
-  if (roundTripMs === null) return bad("distance", "No answer", "This site did not answer just now. See whether you are online.");
+  if (roundTripMs === null) return note("distance", "No answer", "This site did not answer just now. See whether you are online.");
   const words = `The way to this site and back takes ${Math.round(roundTripMs)} ms.`;
   if (roundTripMs <= SLOW_MS) return good("distance", "The network is quick", words);
   const title = roundTripMs <= VERY_SLOW_MS ? "The network is slow" : "The network is very slow";
