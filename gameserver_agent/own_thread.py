@@ -5,8 +5,8 @@ Whoever begins one asks first whether too many hang already: at most `MOST_STUCK
 
 import asyncio
 import contextlib
-import threading
 from collections.abc import Callable
+from threading import Thread
 from typing import TypeVar
 
 from gameserver_agent.tasks import finished_despite_cancellation
@@ -15,7 +15,7 @@ MOST_STUCK = 16
 LET_GO_AFTER_S = 5.0
 NAME = "own thread"
 Result = TypeVar("Result")
-_stuck: list[threading.Thread] = []
+_stuck: list[Thread] = []
 
 
 def are_too_many_stuck() -> bool:
@@ -40,7 +40,7 @@ async def in_own_thread(work: Callable[[], Result], *, deadline_s: float, end: C
         else:
             _tell(loop, finished.set_result, result)
 
-    thread = threading.Thread(target=run, name=NAME, daemon=True)
+    thread = Thread(target=run, name=NAME, daemon=True)
     thread.start()
     try:
         await asyncio.wait({finished}, timeout=deadline_s)

@@ -11,6 +11,7 @@ from tests.api.served import Served
 
 _IDS = {"slug": "the-question"}
 _OPEN = {"/api/auth/csrf", "/api/auth/session", "/api/games", "/api/games/tags", "/api/games/{slug}"}
+_WITHOUT_ACCOUNT = {"/api/agents/join", "/api/game/watch"}  # a token or a link is the proof
 _JSON = {"Content-Type": "application/json"}
 _ANY_DIGEST = "0" * 64
 _OF_HOSTS = {"revision": "1", "generation": "1", "digest": _ANY_DIGEST, "size": "1"}
@@ -81,7 +82,7 @@ def test_a_body_that_is_not_what_it_must_be(
 
 @pytest.mark.parametrize(("method", "path"), [each for each in ALL if not each[1].startswith("/api/auth")])
 def test_who_is_not_signed_in(client: httpx.Client, method: str, path: str) -> None:
-    if path in _OPEN or path == "/api/agents/join":
+    if path in _OPEN | _WITHOUT_ACCOUNT:
         return
     parameters = {"gameSlug": "the-question", "sessionId": "ses1", **_OF_HOSTS}
     body = {"gameSlug": "the-question", "sessionId": "ses1", "versionId": "ver1"}

@@ -41,6 +41,7 @@ from tests.unit.gameserver_agent.test_session_task import BUILD, OURS
 
 SESSION = "ses1"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_NUMBER = re.compile(r"~\d+~(?=#)")  # grows with each agent: the same archive of the next one looks the same
 
 
 class Plane(OrchestratorClient):
@@ -199,7 +200,7 @@ class Host:
 
 def _described(path: Path, folder: Path) -> str:
     """A file or folder by what matters of it: its name, what the game wrote, what a record knows."""
-    name = _DIGEST.sub("#", str(path.relative_to(folder)))
+    name = _NUMBER.sub("~n~", _DIGEST.sub("#", str(path.relative_to(folder))))
     if path.name == "record.json":
         record = json.loads(path.read_bytes())
         meter = record.get("meter") or {}

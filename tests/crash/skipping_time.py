@@ -5,6 +5,7 @@ Threads do their work at once, inside the call that asks for them, so every run 
 
 import asyncio
 import selectors
+import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, ParamSpec, TypeVar
@@ -35,6 +36,13 @@ class _AtOnce(ThreadPoolExecutor):
         except Exception as error:  # it belongs to whoever waits for the result
             done.set_exception(error)
         return done
+
+
+class ThreadAtOnce(threading.Thread):
+    """Does its work inside `start`: this clock would not wait for another thread."""
+
+    def start(self) -> None:
+        self.run()
 
 
 class SkippingLoop(asyncio.SelectorEventLoop):

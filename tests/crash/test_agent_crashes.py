@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from agent_protocol import EndCode, ObservedState
+from gameserver_agent import own_thread
 from gameserver_agent.runtime.fake_runtime import FakeRuntime
 from gameserver_agent.seats.fake_seats import FakeSeat, FakeSeats
 from tests.crash.crashing import let_processes_die, lives
 from tests.crash.host import SESSION, AgentProcess, Host, make_calls_awaits, without_root
-from tests.crash.skipping_time import SkippingLoop
+from tests.crash.skipping_time import SkippingLoop, ThreadAtOnce
 
 pytestmark = [pytest.mark.filterwarnings("ignore::ResourceWarning"), pytest.mark.timeout(300)]  # the dead close nothing
 
@@ -24,6 +25,7 @@ pytestmark = [pytest.mark.filterwarnings("ignore::ResourceWarning"), pytest.mark
 @pytest.fixture(autouse=True)
 def _outside(monkeypatch: pytest.MonkeyPatch) -> None:
     without_root(monkeypatch)
+    monkeypatch.setattr(own_thread, "Thread", ThreadAtOnce)
     for kind in (FakeRuntime, FakeSeats, FakeSeat):
         make_calls_awaits(monkeypatch, kind)
 
