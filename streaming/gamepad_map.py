@@ -177,7 +177,7 @@ class PadMapper:
             toward_x, toward_y = directions.get(self._bindings.get(control, ""), (0, 0))
             x += toward_x * strength * strength * pixels
             y += toward_y * strength * strength * pixels
-        return x, y
+        return max(-pixels, min(pixels, x)), max(-pixels, min(pixels, y))  # two sticks push no further than one
 
 
 def strengths_of(pad: Pad) -> dict[str, float]:

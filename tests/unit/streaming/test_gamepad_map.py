@@ -8,6 +8,8 @@ from streaming.gamepad_map import (
     BUTTONS,
     CONTROLS,
     DEFAULT_MAP,
+    LONGEST_STEP_S,
+    POINTER_PIXELS_PER_S,
     SILENCE_S,
     PadActions,
     PadMapper,
@@ -107,5 +109,5 @@ def test_whatever_pads_say_silence_releases_all(bindings: dict[str, str], story:
         did = mapper.take(each, now)
         if did is not None:
             assert did.codes <= KEYCODES.keys()
-            assert all(abs(pixels) <= 120 for pixels in did.pointer)
-    assert mapper.expire(now + SILENCE_S) == PadActions()
+            assert all(abs(pixels) <= POINTER_PIXELS_PER_S * LONGEST_STEP_S for pixels in did.pointer)
+    assert mapper.expire(now + SILENCE_S + 0.001) == PadActions()
