@@ -385,7 +385,7 @@ async def test_pages_connect_with_a_token_of_their_session_alone(
             async with browser.post(url, json={"token": token, "offer": offer}) as answer:
                 assert answer.status == status
         async with browser.post(url, json={"token": control_plane.stream_token("ses1"), "offer": offer}) as answer:
-            assert answer.status == 409  # the token is good; the offer is none
+            assert answer.status == 400  # the token is good; the offer is none
         async with browser.get(f"{agent.url}/session/ses1/", allow_redirects=False) as answer:
             assert answer.status == 302
             assert answer.headers["Location"] == f"{control_plane.url}/play/ses1"
