@@ -12,8 +12,9 @@ JOBS ?= 2
 MINUTES ?= 60
 
 RUN := .venv/bin/
+PYTEST_WHOLE := --durations=25 --durations-min=1
 
-.PHONY: help play test setup setup-tests setup-bench lint format unit coverage chaos soak input-scripts bench-play bench-streaming bench-hour bench-chaos bench-soak bench-place simulate clean
+.PHONY: help play test test-services test-hosts test-streams setup setup-tests setup-bench lint format unit coverage chaos soak input-scripts bench-play bench-streaming bench-hour bench-chaos bench-soak bench-place simulate clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1mmake %-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,10 +28,20 @@ test: setup-tests ## Check the code and run every test (PYTEST="-k name" picks s
 	@$(MAKE) --no-print-directory lint
 ifeq ($(PYTEST),)
 	@$(MAKE) --no-print-directory coverage
-	$(RUN)pytest --ignore=tests/unit --durations=25 --durations-min=1
+	@$(MAKE) --no-print-directory --keep-going --jobs=2 --output-sync=target test-services test-hosts
+	@$(MAKE) --no-print-directory test-streams
 else
 	$(RUN)pytest $(PYTEST)
 endif
+
+test-services: setup-tests
+	$(RUN)pytest $(PYTEST_WHOLE) tests/api tests/crash tests/integration/orchestrator tests/integration/replicas
+
+test-hosts: setup-tests
+	$(RUN)pytest $(PYTEST_WHOLE) tests/contract tests/chaos tests/integration/gameserver_agent tests/integration/embedded
+
+test-streams: setup-tests  # by themselves: these look at the clock
+	$(RUN)pytest $(PYTEST_WHOLE) tests/integration/streaming tests/browser
 
 setup: ## Install what playing needs, and nothing that is there
 	@deploy/setup play
