@@ -1,11 +1,13 @@
 """The game's sound to Opus: the sink's monitor in 10 ms frames, on a thread of its own, and nothing while it is silent.
 
-It is read only while somebody listens, and in larger fragments while there is nothing to hear.
+It is read only while somebody listens, and in larger fragments while there is nothing to hear. While nothing plays at
+all the sound server rests, and nothing is read.
 """
 
 import asyncio
 import contextlib
 import threading
+import time
 from collections.abc import Callable
 from fractions import Fraction
 
@@ -18,11 +20,13 @@ from streaming.sound_server import MONITOR, SAMPLE_RATE, SoundServer
 
 CHANNELS = 2
 FRAME_SAMPLES = SAMPLE_RATE // 100
-FRAME_BYTES = FRAME_SAMPLES * CHANNELS * 2
+SAMPLE_BYTES = CHANNELS * 2
+FRAME_BYTES = FRAME_SAMPLES * SAMPLE_BYTES
 FRAMES_PER_S = SAMPLE_RATE // FRAME_SAMPLES
 SILENCE_S = 2.0
 BACKLOG_FRAMES = 6
 BITRATE_BPS = 128_000
+RESTED_S = 0.2  # without a fragment: the server rested
 SILENT_FRAME = bytes(FRAME_BYTES)
 SILENT_FRAGMENT_BYTES = 4 * FRAME_BYTES  # how late the first sound after silence may be, against how often we wake up
 
@@ -123,7 +127,12 @@ class SoundCapture:
 
     def _record(self, recorder: SoundRecorder) -> None:
         encoder, gate, frames = OpusEncoder(), SilenceGate(), Frames()
+        first_pts, began_at = self.pts, time.monotonic()
+        asked_at = began_at
         while self._is_wanted and (samples := recorder.read()):
+            now = time.monotonic()
+            if now - asked_at > RESTED_S:
+                self.pts = max(self.pts, first_pts + int((now - began_at) * SAMPLE_RATE) - len(samples) // SAMPLE_BYTES)
             cut = frames.cut(samples)
             for place, frame in enumerate(cut):
                 self.pts += FRAME_SAMPLES
@@ -132,3 +141,4 @@ class SoundCapture:
                 if packet := encoder.encode(frame, self.pts):
                     self._on_packet(packet)
             recorder.set_fragment(FRAME_BYTES if gate.is_open else SILENT_FRAGMENT_BYTES)
+            asked_at = time.monotonic()

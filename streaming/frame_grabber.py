@@ -13,14 +13,13 @@ import xcffib
 import xcffib.shm
 
 from streaming.errors import SeatFailed
-from streaming.xconnection import PIXEL_BYTES, ZPIXMAP, XConnection
+from streaming.xconnection import ALL_PLANES, PIXEL_BYTES, ZPIXMAP, XConnection
 
 Pixels = npt.NDArray[np.uint8]
 
 IPC_PRIVATE = 0
 IPC_CREAT = 0o1000
 IPC_RMID = 0
-ALL_PLANES = 0xFFFFFFFF
 
 
 class FrameGrabber(Protocol):

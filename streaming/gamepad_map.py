@@ -127,6 +127,11 @@ class PadMapper:
         self._bindings = bindings
         self._pads: dict[int, _Known] = {}
 
+    @property
+    def is_pressed(self) -> bool:
+        """Whether any control of any pad is."""
+        return any(known.pressed for known in self._pads.values())
+
     def use(self, bindings: GamepadMap) -> None:
         """Another map from the next state on."""
         self._bindings = bindings

@@ -61,6 +61,11 @@ class Injector:
         self._strokes, self._spare_keycodes = self._read_layout()
         self._borrowed: OrderedDict[int, int] = OrderedDict()
 
+    @property
+    def holds_inputs(self) -> bool:
+        """Whether there is something that `tick` may have to let go of."""
+        return bool(self._held.codes or self._held.buttons or self._pads.is_pressed)
+
     def begin(self) -> None:
         """A new connection of the player: nothing is held, and the `pointer` channel counts from the start."""
         self._change(self._held.release_all())
@@ -100,7 +105,7 @@ class Injector:
         self._display.flush()
 
     def tick(self, now: float) -> None:
-        """Lets go of what a silent page or pad still holds; to be called a few times a second."""
+        """Lets go of what a silent page or pad still holds; for a few times a second while it `holds_inputs`."""
         self._change(self._held.expire(now))
         self._act(self._pads.expire(now))
         self._display.flush()

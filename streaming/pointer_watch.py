@@ -1,5 +1,8 @@
 """Where the pointer of whoever plays is, for those who only look: the picture itself shows no cursor."""
 
+import xcffib
+
+from streaming.errors import SeatFailed
 from streaming.xconnection import XConnection
 
 
@@ -11,8 +14,13 @@ class PointerWatch:
         self._place: tuple[int, int] | None = None
 
     def news(self) -> dict[str, object] | None:
-        """A message with its place as fractions of the picture, when that has changed since the last one."""
-        reply = self._display.core.QueryPointer(self._display.root).reply()
+        """A message with its place as fractions of the picture, when that has changed since the last one.
+        Raises `SeatFailed` without X.
+        """
+        try:
+            reply = self._display.core.QueryPointer(self._display.root).reply()
+        except xcffib.XcffibException as error:
+            raise SeatFailed("the X server is gone") from error
         place = (int(reply.root_x), int(reply.root_y))
         if place == self._place:
             return None

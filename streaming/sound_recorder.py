@@ -7,7 +7,7 @@ import ctypes
 import threading
 
 RECORD, S16LE = 2, 3
-NO_AUTOSPAWN, ADJUST_LATENCY = 0x0001, 0x2000
+NO_AUTOSPAWN, ADJUST_LATENCY, LETS_SUSPEND = 0x0001, 0x2000, 0x8000
 CONTEXT_READY, STREAM_READY = 4, 2
 CONTEXT_OVER, STREAM_OVER = (5, 6), (3, 4)
 SERVER_CHOOSES = 0xFFFFFFFF
@@ -98,7 +98,7 @@ class SoundRecorder:
             self._turn_or_fail()
         self._stream = ctypes.c_void_p(pulse.pa_stream_new(self._context, b"seat", ctypes.byref(specification), None))
         attributes = ctypes.byref(self._attributes())
-        if pulse.pa_stream_connect_record(self._stream, source.encode(), attributes, ADJUST_LATENCY) < 0:
+        if pulse.pa_stream_connect_record(self._stream, source.encode(), attributes, ADJUST_LATENCY | LETS_SUSPEND) < 0:
             raise OSError("the sound server has no such source")
         while pulse.pa_stream_get_state(self._stream) != STREAM_READY:
             self._turn_or_fail()

@@ -15,6 +15,7 @@ from streaming.errors import SeatFailed
 SINK = "game"
 MONITOR = f"{SINK}.monitor"
 SAMPLE_RATE = 48_000
+REST_AFTER_S = 1  # without anything that plays, whoever listens
 QUICK_RESTARTS = 3
 QUICK_PAUSE_S = 0.5
 SLOW_PAUSE_S = 30.0
@@ -56,6 +57,7 @@ class SoundServer:
         arguments += ["--disallow-module-loading=1", "--disallow-exit=1", "--disable-shm=yes"]
         arguments += ["--realtime=no", "--high-priority=no", "--log-level=error"]
         arguments += ["-L", f"module-null-sink sink_name={SINK} rate={SAMPLE_RATE} channels=2"]
+        arguments += ["-L", f"module-suspend-on-idle timeout={REST_AFTER_S}"]
         arguments += ["-L", f"module-native-protocol-unix auth-anonymous=1 socket={self.socket}"]
         return Child(arguments, self.environment())
 

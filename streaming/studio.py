@@ -4,25 +4,18 @@ This is what needs the heavy libraries; the worker imports it after it has answe
 """
 
 import asyncio
-import base64
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from pathlib import Path
 
-import numpy as np
 import structlog
 
 from streaming import aiortc_extensions
 from streaming.audience import Audience, Role
 from streaming.audio import SoundCapture
-from streaming.clipboard import Clipboard
-from streaming.cursor import CursorImage, CursorWatch
-from streaming.encode_plan import Encode, picture_message, plan_encodes, sent_size
-from streaming.errors import SeatFailed
-from streaming.focus import FocusKeeper
+from streaming.encode_plan import Encode, picture_message, plan_encodes
 from streaming.gamepad_map import game_map
 from streaming.injector import Injector
 from streaming.keyframes import KeyframeWishes
@@ -30,8 +23,10 @@ from streaming.link import Link
 from streaming.listening import Listening
 from streaming.packets import Codec, EncodedPacket
 from streaming.page_messages import (
+    Button,
     Controls,
     Copy,
+    Key,
     KeyframeRequest,
     Paste,
     Ping,
@@ -41,10 +36,7 @@ from streaming.page_messages import (
     parse_control,
 )
 from streaming.peer import Peer
-from streaming.picture_ladder import LadderState, Picture, climbed
-from streaming.png import encode_png
 from streaming.pointer_messages import parse_pointer
-from streaming.pointer_watch import PointerWatch
 from streaming.protocol import (
     ConnectOrder,
     RevokeOrder,
@@ -54,20 +46,18 @@ from streaming.protocol import (
     Snapshot,
     Thumbnail,
 )
-from streaming.quality import bounded
+from streaming.snapshot import take_snapshot
 from streaming.sound_server import SAMPLE_RATE, SoundServer
-from streaming.steady_phase import PhaseState, told
+from streaming.steering import Steering
+from streaming.surroundings import Surroundings
 from streaming.targets import VideoTarget
 from streaming.thumbnail import Thumbnails
 from streaming.video import VideoThread
 from streaming.viewers import Viewers
-from streaming.xconnection import PIXEL_BYTES, XConnection
+from streaming.xconnection import XConnection
 
-TICK_S = 0.25
-TICKS_PER_STATS = 4
-CURSOR_DELAY_S = 0.03
-POINTER_EVERY_S = 0.05
-CLIPBOARD_DELAY_S = 0.3
+LET_GO_EVERY_S = 0.25
+STATS_EVERY_S = 1.0
 
 log = structlog.get_logger()
 
@@ -92,39 +82,31 @@ class Studio:
         self._viewers = Viewers(self, config.public_address)
         self._first_frame = False
         self._last_input_at: float | None = None
-        self._cursor_image = CursorImage(visible=False)
-        self._cursor_timer: asyncio.TimerHandle | None = None
         self._listening = Listening(lambda pts: SoundCapture(sound, self._audio_encoded, pts), SAMPLE_RATE)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._holds_inputs, self._is_watched = asyncio.Event(), asyncio.Event()
         self._x = XConnection(display)
         self._gamepad = game_map(config.gamepad)
         self._injector = Injector(self._x, self._gamepad)
-        self._ladder = LadderState()
-        self._phase = PhaseState()
-        self._focus = FocusKeeper(self._x)
-        self._cursor = CursorWatch(self._x)
-        self._pointer = PointerWatch(self._x)
-        self._clipboard = Clipboard(XConnection(display), self._clipboard_changed, self._send_clipboard)
-        self._clipboard_timer: asyncio.TimerHandle | None = None
+        self._surroundings = Surroundings(self._x, display, self)
         self._thumbnails = Thumbnails(display)
         self._told_plan: tuple[Encode, ...] = ()
-        self._most = self._allowed = self._target = VideoTarget(config.bitrate_bps, config.fps, config.height)
+        most = VideoTarget(config.bitrate_bps, config.fps, config.height)
         self._video = VideoThread(
             display,
-            self._most,
+            most,
             on_packet=self._video_encoded,
             on_first_frame=lambda: self._post(self._first_frame_seen),
             on_failure=lambda message: self._post(fail, message),
         )
         self._keyframes = KeyframeWishes(self._video.request_keyframe)
+        self._steering = Steering(self._video, most, config.width, config.height)
 
     def start(self) -> None:
         self._video.start()
-        self._loop.add_reader(self._x.fileno(), self._read_x)
-        self._loop.add_reader(self._clipboard.fileno(), self._read_clipboard)
-        self._read_cursor()
-        self._spawn(self._tick())
-        self._spawn(self._show_pointer())
+        self._surroundings.start()
+        self._spawn(self._let_go_of_inputs())
+        self._spawn(self._tell_stats())
 
     async def connect(self, role: Role, parameters: Mapping[str, object]) -> SessionDescription:
         """Answers a `ConnectOrder`. Raises `SeatError`, or ValueError for what is none."""
@@ -159,21 +141,17 @@ class Studio:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._loop.remove_reader(self._x.fileno())
-        self._loop.remove_reader(self._clipboard.fileno())
         self._keyframes.met()
-        for timer in (self._cursor_timer, self._clipboard_timer):
-            if timer is not None:
-                timer.cancel()
+        self._surroundings.close()
         self._video.stop()
         self._thumbnails.close()
-        self._clipboard.close()
         self._x.close()
 
     # What the audience does
 
     def audience_changed(self, before: Audience, now: Audience) -> None:
-        self._pointer.forget()
+        self._surroundings.watch_pointer(any(True for _ in self._onlookers()))
+        self._note(self._is_watched, bool(now.connected))
         if now.holder != before.holder:
             self._injector.begin()
         if (len(now.connected), now.players) != (len(before.connected), before.players):
@@ -186,10 +164,8 @@ class Studio:
         if now.connected:
             self._video.encode_for(self._viewers.codecs)
         if now.player != before.player:
-            self._allowed, self._ladder, player = self._most, LadderState(), self._viewers.player
-            self._phase = PhaseState()
-            self._video.hold_steady(self._phase.hold_s)
-            self._steer(None if player is None else player.link)
+            player = self._viewers.player
+            self._steering.begin(None if player is None else player.link)
         for newcomer in set(now.connected) - set(before.connected):
             self._listening.begin()
             if newcomer.role is Role.PLAYER or not before.connected:
@@ -203,7 +179,7 @@ class Studio:
         display = {"type": "display", "width": config.width, "height": config.height, "fps": config.fps}
         pictures = (picture_message(encode) for encode in self._plan() if encode.codec is codec)
         gamepad = {"type": "gamepad", "bindings": self._gamepad}
-        return (display, *pictures, self._cursor_message(), gamepad)
+        return (display, *pictures, self._surroundings.cursor_message(), gamepad)
 
     def viewer_said(self, peer: Peer, label: str, message: object) -> None:
         now = time.monotonic()
@@ -219,47 +195,30 @@ class Studio:
                 self._viewers.hand_controls(peer, parsed.to)
             case Quality() | Shown():
                 if peer is self._viewers.player:
-                    self._follow_player(peer, parsed)
+                    self._steering.follow(parsed, peer.link)
             case _ if not self._viewers.holds_controls(peer):
                 pass  # the input of a page that does not hold the controls, or not any more
             case Copy():
-                self._clipboard.ask()
+                self._surroundings.ask_clipboard()
             case Paste():
                 self._last_input_at = now
-                self._clipboard.offer(parsed.text)
+                self._surroundings.offer_clipboard(parsed.text)
             case _:
                 if not isinstance(parsed, ReleaseAll):
                     self._last_input_at = now
                 self._injector.take(parsed, now)
-
-    def _follow_player(self, peer: Peer, message: Quality | Shown) -> None:
-        """What the player allows of the picture, and in which phase it is best seen."""
-        if isinstance(message, Quality):
-            self._allowed = bounded(self._most, message)
-            self._steer(peer.link)
-        else:
-            self._phase = told(self._phase, message, self._target.fps)
-            self._video.hold_steady(self._phase.hold_s)
+                if isinstance(parsed, Button | Key) and parsed.down:
+                    self._video.expect_change(now)
+                self._note(self._holds_inputs, self._injector.holds_inputs)
 
     def keyframe_wished(self, role: Role) -> None:
         self._keyframes.wish(role)
 
     def link_changed(self, link: Link) -> None:
-        self._steer(link)
-        self._video.hold(link.rest_until_s)
-
-    def _steer(self, link: Link | None) -> None:
-        """The picture that the player's link carries, of what the player allows."""
-        allowed = self._target = self._allowed
-        if link is not None:
-            full = Picture(*sent_size(self._config.width, self._config.height, allowed.height), allowed.fps)
-            spend = min(allowed.bitrate_bps, link.picture_bps)
-            self._ladder, self._target = climbed(self._ladder, full, spend, time.monotonic())
-            link.wish(allowed.bitrate_bps, self._target.fps)
-        self._video.aim(self._target)
+        self._steering.link_changed(link)
 
     def _plan(self) -> tuple[Encode, ...]:
-        return plan_encodes(self._viewers.codecs, self._target, self._config.width, self._config.height)
+        return plan_encodes(self._viewers.codecs, self._steering.target, self._config.width, self._config.height)
 
     def _tell_pictures(self) -> None:
         """Tells everybody what they are sent, if that has changed."""
@@ -270,6 +229,25 @@ class Studio:
         messages = {encode.codec: picture_message(encode) for encode in plan}
         for peer in self._viewers.connected():
             peer.send(messages[peer.codec])
+
+    # What the display tells
+
+    def cursor_changed(self, message: Mapping[str, object]) -> None:
+        self._viewers.tell(message)
+
+    def pointer_moved(self, message: Mapping[str, object]) -> None:
+        for peer in self._onlookers():
+            peer.send(message)
+
+    def wants_copies(self) -> bool:
+        return self._viewers.holder is not None
+
+    def text_copied(self, text: str) -> None:
+        if self._viewers.holder is not None:
+            self._viewers.holder.send({"type": "clipboard", "text": text})
+
+    def display_failed(self, message: str) -> None:
+        self._fail(message)
 
     # What threads and timers bring
 
@@ -288,69 +266,32 @@ class Studio:
         log.info("display.first_frame")
         self._announce({"event": "first_frame"})
 
-    def _read_x(self) -> None:
-        try:
-            for event in self._x.events():
-                self._focus.take(event)
-                if self._cursor.is_change(event) and self._cursor_timer is None:
-                    self._cursor_timer = self._loop.call_later(CURSOR_DELAY_S, self._cursor_changed)
-            self._x.flush()
-        except SeatFailed as error:
-            self._loop.remove_reader(self._x.fileno())
-            self._fail(error.message)
+    def _onlookers(self) -> Iterator[Peer]:
+        """Those who see a pointer that is not their own."""
+        return (peer for peer in self._viewers.connected() if not self._viewers.holds_controls(peer))
 
-    def _read_cursor(self) -> None:
-        self._cursor_image = self._cursor.image()
-        self._read_x()  # events that came with the reply
-
-    def _cursor_changed(self) -> None:
-        self._cursor_timer = None
-        self._read_cursor()
-        self._viewers.tell(self._cursor_message())
-
-    def _read_clipboard(self) -> None:
-        try:
-            self._clipboard.read()
-        except SeatFailed as error:
-            self._loop.remove_reader(self._clipboard.fileno())
-            self._fail(error.message)
-
-    def _clipboard_changed(self) -> None:
-        """A game may copy as often as it likes; it is asked a few times a second."""
-        if self._clipboard_timer is None:
-            self._clipboard_timer = self._loop.call_later(CLIPBOARD_DELAY_S, self._ask_clipboard)
-
-    def _ask_clipboard(self) -> None:
-        self._clipboard_timer = None
-        if self._viewers.holder is not None:
-            self._clipboard.ask()
-
-    def _send_clipboard(self, text: str) -> None:
-        if self._viewers.holder is not None:
-            self._viewers.holder.send({"type": "clipboard", "text": text})
-
-    def _cursor_message(self) -> Mapping[str, object]:
-        return {"type": "cursor", **asdict(self._cursor_image)}
-
-    async def _show_pointer(self) -> None:
+    async def _let_go_of_inputs(self) -> None:
+        """While something is held, whoever holds it must go on saying so."""
         while True:
-            await asyncio.sleep(POINTER_EVERY_S)
-            onlookers = [peer for peer in self._viewers.connected() if not self._viewers.holds_controls(peer)]
-            if onlookers and (message := self._pointer.news()) is not None:
-                for peer in onlookers:
-                    peer.send(message)
-                self._read_x()  # events that came with the reply
-
-    async def _tick(self) -> None:
-        ticks = 0
-        while True:
-            await asyncio.sleep(TICK_S)
-            ticks += 1
+            await self._holds_inputs.wait()
+            await asyncio.sleep(LET_GO_EVERY_S)
             self._injector.tick(time.monotonic())
-            if ticks % TICKS_PER_STATS == 0:
-                self._tell_pictures()
-                for peer in tuple(self._viewers.connected()):
-                    await self._send_stats(peer)
+            self._note(self._holds_inputs, self._injector.holds_inputs)
+
+    async def _tell_stats(self) -> None:
+        while True:
+            await self._is_watched.wait()
+            await asyncio.sleep(STATS_EVERY_S)
+            self._tell_pictures()
+            for peer in tuple(self._viewers.connected()):
+                await self._send_stats(peer)
+
+    @staticmethod
+    def _note(event: asyncio.Event, holds: bool) -> None:
+        if holds:
+            event.set()
+        else:
+            event.clear()
 
     async def _send_stats(self, peer: Peer) -> None:
         figures, feedback = self._video.figures(), await peer.feedback()
@@ -395,15 +336,3 @@ def open_studio(folder: Path, display: str, sound: SoundServer, announce: Announ
     studio = Studio(config, display, sound, announce, fail)
     studio.start()
     return studio
-
-
-def take_snapshot(display: str) -> Snapshot:
-    """The picture now, over a connection of its own, so that any thread may ask."""
-    connection = XConnection(display)
-    try:
-        width, height = connection.geometry
-        picture = np.frombuffer(connection.picture(), dtype=np.uint8)
-    finally:
-        connection.close()
-    rgb = picture[: width * height * PIXEL_BYTES].reshape(height, width, PIXEL_BYTES)[..., [2, 1, 0]]
-    return Snapshot(width=width, height=height, png_base64=base64.b64encode(encode_png(rgb)).decode())

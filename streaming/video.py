@@ -27,6 +27,7 @@ from streaming.xconnection import XConnection
 
 FIRST_FRAME_CHECK_S = 0.05
 RATE_WINDOW_S = 1.0
+NOTHING_NEW_BYTES = 256  # of a packet: all of the picture is as it was
 
 log = structlog.get_logger()
 
@@ -71,6 +72,7 @@ class VideoThread:
         self._held_until = float("-inf")
         self._first_frame_seen = False
         self._steady_hold_s = 0.0
+        self._pressed_at = float("-inf")
         self._followed: tuple[VideoTarget, tuple[Codec, ...]] | None = None
         self._sent: Encode | None = None
         self._recent: deque[tuple[float, int]] = deque(maxlen=240)
@@ -116,6 +118,10 @@ class VideoThread:
         """From now on the pictures of a steady motion are taken so much later."""
         self._steady_hold_s = hold_s
 
+    def expect_change(self, now: float) -> None:
+        """The player has pressed something, at this moment of the monotonic clock."""
+        self._pressed_at = now
+
     def figures(self) -> VideoFigures:
         since = time.monotonic() - RATE_WINDOW_S
         recent = [size for at, size in tuple(self._recent) if at >= since]
@@ -155,6 +161,7 @@ class VideoThread:
         while not self._is_stopping:
             self._follow(encodings, pacer, display)
             pacer.hold_steady(self._steady_hold_s)
+            pacer.pressed(self._pressed_at)
             now = time.monotonic()
             if self._keyframes_wanted:
                 pacer.force()
@@ -178,8 +185,10 @@ class VideoThread:
                 self._first_frame_seen = True
                 self._on_first_frame()
             if self._is_watched:
-                self._encode(encodings, grabbed_at)
+                size_bytes = self._encode(encodings, grabbed_at)
                 pacer.captured(now)
+                if size_bytes <= NOTHING_NEW_BYTES:
+                    pacer.told_nothing(now)
                 self._capture_ms = (grabbed_at - now) * 1000
             else:
                 pacer.damaged(grabbed_at)
@@ -200,7 +209,9 @@ class VideoThread:
         pacer.aim(target.fps)
         self._sent = plan[0] if plan else None
 
-    def _encode(self, encodings: Encodings, grabbed_at: float) -> None:
+    def _encode(self, encodings: Encodings, grabbed_at: float) -> int:
+        """How large the player's packet is."""
+        size_bytes = 0
         with self._lock:
             keyframes, self._keyframes_wanted = self._keyframes_wanted, frozenset()
         for packet in encodings.encode(grabbed_at, keyframes):
@@ -208,8 +219,10 @@ class VideoThread:
                 done_at = time.monotonic()
                 self._encode_ms = (done_at - grabbed_at) * 1000
                 self._frames += 1
-                self._recent.append((done_at, len(packet.data)))
+                size_bytes = len(packet.data)
+                self._recent.append((done_at, size_bytes))
             self._on_packet(packet)
+        return size_bytes
 
     def _wait(self, display: XConnection, timeout_s: float) -> bool:
         """Sleeps until damage (True), a call from another thread, or the time-out."""

@@ -18,6 +18,8 @@ from streaming.errors import SeatFailed
 EXTENSIONS = (xcffib.damage.key, xcffib.shm.key, xcffib.xfixes.key, xcffib.xkb.key, xcffib.xtest.key)
 PIXEL_BYTES = 4
 ZPIXMAP = 2
+ALL_PLANES = 0xFFFFFFFF
+REPLY_HEADER_BYTES = 32
 
 
 class Geometry(NamedTuple):
@@ -74,11 +76,14 @@ class XConnection:
         self.connection.disconnect()
 
     def picture(self) -> bytes:
-        """The whole screen as rows of B, G, R, unused."""
+        """The whole screen as rows of B, G, R, unused. The binding would make a number of each byte, for a tenth of a
+        second.
+        """
+        width, height = self.geometry
+        asked = self.core.GetImage(ZPIXMAP, self.root, 0, 0, width, height, ALL_PLANES)
         try:
-            reply = self.core.GetImage(
-                ZPIXMAP, self.root, 0, 0, self.geometry.width, self.geometry.height, 0xFFFFFFFF
-            ).reply()
+            reply: Any = self.connection.wait_for_reply(asked.sequence)
         except xcffib.XcffibException as error:
             raise SeatFailed("the X server is gone") from error
-        return bytes(reply.data.buf())
+        pixels: bytes = reply.unpack(f"={REPLY_HEADER_BYTES}x{width * height * PIXEL_BYTES}s")[0]
+        return pixels

@@ -5,6 +5,7 @@ import statistics
 import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import psutil
 import pytest
@@ -153,3 +154,30 @@ async def test_the_first_sound_after_silence_is_not_lost_and_nothing_comes_befor
 
         await until(whole_second, "the second of sound is there")
         assert await packets() <= 100 + 2.5 * 100, "a second of sound, and the silence that is let pass after it"
+
+
+async def test_while_nothing_plays_the_sound_server_rests_and_the_next_sound_wakes_it(seat: Seat, page: Page) -> None:
+    [server] = [child for child in psutil.Process(seat.process.pid).children() if child.name() == "pulseaudio"]
+
+    def wakes() -> int:
+        threads = Path(f"/proc/{server.pid}/task").glob("*/status")
+        lines = [line for status in threads for line in status.read_text().splitlines()]
+        return sum(int(line.split()[1]) for line in lines if line.startswith("voluntary_ctxt_switches"))
+
+    async def rests() -> bool:
+        before = wakes()
+        await asyncio.sleep(1.0)
+        return wakes() - before <= 5
+
+    await until(rests, "the sound server rests")
+    before = (await page.evaluate("report(seat.audio.receiver, 'inbound-rtp')")).get("packetsReceived", 0)
+    samples = seat.folder / "early.raw"
+    samples.write_bytes(tone(1))
+    samples.chmod(0o644)
+    async with seat.program("pacat", "--raw", "--format=s16le", "--rate=48000", "--channels=2", samples):
+
+        async def is_heard() -> bool:
+            report = await page.evaluate("report(seat.audio.receiver, 'inbound-rtp')")
+            return bool(report.get("packetsReceived", 0) >= before + 90)
+
+        await until(is_heard, "the sound is heard whole")

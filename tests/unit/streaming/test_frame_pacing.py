@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streaming.frame_pacing import REPAIR_INTERVAL_S, SETTLING_FRAMES, STEADY_FRAMES, FramePacer
+from streaming.frame_pacing import (
+    ANSWER_S,
+    REPAIR_INTERVAL_S,
+    SETTLING_FRAMES,
+    SHARP_FILLERS,
+    STEADY_FRAMES,
+    FramePacer,
+)
 
 FPS = 60
 INTERVAL_S = 1 / FPS
@@ -98,3 +105,47 @@ def test_a_steady_source_leaves_no_room_for_fillers() -> None:
 def test_an_unsteady_source_at_the_target_rate_keeps_nearly_every_frame(jitter: list[float]) -> None:
     changes = [1 + place * INTERVAL_S + late for place, late in enumerate(jitter)]
     assert len(run(FramePacer(FPS), changes, 1 + 60 * INTERVAL_S)) >= 55
+
+
+def filled(pacer: FramePacer) -> float:
+    """When the next filler is taken, which is taken."""
+    due_at = pacer.due_at(0.0)
+    pacer.captured(due_at)
+    return due_at
+
+
+def test_what_cannot_get_sharper_is_not_sharpened() -> None:
+    pacer = FramePacer(FPS)
+    run(pacer, [1.0], 1.001)
+    taken = [filled(pacer)]
+    while len(taken) < SHARP_FILLERS:
+        pacer.told_nothing(taken[-1])
+        taken.append(filled(pacer))
+    pacer.told_nothing(taken[-1])
+    assert filled(pacer) == pytest.approx(taken[-1] + REPAIR_INTERVAL_S)
+
+
+def test_a_change_that_told_nothing_is_still_sharpened() -> None:
+    pacer = FramePacer(FPS)
+    run(pacer, [1.0], 1.001)
+    for _ in range(SHARP_FILLERS):
+        pacer.told_nothing(1.0)
+    assert filled(pacer) < 1.2
+
+
+def test_a_filler_waits_for_what_a_press_may_change() -> None:
+    pacer = FramePacer(FPS)
+    run(pacer, [1.0], 1.001)
+    pressed_at = pacer.due_at(1.0) - 0.01
+    pacer.pressed(pressed_at)
+    assert pacer.due_at(1.0) == pytest.approx(pressed_at + ANSWER_S)
+    pacer.damaged(pressed_at + 0.02)
+    assert pacer.due_at(pressed_at + 0.02) <= pressed_at + 0.02
+
+
+def test_who_goes_on_pressing_does_not_hold_a_filler_up_for_ever() -> None:
+    pacer = FramePacer(FPS)
+    run(pacer, [1.0], 1.001)
+    filler_at = pacer.due_at(1.0)
+    pacer.pressed(60.0)
+    assert pacer.due_at(1.0) == pytest.approx(filler_at + 2 * ANSWER_S)
