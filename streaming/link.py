@@ -46,6 +46,7 @@ class Link:
         self._probes = 0
         self._extra = False
         self._lost_draining = 0
+        self._gave_up_at = float("-inf")
         self._picture: list[int] = []
         self._first_unreported_at: float | None = None
         self._wake = asyncio.Event()
@@ -107,16 +108,19 @@ class Link:
         self._first_unreported_at = None
         if reports:
             self._become(steered(self._state, reports, now, self._wanted_bps, self._sent.in_flight_bytes))
-            self._give_up_lost(sum(report.arrived_at_s is None for report in reports))
+            self._give_up_lost(
+                sum(report.arrived_at_s is None for report in reports if report.sent_at_s > self._gave_up_at)
+            )
 
     def _give_up_lost(self, lost_packets: int) -> None:
         """So much was lost in a queue that overflowed that repeating it would fill the queue again: begin anew."""
         self._lost_draining = self._lost_draining + lost_packets if self._state.is_draining else 0
         if self._lost_draining >= GIVE_UP_PACKETS:
-            self._lost_draining = 0
+            self._lost_draining, self._gave_up_at = 0, time.monotonic()
             self._pacer.clear()
             self._repeats.give_up()
             self._gave_up()
+            self._changed()  # what waited is gone, and the next picture need not wait for it
 
     def loss_told(self, loss: float) -> None:
         self.loss = loss

@@ -42,7 +42,9 @@ class Batch:
 class LinkView:
     """`standing_s` is the queue that does not go away, `queue_s` that of the newest packet; `capacity_bps` what the
     link delivered lately, which is all that it can while a queue stands; `loss` forgets with time, whether packets
-    flow or not; `probed_bps` is what the newest cluster of this batch came through with.
+    flow or not; `probed_bps` is what the newest cluster of this batch came through with, and
+    `proven_bps` the same if the page read it without delay: a busy one reads all of it at once, as from a fast link.
+    `heard_until_s` is the newest arrival, on the page's clock.
     """
 
     base_s: tuple[float, float] = (float("inf"), float("inf"))
@@ -58,12 +60,18 @@ class LinkView:
     told_packets: float = 0.0
     updated_at_s: float = 0.0
     probed_bps: float | None = None
+    proven_bps: float = 0.0
     probe_parts: tuple[PacketReport, ...] = field(default=())
+    heard_until_s: float = float("-inf")
 
     @property
     def loss(self) -> float:
         """Between 0 and 1. A few packets alone prove nothing."""
         return self.lost_packets / (self.told_packets + LOSS_PRIOR_PACKETS)
+
+    @property
+    def newest(self) -> Batch | None:
+        return self.batches[-1] if self.batches else None
 
     def without_losses(self) -> "LinkView":
         """What a full queue drops says nothing of the link once the queue is gone."""
@@ -93,7 +101,7 @@ def updated(view: LinkView, reports: Sequence[PacketReport], now: float) -> Link
     batches = tuple(each for each in (*view.batches, batch) if now - each.told_at_s <= SENT_WINDOW_S)
     standing_s, capacity_bps = _standing(batches)
     rtt_s = now - max((report.sent_at_s for report, _ in arrived), default=now - view.rtt_s)
-    probed, parts = _probed(view.probe_parts, reports)
+    probed_bps, proven_bps, parts = _probed(view.probe_parts, reports, least)
     return replace(
         view,
         base_s=base,
@@ -108,8 +116,10 @@ def updated(view: LinkView, reports: Sequence[PacketReport], now: float) -> Link
         lost_packets=view.lost_packets * fading + len(reports) - len(arrived),
         told_packets=view.told_packets * fading + len(reports),
         updated_at_s=now,
-        probed_bps=probed,
+        probed_bps=probed_bps,
+        proven_bps=proven_bps,
         probe_parts=parts,
+        heard_until_s=max([view.heard_until_s, *(at for _, at in arrived)]),
     )
 
 
@@ -146,15 +156,26 @@ def _sent(batches: Sequence[Batch]) -> float:
 
 
 def _probed(
-    before: tuple[PacketReport, ...], reports: Sequence[PacketReport]
-) -> tuple[float | None, tuple[PacketReport, ...]]:
-    """How fast the newest cluster came through, once that can be told, and what is known of it until then."""
+    before: tuple[PacketReport, ...], reports: Sequence[PacketReport], least_s: float
+) -> tuple[float | None, float, tuple[PacketReport, ...]]:
+    """How fast the newest cluster came through, once that can be told: by the time between its packets, and by all that
+    its last one took. And what is known of it until then.
+    """
     newest = max((report.probe for report in (*before, *reports) if report.probe is not None), default=None)
     if newest is None:
-        return None, ()
+        return None, 0.0, ()
     parts = tuple(report for report in (*before, *reports) if report.probe == newest)
-    arrivals = sorted((part.arrived_at_s, part.size_bytes) for part in parts if part.arrived_at_s is not None)
+    arrivals = sorted(
+        (part.arrived_at_s, part.sent_at_s, part.size_bytes + HEADERS_BYTES)
+        for part in parts
+        if part.arrived_at_s is not None
+    )
     if len(arrivals) < PROBE_PACKETS or not any(report.probe == newest for report in reports):
-        return None, parts
-    span_s = max(arrivals[-1][0] - arrivals[0][0], 1e-3)
-    return sum(size + HEADERS_BYTES for _, size in arrivals[1:]) * 8 / span_s, parts
+        return None, 0.0, parts
+    first_s, (last_s, sent_s, _) = arrivals[0][0], arrivals[-1]
+    total_bits, first_bits = 8 * sum(size for *_, size in arrivals), 8 * arrivals[0][2]
+    return (
+        (total_bits - first_bits) / max(last_s - first_s, 1e-3),
+        total_bits / max(last_s - sent_s - least_s, 1e-3),
+        parts,
+    )

@@ -1,7 +1,7 @@
 """What picture a rate is worth: first fewer bits, then fewer pictures a second, then fewer rows. Pure.
 
 A step down is taken when the rate has been too little for a while, a step up when it has been plenty for longer, so the
-picture never swings between two sizes.
+picture never swings between two sizes. Where it is many times what the step needs, there is no doubt to wait for.
 """
 
 from dataclasses import dataclass, replace
@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from streaming.targets import VideoTarget
 
 BITS_PER_PIXEL = 0.020
-PLENTY = 1.5
-DOWN_AFTER_S, UP_AFTER_S = 2.0, 8.0
+PLENTY, MANY_TIMES = 1.5, 4.0
+DOWN_AFTER_S, UP_AFTER_S, UP_SOON_AFTER_S = 2.0, 8.0, 2.5
 HALF_RATE_FROM_FPS = 50
 HEIGHTS = (2160, 1440, 1080, 720, 540, 360)
 LOWEST_BPS = 150_000
@@ -59,7 +59,11 @@ def climbed(state: LadderState, full: Picture, bitrate_bps: float, now: float) -
     elif step > 0 and bitrate_bps > PLENTY * least_bps(ladder[step - 1]):
         leaning = -1
     since_s = state.leaning_since_s if leaning == state.leaning else now
-    if leaning and now - since_s >= (DOWN_AFTER_S if leaning > 0 else UP_AFTER_S):
+    if leaning > 0:
+        after_s = DOWN_AFTER_S
+    else:
+        after_s = UP_SOON_AFTER_S if bitrate_bps > MANY_TIMES * least_bps(ladder[max(0, step - 1)]) else UP_AFTER_S
+    if leaning and now - since_s >= after_s:
         step, since_s = step + leaning, now
     picture = ladder[step]
     target = VideoTarget(max(LOWEST_BPS, round(bitrate_bps)), picture.fps, picture.height)

@@ -22,14 +22,17 @@ QUEUE_LOW_S, QUEUE_DEEP_S = 0.030, 0.100
 QUEUE_DRAIN_S = 0.060
 QUEUE_REST_S = 0.010
 LONGEST_REST_S, SETTLE_S = 1.5, 0.12
-BACK_OFF, LEAST_STEP = 0.88, 0.7
+DRAIN_SPAN_S = 0.15  # a shorter while of draining may be a receiver's that reads by fits
+BACK_OFF, LEAST_STEP = 0.85, 0.7
 HEAVY_LOSS = 0.10
 NEAR = 1.15
+MOST_OF_TOO_MUCH = 0.97
 SLOW_GROWTH, FAST_GROWTH = 0.06, 0.35  # of the estimate, a second
 USED, IDLE = 0.7, 0.35
 STUBBORN_TIMES = 3
 FIRST_PROBES, PROBE_FACTOR, PROBE_SHARE = 3, 2.0, 0.9
 PROBE_S = 0.020
+LEAST_PROBE_PACKETS, LARGEST_PACKET_BITS = 6, 1240 * 8
 PROBE_AGAIN_S, PROBE_FIRST_S, PROBE_LONGEST_S = 0.3, 1.5, 6.0
 DOUBLE_ON, DOUBLE_OFF, CALM_S = 0.025, 0.008, 2.0
 
@@ -45,6 +48,8 @@ class RateState:
     before_bps: float = 0.0
     least_bps: float = 0.0
     drained_bps: float = 0.0
+    drained_bytes: int = 0
+    drained_from_s: float = 0.0
     estimate_bps: float = START_BPS
     rest_until_s: float = float("-inf")
     react_at_s: float = float("-inf")
@@ -87,7 +92,7 @@ def steered(
 
 def silent(state: RateState, now: float, unreported_s: float) -> RateState:
     """Nothing has been heard for `unreported_s` although packets are under way: more would only wait behind them."""
-    if unreported_s < max(0.3, 3 * state.view.rtt_s):
+    if unreported_s < max(0.3, 3 * min(state.view.rtt_s, state.view.least_rtt_s)):
         return state
     return replace(state, rest_until_s=max(state.rest_until_s, now + 0.1))
 
@@ -116,7 +121,9 @@ def _backed_off(state: RateState, now: float) -> RateState:
         is_draining=is_draining,
         before_bps=state.estimate_bps,
         least_bps=least_bps if _is_idle(state) else 0.0,
-        drained_bps=0.0,
+        drained_bps=view.capacity_bps,
+        drained_bytes=0,
+        drained_from_s=view.heard_until_s,
         react_at_s=now + view.rtt_s + SETTLE_S,
         backed_off_at_s=now,
         too_much_bps=min(state.estimate_bps, max(view.capacity_bps, FLOOR_BPS)),
@@ -133,23 +140,37 @@ def _is_idle(state: RateState) -> bool:
 
 def _drained(state: RateState, now: float, in_flight_bytes: int) -> RateState:
     """While a queue drains, sending rests until what is under way is no more than the way itself holds. What the link
-    delivers meanwhile is all that it can; the most of it counts, for a receiver that was only late catches up at once.
+    delivers meanwhile is all that it can.
     """
-    view = state.view
     if not state.is_draining:
         return state
-    drained_bps = max(state.drained_bps, view.capacity_bps)
+    view, state = state.view, _delivered(state)
+    drained_bps = state.drained_bps
     state = replace(
         state,
-        drained_bps=drained_bps,
         estimate_bps=max(FLOOR_BPS, state.least_bps, min(state.before_bps, BACK_OFF * drained_bps)),
         too_much_bps=min(state.before_bps, max(drained_bps, FLOOR_BPS)),
     )
-    rest_s = in_flight_bytes * 8 / max(view.capacity_bps, FLOOR_BPS) - view.least_rtt_s - QUEUE_REST_S
+    rest_s = in_flight_bytes * 8 / max(drained_bps, FLOOR_BPS) - view.least_rtt_s - QUEUE_REST_S
     if rest_s <= 0:
         return replace(state, is_draining=False, rest_until_s=now, react_at_s=now + view.least_rtt_s + SETTLE_S)
     rest_s = min(LONGEST_REST_S, rest_s)
     return replace(state, rest_until_s=now + rest_s, react_at_s=now + rest_s + view.least_rtt_s + SETTLE_S)
+
+
+def _delivered(state: RateState) -> RateState:
+    """With what the link has delivered a second since the drain began. Only packets that have waited count, since then
+    the link has never been idle in between; and the whole of that while, since of its parts some are always too fast. A
+    receiver that was only late is known by its catching up at once.
+    """
+    newest = state.view.newest
+    if newest is None or newest.last_arrival_s is None or newest.least_s <= QUEUE_LOW_S:
+        return state
+    span_s = newest.last_arrival_s - state.drained_from_s
+    drained_bytes = state.drained_bytes + (newest.arrived_bytes if span_s > 0 else 0)
+    if span_s < DRAIN_SPAN_S:
+        return replace(state, drained_bytes=drained_bytes, drained_bps=max(state.drained_bps, state.view.capacity_bps))
+    return replace(state, drained_bytes=drained_bytes, drained_bps=drained_bytes * 8 / span_s)
 
 
 def _lessened(state: RateState, now: float) -> RateState:
@@ -168,7 +189,8 @@ def _grown(state: RateState, dt_s: float, now: float) -> RateState:
     """Larger by what a queue that stayed away allows."""
     view, estimate_bps = state.view, state.estimate_bps
     if view.probed_bps is not None and state.probing_bps > 0:
-        found_bps = min(state.probing_bps, PROBE_SHARE * view.probed_bps)
+        is_news = PROBE_SHARE * view.probed_bps > state.too_much_bps
+        found_bps = min(state.probing_bps, PROBE_SHARE * (view.proven_bps if is_news else view.probed_bps))
         came_through = found_bps > NEAR * estimate_bps
         state = replace(
             state,
@@ -179,7 +201,9 @@ def _grown(state: RateState, dt_s: float, now: float) -> RateState:
         )
         estimate_bps = max(estimate_bps, found_bps)
     elif view.sent_bps > USED * estimate_bps and view.loss <= HEAVY_LOSS:
-        estimate_bps *= 1 + dt_s * (SLOW_GROWTH if is_near_limit(state) else FAST_GROWTH)
+        grown_bps = estimate_bps * (1 + dt_s * (SLOW_GROWTH if is_near_limit(state) else FAST_GROWTH))
+        bound_bps = MOST_OF_TOO_MUCH * state.too_much_bps if is_near_limit(state) else grown_bps
+        estimate_bps = min(grown_bps, max(estimate_bps, bound_bps))
     return replace(state, estimate_bps=estimate_bps)
 
 
@@ -197,9 +221,10 @@ def _probing(state: RateState, now: float, most_bps: float) -> RateState:
     factor = PROBE_FACTOR * (1.5 if state.probes < FIRST_PROBES else 1)
     pause_s = PROBE_AGAIN_S if state.probes < FIRST_PROBES else state.probe_pause_s
     probe_bps = min(most_bps * NEAR, state.estimate_bps * factor)
+    rest_s = max(PROBE_S * probe_bps, LEAST_PROBE_PACKETS * LARGEST_PACKET_BITS) / state.estimate_bps
     return replace(
         state,
-        rest_until_s=max(state.rest_until_s, now + PROBE_S * probe_bps / state.estimate_bps),
+        rest_until_s=max(state.rest_until_s, now + rest_s),
         probe_bps=probe_bps,
         probing_bps=probe_bps,
         probes=state.probes + 1,

@@ -3,14 +3,14 @@
 from collections import OrderedDict, deque
 from collections.abc import Iterable
 
-from streaming.rate_control import PROBE_S
+from streaming.rate_control import LEAST_PROBE_PACKETS, PROBE_S
 from streaming.transport_feedback import SEQUENCE_MODULO
 
 REMEMBERED = 512
 SEQUENCES_SINCE = range(4096, SEQUENCE_MODULO // 2)  # later than any repeat, and sooner than numbers seem older again
 LEAST_PAUSE_S = 0.02
 PROBE_MIN_BYTES = 700
-PROBE_PACKETS = range(6, 41)
+PROBE_PACKETS = range(LEAST_PROBE_PACKETS, 41)
 
 
 class Repeats:

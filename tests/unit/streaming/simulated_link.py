@@ -18,10 +18,13 @@ OFFSET_S = 1000.0  # the receiver's clock is another one
 
 @dataclass(frozen=True)
 class Conditions:
+    """With `fits_s` the page's machine is busy: it reads what has come only so often, and all of it at once."""
+
     rate_bps: float
     rtt_s: float = 0.05
     loss: float = 0.0
     queue_bytes: int = 100_000
+    fits_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,8 @@ class SimulatedLink:
                 return None
             free_at = max(free_at, now) + wire * 8 / here.rate_bps
             at = free_at + here.rtt_s / 2 + rng.uniform(0, 0.001)
+            if here.fits_s > 0:
+                at = (int(at / here.fits_s) + 1) * here.fits_s + rng.uniform(0, 0.001)
             is_lost = rng.random() < here.loss
             arrived.append(PacketReport(now, None if is_lost else round((at + OFFSET_S) * 4000) / 4000, size, of_probe))
             return None if is_lost else free_at - now

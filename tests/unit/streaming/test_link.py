@@ -1,11 +1,13 @@
 """A link's own moves, with a tap that behaves as aiortc does."""
 
 import asyncio
+import time
 from dataclasses import dataclass, field, replace
 
 from streaming.aiortc_extensions import Stream
-from streaming.link import Link
+from streaming.link import GIVE_UP_PACKETS, Link
 from streaming.peer import Peer
+from streaming.transport_feedback import TransportFeedback
 
 
 def packet(sequence: int, *, is_last: bool) -> bytes:
@@ -29,14 +31,15 @@ class TapWithoutRtx:
 
     link: Link
     last: int
+    wanted: int
     is_numbered: bool = False
     sent: list[int] = field(default_factory=list[int])
-    has_sent_four: asyncio.Event = field(default_factory=asyncio.Event)
+    has_sent_wanted: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def send(self, data: bytes, number: int) -> None:
         self.sent.append(int.from_bytes(data[2:4]))
-        if len(self.sent) == 4:
-            self.has_sent_four.set()
+        if len(self.sent) == self.wanted:
+            self.has_sent_wanted.set()
 
     async def repeat(self, sequence: int) -> None:
         await self.link.leaving(packet(sequence, is_last=sequence == self.last), Stream.PICTURE)
@@ -45,15 +48,46 @@ class TapWithoutRtx:
 async def test_a_page_without_rtx_gets_a_doubled_picture_twice_and_no_more() -> None:
     peer = Peer(Nobody())
     link = Link(peer.video_sender, "", lambda: None, lambda: None)
-    tap = TapWithoutRtx(link, last=2)
+    tap = TapWithoutRtx(link, last=2, wanted=4)
     vars(link).update(_tap=tap, _state=replace(link.state, is_doubled=True))
     try:
         await link.leaving(packet(1, is_last=False), Stream.PICTURE)
         await link.leaving(packet(2, is_last=True), Stream.PICTURE)
         async with asyncio.timeout(10):
-            await tap.has_sent_four.wait()
+            await tap.has_sent_wanted.wait()
         assert sorted(tap.sent) == [1, 1, 2, 2]
         assert link.is_backlogged is False
+    finally:
+        link.close()
+        await peer.close()
+
+
+async def test_what_overflowed_is_given_up_once_and_the_keyframe_waits_for_nothing() -> None:
+    """The losses of one overflow are told in several feedbacks; what waited behind it is gone with it."""
+    peer = Peer(Nobody())
+    rests: list[float] = []
+    given_up: list[bool] = []
+    lost = GIVE_UP_PACKETS + 1
+    link = Link(
+        peer.video_sender,
+        "",
+        lambda: rests.append(link.rest_until_s - time.monotonic()),
+        lambda: given_up.append(link.is_backlogged),
+    )
+    tap = TapWithoutRtx(link, last=0, wanted=5 * lost, is_numbered=True)
+    vars(link).update(_tap=tap)
+    try:
+        for sequence in range(400):
+            await link.leaving(packet(sequence, is_last=False), Stream.PICTURE)
+        async with asyncio.timeout(10):
+            await tap.has_sent_wanted.wait()
+        assert link.is_backlogged
+        vars(link).update(_state=replace(link.state, is_draining=True))
+        link.transport_told(TransportFeedback(0, (None,) * lost))
+        assert given_up == [False]
+        assert rests[-1] < 1.6 < max(rests)
+        link.transport_told(TransportFeedback(lost, (None,) * lost))
+        assert given_up == [False]
     finally:
         link.close()
         await peer.close()

@@ -49,6 +49,12 @@ def test_a_rate_between_two_steps_leaves_the_picture_alone() -> None:
     assert (lower.step, upper.step) == (1, 0)
 
 
+def test_a_rate_that_is_many_times_enough_brings_the_picture_back_in_three_seconds() -> None:
+    doubtful, _ = after(LadderState(step=1), 2 * least_bps(HD), 0.0, 3.0)
+    sure, _ = after(LadderState(step=1), 7_300_000, 0.0, 3.0)
+    assert (doubtful.step, sure.step) == (1, 0)
+
+
 def test_a_dip_that_passes_changes_no_picture() -> None:
     state, _ = after(LadderState(), 300_000, 0.0, 1.5)
     state, _ = after(state, 2_000_000, 1.5, 0.5)

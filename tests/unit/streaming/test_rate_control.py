@@ -71,6 +71,37 @@ def test_after_a_fall_the_queue_is_gone_in_a_second_and_a_half_and_the_rate_is_b
     assert min(moment.estimate_bps for moment in link.between(33, 34)) > 0.8 * before
 
 
+@pytest.mark.parametrize("fits_s", [0.0, 0.02, 0.03, 0.045, 0.06])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_after_a_fall_a_page_that_reads_by_fits_is_not_believed_more_than_the_link_carries(
+    fits_s: float, seed: int
+) -> None:
+    """Whatever comes at once seems to have come by a fast link; only the whole of the drain tells."""
+
+    def conditions(at_s: float) -> Conditions:
+        return Conditions(1e6, 0.05, fits_s=fits_s) if at_s >= 8 else Conditions(10e6, 0.05)
+
+    link = SimulatedLink(conditions, seed=seed).run(18)
+    settled = link.between(9.5, 18)
+    assert max(moment.estimate_bps for moment in settled) < 1e6
+    assert min(moment.estimate_bps for moment in settled) > 0.8e6
+    assert all(moment.delay_s is not None and moment.delay_s < 0.095 for moment in settled)
+
+
+@settings(max_examples=6, deadline=None)
+@given(st.floats(0.8e6, 3e6), st.floats(0.01, 0.1), st.integers(60_000, 200_000), st.integers(0, 1000))
+def test_after_any_fall_the_delay_is_gone_as_soon_as_the_link_can_carry_what_waited(
+    rate_bps: float, rtt_s: float, queue_bytes: int, seed: int
+) -> None:
+    def conditions(at_s: float) -> Conditions:
+        return Conditions(rate_bps if at_s >= 8 else 10e6, rtt_s, queue_bytes=queue_bytes)
+
+    link = SimulatedLink(conditions, seed=seed).run(16)
+    drained_s = 8 + 0.2 + 3 * rtt_s + queue_bytes * 8 / rate_bps + 0.3
+    late = [moment for moment in link.between(drained_s, 16) if moment.delay_s is None or moment.delay_s > 0.095]
+    assert len(late) <= 0.01 * len(link.between(drained_s, 16))
+
+
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.1])
 def test_an_idle_screen_lowers_nothing(share: float) -> None:
     link = SimulatedLink(lambda _: Conditions(10e6, 0.05), activity=lambda at_s: share if at_s > 5 else 1.0).run(25)
