@@ -11,7 +11,7 @@ import numpy as np
 
 from scheduler.copies import Image, fetches, is_spare, wanted_now
 from scheduler.fleet import Fleet
-from scheduler.placement import costs, pick
+from scheduler.placement import among, costs, pick
 from scheduler.profiles import Ema
 from scheduler.simulator import PREFETCH_INTERVAL_S, Policy
 from scheduler.trace import Game
@@ -106,7 +106,7 @@ class Placing(Choosing):
     """`scheduler.placement`, as a replica uses it."""
 
     def choose(self, fleet: Fleet, request: Request, draw: float) -> str | None:
-        best = pick(fleet, request, draw)
+        best = pick(fleet, among(fleet, request), draw)
         return best.host_id if best else None
 
 

@@ -6,15 +6,16 @@ arrays; one host is a fleet of one.
 
     ready   = max(transfer of missing bytes + unpacking, start of the seat) + boot
     load    = max over resources of (reserved + request + A * max(0, used - reserved)) / capacity
-    seconds = ready + W * max(0, load - KNEE)^2 + V * stranded + network
+    seconds = ready + W * max(0, load - KNEE)^2 + V * stranded + C * fragments + network
 
 The load term follows E2B's best-of-K placement, the stranded term Borg's hybrid of best and worst fit (Verma et al.,
-"Large-scale cluster management at Google with Borg", EuroSys 2015, section 3.2). Both are turned into seconds by an
-exchange rate, so that a cached image, a busy host and a distant one are weighed in one currency.
+"Large-scale cluster management at Google with Borg", EuroSys 2015, section 3.2), the term of fragments the gradient of
+Weng et al., "Beware of Fragmentation", USENIX ATC 2023. All are turned into seconds by an exchange rate, so that a
+cached image, a busy host and a distant one are weighed in one currency.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
 
 import numpy as np
@@ -35,16 +36,24 @@ DISK_HEADROOM = 1.2
 UNRESERVED_USE_WEIGHT = 0.5
 """A, a share: what a machine uses beyond its reservations counts half, since it may go away by itself."""
 
-LOAD_KNEE = 0.6
+LOAD_KNEE = 0.5
 """KNEE, a share of capacity: below it a host is as quick as an idle one."""
 
 LOAD_SECONDS = 100.0
-"""W, seconds for each squared share above the knee. A host filled to the brim costs 16 s: less than pulling most games
+"""W, seconds for each squared share above the knee. A host filled to the brim costs 25 s: less than pulling most games
 again, more than booting any. In the simulator a lower price plays more of the time on busy machines than it saves in
 waiting (docs/simulator.md)."""
 
 STRANDED_SECONDS = 2.0
 """V, seconds for a host left with all of one resource free and none of the other."""
+
+FRAGMENT_SECONDS = 40.0
+FRAGMENT_KNEE = 0.7
+"""C, seconds for each core that the next sessions are likely to find too few of, in a fleet whose cores are all
+reserved; less in one that is less full, and nothing below this share. It lets nearly full hosts be filled and keeps
+large gaps for large games, which else wait in line although cores enough are free (docs/simulator.md)."""
+
+LEAST_USUAL_CORES = 0.01
 
 NEAR_BEST_COUNT = 3
 """From how many hosts `choose` draws. Replicas that decide on the same snapshot would else all pick one."""
@@ -70,6 +79,7 @@ class Costs:
     ready_s: Numbers
     load: Numbers
     stranded: Numbers
+    fragments: Numbers
 
 
 def refuse(host: HostView, request: Request) -> Refusal | None:
@@ -142,6 +152,17 @@ def choose(ranked: Sequence[Score], draw: float) -> Score | None:
     return near_best[int(draw * len(near_best))]
 
 
+def among(fleet: Fleet, request: Request) -> Request:
+    """`request` with what it must know of the whole fleet, so that a host can be judged by itself."""
+    firm, capacity = fleet.firm[:, fleet.is_ready].sum(axis=1), fleet.capacity[0, fleet.is_ready].sum()
+    fullness = firm[0] / capacity if capacity > 0 else 0.0
+    return replace(
+        request,
+        usual_cores=float(firm[0] / firm[2]) if firm[2] > 0 else request.resources.cpu_cores,
+        fragment_seconds=FRAGMENT_SECONDS * max(0.0, float(fullness) - FRAGMENT_KNEE) / (1 - FRAGMENT_KNEE),
+    )
+
+
 def costs(fleet: Fleet, request: Request) -> Costs:
     """What `score` says of every host, and where `refuse` lets it pass."""
     missing = fleet.missing_bytes(request)
@@ -154,11 +175,12 @@ def costs(fleet: Fleet, request: Request) -> Costs:
     # Seats are a number that an operator typed, not something that is paid for: they cannot be stranded.
     stranded = np.abs(taken[0] - taken[1])
     ready_s = _ready_s(fleet, request, missing)
+    fragments = _fragments(fleet, request)
     over = np.maximum(0.0, load - LOAD_KNEE)
-    seconds = ready_s + LOAD_SECONDS * over * over + STRANDED_SECONDS * stranded
+    seconds = ready_s + LOAD_SECONDS * over * over + STRANDED_SECONDS * stranded + request.fragment_seconds * fragments
     for host_id, network_s in request.network_s.items():
         seconds[fleet.places((host_id,))] += network_s
-    return Costs(is_fit, seconds, ready_s, load, stranded)
+    return Costs(is_fit, seconds, ready_s, load, stranded, fragments)
 
 
 def _refusals(
@@ -197,6 +219,18 @@ def _ready_s(fleet: Fleet, request: Request, missing: Numbers) -> Numbers:
     return fetched_s + boot_s
 
 
+def _fragments(fleet: Fleet, request: Request) -> Numbers:
+    """Cores that the session adds to those that are free and likely too few for the next one.
+
+    A gap is too small for a session with the probability that one asks for more: as if what they ask for were
+    distributed exponentially about `usual_cores`.
+    """
+    usual_cores = max(LEAST_USUAL_CORES, request.usual_cores)
+    free = np.maximum(0.0, fleet.capacity[0] - fleet.firm[0])
+    left = np.maximum(0.0, free - request.resources.cpu_cores)
+    return left * np.exp(-left / usual_cores) - free * np.exp(-free / usual_cores)
+
+
 def _ordered(fleet: Fleet, found: Costs, places: Places, figure: Numbers, most: int) -> list[Score]:
     """The `most` places with the least `figure`, in its order; equal ones in that of their ids."""
     if 0 < most < len(places):
@@ -213,6 +247,7 @@ def _score_at(fleet: Fleet, found: Costs, place: int) -> Score:
         float(found.ready_s[place]),
         float(found.load[place]),
         float(found.stranded[place]),
+        float(found.fragments[place]),
     )
 
 

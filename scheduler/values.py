@@ -68,7 +68,9 @@ class Request:
     instead. `is_pullable` is False for an image that no registry has: then only hosts that hold it, or are already
     getting it, can run the session. `boot_s` is the build's mean boot by class of hosts, `boot_prior_s` that of a
     class where it never ran; `seat_s` how long a seat takes to start where none waits warm, beside the image's pull.
-    `network_s` is what the player's page measured to some hosts, by their id; the others count as near.
+    `network_s` is what the player's page measured to some hosts, by their id; the others count as near. `usual_cores`
+    is what sessions take on average, `fragment_seconds` what a core is worth that lies in a gap too small for one: both
+    are of the whole fleet, see `placement.among`.
     """
 
     image_id: str
@@ -81,12 +83,15 @@ class Request:
     boot_s: Mapping[str, float] = field(default_factory=dict[str, float])
     seat_s: float = 0.0
     network_s: Mapping[str, float] = field(default_factory=dict[str, float])
+    usual_cores: float = 1.0
+    fragment_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
     """How good a host is: `seconds` is what counts, the others say why. `load` and `stranded` are shares of capacity;
-    `load` is above 1 where the machine is busier than its reservations say.
+    `load` is above 1 where the machine is busier than its reservations say. `fragments` are cores, less than 0 where
+    the session fills a gap that is of little use to others.
     """
 
     host_id: str
@@ -94,3 +99,4 @@ class Score:
     ready_s: float
     load: float
     stranded: float
+    fragments: float

@@ -15,7 +15,7 @@ from orchestrator.fleet import profiles
 from orchestrator.fleet.ledger import SessionLedger
 from orchestrator.fleet.models import Host
 from orchestrator.fleet.snapshot import FleetSnapshot, host_view
-from scheduler.placement import could_ever_fit, pick, refuse
+from scheduler.placement import among, could_ever_fit, pick, refuse
 from scheduler.profiles import Profile
 from scheduler.values import NOTHING, Request, Resources, Score
 
@@ -46,6 +46,7 @@ class Placement:
         request = _request(build, await profiles.load(session, build.build_id))
         refused = set(without)
         fleet = await self._snapshot.look(session, now)
+        request = among(fleet, request)
         while best := pick(fleet, request, self._draw(), refused):
             if await self._hold(session, best.host_id, request, now):
                 return Place(best.host_id, request.resources, best)

@@ -1,13 +1,17 @@
 """The promises of placement, by example: one ordinary host and request, from which each test departs in one thing."""
 
 from dataclasses import replace
+from math import exp
 
 import pytest
 
+from scheduler.fleet import Fleet
 from scheduler.placement import (
     DISK_HEADROOM,
+    FRAGMENT_SECONDS,
     NEAR_BEST_COUNT,
     NEAR_BEST_SECONDS,
+    among,
     choose,
     could_ever_fit,
     rank,
@@ -114,8 +118,9 @@ def test_an_image_without_registry_runs_where_it_is_or_is_arriving(host: HostVie
 
 
 def test_the_score_of_an_idle_cached_host_is_its_boot() -> None:
-    result = score(replace(HOST, capacity=Resources(8.0, 8 * GIB, 8)), REQUEST)
-    assert result == Score("host-1", seconds=1.5, ready_s=1.5, load=0.125, stranded=0.0)
+    result = score(replace(HOST, capacity=Resources(80.0, 80 * GIB, 80)), REQUEST)
+    assert result == Score("host-1", 1.5, 1.5, load=1 / 80, stranded=0.0, fragments=result.fragments)
+    assert result.fragments == pytest.approx(0.0)
 
 
 def test_an_unknown_boot_is_taken_from_the_request() -> None:
@@ -148,9 +153,34 @@ def test_load_is_the_busiest_resource_and_counts_unreserved_use_by_half() -> Non
     assert score(host, REQUEST).load == pytest.approx((3 + 1 + 0.5 * 2) / 8)
 
 
-def test_a_host_filled_to_the_brim_costs_sixteen_seconds() -> None:
+def test_a_host_filled_to_the_brim_costs_twenty_five_seconds_less_the_gap_that_is_gone() -> None:
     full = replace(HOST, capacity=Resources(8.0, 8 * GIB, 8), reserved=Resources(7.0, 7 * GIB, 7))
-    assert score(full, REQUEST).seconds == pytest.approx(1.5 + 16)
+    result = score(full, replace(REQUEST, fragment_seconds=10.0))
+    assert result.fragments == pytest.approx(-exp(-1))  # a gap of one core, where sessions take one on average
+    assert result.seconds == pytest.approx(1.5 + 25 - 10 * exp(-1))
+
+
+def test_of_two_hosts_the_one_whose_gap_is_filled_is_quicker_than_the_one_whose_gap_is_broken() -> None:
+    """A game of two cores finds a place afterwards, which it would not if the larger gap had been broken."""
+    small, large = replace(HOST, host_id="small"), replace(HOST, host_id="large")
+    small, large = (
+        replace(host, reserved=Resources(8.0 - gap, 2 * GIB, 2)) for host, gap in ((small, 1.0), (large, 2.0))
+    )
+    assert score(small, REQUEST).fragments < score(large, REQUEST).fragments
+    assert rank([large, small], replace(REQUEST, resources=Resources(2.0, GIB, 1)))[0].host_id == "large"
+
+
+def test_games_that_take_no_cores_break_nothing() -> None:
+    nothing = replace(REQUEST, resources=Resources(0.0, GIB, 1), usual_cores=0.0)
+    assert score(HOST, nothing).fragments == 0
+
+
+def test_a_gap_is_worth_the_more_the_fuller_the_fleet() -> None:
+    half, full = replace(HOST, reserved=Resources(4.0, GIB, 2)), replace(HOST, reserved=Resources(8.0, GIB, 5))
+    assert among(Fleet([half]), REQUEST) == replace(REQUEST, usual_cores=2.0)
+    assert among(Fleet([full]), REQUEST) == replace(REQUEST, usual_cores=1.6, fragment_seconds=FRAGMENT_SECONDS)
+    absent = replace(full, host_id="absent", is_ready=False)
+    assert among(Fleet([absent]), REQUEST) == replace(REQUEST, usual_cores=1.0)
 
 
 def test_stranding_one_resource_costs_seconds() -> None:
@@ -178,7 +208,7 @@ def test_an_overfull_cached_host_gives_way_when_a_pull_is_quicker() -> None:
 
 
 def _scores(*seconds: float) -> list[Score]:
-    return [Score(f"host-{place}", value, value, 0.0, 0.0) for place, value in enumerate(seconds)]
+    return [Score(f"host-{place}", value, value, 0.0, 0.0, 0.0) for place, value in enumerate(seconds)]
 
 
 def test_nothing_can_be_chosen_from_nothing() -> None:

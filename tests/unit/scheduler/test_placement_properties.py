@@ -62,6 +62,8 @@ requests = st.builds(
     seat_s=st.floats(min_value=0, max_value=2),
     boot_s=st.dictionaries(st.sampled_from(["standard", "attic"]), st.floats(min_value=0, max_value=60)),
     network_s=st.dictionaries(st.sampled_from(["a", "b"]), st.floats(min_value=0, max_value=1)),
+    usual_cores=st.floats(min_value=0, max_value=64),
+    fragment_seconds=st.floats(min_value=0, max_value=40),
 )
 shares = st.floats(min_value=0, max_value=1)
 
@@ -96,7 +98,7 @@ def test_more_reservations_never_mean_less_load(host: HostView, request: Request
 
 
 @given(hosts, requests, shares)
-def test_the_same_share_of_cpu_and_memory_more_never_scores_better(
+def test_the_same_share_of_cpu_and_memory_more_scores_better_by_a_filled_gap_alone(
     host: HostView, request: Request, share: float
 ) -> None:
     fuller = replace(
@@ -107,7 +109,9 @@ def test_the_same_share_of_cpu_and_memory_more_never_scores_better(
             host.reserved.seats,
         ),
     )
-    assert _at_least(score(fuller, request).seconds, score(host, request).seconds)
+    with_more, with_less = score(fuller, request), score(host, request)
+    gap_s = request.fragment_seconds * (with_more.fragments - with_less.fragments)
+    assert with_more.seconds - gap_s >= with_less.seconds - 1e-6
 
 
 @given(hosts, requests)
@@ -174,7 +178,7 @@ def test_rank_is_complete_sorted_and_the_same_in_any_order(
     st.floats(min_value=0, max_value=1, exclude_max=True),
 )
 def test_choose_returns_only_the_near_best(seconds: list[float], draw: float) -> None:
-    ranked = [Score(str(place), value, value, 0.0, 0.0) for place, value in enumerate(sorted(seconds))]
+    ranked = [Score(str(place), value, value, 0.0, 0.0, 0.0) for place, value in enumerate(sorted(seconds))]
     chosen = choose(ranked, draw)
     assert chosen in ranked[:NEAR_BEST_COUNT]  # all are loaded alike
     assert chosen is not None
