@@ -14,7 +14,7 @@ MINUTES ?= 60
 RUN := .venv/bin/
 PYTEST_WHOLE := --durations=25 --durations-min=1
 
-.PHONY: help play test test-services test-hosts test-streams setup setup-tests setup-bench lint format unit coverage chaos soak input-scripts bench-play bench-streaming bench-hour bench-chaos bench-soak bench-place simulate clean
+.PHONY: help play test test-services test-hosts test-streams setup setup-tests setup-bench lint format unit coverage chaos soak input-scripts bench-play bench-launch bench-streaming bench-hour bench-chaos bench-soak bench-place simulate clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1mmake %-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -85,6 +85,9 @@ bench-soak: soak ## The same as soak
 
 bench-play: setup-tests ## Measure Play to first picture and click to photon; writes bench/results/play.json
 	$(RUN)python -m bench.play
+
+bench-launch: setup-tests ## Measure where the time of a cached launch goes, with a waiting seat and without; writes bench/results/launch.json
+	$(RUN)python -m bench.launches $(ARGS)
 
 bench-streaming: setup-bench ## Measure the stream beside Selkies and GStreamer; writes bench/results/streaming.json (ARGS="--only latency --quick")
 	$(RUN)python -m bench.streaming $(ARGS)

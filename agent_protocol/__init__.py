@@ -23,6 +23,7 @@ from agent_protocol.sync import (
     SyncRequest,
     SyncResponse,
     Usage,
+    WarmSeats,
 )
 
 __all__ = [
@@ -47,4 +48,5 @@ __all__ = [
     "SyncRequest",
     "SyncResponse",
     "Usage",
+    "WarmSeats",
 ]

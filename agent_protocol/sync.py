@@ -140,9 +140,17 @@ class Usage(WireModel):
     memory_bytes: Bytes
 
 
+class WarmSeats(WireModel):
+    """Seats of one display size that wait started for a session, and are no session's."""
+
+    width: int = Field(ge=1)
+    height: int = Field(ge=1)
+    count: int = Field(ge=0, le=1000)
+
+
 class SyncRequest(WireModel):
     """`seq` grows by one a request within an `incarnation`, and an older one is refused. `incarnation` grows at each
-    start of the agent.
+    start of the agent. `warm_seats` wait now.
     """
 
     protocol: int = PROTOCOL_VERSION
@@ -154,6 +162,7 @@ class SyncRequest(WireModel):
     capacity: Capacity
     usage: Usage
     pull_bytes_per_s: Amount | None = None
+    warm_seats: Annotated[tuple[WarmSeats, ...], Field(max_length=64)] = ()
 
 
 class RestoreSource(WireModel):
@@ -187,12 +196,13 @@ class DesiredSession(WireModel):
 class SyncResponse(WireModel):
     """`revision` grows whenever this host's desired state changes; `GET /api/agents/wait?revision=N` returns as soon as
     it is no longer N. `now` is the orchestrator's clock: every moment in these messages is told by it, whatever the
-    host's own clock says.
+    host's own clock says. `warm_seats` should wait, those named first before the others; sessions go before them all.
     """
 
     revision: int
     now: datetime | None = None
     sessions: tuple[DesiredSession, ...]
+    warm_seats: tuple[WarmSeats, ...] = ()
     next_sync_ms: int = Field(ge=100)
     lease_until: datetime
     keys: dict[str, object]

@@ -115,8 +115,15 @@ def _sample(house: House) -> Sample:
         agent_rss=agent.memory_info().rss,
         descriptors=replica.num_fds() + agent.num_fds(),
         threads=replica.num_threads() + agent.num_threads(),
-        files=sum(1 for _ in house.agent_data.rglob("*")) + sum(1 for _ in house.seats.rglob("*")),
+        files=sum(1 for _ in house.agent_data.rglob("*"))
+        + sum(1 for _ in house.seats.rglob("*"))
+        - _waiting_files(house),
     )
+
+
+def _waiting_files(house: House) -> int:
+    """A seat that waits for the next session is there at some looks and not at others."""
+    return sum(1 for place in house.waiting_seats() for _ in (place.folder, *place.folder.rglob("*")))
 
 
 async def _look_behind(house: House, soaked: Soaked) -> None:

@@ -24,6 +24,7 @@ from gameserver_agent.orchestrator_client import OrchestratorClient
 from gameserver_agent.reconcile import Action, Forget, NoteEnded, Renew, Start, Stop, plan
 from gameserver_agent.runtime.port import Runtime
 from gameserver_agent.saves.outbox import Letter, Outbox
+from gameserver_agent.seats.warm_plan import size_of
 from gameserver_agent.sessions.record import SessionFolder, SessionRecord
 from gameserver_agent.sessions.services import SessionServices
 from gameserver_agent.sessions.session_task import SessionTask
@@ -92,14 +93,18 @@ class Agent:
 
     def report(self) -> Report:
         self._figures = self._meter.read()
-        pull_bytes_per_s = None if self._services is None else self._services.images.pull_bytes_per_s
-        return Report(self.observed(), self._engine.images, self._figures, pull_bytes_per_s)
+        if self._services is None:
+            return Report(self.observed(), self._engine.images, self._figures, None)
+        pull_bytes_per_s, waiting = self._services.images.pull_bytes_per_s, self._services.warm.sizes()
+        return Report(self.observed(), self._engine.images, self._figures, pull_bytes_per_s, waiting)
 
     async def answered(self, report: Report) -> None:
         for seen in report.sessions:
             task = self._sessions.get(seen.session_id)
             if seen.state is ObservedState.ENDED and task is not None and task.desired.generation == seen.generation:
                 task.was_reported = True
+        if self._services is not None:
+            self._services.warm.want((size_of(one.width, one.height), one.count) for one in self._contact.warm_seats)
         if self._deciding.locked():  # a sync waits for nothing: the next look follows at once
             self._has_news.set()
         else:
@@ -135,6 +140,7 @@ class Agent:
             self._sessions[record.desired.session_id] = task
             task.begin()
         await self._end_leftovers(services)
+        await services.warm.clear()
 
     async def run(self, outbox: Outbox) -> None:
         """Until cancelled. Raises `ControlPlaneRefusedError` when the orchestrator no longer knows this host."""
@@ -144,6 +150,7 @@ class Agent:
         ]
         if self._services is not None:
             loops.append(asyncio.ensure_future(self._services.kept.keep_trying()))
+            loops.append(asyncio.ensure_future(self._services.warm.keep()))
         try:
             done, _ = await asyncio.wait(loops, return_when=asyncio.FIRST_COMPLETED)
             for loop in done:
@@ -152,8 +159,8 @@ class Agent:
             await cancelled(*loops)
 
     async def leave(self) -> None:
-        """The agent goes; games and seats live on."""
-        await asyncio.gather(*(task.leave() for task in self._sessions.values()))
+        """The agent goes; games and their seats live on."""
+        await asyncio.gather(self._end_warm(), *(task.leave() for task in self._sessions.values()))
 
     async def stop_sessions(self, within_s: float) -> bool:
         """End every session and tell the orchestrator. Where the time is not enough for an orderly end, container and
@@ -166,7 +173,7 @@ class Agent:
             task.hasten()
         try:
             async with asyncio.timeout(within_s):
-                await asyncio.gather(*(task.finished() for task in tasks))
+                await asyncio.gather(self._end_warm(), *(task.finished() for task in tasks))
         except TimeoutError:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_ABANDONED_WITHIN_S):
@@ -178,6 +185,10 @@ class Agent:
             except (ControlPlaneError, TimeoutError) as error:
                 log.warning("sync.last_failed", reason=str(error) or "it took too long")
         return all(task.has_ended for task in tasks)
+
+    async def _end_warm(self) -> None:
+        if self._services is not None:
+            await self._services.warm.end()
 
     # Acting.
 

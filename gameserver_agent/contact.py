@@ -8,18 +8,20 @@ What is done about it is not decided here.
 
 import asyncio
 import random
+from collections import Counter
 from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
 
-from agent_protocol import DesiredSession, HostImage, ObservedSession, SyncRequest, SyncResponse
+from agent_protocol import DesiredSession, HostImage, ObservedSession, SyncRequest, SyncResponse, WarmSeats
 from gameserver_agent.backoff import delay_s
 from gameserver_agent.clock import OrchestratorClock
 from gameserver_agent.errors import ControlPlaneError, ControlPlaneRefusedError
 from gameserver_agent.host_usage import HostFigures
 from gameserver_agent.identity import DataFolder, Membership
 from gameserver_agent.orchestrator_client import OrchestratorClient
+from gameserver_agent.seats.warm_plan import Size
 from gameserver_agent.tasks import all_or_first_error
 
 log = structlog.get_logger()
@@ -34,6 +36,7 @@ class Report:
     images: tuple[HostImage, ...]
     figures: HostFigures
     pull_bytes_per_s: float | None
+    waiting: tuple[Size, ...] = ()
 
 
 class House(Protocol):
@@ -81,6 +84,7 @@ class Contact:
     ) -> None:
         self.membership = membership
         self.desired: tuple[DesiredSession, ...] | None = None
+        self.warm_seats: tuple[WarmSeats, ...] = ()
         self._house = house
         self._data = data
         self._client = client
@@ -91,6 +95,7 @@ class Contact:
         self._revision = 0
         self._next_sync_s = 2.0
         self._changed = asyncio.Event()
+        self._has_orders = False
         self._synced = asyncio.Event()
         self._answered = asyncio.Event()
 
@@ -121,10 +126,12 @@ class Contact:
                 capacity=report.figures.capacity,
                 usage=report.figures.usage,
                 pull_bytes_per_s=report.pull_bytes_per_s,
+                warm_seats=_counted(report.waiting),
             )
         )
         # Together, so that no deadline is ever judged by a time that is not its own.
         self._revision, self.desired = response.revision, response.sessions
+        self.warm_seats = response.warm_seats
         if response.now is not None:
             self._clock.heard(sent, response.now)
         self._answered.set()
@@ -140,6 +147,7 @@ class Contact:
         stranger = Stranger()
         while True:
             self._changed.clear()
+            self._has_orders = False
             try:
                 await self.sync()
                 failures = 0
@@ -164,7 +172,8 @@ class Contact:
                     await self._changed.wait()
             except TimeoutError:
                 continue
-            await asyncio.sleep(_COALESCE_S)
+            if not self._has_orders:  # what changes here comes in swarms; a person waits for an order
+                await asyncio.sleep(_COALESCE_S)
 
     async def _keep_waiting_for_news(self) -> None:
         await self._synced.wait()
@@ -174,6 +183,7 @@ class Contact:
             try:
                 if await self._client.wait(known) != known:
                     self._answered.clear()
+                    self._has_orders = True
                     self._changed.set()
                     async with asyncio.timeout(5):
                         await self._answered.wait()
@@ -189,3 +199,8 @@ class Contact:
                 await asyncio.to_thread(self._data.remember, self.membership)
             except OSError as error:  # they are known until this agent ends, and told again to the next
                 log.warning("keys.not_written", reason=str(error))
+
+
+def _counted(waiting: tuple[Size, ...]) -> tuple[WarmSeats, ...]:
+    counts = Counter(waiting)
+    return tuple(WarmSeats(width=size.width, height=size.height, count=count) for size, count in counts.items())

@@ -1,6 +1,7 @@
 """Every service of one process, wired once: for the application and for the command line alike."""
 
 import random
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from orchestrator.fleet.identity import HostIdentities
 from orchestrator.fleet.overview import FleetOverview
 from orchestrator.fleet.placement import Placement
 from orchestrator.fleet.sync import AgentSync
+from orchestrator.fleet.warm import WarmOrders
 from orchestrator.installation import Installation, load_or_create
 from orchestrator.notices import Hearing, Notices
 from orchestrator.play.clock import ClockWatch
@@ -86,6 +88,7 @@ def _wire(settings: Settings, database: Database, installation: Installation) ->
     moves = Moves(notices)
     clock = ClockWatch(database)
     ledger = Ledger(moves, saves, clock)
+    warm_orders = WarmOrders(ledger, time.monotonic)
     placement = Placement(ledger, random.random)
     play = Play(database, notices, catalog, saves, placement, moves)
     return Services(
@@ -107,6 +110,6 @@ def _wire(settings: Settings, database: Database, installation: Installation) ->
         relays=Relays(settings.stun_urls, settings.turn_urls, settings.relay_secret()),
         seat_proxy=SeatProxy(database),
         identities=HostIdentities(database),
-        agent_sync=AgentSync(database, notices, ledger, installation.jwks, random.random),
+        agent_sync=AgentSync(database, notices, ledger, warm_orders, installation.jwks, random.random),
         fleet_overview=FleetOverview(database, ledger),
     )

@@ -77,9 +77,12 @@ class Fleet:
         self.unreserved[:, place] = [max(0.0, use - held) for use, held in zip(used, reserved, strict=True)]
         self._hold(place, before, host)
 
-    def reserve(self, host_id: str, reserved: Resources) -> None:
-        """What live sessions and warm seats take of a host now. Raises KeyError for an unknown host."""
+    def reserve(self, host_id: str, sessions: Resources) -> None:
+        """What live sessions take of a host now; what waits there takes what it took. Raises KeyError for an unknown
+        host.
+        """
         view = self.view_at(self._places[host_id])
+        reserved = sessions + view.yielding
         if view.reserved != reserved:
             self.put(replace(view, reserved=reserved))
 

@@ -28,6 +28,11 @@ class Resources:
     memory_bytes: int
     seats: int
 
+    def __add__(self, other: "Resources") -> "Resources":
+        return Resources(
+            self.cpu_cores + other.cpu_cores, self.memory_bytes + other.memory_bytes, self.seats + other.seats
+        )
+
 
 NOTHING = Resources(0.0, 0, 0)
 

@@ -36,6 +36,7 @@ class SeatConfig(SeatModel):
 
     Width and height are even, as 4:2:0 video needs. No `ice_addresses` means every address of the host and loopback.
     `udp_ports` are the first and the last that may be used, None any; `public_address` is offered as well (NAT 1:1).
+    A seat that `waits` has display and sound of this size, shows and sends nothing, and hears the rest by `take`.
     """
 
     width: int = Field(default=1280, ge=16, le=7680, multiple_of=2)
@@ -46,6 +47,7 @@ class SeatConfig(SeatModel):
     public_address: str | None = None
     gamepad: dict[str, str] = Field(default_factory=dict[str, str])
     bitrate_bps: int = Field(default=8_000_000, ge=200_000, le=100_000_000)
+    waits: bool = False
 
 
 class SessionDescription(SeatModel):

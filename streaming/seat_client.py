@@ -21,6 +21,7 @@ from streaming.protocol import (
     Hello,
     Introduction,
     RevokeOrder,
+    SeatConfig,
     SeatEvent,
     SeatStatus,
     SessionDescription,
@@ -85,6 +86,12 @@ class SeatClient:
         method = "connect" if role is Role.PLAYER else "watch"
         result = await self.call(method, order.model_dump(), timeout_s)
         return _read_as(SessionDescription, result.get("answer"))
+
+    async def take(self, config: SeatConfig, timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
+        """A waiting seat becomes one of this configuration and its own size. Raises `SeatError` `taken` when it is one
+        already.
+        """
+        await self.call("take", config.model_dump(mode="json"), timeout_s)
 
     async def revoke(self, epoch: int, timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
         """Watchers whose right is older than `epoch` are told `revoked` and dropped. Repeating it changes nothing.

@@ -8,7 +8,6 @@ import contextlib
 import sys
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping
-from pathlib import Path
 
 import structlog
 
@@ -321,8 +320,10 @@ class Studio:
             self._fail(f"a part of the seat failed: {error}")
 
 
-def open_studio(folder: Path, display: str, sound: SoundServer, announce: Announce, fail: Fail) -> Studio:
-    """A started studio for the seat in `folder`. Raises ValueError for a bad `seat.json`, `SeatFailed` without X."""
+def open_studio(
+    config: Mapping[str, object], display: str, sound: SoundServer, announce: Announce, fail: Fail
+) -> Studio:
+    """A started studio for a seat of this `SeatConfig`. Raises ValueError for a bad one, `SeatFailed` without X."""
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -332,7 +333,6 @@ def open_studio(folder: Path, display: str, sound: SoundServer, announce: Announ
         ],
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
     )
-    config = SeatConfig.model_validate_json((folder / "seat.json").read_bytes())
-    studio = Studio(config, display, sound, announce, fail)
+    studio = Studio(SeatConfig.model_validate(config), display, sound, announce, fail)
     studio.start()
     return studio

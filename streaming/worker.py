@@ -1,8 +1,9 @@
 """The seat worker's process: `python -m streaming.worker FOLDER`.
 
 Composition root of one seat. It launches the display and the sound first, answers `hello` as soon as both are up, and
-imports the media libraries beside that, while the game boots. It lives on without any client of its socket and ends by
-`shutdown`, by SIGTERM, or with its X server. It never changes its uid: who starts it has chosen one.
+imports the media libraries beside that, while the game boots. A seat that waits for its session does all of that at
+once and opens its media when it is taken, which can happen to it once. It lives on without any client of its socket and
+ends by `shutdown`, by SIGTERM, or with its X server. It never changes its uid: who starts it has chosen one.
 """
 
 import asyncio
@@ -43,8 +44,8 @@ class Worker:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         (folder / "control.sock").unlink(missing_ok=True)  # of a worker that was killed
-        geometry = json.loads((folder / "seat.json").read_bytes())
-        self._display = Display(folder, int(geometry.get("width", 1280)), int(geometry.get("height", 720)))
+        self._config = json.loads((folder / "seat.json").read_bytes())
+        self._display = Display(folder, int(self._config.get("width", 1280)), int(self._config.get("height", 720)))
         self._sound = SoundServer(folder)
         self._control = ControlServer(self._handle)
 
@@ -58,6 +59,9 @@ class Worker:
         loop.add_signal_handler(signal.SIGTERM, self._ending.set)
         loop.add_signal_handler(signal.SIGINT, self._ending.set)
         self._ended = asyncio.Event()
+        self._taken: asyncio.Future[Mapping[str, object]] = loop.create_future()
+        if not self._config.get("waits", False):
+            self._taken.set_result(self._config)
         self._ready = asyncio.create_task(self._bring_up())
         self._studio = asyncio.create_task(self._open_studio())
         await self._control.start(self._folder / "control.sock")
@@ -74,6 +78,8 @@ class Worker:
                 return await self._hello(parameters)
             case "connect" | "watch":
                 return await self._connect(method, parameters)
+            case "take":
+                self._take(parameters)
             case "revoke":
                 (await asyncio.shield(self._studio)).revoke(parameters)
             case "status":
@@ -102,6 +108,12 @@ class Worker:
             "pulse_socket": str(self._sound.socket),
         }
 
+    def _take(self, parameters: Mapping[str, object]) -> None:
+        """Once: whoever comes later is refused, and so no two sessions ever share a seat."""
+        if self._taken.done():
+            raise SeatError("this seat is taken", code="taken")
+        self._taken.set_result(parameters)
+
     def _status(self) -> Mapping[str, object]:
         if self._studio.done() and self._studio.exception() is None:
             return self._studio.result().status().model_dump()
@@ -126,7 +138,7 @@ class Worker:
             module = await asyncio.to_thread(load_media)
             opened: Callable[..., Studio] = module.open_studio
             await asyncio.shield(self._ready)
-            return opened(self._folder, self._display.name, self._sound, self._control.broadcast, self._fail)
+            return opened(await self._taken, self._display.name, self._sound, self._control.broadcast, self._fail)
         except Exception as error:
             log.exception("media.failed")
             self._fail(f"the seat's media could not be started: {error}")

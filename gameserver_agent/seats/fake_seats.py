@@ -15,8 +15,10 @@ class FakeSeat:
     next `misses` questions for its status stay without an answer.
     """
 
-    def __init__(self, place: SeatPlace) -> None:
+    def __init__(self, place: SeatPlace, *, waits: bool = False, boots: bool = False) -> None:
         self.place = place
+        self.waits = waits
+        self._boots = boots
         self.first_frame = False
         self.is_alive = True
         self.peers = 0
@@ -29,6 +31,8 @@ class FakeSeat:
         (place.seat / "pulse").mkdir(exist_ok=True)
         for name in ("X0", "Xauthority", "pulse/native"):
             (place.seat / name).touch()
+        if boots and not waits:
+            self.show_first_frame()
 
     @property
     def hello(self) -> Hello:
@@ -41,6 +45,14 @@ class FakeSeat:
             xauthority=str(place.seat / "Xauthority"),
             pulse_socket=str(place.seat / "pulse" / "native"),
         )
+
+    async def take(self, config: SeatConfig) -> None:
+        self._require_alive()
+        if not self.waits:
+            raise SeatError("this seat is taken")
+        self.waits = False
+        if self._boots:
+            self.show_first_frame()
 
     async def connect(
         self, offer: SessionDescription, role: Role = Role.PLAYER, who: Introduction | None = None
@@ -133,8 +145,17 @@ class FakeSeats:
     async def claim(self, session_id: str) -> SeatPlace:
         return await asyncio.to_thread(self._places.claim, session_id)
 
+    async def claim_waiting(self) -> SeatPlace:
+        return await asyncio.to_thread(self._places.claim_waiting)
+
+    async def bind(self, place: SeatPlace, session_id: str) -> None:
+        await asyncio.to_thread(self._places.bind, place, session_id)
+
     async def known(self) -> tuple[str, ...]:
         return await asyncio.to_thread(self._places.known)
+
+    async def waiting(self) -> tuple[SeatPlace, ...]:
+        return await asyncio.to_thread(self._places.waiting)
 
     async def existing(self, session_id: str) -> SeatPlace | None:
         return await asyncio.to_thread(self._places.existing, session_id)
@@ -142,9 +163,7 @@ class FakeSeats:
     async def open(self, place: SeatPlace, config: SeatConfig) -> Seat:
         if self.refuses is not None:
             raise SeatError(self.refuses)
-        seat = self.living[place.folder.name] = FakeSeat(place)
-        if self._boots:
-            seat.show_first_frame()
+        seat = self.living[place.folder.name] = FakeSeat(place, waits=config.waits, boots=self._boots)
         return seat
 
     async def adopt(self, place: SeatPlace) -> Seat:

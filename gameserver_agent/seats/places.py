@@ -1,7 +1,8 @@
 """Where a seat lives on the host: a folder with a short path, and a uid that no other living seat has.
 
 A uid is taken by the folder that it owns: whoever holds the lock file sees every agent's seats of this machine, so two
-agents never share a uid. One under which anything runs is taken as well. All calls block and are run in a thread.
+agents never share a uid. One under which anything runs is taken as well. A seat that was started before its session is
+bound to it by a link in its folder, which can be made once. All calls block and are run in a thread.
 """
 
 import fcntl
@@ -21,6 +22,8 @@ from gameserver_agent.saves.archive import Owner
 FIRST_UID = 210_000
 LAST_UID = 219_999
 _KILL_ROUNDS = 100
+_WAITING = "waiting."  # no session's id has a dot in it
+_BOUND_TO = "bound-to"
 X_SOCKETS = Path("/tmp/.X11-unix")  # noqa: S108 - where every X server and client looks
 
 
@@ -45,7 +48,7 @@ class SeatPlace:
 
 
 class SeatPlaces:
-    """All seat folders of this machine's agents lie at `root/<host>/<session>`."""
+    """All seat folders of this machine's agents lie at `root/<host>/<session>`, or `root/<host>/waiting.<number>`."""
 
     def __init__(self, root: Path, host_id: str) -> None:
         self._root = root
@@ -54,7 +57,24 @@ class SeatPlaces:
 
     def claim(self, session_id: str) -> SeatPlace:
         """A fresh folder and a free uid. What an earlier seat of the session left there is removed."""
-        folder = self._own / session_id
+        return self._claimed(self._own / session_id)
+
+    def claim_waiting(self) -> SeatPlace:
+        """The same, of no session yet."""
+        return self._claimed(self._own / f"{_WAITING}{secrets.token_hex(4)}")
+
+    def bind(self, place: SeatPlace, session_id: str) -> None:
+        """From now on this is the session's place. Raises `SeatError` when it is one's already, or is gone."""
+        with self._locked():
+            earlier = self._own / session_id
+            if earlier.exists():
+                shutil.rmtree(earlier)
+            try:
+                (place.folder / _BOUND_TO).symlink_to(session_id)
+            except OSError as error:
+                raise SeatError(f"the seat cannot be taken: {error.strerror}") from error
+
+    def _claimed(self, folder: Path) -> SeatPlace:
         self._root.mkdir(mode=0o711, parents=True, exist_ok=True)
         with self._locked():
             self._own.mkdir(mode=0o711, exist_ok=True)
@@ -76,11 +96,23 @@ class SeatPlaces:
 
     def known(self) -> tuple[str, ...]:
         """The sessions that have a folder here."""
-        return tuple(sorted(path.parent.name for path in self._own.glob("*/seat")))
+        found = (_session_of(path.parent) for path in self._own.glob("*/seat"))
+        return tuple(sorted(session_id for session_id in found if session_id is not None))
+
+    def waiting(self) -> tuple[SeatPlace, ...]:
+        """The places that are bound to no session."""
+        folders = (path.parent for path in sorted(self._own.glob(f"{_WAITING}*/seat")))
+        found = (self._place(folder) for folder in folders if _session_of(folder) is None)
+        return tuple(place for place in found if place is not None)
 
     def existing(self, session_id: str) -> SeatPlace | None:
         """The place of a session that an earlier agent raised."""
-        folder = self._own / session_id
+        if (place := self._place(self._own / session_id)) is not None:
+            return place
+        bound = (folder for folder in self._own.glob(f"{_WAITING}*") if _session_of(folder) == session_id)
+        return next((self._place(folder) for folder in bound), None)
+
+    def _place(self, folder: Path) -> SeatPlace | None:
         try:
             about = (folder / "seat").lstat()
         except FileNotFoundError:
@@ -123,6 +155,16 @@ class SeatPlaces:
             yield
         finally:
             os.close(descriptor)
+
+
+def _session_of(folder: Path) -> str | None:
+    """Whose seat the folder holds; None while it waits."""
+    if not folder.name.startswith(_WAITING):
+        return folder.name
+    try:
+        return str((folder / _BOUND_TO).readlink())
+    except OSError:
+        return None
 
 
 def seat_processes(place: SeatPlace) -> tuple[int, ...]:

@@ -33,6 +33,10 @@ class Seat(Protocol):
     @property
     def hello(self) -> Hello: ...
 
+    async def take(self, config: SeatConfig) -> None:
+        """A waiting seat becomes one of this configuration, which can happen to it once. Raises `SeatError`."""
+        ...
+
     async def connect(
         self, offer: SessionDescription, role: Role = Role.PLAYER, who: Introduction | None = None
     ) -> SessionDescription:
@@ -67,10 +71,22 @@ class Seats(Protocol):
 
     async def claim(self, session_id: str) -> SeatPlace: ...
 
+    async def claim_waiting(self) -> SeatPlace:
+        """A place of no session yet."""
+        ...
+
+    async def bind(self, place: SeatPlace, session_id: str) -> None:
+        """A waiting place becomes this session's, which can happen to it once. Raises `SeatError`."""
+        ...
+
     async def existing(self, session_id: str) -> SeatPlace | None: ...
 
     async def known(self) -> tuple[str, ...]:
         """The sessions that have a seat folder on this host."""
+        ...
+
+    async def waiting(self) -> tuple[SeatPlace, ...]:
+        """The places on this host that are no session's."""
         ...
 
     async def open(self, place: SeatPlace, config: SeatConfig) -> Seat:
@@ -96,6 +112,12 @@ class WorkerSeat:
     @property
     def hello(self) -> Hello:
         return self._hello
+
+    async def take(self, config: SeatConfig) -> None:
+        try:
+            await self._client.take(config, timeout_s=2)
+        except WorkerError as error:
+            raise SeatError(error.message) from error
 
     async def connect(
         self, offer: SessionDescription, role: Role = Role.PLAYER, who: Introduction | None = None
@@ -152,8 +174,17 @@ class HostSeats:
     async def claim(self, session_id: str) -> SeatPlace:
         return await asyncio.to_thread(self._places.claim, session_id)
 
+    async def claim_waiting(self) -> SeatPlace:
+        return await asyncio.to_thread(self._places.claim_waiting)
+
+    async def bind(self, place: SeatPlace, session_id: str) -> None:
+        await asyncio.to_thread(self._places.bind, place, session_id)
+
     async def known(self) -> tuple[str, ...]:
         return await asyncio.to_thread(self._places.known)
+
+    async def waiting(self) -> tuple[SeatPlace, ...]:
+        return await asyncio.to_thread(self._places.waiting)
 
     async def existing(self, session_id: str) -> SeatPlace | None:
         return await asyncio.to_thread(self._places.existing, session_id)

@@ -16,7 +16,6 @@ from gameserver_agent.sessions.pausing import Pausing
 from gameserver_agent.sessions.state import RESTORING_WITHIN_S
 from gameserver_agent.statistics import Meter
 from gameserver_agent.tasks import all_or_first_error, finished_despite_cancellation
-from streaming.protocol import SeatConfig
 
 _SAMPLE_EVERY_S = 2.0
 _RECORD_EVERY_SAMPLES = 5
@@ -90,8 +89,7 @@ class Playing:
         except (AgentError, OSError) as error:
             raise SessionEndedError("restore_failed", f"The last save could not be set aside: {error}") from error
         await live.note()
-        claiming = asyncio.ensure_future(live.services.seats.claim(live.session_id))
-        live.place = await finished_despite_cancellation(claiming)
+        await finished_despite_cancellation(asyncio.ensure_future(self._claim_seat()))
         await all_or_first_error(self._image(), self._restore(), self._raise_seat())
 
     async def _image(self) -> None:
@@ -105,19 +103,22 @@ class Playing:
         except TimeoutError as error:
             raise SessionEndedError("restore_failed", "Restoring the save took too long.") from error
 
+    async def _claim_seat(self) -> None:
+        """A seat that waits already, or a place for one."""
+        live = self._live
+        warm = await live.services.warm.take(live.session_id, live.services.seat_config(live.desired.build))
+        if warm is None:
+            live.place = await live.services.seats.claim(live.session_id)
+            return
+        live.place, live.seat = warm
+        live.log.info("seat.taken", display=live.seat.hello.display)
+        live.services.changed()
+
     async def _raise_seat(self) -> None:
         live = self._live
-        display = live.desired.build.display
-        config = SeatConfig(
-            width=display.width // 2 * 2,
-            height=display.height // 2 * 2,
-            fps=display.fps,
-            ice_addresses=live.services.ice_addresses,
-            udp_ports=live.services.udp_ports,
-            public_address=live.services.public_address,
-            bitrate_bps=live.services.bitrate_bps,
-            gamepad=live.desired.build.gamepad,
-        )
+        if live.seat is not None:
+            return
+        config = live.services.seat_config(live.desired.build)
         try:
             async with asyncio.timeout(_SEAT_START_S):
                 live.seat = await live.services.seats.open(live.require_place(), config)

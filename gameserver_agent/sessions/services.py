@@ -8,13 +8,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
-from agent_protocol import RestoreSource
+from agent_protocol import BuildSpec, RestoreSource
 from gameserver_agent.images import Images
 from gameserver_agent.runtime.port import Runtime
 from gameserver_agent.saves.outbox import Outbox
 from gameserver_agent.seats.seat import Seats
+from gameserver_agent.seats.warm import WarmSeats
+from gameserver_agent.seats.warm_plan import size_of
 from gameserver_agent.sessions.kept import KeptSaves
 from gameserver_agent.sessions.state import BOOTING_WITHIN_S
+from streaming.protocol import SeatConfig
 
 
 class Downloads(Protocol):
@@ -74,6 +77,25 @@ class SessionServices:
     def kept(self) -> KeptSaves:
         """Homes that wait for another try of their capture."""
         return KeptSaves(self.data, self.outbox, self.interpreter)
+
+    @cached_property
+    def warm(self) -> WarmSeats:
+        """Seats that wait for a session."""
+        return WarmSeats(self.seats, self.changed)
+
+    def seat_config(self, build: BuildSpec) -> SeatConfig:
+        """The seat that a game of this build plays on."""
+        size = size_of(build.display.width, build.display.height)
+        return SeatConfig(
+            width=size.width,
+            height=size.height,
+            fps=build.display.fps,
+            ice_addresses=self.ice_addresses,
+            udp_ports=self.udp_ports,
+            public_address=self.public_address,
+            bitrate_bps=self.bitrate_bps,
+            gamepad=build.gamepad,
+        )
 
     def session_folder(self, session_id: str) -> Path:
         return self.data / "sessions" / session_id

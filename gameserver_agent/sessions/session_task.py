@@ -73,6 +73,8 @@ class SessionTask:
     def begin(self) -> None:
         """Start, or go on with what an earlier agent began."""
         if not self._live.is_cleared:
+            if not self._live.was_adopted:
+                self._live.log.info("session.ordered")
             self._task = asyncio.create_task(self._run(), name=f"session {self._live.session_id}")
             self._task.add_done_callback(lambda _: self._live.services.changed())
 

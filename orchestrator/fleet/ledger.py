@@ -17,6 +17,10 @@ class SessionLedger(Protocol):
         """What live sessions take of each host, summed from their rows."""
         ...
 
+    async def launches(self, session: AsyncSession, since: datetime) -> Mapping[str, int]:
+        """How many sessions of each build have been launched since then."""
+        ...
+
     async def observe(
         self, session: AsyncSession, host_id: str, observed: tuple[ObservedSession, ...], now: datetime
     ) -> tuple[str, ...]:

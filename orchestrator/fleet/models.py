@@ -12,7 +12,7 @@ from orchestrator.database import Base, JsonDict, JsonList
 
 class Host(Base):
     """A machine with an agent. `revision` grows whenever what it should run changes; (`incarnation`, `seq`) orders its
-    syncs.
+    syncs. `warm_seats` waited there for a session when it reported last.
     """
 
     __tablename__ = "hosts"
@@ -32,6 +32,7 @@ class Host(Base):
     usage: Mapped[JsonDict]
     images: Mapped[JsonList]
     pulling: Mapped[JsonDict]
+    warm_seats: Mapped[JsonList] = mapped_column(default=list, server_default="[]")
     pull_bytes_per_s: Mapped[float | None]
     created_at: Mapped[datetime]
 

@@ -20,6 +20,8 @@ from scheduler.profiles import Profile
 from scheduler.values import NOTHING, Request, Resources, Score
 
 BOOT_PRIOR_S = 5.0
+SEAT_PRIOR_S = 1.0
+"""How long display, sound and worker take to start where no seat waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,5 +81,6 @@ def _request(build: BuildSpec, learned: dict[str, Profile]) -> Request:
         required_labels={},
         boot_prior_s=BOOT_PRIOR_S,
         is_pullable=build.manifest_digest is not None,
+        seat_s=SEAT_PRIOR_S,
         boot_s={name: profile.boot_mean_s for name, profile in learned.items() if profile.boot_mean_s is not None},
     )

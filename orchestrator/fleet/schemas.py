@@ -4,6 +4,7 @@ from pydantic import ConfigDict
 from pydantic.alias_generators import to_camel
 
 from orchestrator.fleet.overview import GameProfile, HostOverview, LearnedProfile
+from orchestrator.fleet.snapshot import warm
 from orchestrator.http import Schema, Timestamp
 from scheduler.values import Resources
 
@@ -58,6 +59,7 @@ class HostView(Wire):
     capacity: dict[str, float]
     usage: dict[str, float]
     reserved: ResourcesView
+    warm_seats: int
     images: int
 
 
@@ -89,6 +91,7 @@ def host_view(overview: HostOverview) -> HostView:
         capacity={key: float(value) for key, value in host.capacity.items()},
         usage={key: float(value) for key, value in host.usage.items()},
         reserved=_resources(overview.reserved),
+        warm_seats=warm(host)[0],
         images=len(host.images),
     )
 

@@ -54,6 +54,7 @@ class FleetSnapshot:
 def host_view(host: Host, reserved: Resources, now: datetime) -> HostView:
     """One row as `scheduler` sees it, with what is reserved there."""
     capacity = host.capacity
+    warm_seats, yielding = warm(host)
     return HostView(
         host_id=host.id,
         is_ready=host.lease_until is not None and host.lease_until > now and not host.is_draining,
@@ -61,14 +62,22 @@ def host_view(host: Host, reserved: Resources, now: datetime) -> HostView:
         capacity=Resources(
             float(capacity.get("cpu_cores", 0)), int(capacity.get("memory_bytes", 0)), int(capacity.get("seats", 0))
         ),
-        reserved=reserved,
+        reserved=reserved + yielding,
         used=Resources(float(host.usage.get("cpu_cores", 0)), int(host.usage.get("memory_bytes", 0)), 0),
         disk_free_bytes=int(capacity.get("disk_free_bytes", 0)),
         image_ids=frozenset(str(image["image_id"]) for image in host.images),
         pulling={image: int(left) for image, left in host.pulling.items()},
         pull_bytes_per_s=host.pull_bytes_per_s or DEFAULT_PULL_BYTES_PER_S,
         host_class=profiles.host_class(host),
+        yielding=yielding,
+        warm_seats=warm_seats,
     )
+
+
+def warm(host: Host) -> tuple[int, Resources]:
+    """How many seats wait there, and what they take until a session needs it. They do nothing, so it is no CPU."""
+    count = sum(int(seats["count"]) for seats in host.warm_seats)
+    return count, Resources(0.0, count * profiles.SEAT_MEMORY_BYTES, count)
 
 
 async def _hosts(session: AsyncSession, host_ids: Sequence[str]) -> list[Host]:

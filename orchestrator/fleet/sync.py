@@ -16,7 +16,9 @@ from orchestrator.database import Database
 from orchestrator.errors import Conflict, InvalidRequest
 from orchestrator.fleet.ledger import SessionLedger
 from orchestrator.fleet.models import Host
+from orchestrator.fleet.warm import WarmOrders
 from orchestrator.notices import PLACER, Notices
+from scheduler.values import NOTHING
 
 WAIT_LIMIT_S = 25.0
 SHORTEST_INTERVAL_S = 2.0
@@ -39,12 +41,14 @@ class AgentSync:
         database: Database,
         notices: Notices,
         ledger: SessionLedger,
+        warm: WarmOrders,
         keys: Callable[[], dict[str, object]],
         draw: Callable[[], float],
     ) -> None:
         self._database = database
         self._notices = notices
         self._ledger = ledger
+        self._warm = warm
         self._keys = keys
         self._draw = draw
 
@@ -66,10 +70,13 @@ class AgentSync:
             _store_report(host, request, now, now + timedelta(seconds=interval * INTERVALS_PER_LEASE))
             desired = await self._ledger.desired(session, host_id, request.sessions, now)
             host.pulling = _pulling(request.sessions, desired)
+            reserved = (await self._ledger.reserved(session)).get(host_id, NOTHING)
+            warm_seats = () if host.is_draining else await self._warm.seats(session, request, hosts, reserved, now)
             response = SyncResponse(
                 revision=await self._revision(session, host_id),
                 now=now,
                 sessions=desired,
+                warm_seats=warm_seats,
                 next_sync_ms=int(1000 * interval * (0.9 + 0.2 * self._draw())),
                 lease_until=now + timedelta(seconds=interval * INTERVALS_PER_LEASE),
                 keys=self._keys(),
@@ -108,6 +115,7 @@ def _store_report(host: Host, request: SyncRequest, now: datetime, lease_until: 
     host.capacity = request.capacity.model_dump()
     host.usage = request.usage.model_dump()
     host.images = [image.model_dump() for image in request.images]
+    host.warm_seats = [seats.model_dump() for seats in request.warm_seats]
     if request.pull_bytes_per_s:
         host.pull_bytes_per_s = request.pull_bytes_per_s
 

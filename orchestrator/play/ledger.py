@@ -65,6 +65,10 @@ class Ledger:
     async def reserved(self, session: AsyncSession) -> Mapping[str, Resources]:
         return await reserved(session)
 
+    async def launches(self, session: AsyncSession, since: datetime) -> Mapping[str, int]:
+        counted = select(Session.build_id, func.count()).where(Session.created_at > since).group_by(Session.build_id)
+        return {build_id: int(count) for build_id, count in await session.execute(counted)}
+
     async def observe(
         self, session: AsyncSession, host_id: str, observed: tuple[ObservedSession, ...], now: datetime
     ) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from pathlib import Path
 import httpx
 
 from bench.house import free_port
+from gameserver_agent.seats.places import SeatPlace, SeatPlaces
 from migrations import migrate
 from orchestrator.catalog.definition import GameDefinition, load_definition
 from orchestrator.catalog.images import inspect_image
@@ -193,6 +194,12 @@ class House:
     def seat_processes(self) -> list[tuple[int, str]]:
         """Everything that runs as a seat's uid: worker, X, sound, game."""
         return processes_of(self.seat_uids)
+
+    def waiting_seats(self) -> list[SeatPlace]:
+        """Those that are started for the next session. Without their worker they are leftovers like any other."""
+        waiting = [place for host in self.seats.glob("*/") for place in SeatPlaces(self.seats, host.name).waiting()]
+        workers = [words for _, words in processes() if "streaming.worker" in words]
+        return [place for place in waiting if any(str(place.seat) in words for words in workers)]
 
     def fill_disk(self) -> None:
         with contextlib.suppress(OSError), (self.disk / BALLAST).open("ab", buffering=0) as ballast:

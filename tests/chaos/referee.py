@@ -20,7 +20,7 @@ from orchestrator.catalog.models import Game
 from orchestrator.play.lifecycle import FINAL
 from orchestrator.play.models import Session
 from orchestrator.saves.models import SaveSlot, SaveVersion, UnwantedArchive
-from tests.chaos.clearing import mounts_below, processes, x_leftovers
+from tests.chaos.clearing import mounts_below, processes, processes_of, x_leftovers
 from tests.chaos.house import SLUG, House
 from tests.chaos.observer import Observer, Written, all_containers, read_counter
 
@@ -168,25 +168,30 @@ def _without_reason(history: list[Past]) -> list[str]:
 
 
 async def leftovers(house: House) -> list[str]:
-    """Everything of ended sessions that is still there."""
+    """Everything of ended sessions that is still there. Seats that wait for the next one are nobody's yet."""
     house.learn_seats()
+    waiting = house.waiting_seats()
+    waiting_uids = {place.owner.uid for place in waiting}
+    ended_uids = house.seat_uids - waiting_uids
+    of_waiting = {process for process, _ in processes_of(waiting_uids)}
     found = [f"session {row}" for row in await _active(house)]
     try:
         found += [f"container {name}" for name in await asyncio.to_thread(all_containers, house.docker_host)]
     except Exception as error:  # the engine is part of what must be well again
         found.append(f"engine {type(error).__name__}")
-    found += [f"process {process} {words[:120]}" for process, words in house.seat_processes()]
+    found += [f"process {process} {words[:120]}" for process, words in processes_of(ended_uids)]
     found += [
         f"process {process} {words[:120]}"
         for process, words in processes()
-        if words and _is_stray(house, process, words)
+        if words and process not in of_waiting and _is_stray(house, process, words)
     ]
-    found += [f"seat {path}" for path in house.seats.glob("*/*")]
+    folders = {place.folder for place in waiting}
+    found += [f"seat {path}" for path in house.seats.glob("*/*") if path not in folders]
     found += [f"mount {point}" for point in mounts_below(house.agent_data)]
     found += [f"loop device {line}" for line in await asyncio.to_thread(_loop_devices, house.folder)]
     for below in ("sessions", "kept", "unsent"):
         found += [f"{path.relative_to(house.disk)}" for path in _files(house.agent_data / below)]
-    found += [f"X {path}" for path in x_leftovers(house.seat_uids)]
+    found += [f"X {path}" for path in x_leftovers(ended_uids)]
     found += [
         f"reserved {host.reserved}" for host in await house.services.fleet_overview.hosts() if host.reserved.seats
     ]

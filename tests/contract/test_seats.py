@@ -99,6 +99,8 @@ class Case:
             place = await self.seats.existing(session_id)
             assert place is not None
             await self.seats.release(place)
+        for place in await self.seats.waiting():
+            await self.seats.release(place)
 
 
 @pytest.fixture(scope="session")
@@ -317,3 +319,33 @@ async def test_two_seats_share_nothing_and_end_apart(case: Case) -> None:
     await assert_gone(first)
     assert (await second.status()).peers == 0
     assert await case.seats.known() == ("ses2",)
+
+
+async def test_a_seat_that_waits_becomes_one_sessions_and_no_others(case: Case) -> None:
+    place = await case.seats.claim_waiting()
+    async with asyncio.timeout(WITHIN_S):
+        seat = await case.seats.open(place, CONFIG.model_copy(update={"waits": True}))
+    case.connected.append(seat)
+    assert all(map(exists, (seat.hello.x_socket, seat.hello.xauthority, seat.hello.pulse_socket)))
+    assert (await case.seats.waiting(), await case.seats.known()) == ((place,), ())
+    await case.seats.bind(place, "ses1")
+    with pytest.raises(SeatError):
+        await case.seats.bind(place, "ses2")
+    assert (await case.seats.waiting(), await case.seats.known()) == ((), ("ses1",))
+    assert (await case.seats.existing("ses1"), await case.seats.existing("ses2")) == (place, None)
+    await seat.take(CONFIG)
+    with pytest.raises(SeatError, match="this seat is taken"):
+        await seat.take(CONFIG)
+    await seat.thumbnail()
+    await case.stage.draw(place)
+    await told(seat.events(), "first_frame")
+    await case.seats.release(place)
+    assert (await case.seats.waiting(), await case.seats.known()) == ((), ())
+    with pytest.raises(SeatError):
+        await case.seats.bind(place, "ses3")
+
+
+async def test_a_seat_that_was_raised_for_a_session_cannot_be_taken(case: Case) -> None:
+    _, seat = await case.open()
+    with pytest.raises(SeatError, match="this seat is taken"):
+        await seat.take(CONFIG)

@@ -21,6 +21,7 @@ from agent_protocol import (
     SavedVersion,
     SyncRequest,
     SyncResponse,
+    WarmSeats,
 )
 from gameserver_agent.agent import Agent
 from gameserver_agent.clock import OrchestratorClock
@@ -41,6 +42,7 @@ from tests.unit.gameserver_agent.test_session_task import BUILD, OURS
 
 SESSION = "ses1"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_WAITING = re.compile(r"waiting\.[0-9a-f]{8}")
 _NUMBER = re.compile(r"~\d+~(?=#)")  # grows with each agent: the same archive of the next one looks the same
 
 
@@ -52,6 +54,7 @@ class Plane(OrchestratorClient):
         self.desired: dict[str, DesiredSession] = {}
         self.observed: dict[str, ObservedSession] = {}
         self.saves: list[bytes] = []
+        self.warm_seats: tuple[WarmSeats, ...] = ()
         self.revision = 1
         self.news = asyncio.Event()
 
@@ -76,6 +79,7 @@ class Plane(OrchestratorClient):
         answer = SyncResponse(
             revision=self.revision,
             sessions=tuple(self.desired.values()),
+            warm_seats=self.warm_seats,
             next_sync_ms=2000,
             lease_until=utc_now(),
             keys={},
@@ -147,6 +151,7 @@ class Host:
         return self.data / "sessions" / SESSION / "home"
 
     def order(self) -> None:
+        self.plane.warm_seats = ()
         self.plane.want(order(SESSION, build=BUILD, now=utc_now()))
 
     def order_stop(self) -> None:
@@ -195,7 +200,8 @@ class Host:
         seen = self.seen
         told = seen and (seen.state, seen.seat_ready, seen.save is not None, seen.end and seen.end.code)
         wanted = [(one.session_id, one.want) for one in self.plane.desired.values()]
-        return repr((self.engine.containers(), seats, files, told, wanted, self.saved))
+        looks = repr((self.engine.containers(), seats, files, told, wanted, self.saved))
+        return _WAITING.sub("waiting", looks)
 
 
 def _described(path: Path, folder: Path) -> str:

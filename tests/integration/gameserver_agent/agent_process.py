@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent_protocol import DesiredSession, ObservedSession, ObservedState
+from gameserver_agent.seats.places import SeatPlace, SeatPlaces
 from tests.integration.gameserver_agent import display
 from tests.integration.gameserver_agent.control_plane import ControlPlane
 
@@ -89,6 +90,11 @@ class AgentProcess:
             while record.exists() and '"is_cleared":true' not in record.read_text():  # noqa: ASYNC110 - a file tells nobody
                 await asyncio.sleep(0.02)
 
+    async def released(self, place: SeatPlace, within_s: float = 20) -> None:
+        async with asyncio.timeout(within_s):
+            while place.folder.exists():  # noqa: ASYNC110 - a folder tells nobody that it goes
+                await asyncio.sleep(0.02)
+
     @property
     def url(self) -> str:
         return self.control_plane.syncs[-1].public_url
@@ -97,8 +103,13 @@ class AgentProcess:
     def seat_folders(self) -> Path:
         return self.seats or self.folder / "seats"
 
+    @property
+    def places(self) -> SeatPlaces:
+        return SeatPlaces(self.seat_folders, self.control_plane.host_id)
+
     def seat(self, session_id: str) -> Path:
-        return self.seat_folders / self.control_plane.host_id / session_id / "seat"
+        place = self.places.existing(session_id)
+        return place.seat if place else self.seat_folders / self.control_plane.host_id / session_id / "seat"
 
     def worker(self, session_id: str) -> int:
         """The process id of the session's seat worker."""

@@ -26,6 +26,7 @@ from agent_protocol import (
     RestoreSource,
     SyncRequest,
     SyncResponse,
+    WarmSeats,
 )
 from gameserver_agent.identity import public_key_text
 
@@ -41,6 +42,7 @@ class ControlPlane:
 
     host_id: str = HOST_ID
     ahead_s: float = 0.0
+    warm_seats: tuple[WarmSeats, ...] = ()
     desired: dict[str, DesiredSession] = field(default_factory=dict[str, DesiredSession])
     observed: dict[str, ObservedSession] = field(default_factory=dict[str, ObservedSession])
     saves: dict[str, bytes] = field(default_factory=dict[str, bytes])
@@ -93,6 +95,17 @@ class ControlPlane:
 
     async def want_stop(self, session_id: str) -> None:
         await self.want(self.desired[session_id].model_copy(update={"want": "stop"}))
+
+    async def want_waiting(self, *seats: WarmSeats) -> None:
+        """Ask for seats that wait, and return when there are just so many."""
+        self.warm_seats = seats
+        await self.until_waiting(sum(one.count for one in seats))
+
+    async def until_waiting(self, count: int, within_s: float = 30) -> None:
+        async with asyncio.timeout(within_s), self.news:
+            await self.news.wait_for(
+                lambda: bool(self.syncs) and sum(one.count for one in self.syncs[-1].warm_seats) == count
+            )
 
     async def drop(self, session_id: str) -> None:
         """Stop listing it, and wait until the host no longer reports it."""
@@ -211,6 +224,7 @@ class ControlPlane:
             revision=self.revision,
             now=self.now(),
             sessions=tuple(self.desired.values()),
+            warm_seats=self.warm_seats,
             next_sync_ms=1000,
             lease_until=self.now() + timedelta(seconds=6),
             keys=self.keys,

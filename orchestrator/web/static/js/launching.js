@@ -14,11 +14,11 @@ export async function launchAndGo({ gameSlug, title, thumbnail, saveSlotId, fres
   const order = { gameSlug, ...(timezone ? { timezone } : {}), ...(saveSlotId ? { saveSlotId } : {}), ...(fresh ? { fresh: true } : {}) };
   const ask = () => launch(order, key);
   const { sessionId } = await ask().catch((failure) => (failure.code === "offline" ? ask() : Promise.reject(failure)));
-  sessionStorage.setItem(remembered(sessionId), JSON.stringify({ clickedAt, order, gameSlug, title, thumbnail }));
+  sessionStorage.setItem(remembered(sessionId), JSON.stringify({ clickedAt, orderedAt: wallMs(), order, gameSlug, title, thumbnail }));
   location.assign(`/play/${encodeURIComponent(sessionId)}`);
 }
 
-/** What this tab knows of a session that it launched: `{clickedAt, order, gameSlug, title, thumbnail}`, or null. */
+/** What this tab knows of a session that it launched: `{clickedAt, orderedAt, order, gameSlug, title, thumbnail}`, or null. */
 export function recall(sessionId) {
   try {
     return JSON.parse(sessionStorage.getItem(remembered(sessionId)));

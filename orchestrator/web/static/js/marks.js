@@ -3,6 +3,7 @@
  * comparable across the pages of one machine.
  *
  *   clickedAt        the click on Play that launched this session, null when this tab did not launch it
+ *   orderedAt        the answer to that launch was there, else null
  *   phases           phase → when the page first learned of it (`placing` … `ready`, `stopping`, `stopped`, `error`)
  *   connectedAt      the control channel first opened
  *   firstFrameAt     the first frame shown, whatever is on it
@@ -20,6 +21,7 @@ export class Marks {
   constructor({ sessionId, stream, numbers }) {
     const marks = {
       clickedAt: recall(sessionId)?.clickedAt ?? null,
+      orderedAt: recall(sessionId)?.orderedAt ?? null,
       phases: {},
       connectedAt: null,
       firstFrameAt: null,
