@@ -48,6 +48,7 @@ CONSENT_FAILURES, CONSENT_INTERVAL_S = 4, 2.5
 SCTP_RTO_INITIAL_S, SCTP_RTO_MIN_S = 0.5, 0.2
 PORT_TRIES = 64
 MEDIA_LIMIT, CANDIDATES_LIMIT = 4, 200
+EXTENSION_IDENTITIES = range(1, 256)
 LOOPBACK = "127.0.0.1"
 CODECS = {"video/H264": Codec.H264, "video/VP8": Codec.VP8}
 
@@ -199,14 +200,20 @@ async def feedback_of(sender: RTCRtpSender) -> Feedback:
 
 
 def require_modest(sdp: str) -> None:
-    """Raises ValueError for more media than a page has, each of which opens sockets of its own, or for so many
-    candidates that trying them would be a scan of somebody's network.
+    """Raises ValueError for more media than a page has, each of which opens sockets of its own, for so many candidates
+    that trying them would be a scan of somebody's network, or for a header extension that no packet can name
+    (RFC 8285): that would only be noticed with the first packet.
     """
     lines = sdp.splitlines()
     if sum(line.startswith("m=") for line in lines) > MEDIA_LIMIT:
         raise ValueError("there are too many media")
     if sum(line.startswith("a=candidate:") for line in lines) > CANDIDATES_LIMIT:
         raise ValueError("there are too many candidates")
+    for line in lines:
+        if line.startswith("a=extmap:"):
+            identity = int(line.removeprefix("a=extmap:").split()[0].split("/")[0])
+            if identity not in EXTENSION_IDENTITIES:
+                raise ValueError(f"there is no header extension {identity}")
 
 
 def without_hidden_candidates(sdp: str) -> str:

@@ -4,6 +4,7 @@ What is decided is decided elsewhere: by `pacer`, `rate_control` and `repeats`. 
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -49,7 +50,7 @@ class Link:
         self._gave_up_at = float("-inf")
         self._picture: list[int] = []
         self._first_unreported_at: float | None = None
-        self._wake = asyncio.Event()
+        self._wake, self._sooner = asyncio.Event(), asyncio.Event()
         self._pump = asyncio.create_task(self._send_waiting())
         self.loss: float | None = None
         self.nacks = 0
@@ -92,10 +93,9 @@ class Link:
             return
         self._repeats.sent(sequence, len(packet))
         await self._put(Waiting(packet, Urgency.PICTURE))
-        if self._state.is_doubled:
-            self._picture.append(sequence)
-            if packet[1] & MARKER:
-                await self._double()
+        self._picture = [*self._picture, sequence] if self._state.is_doubled else []
+        if self._picture and packet[1] & MARKER:
+            await self._double()
         if packet[1] & MARKER and self._first_unreported_at is not None and self._tap.is_numbered:
             now = time.monotonic()
             state = silent(self._state, now, now - self._first_unreported_at)
@@ -136,6 +136,8 @@ class Link:
         return self._repeats.wanted(sequences, time.monotonic(), self._state.view.rtt_s)
 
     def _become(self, state: RateState) -> None:
+        if state.rest_until_s < self._state.rest_until_s:
+            self._sooner.set()
         self._state = state
         self._pacer.aim(state.estimate_bps, self._fps, is_limit=is_near_limit(state))
         self._pacer.rest(state.rest_until_s)
@@ -172,7 +174,10 @@ class Link:
                 now = time.monotonic()
                 await self._send_due(now)
                 if not self._pacer.is_empty:
-                    await asyncio.sleep(max(0.0, self._pacer.due_at(now) - now))
+                    self._sooner.clear()  # a rest may turn out to be shorter than it was thought
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(max(0.0, self._pacer.due_at(now) - now)):
+                            await self._sooner.wait()
         except ConnectionError:
             return
 

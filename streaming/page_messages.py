@@ -111,12 +111,11 @@ class Quality:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a page has seen in the last `seconds`: how many pictures it showed, decoded, and dropped."""
+    """What a page has seen in the last `seconds`: how many pictures it showed and decoded."""
 
     seconds: float
     frames: int
     decoded: int
-    dropped: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,8 +299,8 @@ def _count(value: object) -> int:
 
 
 def _shown(fields: Fields) -> Shown:
-    counts = (_count(fields.get(name)) for name in ("frames", "decoded", "dropped"))
-    return Shown(max(0.0, _number(fields.get("seconds"))), *counts)
+    seconds = max(0.0, _number(fields.get("seconds")))
+    return Shown(seconds, _count(fields.get("frames")), _count(fields.get("decoded")))
 
 
 _PARSERS: dict[str, Callable[[Fields], ControlMessage]] = {

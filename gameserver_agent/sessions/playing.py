@@ -15,7 +15,7 @@ from gameserver_agent.sessions.live import LiveSession
 from gameserver_agent.sessions.pausing import Pausing
 from gameserver_agent.sessions.state import RESTORING_WITHIN_S
 from gameserver_agent.statistics import Meter
-from gameserver_agent.tasks import all_or_first_error, finished_despite_cancellation
+from gameserver_agent.tasks import all_or_first_error, cancelled, finished_despite_cancellation
 
 _SAMPLE_EVERY_S = 2.0
 _RECORD_EVERY_SAMPLES = 5
@@ -32,6 +32,7 @@ class Playing:
         self._ending = ending
         self._first_frame = asyncio.Event()
         self._kept_out_epoch = 0
+        self._telling: set[asyncio.Task[None]] = set()
         self.pausing = Pausing(live)
 
     async def run(self) -> None:
@@ -54,6 +55,16 @@ class Playing:
             live.saves.keep_checkpointing(live.require_place().owner),
         )
 
+    def hear_of_new_epoch(self) -> None:
+        """Sees to it that the seat is told at once, without waiting for its answer."""
+        telling = asyncio.create_task(self.keep_out_revoked(), name=f"revocation {self._live.session_id}")
+        self._telling.add(telling)
+        telling.add_done_callback(self._telling.discard)
+
+    async def forget_telling(self) -> None:
+        """Nothing of it is left under way."""
+        await cancelled(*self._telling)
+
     async def keep_out_revoked(self) -> None:
         """Tells the seat of a raised epoch. What it does not hear now it is told with the next look at it."""
         live = self._live
@@ -62,7 +73,7 @@ class Playing:
             return
         try:
             await live.seat.revoke(epoch)
-            self._kept_out_epoch = epoch
+            self._kept_out_epoch = max(epoch, self._kept_out_epoch)
         except SeatError as error:
             live.log.warning("seat.revoke_failed", epoch=epoch, reason=str(error))
 

@@ -79,9 +79,11 @@ class SessionTask:
             self._task.add_done_callback(lambda _: self._live.services.changed())
 
     async def renew(self, desired: DesiredSession) -> None:
-        """Newer deadlines or epoch of the same generation, for the next agent as well once the game has begun."""
+        """Newer deadlines or epoch of the same generation, for the next agent as well once the game has begun. Does not
+        wait for the seat: who decides for all sessions waits for this.
+        """
         self._live.desired = desired
-        await self._playing.keep_out_revoked()
+        self._playing.hear_of_new_epoch()
         if self._live.meter is not None and not self._is_over:
             await self._live.note()
 
@@ -114,6 +116,7 @@ class SessionTask:
 
     async def leave(self) -> None:
         """The agent goes, the game stays."""
+        await self._playing.forget_telling()
         if self._task is not None:
             await cancelled(self._task)
         if self._live.seat is not None:
@@ -124,6 +127,7 @@ class SessionTask:
         """There was no time for an orderly end: container and seat are killed; the next agent saves what was played."""
         if self.has_ended:
             return
+        await self._playing.forget_telling()
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task}, timeout=_CANCELLED_WITHIN_S)
@@ -145,6 +149,7 @@ class SessionTask:
         try:
             if live.end is None:
                 live.end = await self._until_end()
+            await self._playing.forget_telling()
             live.log.info("session.ending", code=live.end.code, message=live.end.message)
             await self._ending.wind_down(live.end)
         except asyncio.CancelledError:

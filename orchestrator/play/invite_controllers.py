@@ -81,7 +81,7 @@ class WatchController(Controller):
         await Throttle(database).count(WATCHES_OF_ADDRESS, address_of(request))
         watch = await invites.accept(data.session_id, data.secret)
         person = data.person or new_id("wat")
-        ice_servers = relays.ice_servers(person, watch.row.ends_at)
+        ice_servers = relays.ice_servers(person, watch.relayed_until)
         return _answer(watch, stream_access, origin_of(request), data.name or "Guest", person, ice_servers)
 
 

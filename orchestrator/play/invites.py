@@ -21,6 +21,7 @@ from orchestrator.play.lifecycle import FINAL, Position
 from orchestrator.play.models import Invite, Session
 from orchestrator.play.moves import Moves
 from orchestrator.play.service import session_of
+from orchestrator.play.stream_access import TOKEN_LIFE
 
 INVITES_LIMIT = 20
 _FINAL = [position.value for position in FINAL]
@@ -44,6 +45,11 @@ class Watch:
     player_name: str
     host: Host | None
     now: datetime
+
+    @property
+    def relayed_until(self) -> datetime:
+        """Relays take new connections of a watcher no longer than hosts do: whoever was kept out gets no others."""
+        return min(self.row.ends_at, self.now + TOKEN_LIFE)
 
 
 class Invites:

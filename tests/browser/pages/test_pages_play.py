@@ -209,7 +209,7 @@ async def test_the_seat_is_told_each_second_what_was_seen(page: Page, api: FakeA
     await page.bring_to_front()
     await until(seat, "window.seat.received.filter((m) => m.type === 'shown').length >= 2")
     newest = (await received(seat, "shown"))[-1]
-    assert set(newest) == {"type", "seconds", "frames", "decoded", "dropped", "freeze_ms"}
+    assert set(newest) == {"type", "seconds", "frames", "decoded"}
     assert newest["seconds"] > 0
     assert newest["decoded"] > 0
 

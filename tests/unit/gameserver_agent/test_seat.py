@@ -1,5 +1,6 @@
 """What a seat worker may name, and what the agent makes of its news and its silence."""
 
+import asyncio
 import os
 import socket
 from collections.abc import Callable
@@ -145,7 +146,26 @@ async def test_a_raised_epoch_reaches_the_seat_at_once_or_with_the_next_look(
     assert seat.lowest_epoch == 1
     monkeypatch.setattr(seat, "revoke", revoke)
     await task.renew(task.desired.model_copy(update={"epoch": 2}))
-    assert seat.lowest_epoch == 2
+    await host.until(task, lambda _: seat.lowest_epoch == 2)
+    task.stop("stopped", "")
+    await host.ended(task)
+
+
+async def test_a_seat_that_is_slow_to_revoke_keeps_nobody_waiting(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = host.session()
+    await host.running(task)
+    asked, never = asyncio.Event(), asyncio.Event()
+
+    async def unanswered(epoch: int) -> None:
+        asked.set()
+        await never.wait()
+
+    monkeypatch.setattr(host.seats.living["ses1"], "revoke", unanswered)
+    renewing = asyncio.create_task(task.renew(task.desired.model_copy(update={"epoch": 1})))
+    async with asyncio.timeout(10):
+        await asked.wait()
+        await renewing
+    assert task.lowest_epoch == 1
     task.stop("stopped", "")
     await host.ended(task)
 

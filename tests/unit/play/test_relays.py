@@ -3,8 +3,12 @@
 import base64
 import hashlib
 import hmac
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
+import pytest
+
+from orchestrator.play.invites import Watch
+from orchestrator.play.models import Session
 from orchestrator.play.relays import IceServer, Relays
 
 UNTIL = datetime(2026, 11, 29, 20, tzinfo=UTC)
@@ -27,3 +31,12 @@ def test_credentials_are_the_relays_own_and_name_their_end_and_their_bearer() ->
     assert base64.b64decode(server.credential) == expected
     [other] = Relays(turn_urls=TURN, turn_secret="shared").ice_servers("account:ben", UNTIL)
     assert other.credential != server.credential
+
+
+@pytest.mark.parametrize(("left_minutes", "minutes"), [(480, 5), (2, 2)])
+def test_relays_are_open_to_a_watcher_as_long_as_hosts_are_and_never_past_the_end(
+    left_minutes: int, minutes: int
+) -> None:
+    row = Session(ends_at=UNTIL + timedelta(minutes=left_minutes))
+    watch = Watch(row, game_title="", player_name="", host=None, now=UNTIL)
+    assert watch.relayed_until == UNTIL + timedelta(minutes=minutes)

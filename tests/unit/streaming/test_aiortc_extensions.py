@@ -15,7 +15,7 @@ from aiortc import (
     rtp,
 )
 from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters, RTCRtpParameters
-from aiortc.rtp import RTCP_PSFB_PLI, RtcpPsfbPacket, RtpPacket
+from aiortc.rtp import RTCP_PSFB_PLI, RtcpPsfbPacket, RtpPacket, unpack_header_extensions
 
 from streaming import aiortc_extensions
 from streaming.aiortc_extensions import PLAYOUT_DELAY_URI, TRANSPORT_NUMBER_URI, OurExtensionsMap
@@ -259,6 +259,30 @@ async def test_an_offer_of_very_many_media_or_candidates_opens_no_sockets() -> N
             await peer.answer(SessionDescription(type="offer", sdp=offer + excess))
         assert refused.value.code == "bad_offer"
         await peer.close()
+
+
+@pytest.mark.parametrize("identity", ["0", "256", "4096", "70000", "-1", "x"])
+async def test_an_offer_whose_header_extensions_no_packet_can_name_is_refused(identity: str) -> None:
+    page, offer = await page_offer()
+    await page.close()
+    uri = aiortc_extensions.TRANSPORT_NUMBER_URI
+    wrong = offer.replace("a=rtpmap", f"a=extmap:{identity} {uri}\r\na=rtpmap", 1)
+    peer = Peer(Silent())
+    with pytest.raises(SeatError) as refused:
+        await peer.answer(SessionDescription(type="offer", sdp=wrong))
+    assert refused.value.code == "bad_offer"
+    await peer.close()
+
+
+@pytest.mark.parametrize("identity", [1, 14, 15, 255])
+def test_an_extension_of_any_number_that_a_packet_can_name_is_written(identity: int) -> None:
+    extensions = [RTCRtpHeaderExtensionParameters(id=identity, uri=aiortc_extensions.TRANSPORT_NUMBER_URI)]
+    extensions_map = aiortc_extensions.OurExtensionsMap()
+    extensions_map.configure(RTCRtpParameters(headerExtensions=extensions))
+    packet = RtpPacket(payload_type=96, sequence_number=1)
+    numbered = aiortc_extensions.numbered(packet.serialize(extensions_map), identity, 0x1234)
+    profile, value = int.from_bytes(numbered[12:14]), numbered[16:20]
+    assert unpack_header_extensions(profile, value) == [(identity, b"\x12\x34")]
 
 
 def test_hidden_candidates_are_dropped_and_others_kept() -> None:

@@ -91,3 +91,24 @@ async def test_what_overflowed_is_given_up_once_and_the_keyframe_waits_for_nothi
     finally:
         link.close()
         await peer.close()
+
+
+async def test_what_waits_leaves_as_soon_as_a_rest_is_shortened() -> None:
+    peer = Peer(Nobody())
+    link = Link(peer.video_sender, "", lambda: None, lambda: None)
+    tap = TapWithoutRtx(link, last=0, wanted=2, is_numbered=True)
+    vars(link).update(_tap=tap)
+    try:
+        await link.leaving(packet(1, is_last=True), Stream.PICTURE)
+        now = time.monotonic()
+        vars(link).update(_state=replace(link.state, rest_until_s=now + 60, is_draining=True, drained_bps=1e6))
+        vars(link)["_pacer"].rest(now + 60)
+        await link.leaving(packet(2, is_last=True), Stream.PICTURE)
+        for _ in range(5):
+            await asyncio.sleep(0)  # the pump begins to wait
+        link.transport_told(TransportFeedback(0, (0,)))
+        async with asyncio.timeout(10):
+            await tap.has_sent_wanted.wait()
+    finally:
+        link.close()
+        await peer.close()

@@ -19,6 +19,6 @@ def test_a_wish_is_read_whatever_a_page_writes() -> None:
     assert parse_control('{"type":"quality","bitrate_bps":0,"fps":-1,"height":1}') == Quality(200_000, 1, 90)
     assert parse_control('{"type":"quality","fps":"many"}') is None
     assert parse_control('{"type":"quality","fps":true}') is None
-    shown = '{"type":"shown","seconds":1,"frames":59,"decoded":60,"dropped":-1,"freeze_ms":0}'
-    assert parse_control(shown) == Shown(1.0, 59, 60, 0)
+    shown = '{"type":"shown","seconds":1,"frames":59,"decoded":-1,"newer":0}'
+    assert parse_control(shown) == Shown(1.0, 59, 0)
     assert parse_control('{"type":"shown","seconds":1}') is None

@@ -14,7 +14,7 @@ FPS = 60.0
 def after(state: PhaseState, missed_at: Callable[[float], int], reports: int) -> PhaseState:
     """After so many reports of a full motion, of which the page misses so many pictures at each hold."""
     for _ in range(reports):
-        state = told(state, Shown(1.0, 60 - missed_at(state.hold_s), 60, 0), FPS)
+        state = told(state, Shown(1.0, 60 - missed_at(state.hold_s), 60), FPS)
     return state
 
 
@@ -39,16 +39,16 @@ def test_where_all_miss_the_best_is_kept_for_a_while_and_then_all_are_looked_at_
 @given(st.integers(0, 50), st.integers(0, 50))
 def test_without_a_full_motion_nothing_is_learnt(decoded: int, frames: int) -> None:
     state = PhaseState(place=1)
-    assert told(state, Shown(1.0, frames, decoded, 0), FPS).hold_s == state.hold_s
+    assert told(state, Shown(1.0, frames, decoded), FPS).hold_s == state.hold_s
 
 
 def test_a_page_that_tells_nothing_at_all_teaches_nothing() -> None:
-    assert told(PhaseState(), Shown(0.0, 0, 0, 0), FPS) == PhaseState()
+    assert told(PhaseState(), Shown(0.0, 0, 0), FPS) == PhaseState()
 
 
 @given(st.lists(st.integers(0, 60), max_size=60))
 def test_every_phase_is_one_of_the_few(missed: list[int]) -> None:
     state = PhaseState()
     for each in missed:
-        state = told(state, Shown(1.0, 60 - each, 60, 0), FPS)
+        state = told(state, Shown(1.0, 60 - each, 60), FPS)
         assert state.hold_s in HOLDS_S

@@ -10,8 +10,6 @@ export function sampleOf(entries) {
   return {
     atMs: video?.timestamp ?? audio?.timestamp ?? pair?.timestamp ?? 0,
     framesDecoded: video?.framesDecoded ?? 0,
-    framesDropped: video?.framesDropped ?? 0,
-    freezeSeconds: video?.totalFreezesDuration ?? 0,
     decodeSeconds: video?.totalDecodeTime ?? 0,
     jitterBufferSeconds: video?.jitterBufferDelay ?? 0,
     jitterBufferFrames: video?.jitterBufferEmittedCount ?? 0,
@@ -94,13 +92,10 @@ export function pictureWords(sample) {
 /** What the seat is told each second of what was seen since the last time; null when there is nothing to compare with. */
 export function reportOf({ before, sample, seen }) {
   if (!before || !sample || !seen || sample.atMs <= before.atMs) return null;
-  const since = (name) => Math.max(0, sample[name] - before[name]);
   return {
     type: "shown",
     seconds: (sample.atMs - before.atMs) / 1000,
     frames: seen.frames,
-    decoded: since("framesDecoded"),
-    dropped: since("framesDropped"),
-    freeze_ms: Math.round(since("freezeSeconds") * 1000),
+    decoded: Math.max(0, sample.framesDecoded - before.framesDecoded),
   };
 }

@@ -121,7 +121,7 @@ export class Stream extends EventTarget {
     const { answer } = await postOffer(seat, peer.localDescription.sdp, { page: this._page, again: this._isAgain }, this._patienceMs, wanted);
     await peer.setRemoteDescription(answer);
     await life.opened.catch((failure) => {
-      throw new Error(NO_WAY, { cause: failure });
+      throw life.hadWay() ? failure : new Error(NO_WAY, { cause: failure });
     });
     this.connectionCount += 1;
     this._become("connected");
@@ -145,6 +145,10 @@ export class Stream extends EventTarget {
       end = resolve;
     });
     opened.catch(() => {});
+    let hadWay = false; // packets came through, whatever became of the seat then
+    peer.addEventListener("iceconnectionstatechange", () => {
+      hadWay ||= ["connected", "completed"].includes(peer.iceConnectionState);
+    });
     let heardAt = performance.now();
     let bytes = 0;
     let silenceMs = SILENCE_MS;
@@ -202,7 +206,7 @@ export class Stream extends EventTarget {
       }
     });
     wanted.addEventListener("abort", () => finish("closed"), { signal: over.signal });
-    return { opened, ended };
+    return { opened, ended, hadWay: () => hadWay };
   }
 
   /** Another connection of this player won: let it. */
