@@ -12,8 +12,8 @@ from collections.abc import Callable
 from fractions import Fraction
 
 import av
-import structlog
 
+from streaming import log
 from streaming.packets import Codec, EncodedPacket
 from streaming.sound_recorder import SoundRecorder
 from streaming.sound_server import MONITOR, SAMPLE_RATE, SoundServer
@@ -29,8 +29,6 @@ BITRATE_BPS = 128_000
 RESTED_S = 0.2  # without a fragment: the server rested
 SILENT_FRAME = bytes(FRAME_BYTES)
 SILENT_FRAGMENT_BYTES = 4 * FRAME_BYTES  # how late the first sound after silence may be, against how often we wake up
-
-log = structlog.get_logger()
 
 
 class SilenceGate:

@@ -18,7 +18,7 @@ BACKLOG_LIMIT_BYTES = 64 * 1024
 REQUESTS_AT_ONCE = 16
 ANSWER_GRACE_S = 1.0
 
-log = logging.getLogger(__name__)  # structlog comes with the heavy imports
+log = logging.getLogger(__name__)
 
 Handler = Callable[[str, Mapping[str, object]], Awaitable[Mapping[str, object]]]
 

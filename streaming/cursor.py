@@ -3,11 +3,10 @@
 import base64
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 import xcffib
 import xcffib.xfixes
 
+from streaming.pixels import straight_rgba
 from streaming.png import encode_png
 from streaming.xconnection import XConnection
 
@@ -24,14 +23,6 @@ class CursorImage:
     hot_y: int = 0
     width: int = 0
     height: int = 0
-
-
-def straight_rgba(argb: npt.NDArray[np.uint32], width: int, height: int) -> npt.NDArray[np.uint8]:
-    """X's premultiplied ARGB words as the RGBA bytes of a PNG, whose colours are not premultiplied."""
-    premultiplied = argb.astype("<u4").view(np.uint8).reshape(height, width, 4)[..., [2, 1, 0, 3]].astype(np.uint16)
-    alpha = premultiplied[..., 3:]
-    colours = np.minimum(255, premultiplied[..., :3] * 255 // np.maximum(alpha, 1))
-    return np.concatenate([colours, alpha], axis=2).astype(np.uint8)
 
 
 class CursorWatch:
@@ -54,10 +45,11 @@ class CursorWatch:
         except xcffib.ProtocolException:
             return CursorImage(visible=False)
         width, height = int(reply.width), int(reply.height)
-        argb = np.array(list(reply.cursor_image), dtype=np.uint32)
-        if max(width, height) > LARGEST_PIXELS or argb.size != width * height or not np.any(argb >> 24):
+        argb = [int(word) for word in reply.cursor_image]
+        is_seen = len(argb) == width * height and any(word >> 24 for word in argb)
+        if max(width, height) > LARGEST_PIXELS or not is_seen:
             return CursorImage(visible=False)
-        picture = encode_png(straight_rgba(argb, width, height))
+        picture = encode_png(straight_rgba(argb), width, height)
         return CursorImage(
             visible=True,
             png=base64.b64encode(picture).decode(),

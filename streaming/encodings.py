@@ -7,20 +7,18 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import av
-import structlog
 from av.error import FFmpegError
 
+from streaming import log
 from streaming.encode_plan import Encode
 from streaming.encoders.choice import best_h264, open_encoder
 from streaming.encoders.h264 import H264Kind
 from streaming.encoders.port import CLOCK_HZ, Encoder
-from streaming.frame_grabber import Pixels
 from streaming.packets import Codec, EncodedPacket
 from streaming.picture_conversion import PictureConverter, converter
+from streaming.pixels import Pixels
 
 EARLY_SHARE = 0.25  # of a frame's time, by which the next one may come before its turn
-
-log = structlog.get_logger()
 
 
 @dataclass(slots=True)
@@ -77,10 +75,10 @@ class Encodings:
     def _opened(self, encode: Encode) -> Encoder:
         try:
             return open_encoder(encode, self._h264_kind)
-        except FFmpegError:
+        except FFmpegError as error:
             if encode.codec is not Codec.H264 or self._h264_kind is H264Kind.X264:
                 raise
-            log.warning("encoder.lost", kind=self._h264_kind, exc_info=True)  # a card has only so many encoders
+            log.warning("encoder.lost", kind=self._h264_kind, error=repr(error))  # a card has only so many encoders
             self._h264_kind = H264Kind.X264
             return open_encoder(encode, self._h264_kind)
 

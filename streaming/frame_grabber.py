@@ -7,15 +7,12 @@ import ctypes
 import ctypes.util
 from typing import Protocol
 
-import numpy as np
-import numpy.typing as npt
 import xcffib
 import xcffib.shm
 
 from streaming.errors import SeatFailed
-from streaming.xconnection import ALL_PLANES, PIXEL_BYTES, ZPIXMAP, XConnection
-
-Pixels = npt.NDArray[np.uint8]
+from streaming.pixels import PIXEL_BYTES, Pixels
+from streaming.xconnection import ALL_PLANES, ZPIXMAP, XConnection
 
 IPC_PRIVATE = 0
 IPC_CREAT = 0o1000
@@ -23,7 +20,7 @@ IPC_RMID = 0
 
 
 class FrameGrabber(Protocol):
-    """`pixels` is height x width x (B, G, R, unused), overwritten by each `grab`."""
+    """`pixels` are overwritten by each `grab`."""
 
     pixels: Pixels
 
@@ -53,7 +50,7 @@ class SharedMemoryGrabber:
         finally:
             libc.shmctl(identity, IPC_RMID, None)  # lives on until both sides have let go
         memory = memoryview((ctypes.c_uint8 * size).from_address(address)).cast("B")
-        self.pixels: Pixels = np.frombuffer(memory, dtype=np.uint8).reshape(height, width, PIXEL_BYTES)
+        self.pixels = Pixels(memory, width, height)
 
     def grab(self) -> None:
         width, height = self._display.geometry
@@ -71,11 +68,10 @@ class PlainGrabber:
     def __init__(self, display: XConnection) -> None:
         self._display = display
         width, height = display.geometry
-        self.pixels: Pixels = np.zeros((height, width, PIXEL_BYTES), dtype=np.uint8)
+        self.pixels = Pixels(memoryview(bytearray(width * height * PIXEL_BYTES)), width, height)
 
     def grab(self) -> None:
-        picture = np.frombuffer(self._display.picture(), dtype=np.uint8)
-        self.pixels[:] = picture[: self.pixels.size].reshape(self.pixels.shape)
+        self.pixels.memory[:] = self._display.picture()
 
 
 def best_grabber(display: XConnection) -> FrameGrabber:
@@ -83,9 +79,3 @@ def best_grabber(display: XConnection) -> FrameGrabber:
         return SharedMemoryGrabber(display)
     except (OSError, xcffib.XcffibException):
         return PlainGrabber(display)
-
-
-def is_single_colour(pixels: Pixels) -> bool:
-    """Whether every pixel has the colour of the first. The unused byte does not count: clients leave anything in it."""
-    colours = pixels.reshape(-1, PIXEL_BYTES).view(np.uint32)
-    return not bool(np.any((colours ^ colours[0]) & 0x00FFFFFF))

@@ -8,11 +8,9 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-import structlog
+from streaming import log
 
 RETRY_S = 1.0
-
-log = structlog.get_logger()
 
 
 class Capture(Protocol):

@@ -9,11 +9,10 @@ import secrets
 from collections.abc import Mapping
 from typing import Protocol
 
-import structlog
 from aiortc import RTCConfiguration, RTCDataChannel, RTCPeerConnection, RTCSessionDescription
 from aiortc.exceptions import InvalidStateError, OperationError
 
-from streaming import aiortc_extensions
+from streaming import aiortc_extensions, log
 from streaming.aiortc_extensions import Feedback
 from streaming.errors import SeatError
 from streaming.link import Link
@@ -24,8 +23,6 @@ from streaming.tracks import AudioTrack, VideoTrack
 CONNECT_TIMEOUT_S = 20.0
 LAST_WORDS_S = 0.1
 BACKLOG_LIMIT_BYTES = 256 * 1024
-
-log = structlog.get_logger()
 
 
 class PeerListener(Protocol):

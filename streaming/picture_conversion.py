@@ -9,11 +9,9 @@ import ctypes
 from collections.abc import Callable
 
 import av
-import numpy as np
 from av.video.plane import VideoPlane
 
-from streaming.frame_grabber import Pixels
-from streaming.xconnection import PIXEL_BYTES
+from streaming.pixels import PIXEL_BYTES, Pixels
 
 BILINEAR, BOX = 2, 3  # libyuv's FilterMode
 
@@ -34,15 +32,16 @@ class FastConverter:
     def __init__(self, library: ctypes.CDLL, pixels: Pixels, width: int, height: int) -> None:
         self._library = library
         self._picture = av.VideoFrame(width, height, "yuv420p")
-        whole_height, whole_width = pixels.shape[:2]
-        needs_scaling = (whole_width & ~1, whole_height & ~1) != (width, height)
-        self._source = pixels  # what the addresses below point into
-        self._small: Pixels = np.empty((height, width, PIXEL_BYTES) if needs_scaling else (0, 0, 0), dtype=np.uint8)
-        whole = (ctypes.c_void_p(pixels.ctypes.data), pixels.strides[0])
-        small = (ctypes.c_void_p(self._small.ctypes.data), width * PIXEL_BYTES)
+        needs_scaling = (pixels.width & ~1, pixels.height & ~1) != (width, height)
+        # What the addresses below point into:
+        self._whole = (ctypes.c_char * len(pixels.memory)).from_buffer(pixels.memory)
+        self._small = (ctypes.c_char * (width * height * PIXEL_BYTES if needs_scaling else 1))()
+        whole = (ctypes.byref(self._whole), pixels.line_bytes)
+        small = (ctypes.byref(self._small), width * PIXEL_BYTES)
         planes = [argument for plane in self._picture.planes for argument in (_address(plane), plane.line_size)]
-        box = BOX if whole_height >= 2 * height else BILINEAR
-        self._scaling = (*whole, whole_width, whole_height, *small, width, height, box) if needs_scaling else None
+        box = BOX if pixels.height >= 2 * height else BILINEAR
+        scaling = (*whole, pixels.width, pixels.height, *small, width, height, box)
+        self._scaling = scaling if needs_scaling else None
         self._converting = (*(small if needs_scaling else whole), *planes, width, height)
 
     def __call__(self) -> av.VideoFrame:
@@ -56,13 +55,17 @@ class PlainConverter:
     """By libswscale."""
 
     def __init__(self, pixels: Pixels, width: int, height: int) -> None:
-        self._source = av.VideoFrame.from_numpy_buffer(pixels, format="bgra")
+        self._pixels = pixels
+        self._source = av.VideoFrame(pixels.width, pixels.height, "bgra")
+        self._gap = bytes(self._source.planes[0].line_size - pixels.line_bytes)
         self._width, self._height = width, height
-        whole_height, whole_width = pixels.shape[:2]
-        needs_scaling = (whole_width & ~1, whole_height & ~1) != (width, height)
+        needs_scaling = (pixels.width & ~1, pixels.height & ~1) != (width, height)
         self._interpolation = "BILINEAR" if needs_scaling else "POINT"
 
     def __call__(self) -> av.VideoFrame:
+        memory, line = self._pixels.memory, self._pixels.line_bytes
+        rows = (memory[start : start + line] for start in range(0, len(memory), line))
+        self._source.planes[0].update(b"".join(part for row in rows for part in (row, self._gap)))
         return self._source.reformat(
             width=self._width,
             height=self._height,

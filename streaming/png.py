@@ -5,20 +5,16 @@
 import struct
 import zlib
 
-import numpy as np
-import numpy.typing as npt
-
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 COLOUR_TYPES = {3: 2, 4: 6}
 
 
-def encode_png(pixels: npt.NDArray[np.uint8]) -> bytes:
-    """`pixels` is height x width x 3 (RGB) or 4 (RGBA, not premultiplied)."""
-    height, width, channels = pixels.shape
-    rows = np.zeros((height, 1 + width * channels), dtype=np.uint8)  # each row begins with its filter, 0
-    rows[:, 1:] = pixels.reshape(height, width * channels)
-    header = struct.pack(">IIBBBBB", width, height, 8, COLOUR_TYPES[channels], 0, 0, 0)
-    body = zlib.compress(rows.tobytes(), 3)
+def encode_png(pixels: bytes, width: int, height: int) -> bytes:
+    """`pixels` are rows of 3 bytes each (RGB) or 4 (RGBA, not premultiplied)."""
+    line = len(pixels) // height
+    rows = b"".join(b"\0" + pixels[start : start + line] for start in range(0, len(pixels), line))  # filter 0 each
+    header = struct.pack(">IIBBBBB", width, height, 8, COLOUR_TYPES[line // width], 0, 0, 0)
+    body = zlib.compress(rows, 3)
     return SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", body) + _chunk(b"IEND", b"")
 
 

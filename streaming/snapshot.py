@@ -2,11 +2,10 @@
 
 import base64
 
-import numpy as np
-
+from streaming.pixels import rgb_of
 from streaming.png import encode_png
 from streaming.protocol import Snapshot
-from streaming.xconnection import PIXEL_BYTES, XConnection
+from streaming.xconnection import XConnection
 
 
 def take_snapshot(display: str) -> Snapshot:
@@ -14,8 +13,8 @@ def take_snapshot(display: str) -> Snapshot:
     connection = XConnection(display)
     try:
         width, height = connection.geometry
-        picture = np.frombuffer(connection.picture(), dtype=np.uint8)
+        picture = connection.picture()
     finally:
         connection.close()
-    rgb = picture[: width * height * PIXEL_BYTES].reshape(height, width, PIXEL_BYTES)[..., [2, 1, 0]]
-    return Snapshot(width=width, height=height, png_base64=base64.b64encode(encode_png(rgb)).decode())
+    png = encode_png(rgb_of(picture), width, height)
+    return Snapshot(width=width, height=height, png_base64=base64.b64encode(png).decode())

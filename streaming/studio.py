@@ -5,13 +5,10 @@ This is what needs the heavy libraries; the worker imports it after it has answe
 
 import asyncio
 import contextlib
-import sys
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 
-import structlog
-
-from streaming import aiortc_extensions
+from streaming import aiortc_extensions, log
 from streaming.audience import Audience, Role
 from streaming.audio import SoundCapture
 from streaming.encode_plan import Encode, picture_message, plan_encodes
@@ -58,7 +55,6 @@ from streaming.xconnection import XConnection
 LET_GO_EVERY_S = 0.25
 STATS_EVERY_S = 1.0
 
-log = structlog.get_logger()
 
 Announce = Callable[[Mapping[str, object]], None]
 Fail = Callable[[str], None]
@@ -324,15 +320,6 @@ def open_studio(
     config: Mapping[str, object], display: str, sound: SoundServer, announce: Announce, fail: Fail
 ) -> Studio:
     """A started studio for a seat of this `SeatConfig`. Raises ValueError for a bad one, `SeatFailed` without X."""
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
-    )
     studio = Studio(SeatConfig.model_validate(config), display, sound, announce, fail)
     studio.start()
     return studio

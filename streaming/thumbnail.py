@@ -9,6 +9,7 @@ from fractions import Fraction
 import av
 
 from streaming.frame_grabber import FrameGrabber, best_grabber
+from streaming.picture_conversion import converter
 from streaming.protocol import Thumbnail
 from streaming.xconnection import XConnection
 
@@ -33,11 +34,12 @@ class Thumbnails:
                 self._connection = XConnection(self._display)
                 self._grabber = best_grabber(self._connection)
             self._grabber.grab()
-            height, width = self._grabber.pixels.shape[:2]
+            pixels = self._grabber.pixels
+            width, height = pixels.width, pixels.height
             small_width = min(MOST_WIDTH, width) // 2 * 2
             small_height = max(2, round(height * small_width / width / 2) * 2)
-            picture = av.VideoFrame.from_numpy_buffer(self._grabber.pixels, format="bgra").reformat(
-                width=small_width, height=small_height, format="yuvj420p", interpolation="AREA", threads=1
+            picture = converter(pixels, small_width, small_height)().reformat(
+                format="yuvj420p", src_color_range="MPEG", dst_color_range="JPEG", threads=1
             )
         jpeg = base64.b64encode(_jpeg(picture)).decode()
         return Thumbnail(width=small_width, height=small_height, jpeg_base64=jpeg)

@@ -13,23 +13,22 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import structlog
 import xcffib.damage
 
+from streaming import log
 from streaming.encode_plan import Encode, plan_encodes
 from streaming.encodings import Encodings
 from streaming.errors import SeatFailed
-from streaming.frame_grabber import best_grabber, is_single_colour
+from streaming.frame_grabber import best_grabber
 from streaming.frame_pacing import FramePacer
 from streaming.packets import Codec, EncodedPacket
+from streaming.pixels import is_single_colour
 from streaming.targets import VideoTarget
 from streaming.xconnection import XConnection
 
 FIRST_FRAME_CHECK_S = 0.05
 RATE_WINDOW_S = 1.0
 NOTHING_NEW_BYTES = 256  # of a packet: all of the picture is as it was
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,16 +8,13 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from typing import Protocol
 
-import structlog
-
+from streaming import log
 from streaming.audience import Audience, Role, Viewer, people_message
 from streaming.errors import SeatError
 from streaming.link import Link
 from streaming.packets import Codec, EncodedPacket
 from streaming.peer import Peer
 from streaming.protocol import ConnectOrder, SessionDescription
-
-log = structlog.get_logger()
 
 
 class Stage(Protocol):

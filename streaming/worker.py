@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 THREAD_TURN_S = 0.0005
 SOUND_SETTLED_S = 60.0
 
-log = logging.getLogger(__name__)  # structlog comes with the heavy imports
+log = logging.getLogger(__name__)
 
 
 class Worker:

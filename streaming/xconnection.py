@@ -13,10 +13,10 @@ import xcffib.xkb
 import xcffib.xtest
 
 from streaming.errors import SeatFailed
+from streaming.pixels import PIXEL_BYTES
 
 # Known before connecting.
 EXTENSIONS = (xcffib.damage.key, xcffib.shm.key, xcffib.xfixes.key, xcffib.xkb.key, xcffib.xtest.key)
-PIXEL_BYTES = 4
 ZPIXMAP = 2
 ALL_PLANES = 0xFFFFFFFF
 REPLY_HEADER_BYTES = 32

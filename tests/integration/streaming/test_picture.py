@@ -72,8 +72,12 @@ async def test_the_player_chooses_a_smaller_picture_and_still_hits_what_it_sees(
 
 
 async def test_no_picture_is_half_of_one_and_half_of_the_next(seat: Seat, page: Page) -> None:
+    seen: list[list[int]] = []
+
+    async def both_colours_came_often() -> bool:
+        seen.extend(await page.evaluate("columns", 1000))
+        return len(seen) > 20 and len({column[0] > 128 for column in seen}) == 2
+
     async with seat.drawing("--flips"):
-        seen: list[list[int]] = await page.evaluate("columns", 2500)
-    assert len(seen) > 20
-    assert len({column[0] > 128 for column in seen}) == 2  # both colours came
+        await until(both_colours_came_often, "both colours came, and more than twenty pictures")
     assert [column for column in seen if max(column) - min(column) > 24] == []

@@ -18,19 +18,25 @@ from streaming.encoders.vp8 import Vp8Encoder
 from streaming.encodings import Encodings
 from streaming.packets import Codec, EncodedPacket
 from streaming.picture_conversion import FastConverter, PlainConverter, converter
+from streaming.pixels import Pixels
 
 WIDTH, HEIGHT, FPS = 320, 180, 60
 BITRATE_BPS = 2_000_000
 DECODERS = {Codec.H264: "h264", Codec.VP8: "libvpx"}
 
-Pixels = npt.NDArray[np.uint8]
+Array = npt.NDArray[np.uint8]
 
 
-def noise() -> Pixels:
+def pixels_of(picture: Array) -> Pixels:
+    height, width = picture.shape[:2]
+    return Pixels(memoryview(picture.data).cast("B"), width, height)
+
+
+def noise() -> Array:
     return np.random.default_rng(1).integers(0, 255, (HEIGHT, WIDTH, 4), dtype=np.uint8)
 
 
-def plain(blue: int, green: int, red: int, width: int = WIDTH, height: int = HEIGHT) -> Pixels:
+def plain(blue: int, green: int, red: int, width: int = WIDTH, height: int = HEIGHT) -> Array:
     pixels = np.zeros((height, width, 4), dtype=np.uint8)
     pixels[:] = (blue, green, red, 0)
     return pixels
@@ -44,7 +50,7 @@ def moving(encoder: Encoder, frames: int, first: int = 0, ticks: int = 1500) -> 
     """What becomes of a picture that moves, from the frame with number `first` on."""
     still = noise()
     pixels = still.copy()
-    convert = converter(pixels, WIDTH, HEIGHT)
+    convert = converter(pixels_of(pixels), WIDTH, HEIGHT)
     packets: list[EncodedPacket] = []
     for place in range(first, first + frames):
         pixels[:] = np.roll(still, place * 7, axis=1)
@@ -71,7 +77,7 @@ def decoded(packets: list[EncodedPacket]) -> list[av.VideoFrame]:
 
 @pytest.mark.parametrize("codec", [Codec.H264, Codec.VP8])
 def test_a_keyframe_comes_when_asked_for_and_otherwise_never(codec: Codec) -> None:
-    encoder, picture = encoder_of(codec), converter(noise(), WIDTH, HEIGHT)()
+    encoder, picture = encoder_of(codec), converter(pixels_of(noise()), WIDTH, HEIGHT)()
     packets = [encoder.encode(picture, place * 1500, place in (0, 90)) for place in range(120)]
     assert [place for place, packet in enumerate(packets) if packet and packet.is_keyframe] == [0, 90]
     assert [packet.pts for packet in packets if packet] == [place * 1500 for place in range(120)]
@@ -79,14 +85,14 @@ def test_a_keyframe_comes_when_asked_for_and_otherwise_never(codec: Codec) -> No
 
 
 def test_a_keyframe_carries_its_parameter_sets() -> None:
-    packet = encoder_of(Codec.H264).encode(converter(noise(), WIDTH, HEIGHT)(), 0, True)
+    packet = encoder_of(Codec.H264).encode(converter(pixels_of(noise()), WIDTH, HEIGHT)(), 0, True)
     assert packet is not None
     assert {7, 8, 5} <= set(nal_types(packet))
 
 
 @pytest.mark.parametrize("codec", [Codec.H264, Codec.VP8])
 def test_no_frame_is_held_back_and_what_comes_out_is_the_picture(codec: Codec) -> None:
-    encoder, picture = encoder_of(codec), converter(plain(200, 100, 50), WIDTH, HEIGHT)()
+    encoder, picture = encoder_of(codec), converter(pixels_of(plain(200, 100, 50)), WIDTH, HEIGHT)()
     packets = [packet for place in range(3) if (packet := encoder.encode(picture, place * 1500, place == 0))]
     frames = decoded(packets)
     assert len(frames) == 3
@@ -156,7 +162,7 @@ def test_a_card_is_chosen_where_it_opens_and_x264_otherwise() -> None:
 
 def test_what_was_chosen_opens_here() -> None:
     packet = H264Encoder(WIDTH, HEIGHT, BITRATE_BPS, FPS, best_h264()).encode(
-        converter(noise(), WIDTH, HEIGHT)(), 0, True
+        converter(pixels_of(noise()), WIDTH, HEIGHT)(), 0, True
     )
     assert packet is not None
     assert packet.is_keyframe
@@ -166,14 +172,14 @@ def test_both_conversions_give_the_same_picture() -> None:
     rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH]
     smooth = np.stack([rows, columns * 255 // WIDTH, 255 - rows, rows * 0], axis=2).astype(np.uint8)
     for width, height in ((WIDTH, HEIGHT), (160, 90), (214, 120)):
-        fast, slow = converter(smooth, width, height), PlainConverter(smooth, width, height)
+        fast, slow = converter(pixels_of(smooth), width, height), PlainConverter(pixels_of(smooth), width, height)
         assert isinstance(fast, FastConverter)
         for ours, theirs in zip(fast().planes, slow().planes, strict=True):
             one, other = (plane_of(plane)[2:-2, 2:-2].astype(int) for plane in (ours, theirs))
             assert np.abs(one - other).mean() < 2
 
 
-def plane_of(plane: VideoPlane) -> Pixels:
+def plane_of(plane: VideoPlane) -> Array:
     return np.frombuffer(bytes(plane), dtype=np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
 
 
@@ -182,17 +188,17 @@ def test_without_libyuv_libswscale_converts(monkeypatch: pytest.MonkeyPatch) -> 
         raise OSError
 
     monkeypatch.setattr(picture_conversion.ctypes, "CDLL", missing)
-    picture = converter(plain(255, 255, 255, 321, 181), 320, 180)()
+    picture = converter(pixels_of(plain(255, 255, 255, 321, 181)), 320, 180)()
     assert (picture.width, picture.height) == (320, 180)
     assert plane_of(picture.planes[0]).min() > 230
 
 
 def test_odd_sizes_lose_a_row_and_a_column() -> None:
-    assert plane_of(converter(plain(255, 255, 255, 321, 181), 320, 180)().planes[0]).min() > 230
+    assert plane_of(converter(pixels_of(plain(255, 255, 255, 321, 181)), 320, 180)().planes[0]).min() > 230
 
 
 def test_what_only_changes_its_rate_goes_on_and_what_is_new_begins_with_a_keyframe() -> None:
-    encodings = Encodings(noise())
+    encodings = Encodings(pixels_of(noise()))
     whole = Encode(Codec.H264, WIDTH, HEIGHT, 60, BITRATE_BPS)
     assert encodings.follow([whole])
     assert [packet.is_keyframe for packet in encodings.encode(0.0, ())] == [True]
@@ -207,7 +213,7 @@ def test_what_only_changes_its_rate_goes_on_and_what_is_new_begins_with_a_keyfra
 
 
 def test_a_second_encode_has_half_of_the_pictures_and_a_keyframe_out_of_turn() -> None:
-    encodings = Encodings(noise())
+    encodings = Encodings(pixels_of(noise()))
     encodings.follow(
         [Encode(Codec.H264, WIDTH, HEIGHT, 60, BITRATE_BPS), Encode(Codec.VP8, WIDTH, HEIGHT, 30, BITRATE_BPS // 2)]
     )

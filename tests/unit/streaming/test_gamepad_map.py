@@ -94,6 +94,15 @@ def test_two_pads_may_hold_one_key_and_a_silent_one_lets_go() -> None:
     assert mapper.expire(SILENCE_S + 0.1).codes == set()
 
 
+def test_a_pad_is_pressed_until_it_is_let_go() -> None:
+    mapper = PadMapper(DEFAULT_MAP)
+    assert not mapper.is_pressed
+    mapper.take(pad(1, "south"), 1.0)
+    assert mapper.is_pressed
+    mapper.expire(1.0 + SILENCE_S)
+    assert not mapper.is_pressed
+
+
 def test_another_map_counts_from_the_next_state() -> None:
     mapper = PadMapper({"south": "Space"})
     mapper.take(pad(0, "south"), 0)

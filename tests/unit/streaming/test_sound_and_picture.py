@@ -8,9 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streaming.audio import FRAME_BYTES, FRAME_SAMPLES, Frames, OpusEncoder, SilenceGate
-from streaming.cursor import straight_rgba
 from streaming.display import authority_entry
-from streaming.frame_grabber import is_single_colour
+from streaming.pixels import Pixels, is_single_colour, rgb_of, straight_rgba
 from streaming.png import encode_png
 
 
@@ -29,21 +28,21 @@ def test_the_gate_closes_after_two_seconds_of_silence_and_opens_with_the_first_s
 
 
 def test_one_different_pixel_is_a_picture_and_the_unused_byte_is_none() -> None:
-    pixels = np.zeros((20, 30, 4), dtype=np.uint8)
-    pixels[5:, :, 3] = 255
+    picture = np.zeros((20, 30, 4), dtype=np.uint8)
+    pixels = Pixels(memoryview(picture.data).cast("B"), 30, 20)
+    picture[5:, :, 3] = 255
     assert is_single_colour(pixels)
-    pixels[19, 29, 0] = 1
+    picture[19, 29, 0] = 1
     assert not is_single_colour(pixels)
 
 
+def test_the_displays_order_of_colours_becomes_that_of_pictures() -> None:
+    assert rgb_of(bytes([1, 2, 3, 99, 4, 5, 6, 98])) == bytes([3, 2, 1, 6, 5, 4])
+
+
 def test_premultiplied_cursor_colours_become_straight() -> None:
-    argb = np.array([0x80400020, 0xFF102030, 0x00000000, 0x01FFFFFF], dtype=np.uint32)
-    assert straight_rgba(argb, 2, 2).reshape(4, 4).tolist() == [
-        [127, 0, 63, 128],
-        [16, 32, 48, 255],
-        [0, 0, 0, 0],
-        [255, 255, 255, 1],
-    ]
+    rgba = straight_rgba([0x80400020, 0xFF102030, 0x00000000, 0x01FFFFFF])
+    assert rgba == bytes([127, 0, 63, 128, 16, 32, 48, 255, 0, 0, 0, 0, 255, 255, 255, 1])
 
 
 @settings(max_examples=20)
@@ -51,7 +50,7 @@ def test_premultiplied_cursor_colours_become_straight() -> None:
 def test_a_png_can_be_read_back(width: int, height: int, channels: int) -> None:
     pixels = np.random.default_rng(width).integers(0, 255, (height, width, channels), dtype=np.uint8)
     decoder = av.CodecContext.create("png", "r")
-    [frame] = decoder.decode(av.Packet(encode_png(pixels)))
+    [frame] = decoder.decode(av.Packet(encode_png(pixels.tobytes(), width, height)))
     assert np.array_equal(frame.to_ndarray(format="rgb24" if channels == 3 else "rgba"), pixels)
     assert zlib.crc32(b"IEND") == 0xAE426082
 
