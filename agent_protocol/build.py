@@ -35,7 +35,8 @@ class BuildSpec(WireModel):
     `image_id` is the engine's config digest and always decides which image runs; `image` is the reference to pull it
     by when `manifest_digest` says that a registry has it. `save_paths` are relative to `$HOME`; empty means all of it.
     `save_excludes` are `fnmatch` patterns of paths below `$HOME` that are never saved. `gamepad` says what a pad's
-    controls do in this game, over what they do everywhere; the seat knows the names.
+    controls do in this game, over what they do everywhere; the seat knows the names. `required_labels` are those that a
+    host must have to run it.
     """
 
     build_id: str
@@ -49,6 +50,7 @@ class BuildSpec(WireModel):
     gamepad: dict[str, str] = Field(default_factory=dict)
     limits: Limits = Field(default_factory=Limits)
     request: Request = Field(default_factory=Request)
+    required_labels: dict[str, str] = Field(default_factory=dict)
     stop_signal: str = "SIGTERM"
     stop_grace_s: float = Field(default=10.0, ge=0, le=25)
     save_paths: tuple[str, ...] = ()

@@ -11,6 +11,7 @@ from orchestrator.accounts.service import Accounts
 from orchestrator.catalog.service import Catalog
 from orchestrator.database import Database
 from orchestrator.fleet.identity import HostIdentities
+from orchestrator.fleet.operations import FleetOperations
 from orchestrator.fleet.overview import FleetOverview
 from orchestrator.fleet.placement import Placement
 from orchestrator.fleet.sync import AgentSync
@@ -60,6 +61,7 @@ class Services:
     identities: HostIdentities
     agent_sync: AgentSync
     fleet_overview: FleetOverview
+    fleet_operations: FleetOperations
 
 
 @asynccontextmanager
@@ -90,6 +92,7 @@ def _wire(settings: Settings, database: Database, installation: Installation) ->
     ledger = Ledger(moves, saves, clock)
     warm_orders = WarmOrders(ledger, time.monotonic)
     placement = Placement(ledger, random.random)
+    fleet_operations = FleetOperations(database, notices, ledger)
     play = Play(database, notices, catalog, saves, placement, moves)
     return Services(
         settings=settings,
@@ -105,11 +108,12 @@ def _wire(settings: Settings, database: Database, installation: Installation) ->
         save_disposal=Disposal(database, store),
         play=play,
         invites=Invites(database, moves),
-        reconciler=Reconciler(database, notices, placement, moves, clock),
+        reconciler=Reconciler(database, notices, placement, moves, clock, fleet_operations),
         stream_access=StreamAccess(installation),
         relays=Relays(settings.stun_urls, settings.turn_urls, settings.relay_secret()),
         seat_proxy=SeatProxy(database),
         identities=HostIdentities(database),
         agent_sync=AgentSync(database, notices, ledger, warm_orders, installation.jwks, random.random),
         fleet_overview=FleetOverview(database, ledger),
+        fleet_operations=fleet_operations,
     )

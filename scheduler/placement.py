@@ -99,12 +99,21 @@ def could_ever_fit(hosts: Fleet | HostView, request: Request, without: Collectio
 
     Disk is left out: an agent makes room by evicting images that nobody uses.
     """
+    return why_never(hosts, request, without) is None
+
+
+def why_never(hosts: Fleet | HostView, request: Request, without: Collection[str] = ()) -> Refusal | None:
+    """Why none of the hosts `could_ever_fit`: what the last of them lack; None when one could."""
     fleet = hosts if isinstance(hosts, Fleet) else Fleet([hosts])
     could = fleet.is_ready.copy()
-    for _, is_refused in _refusals(fleet, request, np.zeros_like(fleet.firm), None):
-        could &= ~is_refused
     could[fleet.places(without)] = False
-    return bool(could.any())
+    if not could.any():
+        return Refusal.NOT_READY
+    for refusal, is_refused in _refusals(fleet, request, np.zeros_like(fleet.firm), None):
+        could &= ~is_refused
+        if not could.any():
+            return refusal
+    return None
 
 
 def score(host: HostView, request: Request) -> Score:

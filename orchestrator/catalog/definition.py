@@ -37,6 +37,7 @@ Slug = Annotated[
     str, StringConstraints(pattern=SLUG_PATTERN, max_length=MAX_SLUG_LENGTH), AfterValidator(_not_reserved)
 ]
 Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=50)]
+LabelText = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f=]+$", max_length=200)]
 GamepadName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]*$", max_length=32)]
 Picture = Annotated[str, StringConstraints(pattern=r"^(https?://|/)", max_length=2000)]
 HomePath = Annotated[str, AfterValidator(_below_home)]
@@ -47,7 +48,9 @@ class _Definition(BaseModel):
 
 
 class BuildDefinition(_Definition):
-    """What a `BuildSpec` needs beyond what the engine knows of the image."""
+    """What a `BuildSpec` needs beyond what the engine knows of the image. `[build.labels]` are those that a host must
+    have, such as `gpu = "yes"`.
+    """
 
     version: str = Field(min_length=1, max_length=100)
     image: str = Field(min_length=1, max_length=500)
@@ -57,6 +60,7 @@ class BuildDefinition(_Definition):
     gamepad: dict[GamepadName, GamepadName] = Field(default_factory=dict, max_length=32)
     limits: Limits = Limits()
     request: Request = Request()
+    required_labels: dict[LabelText, LabelText] = Field(default_factory=dict, max_length=16, alias="labels")
     stop_signal: str = Field(default=_BUILD_DEFAULTS.stop_signal, pattern=r"^SIG[A-Z0-9]+$")
     stop_grace_s: float = Field(default=_BUILD_DEFAULTS.stop_grace_s, ge=0, le=25)
     save_paths: tuple[HomePath, ...] = ()

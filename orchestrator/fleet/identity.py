@@ -3,21 +3,24 @@
 import base64
 import hashlib
 import secrets
+from collections.abc import Mapping
 from datetime import timedelta
+from types import MappingProxyType
 
 import jwt
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from sqlalchemy import update
+from sqlalchemy import delete, select, update
 
 from agent_protocol import JoinRequest
 from orchestrator.database import Database
-from orchestrator.errors import InvalidRequest, Unauthorized
+from orchestrator.errors import InvalidRequest, NotFound, Unauthorized
 from orchestrator.fleet.models import Host, JoinToken
 from orchestrator.ids import new_id
 
 JOIN_TOKEN_LIFE = timedelta(hours=24)
 AGENT_AUDIENCE = "orchestrator"
+NO_LABELS: Mapping[str, str] = MappingProxyType({})
 
 _log = structlog.get_logger()
 
@@ -26,13 +29,37 @@ class HostIdentities:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def issue_join_token(self) -> str:
-        """A token that one host can join with once, within a day. Only its hash is stored."""
+    async def issue_join_token(self, labels: Mapping[str, str] = NO_LABELS) -> str:
+        """A token that one host can join with once, within a day; the host gets `labels`. Only its hash is stored."""
         token = "join_" + secrets.token_urlsafe(24)
         async with self._database.write() as session:
             now = await self._database.now(session)
-            session.add(JoinToken(token_hash=_hash(token), expires_at=now + JOIN_TOKEN_LIFE, host_id=None))
+            session.add(
+                JoinToken(
+                    token_hash=_hash(token),
+                    id=new_id("jtk"),
+                    labels=dict(labels),
+                    created_at=now,
+                    expires_at=now + JOIN_TOKEN_LIFE,
+                    host_id=None,
+                )
+            )
         return token
+
+    async def join_tokens(self) -> list[JoinToken]:
+        """Those that a host may still join with, the newest first."""
+        async with self._database.read() as session:
+            now = await self._database.now(session)
+            usable = select(JoinToken).where(JoinToken.host_id.is_(None), JoinToken.expires_at > now)
+            return list(await session.scalars(usable.order_by(JoinToken.expires_at.desc(), JoinToken.id)))
+
+    async def revoke_join_token(self, token_id: str) -> None:
+        """Nobody joins with it any more. Raises `NotFound` when it is unknown or was used."""
+        async with self._database.write() as session:
+            mine = delete(JoinToken).where(JoinToken.id == token_id, JoinToken.host_id.is_(None))
+            if (await session.execute(mine.returning(JoinToken.id))).scalar_one_or_none() is None:
+                raise NotFound(f"there is no join token '{token_id}' that nobody has used")
+        _log.info("join_token.revoked", token=token_id)
 
     async def join(self, request: JoinRequest) -> str:
         """Make the machine a host and answer its id. Raises `Unauthorized` for a token that is unknown, used or old."""
@@ -40,23 +67,22 @@ class HostIdentities:
         host_id = new_id("hst")
         async with self._database.write() as session:
             now = await self._database.now(session)
-            session.add(
-                Host(
-                    id=host_id,
-                    name=request.name,
-                    public_key=request.public_key,
-                    public_url=request.public_url,
-                    labels=dict(request.labels),
-                    lease_until=None,
-                    last_sync_at=None,
-                    capacity={},
-                    usage={},
-                    images=[],
-                    pulling={},
-                    pull_bytes_per_s=None,
-                    created_at=now,
-                )
+            host = Host(
+                id=host_id,
+                name=request.name,
+                public_key=request.public_key,
+                public_url=request.public_url,
+                labels=dict(request.labels),
+                lease_until=None,
+                last_sync_at=None,
+                capacity={},
+                usage={},
+                images=[],
+                pulling={},
+                pull_bytes_per_s=None,
+                created_at=now,
             )
+            session.add(host)
             await session.flush()
             used = await session.execute(
                 update(JoinToken)
@@ -66,10 +92,12 @@ class HostIdentities:
                     JoinToken.expires_at > now,
                 )
                 .values(host_id=host_id)
-                .returning(JoinToken.token_hash)
+                .returning(JoinToken.labels)
             )
-            if used.scalar_one_or_none() is None:
+            own_labels = used.scalar_one_or_none()
+            if own_labels is None:
                 raise Unauthorized("this join token is unknown, used or expired")
+            host.own_labels = own_labels
         _log.info("host.joined", host=host_id, name=request.name)
         return host_id
 
@@ -85,6 +113,8 @@ class HostIdentities:
                 host = await session.get(Host, host_id)
             if host is None:
                 raise Unauthorized("this host is not known here")
+            if host.removed_at is not None:
+                raise Unauthorized("this host was removed")
             jwt.decode(
                 token,
                 _public_key(host.public_key),

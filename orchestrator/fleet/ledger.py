@@ -1,6 +1,7 @@
 """What the fleet needs to know of sessions. `play.ledger` implements it; the fleet never reads session rows itself."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -10,8 +11,29 @@ from agent_protocol import DesiredSession, ObservedSession
 from scheduler.values import Resources
 
 
+@dataclass(frozen=True, slots=True)
+class SessionOnHost:
+    """A session that has its place on a host. `peers` are the connected players and watchers."""
+
+    session_id: str
+    game_slug: str
+    position: str
+    created_at: datetime
+    is_paused: bool
+    peers: int
+    last_input_at: datetime | None
+
+
 class SessionLedger(Protocol):
     """Each method works in the caller's transaction."""
+
+    async def on_host(self, session: AsyncSession, host_id: str) -> tuple[SessionOnHost, ...]:
+        """What has its place on this host, the oldest first."""
+        ...
+
+    async def count_by_host(self, session: AsyncSession) -> Mapping[str, int]:
+        """How many sessions have their place on each host."""
+        ...
 
     async def reserved(self, session: AsyncSession) -> Mapping[str, Resources]:
         """What live sessions take of each host, summed from their rows."""

@@ -10,10 +10,16 @@ from orchestrator.catalog.models import Build, Game
 from orchestrator.database import Database
 from orchestrator.errors import NotFound
 from orchestrator.fleet import profiles
-from orchestrator.fleet.ledger import SessionLedger
+from orchestrator.fleet.host_life import HostState, state_of
+from orchestrator.fleet.host_notes import facts_of
+from orchestrator.fleet.ledger import SessionLedger, SessionOnHost
 from orchestrator.fleet.models import BuildProfile, Host
+from orchestrator.fleet.snapshot import host_view
+from scheduler.placement import score
 from scheduler.profiles import Profile
-from scheduler.values import NOTHING, Resources
+from scheduler.values import NOTHING, Request, Resources
+
+_NOTHING_MORE = Request("", 0, NOTHING, {}, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +42,30 @@ class GameProfile:
 
 @dataclass(frozen=True, slots=True)
 class HostOverview:
+    """A host as of `now`. `load` is the share of its tightest resource that is reserved or used beyond it, `sessions`
+    how many have their place there.
+    """
+
     host: Host
+    now: datetime
     reserved: Resources
-    is_ready: bool
+    sessions: int
+    load: float
+
+    @property
+    def state(self) -> HostState:
+        return state_of(facts_of(self.host), self.now)
+
+    @property
+    def is_ready(self) -> bool:
+        """It is heard of, draining or not."""
+        return self.state in {HostState.READY, HostState.DRAINING}
+
+
+@dataclass(frozen=True, slots=True)
+class HostDetail:
+    overview: HostOverview
+    sessions: tuple[SessionOnHost, ...]
 
 
 class FleetOverview:
@@ -63,15 +90,27 @@ class FleetOverview:
             spec, build.version, profiles.needed_anywhere([known.profile for known in learned], spec), learned
         )
 
-    async def hosts(self) -> list[HostOverview]:
+    async def hosts(self, *, with_gone: bool = False) -> list[HostOverview]:
         """Every host with what live sessions take of it."""
+        query = select(Host).order_by(Host.created_at, Host.id)
         async with self._database.read() as session:
             now = await self._database.now(session)
             reserved = await self._ledger.reserved(session)
-            rows = await session.scalars(select(Host).order_by(Host.created_at))
-            return [
-                HostOverview(
-                    host, reserved.get(host.id, NOTHING), host.lease_until is not None and host.lease_until > now
-                )
-                for host in rows
-            ]
+            counts = await self._ledger.count_by_host(session)
+            rows = await session.scalars(query if with_gone else query.where(Host.removed_at.is_(None)))
+            return [_overview(host, now, reserved.get(host.id, NOTHING), counts.get(host.id, 0)) for host in rows]
+
+    async def host(self, host_id: str) -> HostDetail:
+        """One host, also one that was removed, with what plays there. Raises `NotFound`."""
+        async with self._database.read() as session:
+            now = await self._database.now(session)
+            host = await session.get(Host, host_id)
+            if host is None:
+                raise NotFound(f"there is no host '{host_id}'")
+            reserved = (await self._ledger.reserved(session)).get(host_id, NOTHING)
+            sessions = await self._ledger.on_host(session, host_id)
+            return HostDetail(_overview(host, now, reserved, len(sessions)), sessions)
+
+
+def _overview(host: Host, now: datetime, reserved: Resources, sessions: int) -> HostOverview:
+    return HostOverview(host, now, reserved, sessions, score(host_view(host, reserved, now), _NOTHING_MORE).load)

@@ -14,8 +14,9 @@ from agent_protocol import BuildSpec
 from orchestrator.fleet import profiles
 from orchestrator.fleet.ledger import SessionLedger
 from orchestrator.fleet.models import Host
+from orchestrator.fleet.refusals import why_nowhere
 from orchestrator.fleet.snapshot import FleetSnapshot, host_view
-from scheduler.placement import among, could_ever_fit, pick, refuse
+from scheduler.placement import among, pick, refuse, why_never
 from scheduler.profiles import Profile
 from scheduler.values import NOTHING, Request, Resources, Score
 
@@ -65,12 +66,13 @@ class Placement:
             await attempt.rollback()
         return False
 
-    async def could_ever_fit(
+    async def why_nowhere(
         self, session: AsyncSession, build: BuildSpec, now: datetime, without: Sequence[str] = ()
-    ) -> bool:
-        """True when some ready host could take the build if it were empty."""
+    ) -> str | None:
+        """None when some ready host could take the build if it were empty; else why none could, for people."""
         request = _request(build, await profiles.load(session, build.build_id))
-        return could_ever_fit(await self._snapshot.look(session, now), request, without)
+        refusal = why_never(await self._snapshot.look(session, now), request, without)
+        return None if refusal is None else why_nowhere(refusal, request)
 
 
 def _request(build: BuildSpec, learned: dict[str, Profile]) -> Request:
@@ -78,7 +80,7 @@ def _request(build: BuildSpec, learned: dict[str, Profile]) -> Request:
         image_id=build.image_id,
         image_bytes=build.size_bytes,
         resources=profiles.needed_anywhere(learned.values(), build),
-        required_labels={},
+        required_labels=build.required_labels,
         boot_prior_s=BOOT_PRIOR_S,
         is_pullable=build.manifest_digest is not None,
         seat_s=SEAT_PRIOR_S,

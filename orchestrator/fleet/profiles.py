@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from agent_protocol import BuildSpec
 from orchestrator.database import insert_unless_there
-from orchestrator.fleet.models import BuildProfile, Host
+from orchestrator.fleet.models import BuildProfile, Host, labels_of
 from scheduler.profiles import EMPTY, Profile, Sample, reservation, updated
 from scheduler.values import STANDARD_CLASS, Resources
 
@@ -19,7 +19,7 @@ SEAT_MEMORY_BYTES = 150 * 1024**2
 
 def host_class(host: Host) -> str:
     """Hosts with the label `class` learn apart from the others."""
-    return str(host.labels.get("class", STANDARD_CLASS))
+    return labels_of(host).get("class", STANDARD_CLASS)[:64]
 
 
 def needed(profile: Profile, build: BuildSpec) -> Resources:

@@ -1,16 +1,16 @@
 """The wire of the fleet's admin pages."""
 
-from pydantic import ConfigDict
-from pydantic.alias_generators import to_camel
+from datetime import datetime
+from typing import Annotated, Any
 
-from orchestrator.fleet.overview import GameProfile, HostOverview, LearnedProfile
+from pydantic import Field, StringConstraints
+
+from orchestrator.fleet.host_life import HostState
+from orchestrator.fleet.models import JoinToken, labels_of
+from orchestrator.fleet.overview import GameProfile, HostDetail, HostOverview, LearnedProfile
 from orchestrator.fleet.snapshot import warm
-from orchestrator.http import Schema, Timestamp
+from orchestrator.http import Flag, Timestamp, Wire
 from scheduler.values import Resources
-
-
-class Wire(Schema):
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
 
 
 class ResourcesView(Wire):
@@ -50,21 +50,105 @@ class GameProfileAnswer(Wire):
 
 
 class HostView(Wire):
+    """`since` is when the state began, null when nobody saw it; `leaseSeconds` what is left of its lease, below zero
+    once it is over. `isDrained`: it is draining and nothing plays there any more. `images` is how many lie there.
+    """
+
     id: str
     name: str
-    state: str
+    state: HostState
+    since: Timestamp | None
+    is_drained: bool
     public_url: str
     labels: dict[str, str]
     last_sync_at: Timestamp | None
+    lease_seconds: float | None
     capacity: dict[str, float]
     usage: dict[str, float]
     reserved: ResourcesView
     warm_seats: int
+    load: float
+    sessions: int
     images: int
 
 
 class HostsAnswer(Wire):
     hosts: list[HostView]
+
+
+class HostSessionView(Wire):
+    """`peers` are the players and watchers who are connected."""
+
+    session_id: str
+    game_slug: str
+    position: str
+    started_at: Timestamp
+    paused: bool
+    peers: int
+    last_input_at: Timestamp | None
+
+
+class HostImageView(Wire):
+    image_id: str
+    size_bytes: int
+
+
+class HostChangeView(Wire):
+    state: HostState
+    at: Timestamp
+
+
+class HostDetailView(HostView):
+    """`labels` is what holds: `agentLabels` as the host said when it joined, under `ownLabels`, the operator's word.
+    `pulling` tells the bytes still to come of each image. `changes` of its state are the newest ones, the last at the
+    end.
+    """
+
+    joined_at: Timestamp
+    removed_at: Timestamp | None
+    moves_idle: bool
+    agent_labels: dict[str, str]
+    own_labels: dict[str, str]
+    sessions_there: list[HostSessionView]
+    images_there: list[HostImageView]
+    pulling: dict[str, int]
+    changes: list[HostChangeView]
+
+
+LabelName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*$", max_length=63)]
+LabelValue = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]*$", max_length=200)]
+Labels = Annotated[dict[LabelName, LabelValue], Field(max_length=32)]
+
+
+class HostPatch(Wire):
+    """What is missing stays as it is. A label that is null is the agent's again; an empty one is none."""
+
+    is_draining: Flag | None = None
+    moves_idle: Flag | None = None
+    labels: Annotated[dict[LabelName, LabelValue | None], Field(max_length=32)] | None = None
+
+
+class JoinTokenRequest(Wire):
+    labels: Labels = Field(default_factory=dict)
+
+
+class JoinTokenAnswer(Wire):
+    """The only time that the token is shown."""
+
+    token: str
+
+
+class JoinTokenView(Wire):
+    id: str
+    labels: dict[str, str]
+    created_at: Timestamp | None
+    expires_at: Timestamp
+
+
+class JoinTokensAnswer(Wire):
+    """Those that a host may still join with."""
+
+    tokens: list[JoinTokenView]
 
 
 def profile_answer(slug: str, game: GameProfile) -> GameProfileAnswer:
@@ -79,21 +163,65 @@ def profile_answer(slug: str, game: GameProfile) -> GameProfileAnswer:
 
 
 def host_view(overview: HostOverview) -> HostView:
-    host = overview.host
-    state = "draining" if host.is_draining else "ready" if overview.is_ready else "lost"
-    return HostView(
-        id=host.id,
-        name=host.name,
-        state=state,
-        public_url=host.public_url,
-        labels={key: str(value) for key, value in host.labels.items()},
-        last_sync_at=host.last_sync_at,
-        capacity={key: float(value) for key, value in host.capacity.items()},
-        usage={key: float(value) for key, value in host.usage.items()},
-        reserved=_resources(overview.reserved),
-        warm_seats=warm(host)[0],
-        images=len(host.images),
+    return HostView.model_validate(_host(overview))
+
+
+def host_detail(detail: HostDetail) -> HostDetailView:
+    host = detail.overview.host
+    return HostDetailView(
+        **_host(detail.overview),
+        joined_at=host.created_at,
+        removed_at=host.removed_at,
+        moves_idle=host.moves_idle,
+        agent_labels={key: str(value) for key, value in host.labels.items()},
+        own_labels={key: str(value) for key, value in host.own_labels.items()},
+        sessions_there=[
+            HostSessionView(
+                session_id=there.session_id,
+                game_slug=there.game_slug,
+                position=there.position,
+                started_at=there.created_at,
+                paused=there.is_paused,
+                peers=there.peers,
+                last_input_at=there.last_input_at,
+            )
+            for there in detail.sessions
+        ],
+        images_there=[
+            HostImageView(image_id=image["image_id"], size_bytes=image["size_bytes"]) for image in host.images
+        ],
+        pulling={image: int(left) for image, left in host.pulling.items()},
+        changes=[HostChangeView(state=change["state"], at=change["at"]) for change in host.changes],
     )
+
+
+def join_token_view(token: JoinToken) -> JoinTokenView:
+    return JoinTokenView(
+        id=token.id or "", labels=token.labels, created_at=token.created_at, expires_at=token.expires_at
+    )
+
+
+def _host(overview: HostOverview) -> dict[str, Any]:
+    host, state = overview.host, overview.state
+    is_noted = bool(host.changes) and host.changes[-1]["state"] == state
+    return {
+        "id": host.id,
+        "name": host.name,
+        "state": state,
+        "since": datetime.fromisoformat(host.changes[-1]["at"]) if is_noted else None,
+        "is_drained": state is HostState.DRAINING and overview.sessions == 0,
+        "public_url": host.public_url,
+        "labels": labels_of(host),
+        "last_sync_at": host.last_sync_at,
+        "lease_seconds": None if host.lease_until is None else (host.lease_until - overview.now).total_seconds(),
+        "capacity": {key: float(value) for key, value in host.capacity.items()},
+        "usage": {key: float(value) for key, value in host.usage.items()},
+        "reserved": _resources(overview.reserved),
+        "load": overview.load,
+        "sessions": overview.sessions,
+        "warm_seats": warm(host)[0],
+        "images": len(host.images),
+    }
 
 
 def _profile(learned: LearnedProfile) -> ProfileView:

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from orchestrator.fleet import profiles
 from orchestrator.fleet.ledger import SessionLedger
-from orchestrator.fleet.models import Host
+from orchestrator.fleet.models import Host, labels_of
 from scheduler.fleet import Fleet
 from scheduler.placement import DEFAULT_PULL_BYTES_PER_S
 from scheduler.values import NOTHING, HostView, Resources
@@ -33,7 +33,7 @@ class FleetSnapshot:
 
     async def look(self, session: AsyncSession, now: datetime) -> Fleet:
         """Every host with a valid lease, as this transaction sees it, until the caller awaits anything."""
-        columns = Host.id, Host.incarnation, Host.seq, Host.is_draining, Host.lease_until
+        columns = Host.id, Host.incarnation, Host.seq, Host.edits, Host.lease_until
         rows = await session.execute(select(*columns).where(Host.lease_until > now))
         marks = {host_id: tuple(mark) for host_id, *mark in rows}
         changed = [host_id for host_id, mark in marks.items() if self._marks.get(host_id) != mark]
@@ -58,7 +58,7 @@ def host_view(host: Host, reserved: Resources, now: datetime) -> HostView:
     return HostView(
         host_id=host.id,
         is_ready=host.lease_until is not None and host.lease_until > now and not host.is_draining,
-        labels={key: str(value) for key, value in host.labels.items()},
+        labels=labels_of(host),
         capacity=Resources(
             float(capacity.get("cpu_cores", 0)), int(capacity.get("memory_bytes", 0)), int(capacity.get("seats", 0))
         ),

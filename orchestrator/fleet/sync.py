@@ -13,7 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from agent_protocol import PROTOCOL_VERSION, DesiredSession, ObservedSession, ObservedState, SyncRequest, SyncResponse
 from orchestrator.database import Database
-from orchestrator.errors import Conflict, InvalidRequest
+from orchestrator.errors import Conflict, InvalidRequest, Unauthorized
+from orchestrator.fleet.host_notes import note
 from orchestrator.fleet.ledger import SessionLedger
 from orchestrator.fleet.models import Host
 from orchestrator.fleet.warm import WarmOrders
@@ -62,12 +63,15 @@ class AgentSync:
             changed = await self._ledger.observe(session, host_id, request.sessions, now)
             await session.flush()
             host = await session.get_one(Host, host_id, populate_existing=True, with_for_update={"key_share": True})
+            if host.removed_at is not None:
+                raise Unauthorized("this host was removed")
             if (request.incarnation, request.seq) <= (host.incarnation, host.seq):
                 raise Conflict("a newer report of this host was taken already", code="stale_sync")
             was_ready = host.lease_until is not None and host.lease_until > now
             hosts = await session.scalar(select(func.count()).where(Host.lease_until > now)) or 1
             interval = interval_s(hosts)
             _store_report(host, request, now, now + timedelta(seconds=interval * INTERVALS_PER_LEASE))
+            note(host, now)
             desired = await self._ledger.desired(session, host_id, request.sessions, now)
             host.pulling = _pulling(request.sessions, desired)
             reserved = (await self._ledger.reserved(session)).get(host_id, NOTHING)

@@ -136,7 +136,7 @@ async def _shift_sessions(session: AsyncSession, jump: timedelta, now: datetime)
 
 
 async def _shift_hosts(session: AsyncSession, jump: timedelta, now: datetime) -> None:
-    leased = select(Host.id, Host.lease_until)
+    leased = select(Host.id, Host.lease_until).where(Host.removed_at.is_(None))
     hosts = (await session.execute(leased.order_by(Host.id).with_for_update(key_share=True))).all()
     longest = timedelta(seconds=interval_s(len(hosts)) * INTERVALS_PER_LEASE)
     for host_id, lease_until in hosts:

@@ -94,8 +94,9 @@ class Launching:
         await _count_attempt(session, order.owner, attempts, now)
         if isinstance(admitted, Conflict):
             return admitted
-        if not await self._placement.could_ever_fit(session, BuildSpec.model_validate(build.spec), now):
-            return NoServers("no game server can take this game at the moment", retry_after_s=30)
+        why_nowhere = await self._placement.why_nowhere(session, BuildSpec.model_validate(build.spec), now)
+        if why_nowhere is not None:
+            return NoServers(why_nowhere, retry_after_s=30)
         row = await _new_session(session, order, game, build, admitted, now)
         await place(session, row, now, self._placement, self._moves)
         return row

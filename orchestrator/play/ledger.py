@@ -20,8 +20,9 @@ from agent_protocol import (
     RestoreSource,
     Statistics,
 )
-from orchestrator.catalog.models import Build
+from orchestrator.catalog.models import Build, Game
 from orchestrator.fleet import profiles
+from orchestrator.fleet.ledger import SessionOnHost
 from orchestrator.fleet.models import Host
 from orchestrator.play.clock import ClockWatch
 from orchestrator.play.lifecycle import (
@@ -44,6 +45,7 @@ from scheduler.values import Resources
 _log = structlog.get_logger()
 _POSITIONS_ON_HOST = [position.value for position in ON_HOST]
 SAME_INPUT = timedelta(seconds=1)
+MOST_PEERS = 1000
 _WHOLE_SESSIONS = {EndCode.STOPPED, EndCode.EXITED, EndCode.EXPIRED, EndCode.SAVE_FAILED}
 _FINAL = [position.value for position in FINAL]
 _REPORTED = {
@@ -68,6 +70,28 @@ class Ledger:
     async def launches(self, session: AsyncSession, since: datetime) -> Mapping[str, int]:
         counted = select(Session.build_id, func.count()).where(Session.created_at > since).group_by(Session.build_id)
         return {build_id: int(count) for build_id, count in await session.execute(counted)}
+
+    async def on_host(self, session: AsyncSession, host_id: str) -> tuple[SessionOnHost, ...]:
+        mine = (
+            select(Session, Game.slug)
+            .join(Game, Game.id == Session.game_id)
+            .where(Session.host_id == host_id, Session.position.in_(_POSITIONS_ON_HOST))
+            .order_by(Session.created_at, Session.id)
+        )
+        return tuple(
+            SessionOnHost(
+                row.id, slug, row.position, row.created_at, row.is_paused, row.peers, last_input_at=row.last_input_at
+            )
+            for row, slug in await session.execute(mine)
+        )
+
+    async def count_by_host(self, session: AsyncSession) -> Mapping[str, int]:
+        counts = (
+            select(Session.host_id, func.count())
+            .where(Session.position.in_(_POSITIONS_ON_HOST))
+            .group_by(Session.host_id)
+        )
+        return {host_id: count for host_id, count in await session.execute(counts) if host_id}
 
     async def observe(
         self, session: AsyncSession, host_id: str, observed: tuple[ObservedSession, ...], now: datetime
@@ -118,6 +142,7 @@ class Ledger:
             return lesson
         row.is_seat_ready, row.progress = item.seat_ready, progress
         row.is_paused, row.save_used_bytes = item.paused, item.save_used_bytes
+        row.peers = min(item.peers, MOST_PEERS)
         if item.last_input_at is not None and _is_new_input(item.last_input_at, row.last_input_at):
             # No host knows the future: it has not heard yet that our clock went back.
             row.last_input_at = min(item.last_input_at, now)

@@ -63,6 +63,7 @@ class Session(Base):
     progress: Mapped[JsonDict | None]
     last_input_at: Mapped[datetime | None]
     is_paused: Mapped[bool] = mapped_column(default=False, server_default=false())
+    peers: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     is_host_silent: Mapped[bool] = mapped_column(default=False, server_default=false())
     last_frame_at: Mapped[datetime | None]
     save_used_bytes: Mapped[int | None]

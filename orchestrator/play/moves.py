@@ -42,6 +42,7 @@ class Moves:
             row.ended_at = now
         if after.host_id != before.host_id or after.position in FINAL:
             row.is_seat_ready, row.progress, row.is_paused, row.is_host_silent = False, None, False, False
+            row.peers = 0
         self._notices.publish_after_commit(session, f"session:{row.id}")
         _log.info(
             "session.moved",

@@ -16,7 +16,9 @@ from agent_protocol import BuildSpec
 from orchestrator.catalog.models import Build
 from orchestrator.database import Database
 from orchestrator.errors import DatabaseUnavailable
+from orchestrator.fleet.host_life import LOST_AFTER_LEASE
 from orchestrator.fleet.models import Host
+from orchestrator.fleet.operations import FleetOperations
 from orchestrator.fleet.placement import Placement
 from orchestrator.notices import PLACER, Notices
 from orchestrator.play.clock import ClockWatch
@@ -27,11 +29,11 @@ from orchestrator.play.moves import Moves
 
 INTERVAL_S = 1.0
 BATCH = 50
-LOST_AFTER_LEASE = timedelta(seconds=5)
 BLIND_AFTER_FRAME = timedelta(seconds=10)
 ABSENCE_S = 10.0
 RETURN_GRACE_S = 45.0
 SWEEP_INTERVAL_S = 60.0
+WATCHED_BEFORE_FORGETTING_S = 3600.0
 
 _log = structlog.get_logger()
 _ON_HOST = [position.value for position in ON_HOST]
@@ -46,13 +48,20 @@ def is_lost(position: Position, lease_until: datetime, last_frame_at: datetime |
 
 class Reconciler:
     def __init__(
-        self, database: Database, notices: Notices, placement: Placement, moves: Moves, clock: ClockWatch
+        self,
+        database: Database,
+        notices: Notices,
+        placement: Placement,
+        moves: Moves,
+        clock: ClockWatch,
+        fleet: FleetOperations,
     ) -> None:
         self._database = database
         self._notices = notices
         self._placement = placement
         self._moves = moves
         self._clock = clock
+        self._fleet = fleet
         self._round = asyncio.Lock()
         self._answered_s: float | None = None
         self._watching_since_s = 0.0
@@ -84,6 +93,7 @@ class Reconciler:
             if self._watched_s() >= RETURN_GRACE_S:
                 await self._pass_deadlines(now)
                 await self._lose_hosts(now)
+            await self._fleet.note_changes(now)
             await self._note_silence(now)
             await self._place_waiting(now)
             await self._sweep(now)
@@ -149,7 +159,7 @@ class Reconciler:
             if await place(session, row, now, self._placement, self._moves) or not row.failed_hosts:
                 return
             build = BuildSpec.model_validate((await session.get_one(Build, row.build_id)).spec)
-            if not await self._placement.could_ever_fit(session, build, now, row.failed_hosts):
+            if await self._placement.why_nowhere(session, build, now, row.failed_hosts) is not None:
                 await self._moves.apply(session, row, NowhereElse(), now)
 
         await self._each(is_waiting, find_place)
@@ -160,6 +170,8 @@ class Reconciler:
             return
         async with self._database.write() as session:
             await session.execute(delete(LaunchAttempt).where(LaunchAttempt.at <= now - ATTEMPTS_COUNT_FOR))
+        if self._watched_s() >= WATCHED_BEFORE_FORGETTING_S:  # whoever was off as long as we were may still come
+            await self._fleet.forget(now)
         self._swept_s = moment_s
 
     async def _each(

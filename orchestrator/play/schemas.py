@@ -5,19 +5,12 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, StringConstraints
 
 from orchestrator.catalog.schemas import Pagination
-from orchestrator.http import Timestamp, Wire
+from orchestrator.http import Flag, Timestamp, Wire
 from orchestrator.play.relays import IceServer
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=100)]
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+$", max_length=64)]
 ZoneName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$", max_length=64)]
-
-
-def _only_boolean(value: object) -> object:
-    # Litestar validates leniently, which would take "yes" and 1 for true.
-    if not isinstance(value, bool):
-        raise ValueError("must be true or false")
-    return value
 
 
 def _only_integer(value: object) -> object:
@@ -26,7 +19,6 @@ def _only_integer(value: object) -> object:
     return value
 
 
-Flag = Annotated[bool, BeforeValidator(_only_boolean)]
 FrameCount = Annotated[int, BeforeValidator(_only_integer), Field(ge=0, le=1_000_000)]
 
 
