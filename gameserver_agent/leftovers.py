@@ -1,7 +1,8 @@
 """What an earlier agent left on this host and no record explains: a container, a seat, a home with a save in it.
 
-Each is ended, and its home is kept for a later capture. Nothing is touched that does not carry this host's labels or
-lie in this agent's folders, and nothing of a session that is known here.
+Each is ended, and its home is kept for a later capture; `MOST_AT_ONCE` in one look, so that a mistake of ours cannot
+empty a host before anybody sees it in the log. Nothing is touched that does not carry this host's labels or lie in this
+agent's folders, and nothing of a session that is known here.
 """
 
 import asyncio
@@ -20,6 +21,7 @@ from gameserver_agent.sessions.services import SessionServices
 log = structlog.get_logger()
 _SESSION_ID = re.compile(r"[A-Za-z0-9_-]+")
 _GRACE_S = 5.0
+MOST_AT_ONCE = 4
 
 
 async def end_leftovers(services: SessionServices, known: Mapping[str, int]) -> bool:
@@ -32,8 +34,12 @@ async def end_leftovers(services: SessionServices, known: Mapping[str, int]) -> 
         log.warning("leftovers.unseen", reason=str(error))
         return False
     unknown = [container for container in containers if _generation(container) != known.get(_session_id(container))]
-    ended = await asyncio.gather(*(_end_container(services, container, known) for container in unknown))
-    still_there = {_session_id(container) for container, gone in zip(unknown, ended, strict=True) if not gone}
+    now, later = unknown[:MOST_AT_ONCE], unknown[MOST_AT_ONCE:]
+    if later:
+        log.warning("leftovers.many", containers=len(unknown), ended_now=len(now))
+    ended = await asyncio.gather(*(_end_container(services, container, known) for container in now))
+    still_there = {_session_id(container) for container, gone in zip(now, ended, strict=True) if not gone}
+    still_there |= {_session_id(container) for container in later}
     try:
         folders = {*await asyncio.to_thread(_session_folders, services), *await services.seats.known()}
     except OSError as error:
@@ -41,7 +47,7 @@ async def end_leftovers(services: SessionServices, known: Mapping[str, int]) -> 
         return False
     left = sorted(session_id for session_id in folders if session_id not in known and session_id not in still_there)
     kept = [await _end_seat_and_keep_home(services, session_id, None) for session_id in left]
-    return all(ended) and all(kept)
+    return not later and all(ended) and all(kept)
 
 
 async def _end_container(services: SessionServices, container: Container, known: Mapping[str, int]) -> bool:

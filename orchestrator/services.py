@@ -60,6 +60,7 @@ class Services:
     seat_proxy: SeatProxy
     identities: HostIdentities
     agent_sync: AgentSync
+    placement: Placement
     fleet_overview: FleetOverview
     fleet_operations: FleetOperations
 
@@ -91,7 +92,7 @@ def _wire(settings: Settings, database: Database, installation: Installation) ->
     clock = ClockWatch(database)
     ledger = Ledger(moves, saves, clock)
     warm_orders = WarmOrders(ledger, time.monotonic)
-    placement = Placement(ledger, random.random)
+    placement = Placement(database, ledger, random.random)
     fleet_operations = FleetOperations(database, notices, ledger)
     play = Play(database, notices, catalog, saves, placement, moves)
     return Services(
@@ -114,6 +115,7 @@ def _wire(settings: Settings, database: Database, installation: Installation) ->
         seat_proxy=SeatProxy(database),
         identities=HostIdentities(database),
         agent_sync=AgentSync(database, notices, ledger, warm_orders, installation.jwks, random.random),
+        placement=placement,
         fleet_overview=FleetOverview(database, ledger),
         fleet_operations=fleet_operations,
     )

@@ -6,7 +6,7 @@ arrays; one host is a fleet of one.
 
     ready   = max(transfer of missing bytes + unpacking, start of the seat) + boot
     load    = max over resources of (reserved + request + A * max(0, used - reserved)) / capacity
-    seconds = ready + W * max(0, load - KNEE)^2 + V * stranded + C * fragments + network
+    seconds = ready + W * max(0, load - KNEE)^2 + V * stranded + C * fragments + D * network
 
 The load term follows E2B's best-of-K placement, the stranded term Borg's hybrid of best and worst fit (Verma et al.,
 "Large-scale cluster management at Google with Borg", EuroSys 2015, section 3.2), the term of fragments the gradient of
@@ -55,6 +55,10 @@ large gaps for large games, which else wait in line although cores enough are fr
 
 LEAST_USUAL_CORES = 0.01
 
+DELAY_SECONDS = 20.0
+"""Seconds for each second of delay between the player and the host: a start is waited for once, a delay is felt at each
+input. A host 100 ms further off has to start the game two seconds sooner."""
+
 NEAR_BEST_COUNT = 3
 """From how many hosts `choose` draws. Replicas that decide on the same snapshot would else all pick one."""
 
@@ -100,6 +104,14 @@ def could_ever_fit(hosts: Fleet | HostView, request: Request, without: Collectio
     Disk is left out: an agent makes room by evicting images that nobody uses.
     """
     return why_never(hosts, request, without) is None
+
+
+def could_ever_take(fleet: Fleet, request: Request) -> Truths:
+    """Which places `could_ever_fit` the request."""
+    could = fleet.is_ready.copy()
+    for _, is_refused in _refusals(fleet, request, np.zeros_like(fleet.firm), None):
+        could &= ~is_refused
+    return could
 
 
 def why_never(hosts: Fleet | HostView, request: Request, without: Collection[str] = ()) -> Refusal | None:
@@ -187,8 +199,7 @@ def costs(fleet: Fleet, request: Request) -> Costs:
     fragments = _fragments(fleet, request)
     over = np.maximum(0.0, load - LOAD_KNEE)
     seconds = ready_s + LOAD_SECONDS * over * over + STRANDED_SECONDS * stranded + request.fragment_seconds * fragments
-    for host_id, network_s in request.network_s.items():
-        seconds[fleet.places((host_id,))] += network_s
+    seconds += DELAY_SECONDS * _network_s(fleet, request)
     return Costs(is_fit, seconds, ready_s, load, stranded, fragments)
 
 
@@ -210,6 +221,18 @@ def _refusals(
         yield Refusal.IMAGE, ~pulling if held is None else ~(held | pulling)
     if missing is not None:
         yield Refusal.DISK, fleet.disk_free_bytes < missing * DISK_HEADROOM
+
+
+def _network_s(fleet: Fleet, request: Request) -> Numbers:
+    """Seconds from the player's page to each place and back."""
+    network_s = np.full(fleet.is_ready.shape, request.elsewhere_s)
+    for region, seconds in request.region_s.items():
+        held = fleet.holds("label", label("region", region))
+        if held is not None:
+            network_s[held] = seconds
+    for host_id, seconds in request.network_s.items():
+        network_s[fleet.places((host_id,))] = seconds
+    return network_s
 
 
 def _ready_s(fleet: Fleet, request: Request, missing: Numbers) -> Numbers:

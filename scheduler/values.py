@@ -88,6 +88,8 @@ class Request:
     boot_s: Mapping[str, float] = field(default_factory=dict[str, float])
     seat_s: float = 0.0
     network_s: Mapping[str, float] = field(default_factory=dict[str, float])
+    region_s: Mapping[str, float] = field(default_factory=dict[str, float])
+    elsewhere_s: float = 0.0
     usual_cores: float = 1.0
     fragment_seconds: float = 0.0
 

@@ -21,7 +21,7 @@ def facts_of(host: Host) -> HostFacts:
 def note(host: Host, now: datetime) -> None:
     """Bring the noted state up to date, and say each change in the log."""
     for change in changes(HostState(host.noted_state), facts_of(host), now):
-        _log.info("host.changed", host=host.id, name=host.name, state=change.state, was=host.noted_state, at=change.at)
-        host.noted_state = change.state.value
-        moment = {"state": change.state.value, "at": change.at.isoformat()}
-        host.changes = [*host.changes, moment][-CHANGES_KEPT:]
+        state, at = change.state.value, change.at.isoformat()
+        _log.info("host.changed", host=host.id, name=host.name, state=state, was=host.noted_state, at=at)
+        host.noted_state = state
+        host.changes = [*host.changes, {"state": state, "at": at}][-CHANGES_KEPT:]

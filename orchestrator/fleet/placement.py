@@ -4,25 +4,32 @@ It works in the caller's write transaction. The choice is made on a snapshot; th
 looked at again, so what was counted is still true when the session's row takes the place (invariant 3).
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from types import MappingProxyType
 
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import load_only
 
 from agent_protocol import BuildSpec
+from orchestrator.database import Database
 from orchestrator.fleet import profiles
+from orchestrator.fleet.distance import REGION_LABEL, ProbedHost, distances, probes
 from orchestrator.fleet.ledger import SessionLedger
-from orchestrator.fleet.models import Host
+from orchestrator.fleet.models import Host, labels_of
 from orchestrator.fleet.refusals import why_nowhere
 from orchestrator.fleet.snapshot import FleetSnapshot, host_view
-from scheduler.placement import among, pick, refuse, why_never
+from scheduler.fleet import Truths
+from scheduler.placement import among, could_ever_take, pick, refuse, why_never
 from scheduler.profiles import Profile
 from scheduler.values import NOTHING, Request, Resources, Score
 
 BOOT_PRIOR_S = 5.0
 SEAT_PRIOR_S = 1.0
 """How long display, sound and worker take to start where no seat waits."""
+NOT_MEASURED: Mapping[str, float] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +44,37 @@ class Place:
 class Placement:
     """`draw` gives numbers in [0, 1): which of the near-best hosts is taken."""
 
-    def __init__(self, ledger: SessionLedger, draw: Callable[[], float]) -> None:
+    def __init__(self, database: Database, ledger: SessionLedger, draw: Callable[[], float]) -> None:
+        self._database = database
         self._ledger = ledger
         self._draw = draw
         self._snapshot = FleetSnapshot(ledger)
 
+    async def probes(self) -> list[ProbedHost]:
+        """Whom a player's page should measure before a launch."""
+        columns = Host.id, Host.public_url, Host.labels, Host.own_labels
+        async with self._database.read() as session:
+            now = await self._database.now(session)
+            ready = select(Host).options(load_only(*columns)).where(Host.lease_until > now, Host.is_draining.is_(False))
+            return probes([_probed(host) for host in await session.scalars(ready)], self._draw())
+
     async def find(
-        self, session: AsyncSession, build: BuildSpec, now: datetime, without: Sequence[str] = ()
+        self,
+        session: AsyncSession,
+        build: BuildSpec,
+        now: datetime,
+        without: Sequence[str] = (),
+        latencies: Mapping[str, float] = NOT_MEASURED,
     ) -> Place | None:
-        """A host with room for this build now, or None. Nobody else can take that room until the transaction ends."""
+        """A host with room for this build now, or None. Nobody else can take that room until the transaction ends.
+
+        `latencies` are the seconds that the player's page measured to some hosts.
+        """
         request = _request(build, await profiles.load(session, build.build_id))
+        if latencies:
+            measured = await session.scalars(select(Host).where(Host.id.in_(latencies)))
+            far = distances(latencies, [_probed(host) for host in measured])
+            request = replace(request, network_s=far.host_s, region_s=far.region_s, elsewhere_s=far.elsewhere_s)
         refused = set(without)
         fleet = await self._snapshot.look(session, now)
         request = among(fleet, request)
@@ -65,6 +93,22 @@ class Placement:
                 return True
             await attempt.rollback()
         return False
+
+    async def has_room(
+        self, session: AsyncSession, build: BuildSpec, now: datetime, without: Sequence[str] = ()
+    ) -> bool:
+        """Whether `find` would find a host; nothing is taken."""
+        request = _request(build, await profiles.load(session, build.build_id))
+        fleet = await self._snapshot.look(session, now)
+        return pick(fleet, among(fleet, request), 0.0, set(without)) is not None
+
+    async def could(self, session: AsyncSession, builds: Sequence[BuildSpec], now: datetime) -> Mapping[str, Truths]:
+        """For each build, which places of the fleet could take it if they were empty."""
+        requests = [_request(build, await profiles.load(session, build.build_id)) for build in builds]
+        fleet = await self._snapshot.look(session, now)
+        return {
+            build.build_id: could_ever_take(fleet, request) for build, request in zip(builds, requests, strict=True)
+        }
 
     async def why_nowhere(
         self, session: AsyncSession, build: BuildSpec, now: datetime, without: Sequence[str] = ()
@@ -86,3 +130,7 @@ def _request(build: BuildSpec, learned: dict[str, Profile]) -> Request:
         seat_s=SEAT_PRIOR_S,
         boot_s={name: profile.boot_mean_s for name, profile in learned.items() if profile.boot_mean_s is not None},
     )
+
+
+def _probed(host: Host) -> ProbedHost:
+    return ProbedHost(host.id, host.public_url, labels_of(host).get(REGION_LABEL))

@@ -7,7 +7,6 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-import structlog
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -25,8 +24,6 @@ WAIT_LIMIT_S = 25.0
 SHORTEST_INTERVAL_S = 2.0
 SYNCS_PER_S = 100.0
 INTERVALS_PER_LEASE = 3
-
-_log = structlog.get_logger()
 
 
 def interval_s(hosts: int) -> float:
@@ -89,8 +86,6 @@ class AgentSync:
                 self._notices.publish_after_commit(session, f"session:{session_id}")
             if not was_ready:
                 self._notices.publish_after_commit(session, PLACER)
-        if not was_ready:
-            _log.info("host.ready", host=host_id, incarnation=request.incarnation)
         return response
 
     async def wait(self, host_id: str, revision: int) -> int:

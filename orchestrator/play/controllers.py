@@ -12,10 +12,11 @@ from orchestrator.accounts.account import Account
 from orchestrator.accounts.dependencies import provide_account, signed_in
 from orchestrator.catalog.models import Game
 from orchestrator.catalog.schemas import Pagination
+from orchestrator.fleet.placement import Placement
 from orchestrator.http import origin_of
 from orchestrator.play.launching import LaunchOrder
 from orchestrator.play.lifecycle import FINAL, Position, life_is_connectable, phase_of, status_of
-from orchestrator.play.models import Session, life_of, revision_of
+from orchestrator.play.models import Session, life_of
 from orchestrator.play.reasons import End, next_step
 from orchestrator.play.relays import IceServer, Relays
 from orchestrator.play.schemas import (
@@ -27,7 +28,10 @@ from orchestrator.play.schemas import (
     LaunchAnswer,
     LaunchRequest,
     PastSession,
+    Probe,
+    ProbesAnswer,
     ProgressView,
+    Relocation,
     SaveUse,
     SessionRequest,
     SessionsAnswer,
@@ -65,9 +69,18 @@ class SessionController(Controller):
             is_fresh=data.fresh,
             idempotency_key=idempotency_key,
             timezone=data.timezone,
+            latencies=data.latencies,
         )
         row = await play.launch(order)
         return LaunchAnswer(session_id=row.id, status=status_of(Position(row.position)))
+
+    @get("/probes", operation_id="listProbes")
+    async def probes(self, placement: NamedDependency[Placement]) -> ProbesAnswer:
+        """The hosts that a page measures before a launch, to send what it found as `latencies`."""
+        found = await placement.probes()
+        return ProbesAnswer(
+            probes=[Probe(host_id=host.host_id, url=f"{host.public_url.rstrip('/')}/api/health") for host in found]
+        )
 
     @get("/session-status", operation_id="sessionStatus")
     async def status(
@@ -141,7 +154,7 @@ def _status(
     progress = row.progress
     return StatusAnswer(
         session_id=row.id,
-        revision=revision_of(row),
+        revision=view.revision,
         status=status_of(life.position),
         server_url=address.server_url if address else None,
         container_url=address.container_url if address and can_connect else None,
@@ -162,9 +175,18 @@ def _status(
         save=None
         if row.save_used_bytes is None
         else SaveUse(used_bytes=row.save_used_bytes, limit_bytes=view.save_limit_bytes),
+        relocation=_relocation(row) if life.position is Position.RUNNING else None,
         error=_end(life.end),
         statistics=_figures(row) if life.position in FINAL else None,
     )
+
+
+def _relocation(row: Session) -> Relocation | None:
+    if row.left_at is None:
+        return None
+    from_at = row.resumed_from_at
+    lost_s = None if from_at is None else max(0.0, round((row.left_at - from_at).total_seconds(), 1))
+    return Relocation(left_at=row.left_at, resumed_from_at=from_at, lost_seconds=lost_s)
 
 
 def _past(row: Session, game: Game) -> PastSession:

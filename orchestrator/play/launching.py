@@ -1,8 +1,8 @@
 """A launch: may this owner start this game now, and where. One transaction; no HTTP here."""
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
@@ -20,6 +20,8 @@ from orchestrator.ids import new_id
 from orchestrator.play.lifecycle import ACTIVE, Placed, new_life
 from orchestrator.play.models import LaunchAttempt, Session, store_life
 from orchestrator.play.moves import Moves
+from orchestrator.play.waiting import WaitingLine
+from orchestrator.saves.models import SaveSlot, SaveVersion
 from orchestrator.saves.service import Saves, SlotChoice
 
 LAUNCHES_PER_MINUTE = 10
@@ -32,7 +34,9 @@ _TICK = timedelta(milliseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class LaunchOrder:
-    """What a person asks for. `timezone` is what the game is told."""
+    """What a person asks for. `timezone` is what the game is told; `latencies` are the seconds that the page measured
+    to some hosts.
+    """
 
     owner: str
     game_slug: str
@@ -40,24 +44,35 @@ class LaunchOrder:
     is_fresh: bool
     idempotency_key: str | None
     timezone: str
+    latencies: Mapping[str, float] = field(default_factory=dict[str, float])
 
     @property
     def digest(self) -> str:
-        """The same for orders that ask for the same."""
+        """The same for orders that ask for the same, whatever was measured meanwhile."""
         asked = (self.game_slug, self.save_slot_id, self.is_fresh, self.timezone)
         return hashlib.sha256(repr(asked).encode()).hexdigest()
 
 
 class Launching:
-    def __init__(self, database: Database, catalog: Catalog, saves: Saves, placement: Placement, moves: Moves) -> None:
+    def __init__(
+        self,
+        database: Database,
+        catalog: Catalog,
+        saves: Saves,
+        placement: Placement,
+        moves: Moves,
+        line: WaitingLine,
+    ) -> None:
         self._database = database
         self._catalog = catalog
         self._saves = saves
         self._placement = placement
         self._moves = moves
+        self._line = line
 
     async def launch(self, order: LaunchOrder) -> Session:
-        """Start a session, in one transaction; placed at once when a host has room, else it waits in `placing`.
+        """Start a session, in one transaction; placed at once when a host has room and nobody waits
+        for such a one, else it waits in `placing`.
 
         The same `idempotency_key` with the same order gives the same session again. Raises `InvalidRequest`,
         `NotFound`, `Forbidden`, `Conflict` (`idempotency_key_reused`, `session_active`, `slots_full`), `RateLimited`,
@@ -98,7 +113,10 @@ class Launching:
         if why_nowhere is not None:
             return NoServers(why_nowhere, retry_after_s=30)
         row = await _new_session(session, order, game, build, admitted, now)
-        await place(session, row, now, self._placement, self._moves)
+        if await self._line.has_earlier_rival(session, row, now):
+            self._moves.wake_placer(session)  # nobody overtakes who could take the same place
+        else:
+            await place(session, row, now, self._placement, self._moves)
         return row
 
     async def _choose_slot(self, session: AsyncSession, order: LaunchOrder, game: Game) -> SlotChoice | Conflict:
@@ -118,12 +136,15 @@ class Launching:
 async def place(session: AsyncSession, row: Session, now: datetime, placement: Placement, moves: Moves) -> bool:
     """Give a waiting session a host and reserve its place there; False when none has room now."""
     build = await session.get_one(Build, row.build_id)
-    found = await placement.find(session, BuildSpec.model_validate(build.spec), now, row.failed_hosts)
+    found = await placement.find(session, BuildSpec.model_validate(build.spec), now, row.failed_hosts, row.latencies)
     if found is None:
         return False
     row.reserved_cpu_cores = found.resources.cpu_cores
     row.reserved_memory_bytes = found.resources.memory_bytes
     await moves.apply(session, row, Placed(found.host_id), now)
+    if row.left_at is not None:
+        head = select(SaveVersion.created_at).join(SaveSlot, SaveSlot.head_version_id == SaveVersion.id)
+        row.resumed_from_at = await session.scalar(head.where(SaveSlot.id == row.slot_id))
     _log.info("session.placed", session=row.id, host=found.host_id, **asdict(found.score))
     return True
 
@@ -182,10 +203,13 @@ async def _new_session(
         slot_id=slot.slot_id,
         slot_number=slot.number,
         timezone=order.timezone,
+        latencies=dict(order.latencies),
         placed_on=[],
         progress=None,
         last_input_at=None,
         last_frame_at=None,
+        left_at=None,
+        resumed_from_at=None,
         save_used_bytes=None,
         running_since=None,
         ended_at=None,

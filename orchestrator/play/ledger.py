@@ -225,19 +225,23 @@ def _sample(lesson: _Lesson, build: BuildSpec) -> Sample:
 
 
 async def reserved(session: AsyncSession) -> dict[str, Resources]:
-    """What live sessions take of each host."""
+    """What live sessions take of each host. One that waits for another host still takes its place on the former one."""
+    takes_room = Session.position.in_(_POSITIONS_ON_HOST) | (
+        (Session.position == Position.PLACING.value) & Session.former_host_id.is_not(None)
+    )
+    host_id = func.coalesce(Session.host_id, Session.former_host_id)
     query = (
         select(
-            Session.host_id,
+            host_id,
             func.sum(Session.reserved_cpu_cores),
             func.sum(Session.reserved_memory_bytes),
             func.count(),
         )
-        .where(Session.position.in_(_POSITIONS_ON_HOST))
-        .group_by(Session.host_id)
+        .where(takes_room)
+        .group_by(host_id)
     )
     rows = await session.execute(query)
-    return {host_id: Resources(float(cpu), int(memory), seats) for host_id, cpu, memory, seats in rows if host_id}
+    return {on: Resources(float(cpu), int(memory), seats) for on, cpu, memory, seats in rows if on}
 
 
 def _event(item: ObservedSession, host_id: str, *, was_former: bool, has_progress: bool) -> Event | None:

@@ -3,7 +3,8 @@
     placing → pulling → restoring → booting → running → stopping → stopped
      ↑ ↑__________________________________|      |                      any → error
      | (next host, MAX_FAILED_PLACEMENTS)         |
-     |____________________________________________|  (its host was lost; back to running there if it returns in time)
+     |____________________________________________|  (its host was lost; back to running there if it returns in time,
+                                                     or is emptied: then it ends there with its save first)
 
 Every position that is not final has a deadline, and `DeadlinePassed` has a move in each of them; whatever happens, the
 cap ends the session. What is outside the table is ignored: a report of an older generation, news about a session that
@@ -57,7 +58,8 @@ class Life:
     """What decides. `deadline` belongs to the position, `expires_at` (idle) and `ends_at` (cap) to the session.
 
     `generation` counts placements. `failed_hosts` could not bring the session up since it last ran. `former_host_id` is
-    set while a session that lost its host waits for another: that host ran the current generation and may still do so.
+    set while a session that lost its host, or was given away, waits for another: that host ran the current generation
+    and may still do so.
     """
 
     position: Position
@@ -132,6 +134,13 @@ class HostLost:
 
 
 @dataclass(frozen=True, slots=True)
+class GivenAway:
+    """Its host is to be emptied, nobody is connected, and another host has room: it ends there with its save and goes
+    on elsewhere.
+    """
+
+
+@dataclass(frozen=True, slots=True)
 class Returned:
     """A host that was lost reports that this generation still runs there."""
 
@@ -139,7 +148,9 @@ class Returned:
     generation: int
 
 
-Event = Placed | NowhereElse | Advanced | EndedOnHost | StopAsked | Used | DeadlinePassed | HostLost | Returned
+Event = (
+    Placed | NowhereElse | Advanced | EndedOnHost | StopAsked | Used | DeadlinePassed | HostLost | GivenAway | Returned
+)
 Move = tuple[Life, tuple[Effect, ...]]
 
 _TIMED_OUT = {
@@ -219,7 +230,7 @@ def _nowhere_else(life: Life, _event: NowhereElse, _now: datetime) -> Move:
 
 
 def _returned(life: Life, event: Returned, _now: datetime) -> Move:
-    if event.host_id != life.former_host_id:
+    if event.host_id != life.former_host_id or life.end == reasons.HOST_DRAINED:  # what is given away ends there
         return life, ()
     back = replace(life, position=Position.RUNNING, host_id=event.host_id, former_host_id=None, deadline=None, end=None)
     return back, (Effect.TELL_HOST,)
@@ -332,6 +343,11 @@ def _running_host_lost(life: Life, _event: HostLost, now: datetime) -> Move:
     return _enter(moved, Position.PLACING, now), (Effect.PLACE, Effect.TELL_HOST)
 
 
+def _given_away(life: Life, _event: GivenAway, now: datetime) -> Move:
+    moved = replace(life, host_id=None, former_host_id=life.host_id, end=reasons.HOST_DRAINED)
+    return _enter(moved, Position.PLACING, now), (Effect.TELL_HOST,)
+
+
 _PREPARING_MOVES: dict[type[Event], Callable[..., Move]] = {
     Advanced: _advanced,
     EndedOnHost: _ended_while_preparing,
@@ -355,6 +371,7 @@ MOVES: dict[tuple[Position, type[Event]], Callable[..., Move]] = {
     (Position.RUNNING, Used): _used,
     (Position.RUNNING, DeadlinePassed): _on_host_timed_out,
     (Position.RUNNING, HostLost): _running_host_lost,
+    (Position.RUNNING, GivenAway): _given_away,
     (Position.STOPPING, StopAsked): _stop_again,
     (Position.STOPPING, EndedOnHost): _ended_while_stopping,
     (Position.STOPPING, DeadlinePassed): _stopping_timed_out,

@@ -19,7 +19,8 @@ class Session(Base):
     `slot_id` names the save slot, whose row appears with its first save version. `launch_digest` is what the
     idempotency key was used for. `placed_on` is the host of each generation, in order: what they send of it later is
     taken. `reserved_*` is what the session takes of its host's capacity while it is there. `last_frame_at` is when the
-    page of its player last said that it shows a moving stream.
+    page of its player last said that it shows a moving stream. `left_at` is when the game was last known to run on a
+    host that it had to leave, `resumed_from_at` when the save was made from which it goes on (None: it had none).
     """
 
     __tablename__ = "sessions"
@@ -45,6 +46,7 @@ class Session(Base):
     slot_id: Mapped[str] = mapped_column(String(32))
     slot_number: Mapped[int]
     timezone: Mapped[str] = mapped_column(String(64))
+    latencies: Mapped[JsonDict] = mapped_column(default=dict, server_default="{}")
 
     position: Mapped[str] = mapped_column(String(16))
     generation: Mapped[int]
@@ -66,6 +68,8 @@ class Session(Base):
     peers: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     is_host_silent: Mapped[bool] = mapped_column(default=False, server_default=false())
     last_frame_at: Mapped[datetime | None]
+    left_at: Mapped[datetime | None]
+    resumed_from_at: Mapped[datetime | None]
     save_used_bytes: Mapped[int | None]
 
     created_at: Mapped[datetime]

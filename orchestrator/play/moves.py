@@ -8,9 +8,10 @@ from datetime import datetime
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from orchestrator.fleet.models import Host
 from orchestrator.fleet.sync import raise_revision
 from orchestrator.notices import PLACER, Notices
-from orchestrator.play.lifecycle import FINAL, Effect, Event, Position, step
+from orchestrator.play.lifecycle import FINAL, ON_HOST, Effect, Event, Life, Position, step
 from orchestrator.play.models import Session, life_of, store_life
 
 _log = structlog.get_logger()
@@ -31,9 +32,12 @@ class Moves:
             for host_id in {before.host_id, after.host_id} - {None}:
                 await self._tell_host(session, str(host_id))
         if Effect.PLACE in effects:
-            self._notices.publish_after_commit(session, PLACER)
+            self.wake_placer(session)
         if after.position is before.position:
             return False
+        if before.position in ON_HOST and (after.host_id != before.host_id or after.position not in ON_HOST):
+            self.wake_placer(session)  # a place has become free
+        await self._note_relocation(session, row, before, after)
         if after.generation > before.generation:
             row.placed_on = [*row.placed_on, after.host_id]
         if after.position is Position.RUNNING:
@@ -55,12 +59,26 @@ class Moves:
         )
         return True
 
+    def wake_placer(self, session: AsyncSession) -> None:
+        """Somebody waits for a place, or one may have become free."""
+        self._notices.publish_after_commit(session, PLACER)
+
     async def tell_of_new_terms(self, session: AsyncSession, row: Session) -> None:
         """Something of the session that is no move has changed for its host and its page: the right to watch it."""
         await session.flush()
         if row.host_id is not None:
             await self._tell_host(session, row.host_id)
         self._notices.publish_after_commit(session, f"session:{row.id}")
+
+    async def _note_relocation(self, session: AsyncSession, row: Session, before: Life, after: Life) -> None:
+        """When the game was last known to run on a host that it leaves; not when it is found there again."""
+        if before.position is Position.RUNNING and after.position is Position.PLACING:
+            host = await session.get(Host, before.host_id)
+            seen = (row.last_frame_at, host and host.last_sync_at)
+            row.left_at = max((moment for moment in seen if moment is not None), default=None)
+            row.resumed_from_at = None
+        elif before.position is Position.PLACING and after.position is Position.RUNNING:
+            row.left_at = None
 
     async def _tell_host(self, session: AsyncSession, host_id: str) -> None:
         await raise_revision(session, host_id)

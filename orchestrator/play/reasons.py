@@ -32,6 +32,7 @@ class Reason(StrEnum):
     BOOT_TIMEOUT = "boot_timeout"
     STOP_TIMEOUT = "stop_timeout"
     HOST_LOST = "host_lost"
+    HOST_DRAINED = "host_drained"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,11 @@ SILENT_STOP = End(
 HOST_LOST = End(
     Reason.HOST_LOST,
     "The machine that ran the game went away and no other could take over. Your game is kept as it was last saved.",
+    Decider.ORCHESTRATOR,
+)
+HOST_DRAINED = End(
+    Reason.HOST_DRAINED,
+    "The machine that ran the game is being serviced, and no other had room in time. Your game is saved.",
     Decider.ORCHESTRATOR,
 )
 PULL_STALLED = End(Reason.PULL_STALLED, "The game's files stopped arriving at the host.", Decider.ORCHESTRATOR)
@@ -86,6 +92,7 @@ NEXT_STEPS: Mapping[str, str] = {
     Reason.BOOT_TIMEOUT: "Start the game again; if it stays dark, its last lines tell the publisher why.",
     Reason.STOP_TIMEOUT: "Start the game again; what the machine still sends will be among the versions of your save.",
     Reason.HOST_LOST: _AGAIN,
+    Reason.HOST_DRAINED: _AGAIN,
     EndCode.EXITED: _AGAIN,
     EndCode.CRASHED: "Start the game again; if it fails in the same place, its last lines tell the publisher why.",
     EndCode.OUT_OF_MEMORY: "Start the game again; if this keeps happening, its publisher has to give it more memory.",

@@ -5,7 +5,7 @@ and one that another replica holds is left to it.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -23,7 +23,16 @@ from orchestrator.fleet.placement import Placement
 from orchestrator.notices import PLACER, Notices
 from orchestrator.play.clock import ClockWatch
 from orchestrator.play.launching import ATTEMPTS_COUNT_FOR, place
-from orchestrator.play.lifecycle import ON_HOST, PREPARING, STARTING, DeadlinePassed, HostLost, NowhereElse, Position
+from orchestrator.play.lifecycle import (
+    ON_HOST,
+    PREPARING,
+    STARTING,
+    DeadlinePassed,
+    GivenAway,
+    HostLost,
+    NowhereElse,
+    Position,
+)
 from orchestrator.play.models import LaunchAttempt, Session
 from orchestrator.play.moves import Moves
 
@@ -95,6 +104,7 @@ class Reconciler:
                 await self._lose_hosts(now)
             await self._fleet.note_changes(now)
             await self._note_silence(now)
+            await self._give_away(now)
             await self._place_waiting(now)
             await self._sweep(now)
 
@@ -149,20 +159,37 @@ class Reconciler:
 
         await self._each(is_news, note)
 
+    async def _give_away(self, now: datetime) -> None:
+        """What nobody is connected to leaves a host that is to be emptied, as soon as another has room."""
+        emptied = select(Host.id).where(Host.is_draining, Host.moves_idle, Host.lease_until > now)
+        is_idle = (Session.position == Position.RUNNING.value) & Session.is_paused & (Session.peers == 0)
+
+        async def give_away(session: AsyncSession, row: Session) -> None:
+            build = BuildSpec.model_validate((await session.get_one(Build, row.build_id)).spec)
+            if await self._placement.has_room(session, build, now, [str(row.host_id)]):
+                await self._moves.apply(session, row, GivenAway(), now)
+
+        await self._each(is_idle & Session.host_id.in_(emptied), give_away)
+
     async def _place_waiting(self, now: datetime) -> None:
         back = select(Host.id).where(Host.lease_until > now)
         # A former host that is back says first what became of the session there: its save may be newer than ours.
         is_former_host_back = Session.former_host_id.is_not(None) & Session.former_host_id.in_(back)
         is_waiting = (Session.position == Position.PLACING.value) & ~is_former_host_back
 
+        full: set[str] = set()
+
         async def find_place(session: AsyncSession, row: Session) -> None:
-            if await place(session, row, now, self._placement, self._moves) or not row.failed_hosts:
+            if await place(session, row, now, self._placement, self._moves):
+                return
+            if not row.failed_hosts:
+                full.add(row.build_id)  # where an earlier one of the same game found no place, no later one does
                 return
             build = BuildSpec.model_validate((await session.get_one(Build, row.build_id)).spec)
             if await self._placement.why_nowhere(session, build, now, row.failed_hosts) is not None:
                 await self._moves.apply(session, row, NowhereElse(), now)
 
-        await self._each(is_waiting, find_place)
+        await self._each(is_waiting, find_place, in_vain=lambda build_id, failed: not failed and build_id in full)
 
     async def _sweep(self, now: datetime) -> None:
         moment_s = self._clock.monotonic_s()
@@ -175,12 +202,17 @@ class Reconciler:
         self._swept_s = moment_s
 
     async def _each(
-        self, condition: ColumnElement[bool], act: Callable[[AsyncSession, Session], Awaitable[None]]
+        self,
+        condition: ColumnElement[bool],
+        act: Callable[[AsyncSession, Session], Awaitable[None]],
+        in_vain: Callable[[str, Sequence[str]], bool] = lambda _build_id, _failed_hosts: False,
     ) -> None:
         """`act` on each row for which `condition` still holds once it is ours, the oldest first. A mistake in one stops
-        no other.
+        no other. Rows whose build and failed hosts say that it is `in_vain` are left out.
         """
-        async for session_id in self._ids(condition):
+        async for session_id, build_id, failed_hosts in self._ids(condition):
+            if in_vain(build_id, failed_hosts):
+                continue
             try:
                 async with self._database.write() as session:
                     mine = select(Session).where(Session.id == session_id, condition)
@@ -193,16 +225,17 @@ class Reconciler:
             except Exception:
                 _log.exception("session.mistake", session=session_id)
 
-    async def _ids(self, condition: ColumnElement[bool]) -> AsyncGenerator[str]:
+    async def _ids(self, condition: ColumnElement[bool]) -> AsyncGenerator[tuple[str, str, list[str]]]:
         """The sessions that fulfil it, page by page: those that stay what they are hide none behind them."""
         is_next = true()
         while True:
-            query = select(Session.id, Session.created_at).where(condition, is_next)
+            columns = Session.id, Session.created_at, Session.build_id, Session.failed_hosts
+            query = select(*columns).where(condition, is_next)
             async with self._database.read() as session:
                 page = (await session.execute(query.order_by(Session.created_at, Session.id).limit(BATCH))).all()
-            for session_id, _ in page:
-                yield session_id
+            for session_id, _, build_id, failed_hosts in page:
+                yield session_id, build_id, failed_hosts
             if len(page) < BATCH:
                 return
-            last_id, last_at = page[-1]
+            last_id, last_at, *_ = page[-1]
             is_next = (Session.created_at > last_at) | ((Session.created_at == last_at) & (Session.id > last_id))

@@ -2,9 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from orchestrator.catalog.schemas import Pagination
+from orchestrator.fleet.distance import MOST_PROBES
 from orchestrator.http import Flag, Timestamp, Wire
 from orchestrator.play.relays import IceServer
 
@@ -22,11 +23,22 @@ def _only_integer(value: object) -> object:
 FrameCount = Annotated[int, BeforeValidator(_only_integer), Field(ge=0, le=1_000_000)]
 
 
+def _one_second_at_most(seconds: float) -> float:
+    return min(1.0, max(0.0, seconds))
+
+
+# What a page says of a delay is only weighed, so what cannot be is taken for the nearest that can.
+Delay = Annotated[float, Field(allow_inf_nan=False), AfterValidator(_one_second_at_most)]
+
+
 class LaunchRequest(Wire):
+    """`latencies`: the seconds that the page measured to hosts and back, by the ids of `GET /api/game/probes`."""
+
     game_slug: Slug
     save_slot_id: Id | None = None
     fresh: Flag = False
     timezone: ZoneName = "UTC"
+    latencies: Annotated[dict[Id, Delay], Field(max_length=MOST_PROBES)] = Field(default_factory=dict)
 
 
 class SessionRequest(Wire):
@@ -37,6 +49,19 @@ class KeepaliveRequest(SessionRequest):
     """`frames_decoded` since the last report: more than none says that the player sees a living stream."""
 
     frames_decoded: FrameCount | None = None
+
+
+class Probe(Wire):
+    """A host to measure: time a GET of `url`, which answers any page of ours."""
+
+    host_id: str
+    url: str
+
+
+class ProbesAnswer(Wire):
+    """None where there is nothing to choose from."""
+
+    probes: list[Probe]
 
 
 class LaunchAnswer(Wire):
@@ -75,6 +100,16 @@ class Figures(Wire):
     peak_memory_mb: int | None = None
 
 
+class Relocation(Wire):
+    """The game had to leave its machine, where it was last known to run at `leftAt`, and goes on from the save that was
+    made at `resumedFromAt`, `lostSeconds` before; null when it had none, and began anew.
+    """
+
+    left_at: Timestamp
+    resumed_from_at: Timestamp | None
+    lost_seconds: float | None
+
+
 class StatusAnswer(Wire):
     """The documented fields, then ours. `error` says why a session is over, or what went wrong on the way.
 
@@ -100,6 +135,7 @@ class StatusAnswer(Wire):
     paused: bool
     host_silent: bool
     save: SaveUse | None
+    relocation: Relocation | None
     error: ErrorView | None
     statistics: Figures | None
 

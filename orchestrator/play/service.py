@@ -23,6 +23,7 @@ from orchestrator.play.lifecycle import ACTIVE, FINAL, Position, StopAsked, Used
 from orchestrator.play.models import Session, revision_of
 from orchestrator.play.moves import Moves
 from orchestrator.play.reasons import STOPPED_BY_PLAYER
+from orchestrator.play.waiting import WaitingLine
 from orchestrator.saves.service import Saves
 
 STOP_WAIT_S = 20.0
@@ -42,6 +43,12 @@ class SessionView:
     save_limit_bytes: int
     now: datetime
 
+    @property
+    def revision(self) -> str:
+        """Changes whenever what a player's page shows changes, the position in the line included."""
+        position = "" if self.queue_position is None else f"-{self.queue_position}"
+        return revision_of(self.row) + position
+
 
 @dataclass(frozen=True, slots=True)
 class HistoryPage:
@@ -57,7 +64,8 @@ class Play:
     ) -> None:
         self._database = database
         self._notices = notices
-        self._launching = Launching(database, catalog, saves, placement, moves)
+        self._line = WaitingLine(placement)
+        self._launching = Launching(database, catalog, saves, placement, moves, self._line)
         self._moves = moves
 
     async def launch(self, order: LaunchOrder) -> Session:
@@ -76,9 +84,9 @@ class Play:
         """
         with self._notices.subscribe(f"session:{session_id}") as news:
             view = await self.view(owner, session_id)
-            known = after or revision_of(view.row)
+            known = after or view.revision
             until_s = _clock_s() + min(wait_s, STATUS_WAIT_LIMIT_S)
-            while view.row.position not in _FINAL and revision_of(view.row) == known:
+            while view.row.position not in _FINAL and view.revision == known:
                 if not await news.look_again(until_s):
                     break
                 view = await self.view(owner, session_id)
@@ -89,14 +97,11 @@ class Play:
         game = await session.get_one(Game, row.game_id)
         build = await session.get_one(Build, row.build_id)
         host = await session.get(Host, row.host_id) if row.host_id else None
-        queue_position = None
-        if row.position == Position.PLACING.value:
-            earlier = select(func.count()).where(
-                Session.position == Position.PLACING.value, Session.created_at < row.created_at
-            )
-            queue_position = 1 + (await session.scalar(earlier) or 0)
+        now = await self._database.now(session)
+        is_waiting = row.position == Position.PLACING.value
+        queue_position = await self._line.position(session, row.id, now) if is_waiting else None
         limits = BuildSpec.model_validate(build.spec).limits
-        return SessionView(row, game, host, queue_position, limits.save_bytes, await self._database.now(session))
+        return SessionView(row, game, host, queue_position, limits.save_bytes, now)
 
     async def keepalive(self, owner: str, session_id: str, frames_decoded: int | None) -> datetime:
         """Start the idle time anew and answer its end. `frames_decoded` since the last time say that the player sees

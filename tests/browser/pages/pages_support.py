@@ -132,6 +132,7 @@ def status(name: str, phase: str | None = None, **more: Any) -> dict[str, Any]:
         "paused": False,
         "hostSilent": False,
         "save": None,
+        "relocation": None,
         "error": None,
         "statistics": None,
         **more,

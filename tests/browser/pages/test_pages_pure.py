@@ -422,3 +422,26 @@ async def test_a_seat_that_was_reached_and_then_died_is_no_network_without_a_way
     await page.goto("/static/img/favicon.svg")
     assert await page.evaluate(FAILING_STREAM, ["checking", "failed"]) == "no way to the seat"
     assert await page.evaluate(FAILING_STREAM, ["checking", "connected", "closed"]) == "the connection failed"
+
+
+async def test_a_game_that_moved_says_what_it_cost(page: Page) -> None:
+    now_ms = 1_795_255_200_000  # 2026-11-21T10:00:00Z
+    moves = [
+        {"leftAt": "2026-11-21T09:59:00Z", "resumedFromAt": "2026-11-21T09:58:56Z", "lostSeconds": 4.2},
+        {"leftAt": "2026-11-21T09:59:00Z", "resumedFromAt": "2026-11-21T09:59:00Z", "lostSeconds": 0},
+        {"leftAt": "2026-11-21T09:59:00Z", "resumedFromAt": "2026-11-21T09:49:00Z", "lostSeconds": 600},
+        {"leftAt": "2026-11-21T09:59:00Z", "resumedFromAt": None, "lostSeconds": None},
+        {"leftAt": "2026-11-21T09:40:00Z", "resumedFromAt": None, "lostSeconds": None},
+        None,
+    ]
+    calm = {"status": "running", "endsAt": "2036-11-21T18:00:00Z", "expiresAt": "2036-11-21T10:30:00Z"}
+    notes = f"given.map((answer) => m.warningsFor(answer, {now_ms}).map((note) => note.text))"
+    texts = await ask(page, "notes", notes, [{**calm, "relocation": moved} for moved in moves])
+    assert texts == [
+        ["Your game moved to another machine. You are at your last checkpoint, 4 seconds before."],
+        ["Your game moved to another machine. Nothing was lost."],
+        ["Your game moved to another machine. You are at your last checkpoint, 10 minutes before."],
+        ["Your game moved to another machine. It had not been saved yet, so it begins anew."],
+        [],
+        [],
+    ]

@@ -43,6 +43,7 @@ class ScriptedHost:
     join_token: str
     name: str = "host-a"
     cpu_cores: float = 4.0
+    public_url: str = "http://127.0.0.1:9100"
     images: tuple[str, ...] = (IMAGE_ID,)
     observed: dict[str, ObservedSession] = field(default_factory=dict[str, ObservedSession])
     host_id: str = ""
@@ -58,7 +59,7 @@ class ScriptedHost:
                 "token": self.join_token,
                 "name": self.name,
                 "public_key": base64.urlsafe_b64encode(public).decode().rstrip("="),
-                "public_url": "http://127.0.0.1:9100",
+                "public_url": self.public_url,
             },
         )
         if answer.status_code == 200:
@@ -83,7 +84,7 @@ class ScriptedHost:
         request = SyncRequest(
             incarnation=1,
             seq=seq,
-            public_url="http://127.0.0.1:9100",
+            public_url=self.public_url,
             sessions=tuple(self.observed.values()),
             images=tuple(HostImage(image_id=image_id) for image_id in self.images),
             capacity=Capacity(

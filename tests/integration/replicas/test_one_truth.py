@@ -95,6 +95,20 @@ async def test_who_waits_at_one_replica_hears_what_is_done_through_the_other(hou
     assert statistics.median(took_s) < 1.0, took_s
 
 
+async def test_a_place_that_becomes_free_at_one_replica_goes_to_who_waits_at_the_other(house: House) -> None:
+    host = await house.host(house.b, cpu_cores=1.0)
+    playing, _ = await house.person("ada")
+    order = await running(playing, host)
+    _, waits = await house.person("bob")
+    session_id = (await launch(waits)).json()["sessionId"]
+    assert (await status(waits, session_id))["queuePosition"] == 1
+    held = asyncio.create_task(status(waits, session_id, wait=20, after=(await status(waits, session_id))["revision"]))
+    await host.end(order, "exited", "bye")
+    view = await held
+    assert (view["phase"], view["queuePosition"]) == ("pulling", None)
+    assert [item.session_id for item in (await host.sync()).sessions] == [session_id]
+
+
 async def test_launches_are_counted_once_across_replicas(house: House) -> None:
     browsers = await house.person()
     host = await house.host(house.a)

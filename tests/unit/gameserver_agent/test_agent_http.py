@@ -232,3 +232,12 @@ async def test_health_is_open_and_what_is_not_there_is_named(browser: aiohttp.Cl
         assert (answer.status, (await answer.json())["error"]) == (404, "not_found")
     async with browser.get("/session/ses1/connect") as answer:
         assert (answer.status, (await answer.json())["error"]) == (405, "method_not_allowed")
+
+
+async def test_a_page_may_time_the_health_answer_and_read_nothing_else(browser: aiohttp.ClientSession) -> None:
+    async with browser.get("/api/health") as answer:
+        assert answer.headers["Access-Control-Allow-Origin"] == "https://play.example"
+        assert answer.headers["Cache-Control"] == "no-store"
+    for path in ("/api/containers", "/health/live", "/health/ready"):
+        async with browser.get(path) as answer:
+            assert "Access-Control-Allow-Origin" not in answer.headers

@@ -1,5 +1,6 @@
 """What no record explains is ended, and the save in it is kept."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,8 @@ from gameserver_agent.contact import Stranger
 from gameserver_agent.errors import EngineError
 from gameserver_agent.leftovers import end_leftovers
 from gameserver_agent.runtime.fake_runtime import FakeRuntime
-from tests.unit.gameserver_agent.test_session_task import OURS, Host, host
+from tests.unit.gameserver_agent.orders import order
+from tests.unit.gameserver_agent.test_session_task import BUILD, OURS, Host, host
 
 __all__ = ["host"]
 
@@ -78,6 +80,20 @@ async def test_an_engine_that_fails_ends_nothing_and_loses_nothing(host: Host, m
     host.runtime.is_away = True
     assert not await end_leftovers(host.services, {})
     host.runtime.is_away = False
+    assert await end_leftovers(host.services, {})
+    await host.assert_nothing_is_left()
+
+
+async def test_no_more_than_a_few_are_ended_in_one_look(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gameserver_agent.leftovers.MOST_AT_ONCE", 1)
+    for session_id in ("ses1", "ses2"):
+        task = host.session(order(session_id, build=BUILD, now=datetime.now(UTC)))
+        await host.running(task)
+        await task.leave()
+        (host.services.session_folder(session_id) / "record.json").unlink()
+    assert not await end_leftovers(host.services, {})
+    [left] = await host.runtime.list_containers(OURS)
+    assert host.services.session_folder(left.labels["playhouse.session"]).exists()
     assert await end_leftovers(host.services, {})
     await host.assert_nothing_is_left()
 

@@ -19,6 +19,7 @@ from orchestrator.play.lifecycle import (
     Effect,
     EndedOnHost,
     Event,
+    GivenAway,
     HostLost,
     Life,
     NowhereElse,
@@ -35,7 +36,7 @@ from orchestrator.play.lifecycle import (
     status_of,
     step,
 )
-from orchestrator.play.reasons import HOST_LOST, STOPPED_BY_PLAYER, Decider, End
+from orchestrator.play.reasons import HOST_DRAINED, HOST_LOST, STOPPED_BY_PLAYER, Decider, End
 
 NOW = datetime(2026, 3, 9, 12, 0, tzinfo=UTC)
 STOP = StopAsked(STOPPED_BY_PLAYER)
@@ -330,3 +331,19 @@ def test_a_report_from_before_an_end_without_a_reason_is_the_players_stop() -> N
     """Rows of an older version may stop without having said why."""
     stopping = Life(Position.STOPPING, 1, "host-a", (), NOW, NOW, NOW)
     assert walk(EndedOnHost(1, EndCode.STOPPED, "as ordered"), life=stopping).end == STOPPED_BY_PLAYER
+
+
+def test_a_session_that_is_given_away_ends_on_its_host_with_its_save_before_it_goes_on_elsewhere() -> None:
+    life, effects = step(running(), GivenAway(), NOW)
+    assert (life.position, life.former_host_id, life.end) == (Position.PLACING, "host-a", HOST_DRAINED)
+    assert effects == (Effect.TELL_HOST,)
+    assert walk(Returned("host-a", 1), life=life) == life
+    ended, effects = step(life, EndedOnHost(1, EndCode.STOPPED, "as ordered"), NOW)
+    assert (ended.former_host_id, effects) == (None, (Effect.PLACE,))
+    elsewhere = walk(Placed("host-b"), Advanced(2, Position.RUNNING), life=ended)
+    assert (elsewhere.host_id, elsewhere.generation, elsewhere.end) == ("host-b", 2, None)
+
+
+def test_a_session_that_is_given_away_and_finds_no_place_ends_with_that_reason() -> None:
+    over = wait_out(walk(GivenAway(), life=running()))
+    assert (over.position, code_of(over)) == (Position.ERROR, "host_drained")

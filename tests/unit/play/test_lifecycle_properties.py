@@ -19,6 +19,7 @@ from orchestrator.play.lifecycle import (
     DeadlinePassed,
     EndedOnHost,
     Event,
+    GivenAway,
     HostLost,
     Life,
     NowhereElse,
@@ -66,7 +67,9 @@ events = st.one_of(
     st.just(advanced(0, Position.RUNNING, False)),
     st.builds(ended, generations, codes),
     st.builds(returned, generations, st.sampled_from(HOSTS)),
-    st.sampled_from([always(event) for event in (NowhereElse(), STOP, Used(), DeadlinePassed(), HostLost())]),
+    st.sampled_from(
+        [always(event) for event in (NowhereElse(), STOP, Used(), DeadlinePassed(), HostLost(), GivenAway())]
+    ),
 )
 histories = st.lists(st.tuples(events, st.integers(0, 900)), max_size=60)
 

@@ -11,6 +11,7 @@ from orchestrator.play.lifecycle import (
     DeadlinePassed,
     EndedOnHost,
     Event,
+    GivenAway,
     HostLost,
     Life,
     NowhereElse,
@@ -24,6 +25,7 @@ from tests.unit.play.test_lifecycle import NOW
 _EVENTS: tuple[Event, ...] = (
     Advanced(1, Position.RUNNING),
     DeadlinePassed(),
+    GivenAway(),
     HostLost(),
     NowhereElse(),
     StopAsked(reasons.STOPPED_BY_PLAYER),

@@ -190,9 +190,16 @@ def test_stranding_one_resource_costs_seconds() -> None:
     assert result.seconds == pytest.approx(1.5 + 2 * result.stranded)
 
 
-def test_distance_counts_as_it_is() -> None:
+def test_each_second_of_delay_costs_twenty_of_waiting() -> None:
     near, far = score(HOST, REQUEST), score(HOST, replace(REQUEST, network_s={"host-1": 0.08, "unknown": 1.0}))
-    assert far.seconds - near.seconds == pytest.approx(0.08)
+    assert far.seconds - near.seconds == pytest.approx(1.6)
+
+
+def test_a_region_stands_for_its_hosts_and_who_was_not_measured_counts_as_told() -> None:
+    here = replace(HOST, labels={"region": "east"})
+    said = replace(REQUEST, region_s={"east": 0.1, "west": 0.9}, elsewhere_s=0.3)
+    assert score(here, said).seconds - score(here, REQUEST).seconds == pytest.approx(2.0)
+    assert score(HOST, said).seconds - score(HOST, REQUEST).seconds == pytest.approx(6.0)
 
 
 def test_rank_puts_the_cached_host_first_and_leaves_out_the_full_one() -> None:

@@ -49,6 +49,7 @@ const query = (values) => new URLSearchParams(Object.entries(values).filter(([, 
 export const listGames = ({ search = "", page = 1, limit = 24, signal } = {}) => call("GET", `/api/games?${query({ search, page, limit })}`, { signal });
 export const readGame = (slug) => call("GET", `/api/games/${encodeURIComponent(slug)}`);
 export const listSaves = (gameSlug) => call("GET", `/api/saves?${query({ gameSlug })}`);
+export const listProbes = () => call("GET", "/api/game/probes");
 export const listSessions = () => call("GET", "/api/game/sessions");
 export const stopSession = (sessionId) => call("POST", "/api/game/stop", { body: { sessionId } });
 export const keepAlive = (sessionId, framesDecoded) => call("POST", "/api/game/keepalive", { body: { sessionId, framesDecoded } });

@@ -28,6 +28,7 @@ const ENDS = {
   save_full: { title: "Your save folder is full", text: "The game wrote more than a save may hold, so it was stopped.", next: "Delete old saves inside the game, or start a new game in another slot.", again: "Play again", leadsToSaves: true },
   disk_full: { title: "The machine has no room left", text: "The disk of the machine is full.", next: WAIT, again: "Try again" },
   host_lost: { title: "The machine went away", text: "The machine that ran the game went away, and no other could take over. Your last save is kept.", again: "Play again" },
+  host_drained: { title: "The machine is being serviced", text: "The machine that ran the game is being serviced, and no other had room in time. Your game is saved.", again: "Play again" },
   host_restarted: { title: "The machine was started anew", text: "The machine that ran the game was started anew. Your last save is kept.", again: "Play again" },
   no_servers: { title: "No machine is free", text: "Every machine that could run this game is busy or away.", next: WAIT, again: "Try again" },
   pull_stalled: { title: "The game's files did not arrive", text: "The machine could not fetch the game.", next: WAIT, again: "Try again" },

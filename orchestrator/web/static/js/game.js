@@ -2,6 +2,7 @@
 import { listSaves, listSessions, readGame, stopSession, wentToSignIn } from "./api.js";
 import { ConnectionCheck, troubleBeforeFirstLaunch } from "./connectioncheck.js";
 import { coverFor } from "./covers.js";
+import { measureDistances } from "./distances.js";
 import { byId, create, failureNotice, icon } from "./dom.js";
 import { EarlierSaves } from "./earlier.js";
 import { formatAgo, formatBytes, formatDate, formatLanguages } from "./format.js";
@@ -263,4 +264,4 @@ window.addEventListener("pageshow", (event) => {
 document.addEventListener("visibilitychange", () => {
   if (document.visibilityState === "visible" && isRunning && !document.querySelector("dialog[open]")) load();
 });
-load();
+load().then(measureDistances);

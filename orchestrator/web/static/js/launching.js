@@ -1,5 +1,6 @@
 /** From a click on Play to the play page: the order, what the tab remembers about it, and who may be in the way. */
 import { launch, newKey } from "./api.js";
+import { knownDistances } from "./distances.js";
 
 const remembered = (sessionId) => `playhouse:session:${sessionId}`;
 
@@ -12,7 +13,8 @@ export async function launchAndGo({ gameSlug, title, thumbnail, saveSlotId, fres
   const key = newKey();
   const { timeZone: timezone } = Intl.DateTimeFormat().resolvedOptions();
   const order = { gameSlug, ...(timezone ? { timezone } : {}), ...(saveSlotId ? { saveSlotId } : {}), ...(fresh ? { fresh: true } : {}) };
-  const ask = () => launch(order, key);
+  const latencies = knownDistances();
+  const ask = () => launch(Object.keys(latencies).length ? { ...order, latencies } : order, key);
   const { sessionId } = await ask().catch((failure) => (failure.code === "offline" ? ask() : Promise.reject(failure)));
   sessionStorage.setItem(remembered(sessionId), JSON.stringify({ clickedAt, orderedAt: wallMs(), order, gameSlug, title, thumbnail }));
   location.assign(`/play/${encodeURIComponent(sessionId)}`);

@@ -7,6 +7,7 @@ const CAP_NOTES = [
   { key: "cap-10", withinMs: 10 * MINUTE_MS },
 ];
 const IDLE_WITHIN_MS = 5 * MINUTE_MS;
+const RELOCATION_FOR_MS = 10 * MINUTE_MS;
 const NEARLY_FULL = 0.9;
 const FULL = 0.995;
 
@@ -26,12 +27,26 @@ export function connectionNote({ status, streamState, hasPicture, hasTrouble, is
 /** What to know while playing, each to be dismissed by its key: `[{key, text}]`. */
 export function warningsFor(status, nowMs) {
   if (status?.status !== "running") return [];
-  return [capNote(status, nowMs), idleNote(status, nowMs), saveNote(status)].filter(Boolean);
+  return [relocationNote(status, nowMs), capNote(status, nowMs), idleNote(status, nowMs), saveNote(status)].filter(Boolean);
 }
 
 /** Whether the game stands still because nobody watched. Without news we believe the picture. */
 export function isStandingStill({ status, streamState, hasTrouble }) {
   return Boolean(status?.paused) && !(hasTrouble && streamState === "connected");
+}
+
+/** What a move to another machine cost; told for a while, then it is old news. */
+function relocationNote({ relocation }, nowMs) {
+  if (!relocation || nowMs - Date.parse(relocation.leftAt) > RELOCATION_FOR_MS) return null;
+  return { key: `moved-${relocation.leftAt}`, text: `Your game moved to another machine. ${costOf(relocation)}` };
+}
+
+function costOf({ resumedFromAt, lostSeconds }) {
+  if (resumedFromAt === null) return "It had not been saved yet, so it begins anew.";
+  const seconds = Math.round(lostSeconds);
+  if (seconds < 1) return "Nothing was lost.";
+  if (seconds < 120) return `You are at your last checkpoint, ${seconds} ${seconds === 1 ? "second" : "seconds"} before.`;
+  return `You are at your last checkpoint, ${Math.round(seconds / 60)} minutes before.`;
 }
 
 function capNote({ endsAt }, nowMs) {

@@ -44,13 +44,14 @@ export function hasGoneBack(before, phase) {
 /** One sentence about what happens now, for eyes and for screen readers; `isMoving` when the game had been played already. */
 export function sentenceFor(status, isMoving = false) {
   const phase = phaseOf(status);
+  const left = status.error?.code === "host_drained" ? "Your game's machine is being serviced." : "Your game's machine went away.";
   if (phase === "placing") {
-    const why = isMoving ? "Your game's machine went away. Moving your game to another one from the last save." : "";
+    const why = isMoving ? `${left} Moving your game to another one from the last save.` : "";
     if (status.queuePosition > 1) return `${why} Every machine is busy. You are number ${status.queuePosition} in the queue.`.trim();
     if (status.queuePosition === 1) return `${why} Every machine is busy. You are next.`.trim();
     return why || "Looking for the machine that can start it soonest.";
   }
-  if (isMoving && phase !== "ready") return "Your game's machine went away. Another one goes on from the last save.";
+  if (isMoving && phase !== "ready") return `${left} Another one goes on from the last save.`;
   if (status.paused) return "The game stood still while nobody watched. It goes on in a moment.";
   return {
     pulling: "The machine is fetching the game. This happens only the first time.",

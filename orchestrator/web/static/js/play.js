@@ -128,7 +128,7 @@ function leaveSeat() {
 }
 
 /** Whether the game was played already and is on its way to another machine; also known to a page that was opened meanwhile. */
-const isMoving = () => Boolean(recall(sessionId)?.hasPlayed) || status?.error?.code === "host_lost";
+const isMoving = () => Boolean(recall(sessionId)?.hasPlayed) || ["host_lost", "host_drained"].includes(status?.error?.code);
 
 function meetTrouble(failure) {
   if (wentToSignIn(failure)) return;

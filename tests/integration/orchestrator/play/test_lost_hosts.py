@@ -201,3 +201,73 @@ async def test_who_stays_on_a_silent_host_hides_nobody_who_has_to_leave_it(
         assert (await keep_alive(player, seen.session_id, frames=90)).status_code == 200
     assert (await status(player, seen.session_id))["status"] == "running"
     assert (await status(other_player, unseen))["phase"] == "placing"
+
+
+async def test_a_session_that_moved_says_from_which_save_it_goes_on(
+    clock: Clock, player: httpx.AsyncClient, make_host: HostMaker, game: str
+) -> None:
+    first = await make_host(name="first")
+    order = await running(player, first)
+    assert (await status(player, order.session_id))["relocation"] is None
+    assert (await first.put_save(order, b"some time before")).status_code == 200
+    await clock.skip(4 * SECONDS)
+    await first.sync()
+    second = await make_host(name="second")
+    await keep_synced(clock, second, SILENCE)
+    [moved] = (await second.sync()).sessions
+    await second.run(moved)
+    relocation = (await status(player, order.session_id))["relocation"]
+    assert 3.5 <= relocation["lostSeconds"] <= 8, "what was played after the last checkpoint"
+    assert relocation["resumedFromAt"] < relocation["leftAt"]
+
+
+async def test_a_session_that_moved_without_a_save_says_that_it_begins_anew(
+    clock: Clock, player: httpx.AsyncClient, make_host: HostMaker, game: str
+) -> None:
+    order = await running(player, await make_host(name="first"))
+    second = await make_host(name="second")
+    await keep_synced(clock, second, SILENCE)
+    [moved] = (await second.sync()).sessions
+    await second.run(moved)
+    relocation = (await status(player, order.session_id))["relocation"]
+    assert (relocation["resumedFromAt"], relocation["lostSeconds"]) == (None, None)
+
+
+async def test_what_nobody_is_connected_to_leaves_a_host_that_is_emptied_with_its_save(
+    clock: Clock, player: httpx.AsyncClient, admin: httpx.AsyncClient, make_host: HostMaker, game: str
+) -> None:
+    first = await make_host(name="first")
+    order = await running(player, first)
+    second = await make_host(name="second", cpu_cores=0.1)
+    answer = await admin.patch(f"/api/admin/hosts/{first.host_id}", json={"isDraining": True, "movesIdle": True})
+    assert answer.json()["movesIdle"] is True
+
+    async def look(**seen: object) -> str:
+        first.see(order, ObservedState.RUNNING, seat_ready=True, **seen)
+        for host in (first, second):
+            await host.sync()
+        await clock.skip(SECONDS)
+        return str((await status(player, order.session_id))["phase"])
+
+    assert await look(peers=1) == "ready", "who plays is left in peace"
+    assert await look(peers=1, paused=True) == "ready", "and so is who watches"
+    assert await look(paused=True) == "ready", "nobody leaves before there is room elsewhere"
+    second.cpu_cores = 4.0
+    await second.sync()
+    assert await look(paused=True) == "placing"
+    assert (await status(player, order.session_id))["error"]["code"] == "host_drained"
+    [told] = (await first.sync()).sessions
+    assert (told.session_id, told.want) == (order.session_id, "stop")
+    await clock.skip(SECONDS)
+    assert (await second.sync()).sessions == (), "first its save"
+    version = (await first.put_save(order, b"captured at the end")).json()
+    assert version["head"] is True
+    await first.end(order)
+    await reach(player, order.session_id, "pulling")
+    [moved] = (await second.sync()).sessions
+    assert (moved.session_id, moved.generation) == (order.session_id, 2)
+    assert moved.restore is not None
+    assert moved.restore.version_id == version["versionId"]
+    await second.run(moved)
+    assert (await status(player, order.session_id))["relocation"]["lostSeconds"] == 0
+    assert (await admin.get(f"/api/admin/hosts/{first.host_id}")).json()["isDrained"] is True

@@ -16,7 +16,7 @@ from tests.integration.orchestrator.play.scenes import reach
 STATUS_FIELDS = {
     "sessionId", "status", "serverUrl", "containerUrl", "gameTitle", "startedAt",
     "revision", "gameSlug", "phase", "progress", "queuePosition", "streamToken", "iceServers", "expiresAt",
-    "error", "statistics", "endsAt", "paused", "hostSilent", "save",
+    "error", "statistics", "endsAt", "paused", "hostSilent", "save", "relocation",
 }  # fmt: skip
 
 
