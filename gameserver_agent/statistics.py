@@ -59,6 +59,10 @@ class Meter:
             return self
         return replace(self, first_frame_s=now_s, first_frame_cpu_seconds=self.cpu_seconds)
 
+    def booted(self) -> "Meter":
+        """All CPU that is known of now was used by the boot."""
+        return replace(self, first_frame_cpu_seconds=self.cpu_seconds)
+
     def paused(self, now_s: float) -> "Meter":
         return self if self.paused_since_s is not None else replace(self, paused_since_s=now_s)
 

@@ -141,10 +141,10 @@ class Playing:
     async def _boot(self) -> None:
         live = self._live
         live.become(ObservedState.BOOTING)
-        await live.note()
         hello, home = live.require_seat().hello, str(live.saves.home.path)
         spec = game_container(live.desired, live.services.ours, live.require_place(), hello, home)
         live.creating = asyncio.ensure_future(live.services.runtime.create(spec))
+        await live.note()
         live.container_id = await finished_despite_cancellation(live.creating)
         await live.services.runtime.start(live.container_id)
         live.meter = Meter(started_s=live.now_s())
@@ -231,9 +231,10 @@ class Playing:
             except TimeoutError as error:
                 message = f"The game showed no picture within {within_s:g} seconds."
                 raise SessionEndedError("boot_timeout", message) from error
-            first_frame_s = live.now_s()
-            await live.take_sample()
             if live.meter is not None:
-                live.meter = live.meter.first_frame(first_frame_s)
+                live.meter = live.meter.first_frame(live.now_s())
             live.become(ObservedState.RUNNING)
+            await live.take_sample()  # the engine takes a second for it: the player is told before
+            if live.meter is not None:
+                live.meter = live.meter.booted()
             await live.note()

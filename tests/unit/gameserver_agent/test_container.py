@@ -135,7 +135,7 @@ def test_an_ended_container_has_no_statistics() -> None:
 
 
 def test_only_the_time_between_first_frame_and_stop_signal_counts_as_played() -> None:
-    meter = Meter(started_s=100).sampled(Sample(1.0, 500, 100)).first_frame(102.5)
+    meter = Meter(started_s=100).first_frame(102.5).sampled(Sample(1.0, 500, 100)).booted()
     meter = meter.sampled(Sample(6.0, 900, 100)).stopping(112.5).ended(113)
     figures = meter.statistics(999)
     assert (figures.duration_s, figures.boot_s, figures.played_s) == (13, 2.5, 10)
