@@ -7,26 +7,21 @@ picture takes from drawing to showing beyond the median without any shaper, so t
 
 import argparse
 import asyncio
-import os
-import shutil
 import sys
-import tempfile
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 from statistics import median
 
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page
 
-from bench.browser_player import CHROMIUM, CHROMIUM_FLAGS
 from bench.moving_clock import SQUARE_PX, SQUARES, number_of
 from bench.results import Row, percentile, write
-from bench.shaper import LinkQuality, Shaper, offer_through
-from streaming.protocol import SeatConfig, SessionDescription
-from streaming.seat_client import SeatClient
-from tests.integration.streaming.seat_support import HERE, Seat, seat_uid, start_worker, until_listening
+from bench.shaper import LinkQuality, Shaper
+from streaming.audience import Role
+from streaming.protocol import SeatConfig
+from tests.integration.streaming.seat_support import Seat, new_seat_folder, open_page, running_chromium, running_seat
 
 PLAIN = LinkQuality()
 BAD = LinkQuality(rate_bps=2_000_000, rtt_s=0.05, loss=0.01)
@@ -135,25 +130,35 @@ def reached_after_s(amounts: Sequence[tuple[float, int]], since_s: float, wanted
 @asynccontextmanager
 async def watching(browser: Browser, quality: LinkQuality, ceiling_bps: int = CEILING_BPS) -> AsyncGenerator[Watching]:
     """A seat with the moving picture, seen through a link of this quality from the moment on that it is connected."""
-    async with running_seat(ceiling_bps) as seat, seat.program(sys.executable, "-m", "bench.moving_clock"):
-        shaper = Shaper(quality)
-        shaper.start()
-        page = await browser.new_page()
+    config = SeatConfig(width=1280, height=720, fps=60, ice_addresses=("127.0.0.1",), bitrate_bps=ceiling_bps)
+    with new_seat_folder() as folder:
+        async with running_seat(folder, config) as seat, moving(seat), looking(browser, seat, quality) as page:
+            yield page
 
-        async def signal(offer: dict[str, str]) -> dict[str, str]:
-            through = SessionDescription(type="offer", sdp=offer_through(offer["sdp"]))
-            answer = await seat.client.connect(through)
-            return {"type": "answer", "sdp": shaper.answer_through(answer.sdp)}
 
+@asynccontextmanager
+async def moving(seat: Seat) -> AsyncGenerator[None]:
+    """The moving picture on this seat's display."""
+    async with seat.program(sys.executable, "-m", "bench.moving_clock"):
+        yield
+
+
+@asynccontextmanager
+async def looking(
+    browser: Browser, seat: Seat, quality: LinkQuality, role: Role = Role.PLAYER
+) -> AsyncGenerator[Watching]:
+    """One page at this seat, through a link of this quality."""
+    shaper = Shaper(quality)
+    shaper.start()
+    try:
+        page = await open_page(browser, seat, role, through=shaper)
         try:
-            await page.expose_function("signal", signal)
-            await page.goto((HERE / "page.html").as_uri())
-            await page.evaluate("connect()")
             await page.evaluate(_READ, [SQUARES, SQUARE_PX])
             yield Watching(page, shaper, await clock_offset_s(page))
         finally:
             await page.close()
-            shaper.close()
+    finally:
+        shaper.close()
 
 
 async def clock_offset_s(page: Page) -> float:
@@ -165,32 +170,6 @@ async def clock_offset_s(page: Page) -> float:
         trip = loop.time() - asked
         best = min(best, (trip, asked + trip / 2 - theirs / 1000))
     return best[1]
-
-
-def seat_folder() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="seat-", dir="/tmp"))
-    folder.chmod(0o700)
-    os.chown(folder, seat_uid(), seat_uid())
-    return folder
-
-
-@asynccontextmanager
-async def running_seat(ceiling_bps: int) -> AsyncGenerator[Seat]:
-    folder = seat_folder()
-    config = SeatConfig(width=1280, height=720, fps=60, ice_addresses=("127.0.0.1",), bitrate_bps=ceiling_bps)
-    process = await start_worker(folder, config)
-    try:
-        await until_listening(folder, process)
-        client = await SeatClient.open(folder / "control.sock")
-        try:
-            yield Seat(folder, process, client, await client.hello())
-        finally:
-            await client.close()
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.wait()
-        shutil.rmtree(folder)
 
 
 async def usual_delay_s(browser: Browser, for_s: float) -> float:
@@ -245,16 +224,12 @@ async def falling_rows(browser: Browser, usual_s: float, narrow_s: float, back_s
 
 async def measure(for_s: float = 30.0, narrow_s: float = 10.0, back_s: float = 20.0) -> list[Row]:
     """All rows, one link after the other in one browser program."""
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
-        try:
-            usual_s = await usual_delay_s(browser, 5.0)
-            rows = [Row("plain_delay_p50_ms", 1000 * usual_s, "ms")]
-            rows += await bad_rows(browser, usual_s, for_s)
-            rows += await falling_rows(browser, usual_s, narrow_s, back_s)
-            rows += await lossy_rows(browser, for_s)
-        finally:
-            await browser.close()
+    async with running_chromium() as browser:
+        usual_s = await usual_delay_s(browser, 5.0)
+        rows = [Row("plain_delay_p50_ms", 1000 * usual_s, "ms")]
+        rows += await bad_rows(browser, usual_s, for_s)
+        rows += await falling_rows(browser, usual_s, narrow_s, back_s)
+        rows += await lossy_rows(browser, for_s)
     return rows
 
 

@@ -22,9 +22,10 @@ import xcffib.xtest
 
 from bench.results import Row
 from bench.streaming.display import Screen, screen
-from bench.streaming.figures import NO_CLICKS, Clicks
+from bench.streaming.figures import Clicks
 from bench.streaming.latency import LOST_AFTER_MS, WARM_UP_CLICKS
 from bench.streaming.stage import HD, WINDOW, Contender, chromium, until_colour, viewing
+from bench.streaming.turns import in_turn
 
 XWD_HEADER = struct.Struct(">25I")
 COLOUR_BYTES = 12
@@ -74,14 +75,8 @@ class WatchedScreen:
 
 
 async def measure(contenders: Sequence[Contender], rounds: int, clicks: int) -> dict[str, Clicks]:
-    taken = {contender.name: NO_CLICKS for contender in contenders}
-    for turn in range(rounds):
-        for contender in contenders:
-            measured = await one_run(contender, clicks)
-            taken[contender.name] += measured
-            told = f"p50 {measured.p50_ms:5.1f}  p95 {measured.p95_ms:5.1f} ms, {measured.lost} lost"
-            print(f"round {turn + 1}  {contender.name:<14} {told}", flush=True)
-    return taken
+    """Clicks by contender."""
+    return await in_turn(contenders, rounds, lambda contender: one_run(contender, clicks))
 
 
 async def one_run(contender: Contender, clicks: int) -> Clicks:

@@ -7,24 +7,18 @@ from collections.abc import Sequence
 from playwright.async_api import Page
 
 from bench.results import Row
-from bench.streaming.figures import NO_CLICKS, Clicks
+from bench.streaming.figures import Clicks
 from bench.streaming.stage import HD, Contender, chromium, until_colour, viewing
 from bench.streaming.stage_times import Press
+from bench.streaming.turns import in_turn
 
 WARM_UP_CLICKS = 5
 LOST_AFTER_MS = 2000
 
 
 async def measure(contenders: Sequence[Contender], rounds: int, clicks: int) -> dict[str, Clicks]:
-    """Clicks by contender; every round measures each of them once, in this order."""
-    taken = {contender.name: NO_CLICKS for contender in contenders}
-    for turn in range(rounds):
-        for contender in contenders:
-            measured = await one_run(contender, clicks)
-            taken[contender.name] += measured
-            told = f"p50 {measured.p50_ms:5.1f}  p95 {measured.p95_ms:5.1f} ms, {measured.lost} lost"
-            print(f"round {turn + 1}  {contender.name:<14} {told}", flush=True)
-    return taken
+    """Clicks by contender."""
+    return await in_turn(contenders, rounds, lambda contender: one_run(contender, clicks))
 
 
 async def one_run(contender: Contender, clicks: int) -> Clicks:

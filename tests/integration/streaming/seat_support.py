@@ -3,14 +3,18 @@
 import asyncio
 import os
 import re
+import shutil
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+import tempfile
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, Page, async_playwright
 
+from bench.browser_player import CHROMIUM, CHROMIUM_FLAGS
+from bench.shaper import Shaper, offer_through
 from streaming.audience import Role
 from streaming.protocol import Hello, Introduction, SeatConfig, SessionDescription
 from streaming.seat_client import SeatClient
@@ -135,19 +139,57 @@ async def until_listening(folder: Path, process: asyncio.subprocess.Process) -> 
     await until(is_listening, "the worker listens")
 
 
+@contextmanager
+def new_seat_folder() -> Generator[Path]:
+    """A folder of the seat's uid, gone afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="seat-", dir="/tmp"))
+    folder.chmod(0o700)
+    os.chown(folder, seat_uid(), seat_uid())
+    yield folder
+    shutil.rmtree(folder)
+
+
+@asynccontextmanager
+async def running_seat(folder: Path, config: SeatConfig) -> AsyncGenerator[Seat]:
+    process = await start_worker(folder, config)
+    try:
+        await until_listening(folder, process)
+        client = await SeatClient.open(folder / "control.sock")
+        try:
+            yield Seat(folder, process, client, await client.hello())
+        finally:
+            await client.close()
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
+
+
+@asynccontextmanager
+async def running_chromium() -> AsyncGenerator[Browser]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
 async def open_page(
     browser: Browser,
     seat: Seat,
     role: Role = Role.PLAYER,
     who: Introduction | None = None,
     codec: str | None = None,
+    through: Shaper | None = None,
 ) -> Page:
-    """The test's page, connected to the seat; as if it took no codec but `codec`, a MIME type."""
+    """The test's page, connected to the seat by way of a shaper; as if it took no codec but `codec`, a MIME type."""
     page = await browser.new_page()
 
     async def signal(offer: dict[str, str]) -> dict[str, str]:
-        description = SessionDescription.model_validate(offer)
-        return (await seat.client.connect(description, role=role, who=who)).model_dump()
+        sdp = offer["sdp"] if through is None else offer_through(offer["sdp"])
+        answer = await seat.client.connect(SessionDescription(type="offer", sdp=sdp), role=role, who=who)
+        return {"type": "answer", "sdp": answer.sdp if through is None else through.answer_through(answer.sdp)}
 
     await page.expose_function("signal", signal)
     await page.goto((HERE / "page.html").as_uri())

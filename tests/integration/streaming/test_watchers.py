@@ -5,6 +5,8 @@ import json
 import pytest
 from playwright.async_api import Browser, Page
 
+from bench.bad_network import PLAIN, looking, moving
+from bench.shaper import LinkQuality
 from streaming.audience import WATCHERS_LIMIT, Role
 from streaming.errors import SeatError
 from streaming.protocol import Introduction, SessionDescription
@@ -108,3 +110,30 @@ async def test_a_watcher_who_comes_again_replaces_itself_and_a_ninth_is_refused(
         assert (await seat.client.status()).peers == 2
         await first.close()
         await second.close()
+
+
+async def test_a_slow_watcher_costs_the_player_neither_rate_nor_pictures(seat: Seat, browser: Browser) -> None:
+    """A twentieth of the player's rate is all that the watcher's link carries; its queue overflows, and it sees on."""
+    slow = LinkQuality(rate_bps=400_000, rtt_s=0.05, queue_bytes=30_000)
+    async with moving(seat), looking(browser, seat, PLAIN) as player:
+
+        async def rate_and_pictures() -> tuple[float, int]:
+            (began_s, before), seen, (ended_s, after) = (
+                await player.received(),
+                await player.seen(2.0),
+                await player.received(),
+            )
+            return (after - before) * 8 / (ended_s - began_s), len(seen)
+
+        await player.seen(2.0)
+        alone_bps, alone_pictures = await rate_and_pictures()
+        async with looking(browser, seat, slow, Role.WATCHER) as watcher:
+
+            async def has_overflowed() -> bool:
+                return watcher.shaper.dropped_packets > 20
+
+            await until(has_overflowed, "the watcher's link is too slow")
+            together_bps, together_pictures = await rate_and_pictures()
+            assert watcher.shaper.carried_bytes > 0
+    assert together_bps > 0.4 * alone_bps
+    assert together_pictures > 0.4 * alone_pictures
