@@ -171,6 +171,7 @@ class FakeApi:
         self.restore: tuple[int, dict[str, Any]] = (200, {})
         self.history: list[dict[str, Any]] = []
         self.sessions: list[dict[str, Any]] = []
+        self.probes: list[dict[str, Any]] = []
         self.launch: list[tuple[int, dict[str, Any]]] = []
         self.stop: tuple[int, dict[str, Any]] = (
             200,
@@ -248,6 +249,7 @@ class FakeApi:
         return {
             "/api/saves": (200, {"saves": self.saves}),
             "/api/game/sessions": (200, {"sessions": self.sessions}),
+            "/api/game/probes": (200, {"probes": self.probes}),
             "/api/game/stop": self.stop,
             "/api/game/keepalive": self.keepalive,
             "/api/game/invites": (201, {"inviteUrl": INVITE_URL, "expiresAt": "2036-11-21T18:00:00Z"}),

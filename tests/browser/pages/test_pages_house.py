@@ -48,6 +48,20 @@ async def test_play_goes_on_in_the_slot_last_played(page: Page, api: FakeApi) ->
     assert abs(await page.evaluate("performance.timeOrigin + performance.now() - window.playhouse.clickedAt")) < 20_000
 
 
+async def test_a_launch_says_how_far_the_hosts_are(page: Page, api: FakeApi) -> None:
+    api.probes = [{"hostId": f"hst{name}", "url": f"https://{name}.example/api/health"} for name in ("near", "away")]
+    allowed = {"Access-Control-Allow-Origin": "*"}
+    await page.route("https://near.example/**", lambda route: route.fulfill(json={"status": "ok"}, headers=allowed))
+    await page.route("https://away.example/**", lambda route: route.abort())
+    await page.goto("/games/the-question")
+    await until(page, "sessionStorage.getItem('playhouse:latencies') !== null")
+    await page.locator("#play-button").click()
+    await page.wait_for_url(f"**/play/{SESSION}")
+    [order] = api.called("/api/game/launch")
+    assert list(order["latencies"]) == ["hstnear"], "who did not answer is not spoken of"
+    assert 0 < order["latencies"]["hstnear"] < 2
+
+
 async def test_a_new_game_takes_the_first_empty_slot(page: Page, api: FakeApi) -> None:
     api.saves = [save(1)]
     await page.goto("/games/the-question")

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from scheduler.fleet import Fleet
-from scheduler.placement import could_ever_fit, pick, rank, refuse, score
+from scheduler.placement import could_ever_fit, could_ever_take, pick, rank, refuse, score
 from scheduler.values import Refusal, Resources
 from tests.unit.scheduler.test_placement import GIB, HOST, REQUEST, THE_GAME, UNCACHED
 
@@ -55,6 +55,15 @@ def test_who_refused_is_not_picked_again() -> None:
     assert second is not None
     assert second.host_id == "host-2"
     assert pick(fleet, REQUEST, 0.0, {"host-1", "host-2"}) is None
+
+
+def test_each_place_that_could_ever_take_a_session_is_named() -> None:
+    fleet = Fleet(
+        [HOST, replace(HOST, host_id="away", is_ready=False), replace(HOST, host_id="full", reserved=HOST.capacity)]
+    )
+    could = could_ever_take(fleet, REQUEST)
+    assert {fleet.view_at(int(place)).host_id for place in could.nonzero()[0]} == {HOST.host_id, "full"}
+    assert not could_ever_take(fleet, replace(REQUEST, required_labels={"gpu": "yes"})).any()
 
 
 def test_whether_any_host_could_ever_fit_leaves_out_those_that_failed() -> None:
