@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import click
+import structlog
 from asyncpg import PostgresError
 from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
@@ -22,7 +23,7 @@ from orchestrator.accounts.account import Role
 from orchestrator.accounts.schemas import Registration
 from orchestrator.catalog.definition import InvalidDefinition, load_definition
 from orchestrator.catalog.images import ImageUnavailable, inspect_image
-from orchestrator.errors import ApiError, DatabaseUnavailable
+from orchestrator.errors import ApiError, DatabaseUnavailable, StoreUnavailable
 from orchestrator.fleet.host_lines import label_words, lines_of, plays, state_words, table_of, token_line
 from orchestrator.fleet.models import labels_of
 from orchestrator.fleet.operations import HostChange
@@ -31,6 +32,7 @@ from orchestrator.fleet.schemas import JoinTokenRequest
 from orchestrator.http import parse
 from orchestrator.logging import configure_logging
 from orchestrator.replica import StartupError, sole_replica
+from orchestrator.saves.store import StoreRefused
 from orchestrator.services import Services, open_services
 from orchestrator.settings import Settings
 
@@ -52,7 +54,7 @@ def serve(host: str, port: int) -> None:
     with _friendly():
         settings = Settings()
         with sole_replica(settings):  # said in one line here; held by the application itself
-            _call(settings, _nothing)
+            _call(settings, _store_lets_us_in)
         from orchestrator.server import serve_until_told  # noqa: PLC0415 - no other command needs the web application
 
         if not serve_until_told(settings, host, port):
@@ -261,8 +263,16 @@ def _call(settings: Settings, do: Callable[[Services], Awaitable[Result]]) -> Re
     return asyncio.run(call())
 
 
-async def _nothing(_: Services) -> None:
-    """Opening the services has already checked the database."""
+async def _store_lets_us_in(services: Services) -> None:
+    """Opening the services has already checked the database. A store that is away may come back, one that refuses us
+    must be mended first.
+    """
+    try:
+        await services.store.check()
+    except StoreRefused as error:
+        raise StartupError(error.message) from error
+    except StoreUnavailable:
+        structlog.get_logger().warning("store.away_at_start", text="Saves wait on their hosts until it answers.")
 
 
 @contextmanager

@@ -30,8 +30,10 @@ from orchestrator.play.stream_access import StreamAccess
 from orchestrator.replica import StartupError
 from orchestrator.saves.disposal import Disposal
 from orchestrator.saves.intake import SaveIntake
+from orchestrator.saves.opening import open_store
 from orchestrator.saves.service import Saves
-from orchestrator.saves.store import FolderStore
+from orchestrator.saves.store import ArchiveStore
+from orchestrator.saves.watch import StoreWatch
 from orchestrator.settings import Settings
 
 
@@ -52,6 +54,8 @@ class Services:
     saves: Saves
     save_intake: SaveIntake
     save_disposal: Disposal
+    store: ArchiveStore
+    store_watch: StoreWatch
     play: Play
     invites: Invites
     reconciler: Reconciler
@@ -74,19 +78,19 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services, None]:
         if not (await revisions(database.engine)).is_current:
             raise NotMigrated("The database is not up to date. Run `orchestrator migrate` first.")
         installation = await load_or_create(database)
-        services = _wire(settings, database, installation)
-        try:
-            yield services
-        finally:
-            await services.seat_proxy.close()
+        async with open_store(settings) as store:
+            services = _wire(settings, database, installation, store)
+            try:
+                yield services
+            finally:
+                await services.seat_proxy.close()
     finally:
         await database.close()
 
 
-def _wire(settings: Settings, database: Database, installation: Installation) -> Services:
+def _wire(settings: Settings, database: Database, installation: Installation, store: ArchiveStore) -> Services:
     notices = Notices()
     catalog = Catalog(database)
-    store = FolderStore(settings.data / "saves")
     saves = Saves(database, store)
     moves = Moves(notices)
     clock = ClockWatch(database)
@@ -107,6 +111,8 @@ def _wire(settings: Settings, database: Database, installation: Installation) ->
         saves=saves,
         save_intake=SaveIntake(database, store),
         save_disposal=Disposal(database, store),
+        store=store,
+        store_watch=StoreWatch(store),
         play=play,
         invites=Invites(database, moves),
         reconciler=Reconciler(database, notices, placement, moves, clock, fleet_operations),

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from orchestrator.saves.s3_location import parse_endpoint, parse_store_url
+
 Urls = Annotated[Sequence[str], NoDecode]
 
 
@@ -17,6 +19,9 @@ def _sqlite_in_data(values: dict[str, Any]) -> str:
 class Settings(BaseSettings):
     """`data` is the folder of everything this replica keeps; `public_url` is how browsers reach it, without a slash.
 
+    Saves lie in a folder of `data`, or below `store_url` (`s3://bucket/prefix`) at `store_endpoint`, which is AWS
+    unless said otherwise; keys come from where AWS's own tools look for them. See docs/saves-in-s3.md.
+
     `stun_urls` and `turn_urls`, with commas between them, are handed to pages; see docs/relays.md.
     """
 
@@ -25,10 +30,25 @@ class Settings(BaseSettings):
     data: Path = Path("data")
     database_url: str = Field(default_factory=_sqlite_in_data)
     public_url: str = "http://127.0.0.1:8000"
+    store_url: str = ""
+    store_endpoint: str = ""
+    store_region: str = ""
     stun_urls: Urls = ()
     turn_urls: Urls = ()
     turn_secret: SecretStr = SecretStr("")
     turn_secret_file: Path | None = None
+
+    @field_validator("store_url")
+    @classmethod
+    def _is_a_bucket(cls, value: str) -> str:
+        if value:
+            parse_store_url(value)
+        return value
+
+    @field_validator("store_endpoint")
+    @classmethod
+    def _is_an_s3_server(cls, value: str) -> str:
+        return parse_endpoint(value) if value else value
 
     @field_validator("stun_urls", "turn_urls", mode="before")
     @classmethod

@@ -27,6 +27,7 @@ from orchestrator.logging import configure_logging
 from orchestrator.services import Services
 from orchestrator.settings import Settings
 from tests.postgresql import Databases, PostgresqlServer
+from tests.s3_server import KEYS, S3Server
 
 # A busy machine is slow now and then; how long one example takes says nothing.
 hypothesis.settings.register_profile("without-deadline", deadline=None)
@@ -71,6 +72,25 @@ def postgresql_databases(postgresql_server: PostgresqlServer) -> Generator[Datab
     databases.close()
 
 
+@pytest.fixture(scope="session")
+def s3_server() -> Generator[S3Server]:
+    with S3Server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def s3_bucket(s3_server: S3Server) -> str:
+    """One for all: whoever uses it takes a prefix of its own."""
+    return s3_server.make_bucket()
+
+
+@pytest.fixture
+def s3_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The keys of `s3_server`, where AWS's own tools look for them."""
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+
+
 @pytest.fixture
 def settings(
     tmp_path: Path, database_kind: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
@@ -81,6 +101,7 @@ def settings(
     monkeypatch.setenv("ORCHESTRATOR_DATA", str(data))
     monkeypatch.delenv("ORCHESTRATOR_DATABASE_URL", raising=False)
     monkeypatch.delenv("ORCHESTRATOR_PUBLIC_URL", raising=False)
+    monkeypatch.delenv("ORCHESTRATOR_STORE_URL", raising=False)
     if database_kind == "sqlite":
         shutil.copyfile(request.getfixturevalue("migrated_template"), data / "orchestrator.sqlite3")
         yield Settings()

@@ -5,8 +5,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
-from orchestrator.errors import InvalidRequest, StoreUnavailable
-from orchestrator.saves.store import ArchiveGone
+from orchestrator.saves.store import ArchiveGone, UploadWay, does_not_match, store_unavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,7 @@ class MemoryStore:
             if len(content) > size_bytes:
                 break
         if len(content) != size_bytes or hashlib.sha256(content).hexdigest() != digest:
-            raise InvalidRequest("the archive does not match its size and digest")
+            raise does_not_match()
         self._require()
         self.stored.setdefault(key, Stored(content, self._clock()))
 
@@ -54,6 +53,17 @@ class MemoryStore:
         """Nothing is ever half-written here."""
         self._require()
 
+    async def check(self) -> None:
+        self._require()
+
+    async def upload_way(self, key: str, digest: str, size_bytes: int) -> UploadWay | None:
+        return None
+
+    async def prove(self, key: str, digest: str, size_bytes: int) -> None:
+        content = b"".join([piece async for piece in self.read(key)])
+        if len(content) != size_bytes or hashlib.sha256(content).hexdigest() != digest:
+            raise does_not_match()
+
     def _require(self) -> None:
         if self.is_away:
-            raise StoreUnavailable("The store of saves does not answer. Nothing is lost; please try again.")
+            raise store_unavailable()

@@ -1,7 +1,8 @@
 """Where archives and pictures lie. Writing is create-only and whole or not at all; who may see what is decided in SQL.
 
-`ArchiveStore` is the port, `FolderStore` a folder. Its twin in memory is `saves.memory_store`; one contract test holds
-both. A store that fails, for whatever reason, is `StoreUnavailable`, never a lost archive.
+`ArchiveStore` is the port, `FolderStore` a folder, `saves.s3_store` one in S3. Their twin in memory is
+`saves.memory_store`; one contract test holds all three. A store that fails, for whatever reason, is `StoreUnavailable`,
+never a lost archive.
 """
 
 import asyncio
@@ -9,7 +10,8 @@ import contextlib
 import hashlib
 import os
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol, TypeVar
 
@@ -22,6 +24,20 @@ Result = TypeVar("Result")
 
 class ArchiveGone(Exception):
     """The store has nothing under this key."""
+
+
+class StoreRefused(StoreUnavailable):
+    """The store answers and does not let us in: wrong keys, or no such bucket. An operator must mend it."""
+
+
+@dataclass(frozen=True, slots=True)
+class UploadWay:
+    """How a game host stores one archive by itself: a PUT of `url` with just these headers. The address is a secret,
+    good for these bytes under this key, once and for two minutes.
+    """
+
+    url: str
+    headers: Mapping[str, str]
 
 
 class ArchiveStore(Protocol):
@@ -51,6 +67,18 @@ class ArchiveStore(Protocol):
         """Remove what was begun before this POSIX time and left half-written. No reader ever sees such a half."""
         ...
 
+    async def check(self) -> None:
+        """Whether it would answer now; soon. `StoreRefused` when it does and lets us do nothing."""
+        ...
+
+    async def upload_way(self, key: str, digest: str, size_bytes: int) -> UploadWay | None:
+        """How somebody else may store exactly this, create-only; None where everything goes through `put`."""
+        ...
+
+    async def prove(self, key: str, digest: str, size_bytes: int) -> None:
+        """That what lies under `key` has this size and SHA-256; else `InvalidRequest`, or `ArchiveGone`."""
+        ...
+
 
 class FolderStore:
     """Files below `root`. A file is written in `root/.partial`, forced to the disk and linked to its name at once."""
@@ -70,7 +98,7 @@ class FolderStore:
                 sha256.update(piece)
                 await _on_disk(lambda piece=piece: partial.write(piece))
             if received != size_bytes or sha256.hexdigest() != digest:
-                raise InvalidRequest("the archive does not match its size and digest")
+                raise does_not_match()
             await _on_disk(lambda: partial.publish(self.root / key))
         finally:
             await _on_disk(partial.discard)
@@ -91,6 +119,21 @@ class FolderStore:
 
     async def clear_abandoned(self, moment_s: float) -> None:
         await _on_disk(lambda: _remove_old(self.root / PARTIALS, moment_s))
+
+    async def check(self) -> None:
+        """A folder that is not yet there will be made; one that cannot be looked at is away."""
+        await _on_disk(lambda: _inside(self.root))
+
+    async def upload_way(self, key: str, digest: str, size_bytes: int) -> UploadWay | None:
+        return None
+
+    async def prove(self, key: str, digest: str, size_bytes: int) -> None:
+        sha256, received = hashlib.sha256(), 0
+        async for piece in self.read(key):
+            sha256.update(piece)
+            received += len(piece)
+        if received != size_bytes or sha256.hexdigest() != digest:
+            raise does_not_match()
 
     def _open(self, key: str) -> BinaryIO:
         try:
@@ -155,6 +198,14 @@ class _Partial:
             self._path.unlink(missing_ok=True)
 
 
+def store_unavailable() -> StoreUnavailable:
+    return StoreUnavailable("The store of saves does not answer. Nothing is lost; please try again.")
+
+
+def does_not_match() -> InvalidRequest:
+    return InvalidRequest("the archive does not match its size and digest")
+
+
 async def _on_disk(work: Callable[[], Result]) -> Result:
     """`work` in a thread, waited for even when the caller is cancelled: what a thread does cannot be half undone."""
     thread = asyncio.ensure_future(asyncio.to_thread(work))
@@ -164,7 +215,7 @@ async def _on_disk(work: Callable[[], Result]) -> Result:
         await asyncio.gather(thread, return_exceptions=True)
         raise
     except OSError as error:
-        raise StoreUnavailable("The store of saves does not answer. Nothing is lost; please try again.") from error
+        raise store_unavailable() from error
 
 
 def _remove_old(folder: Path, moment_s: float) -> None:

@@ -2,7 +2,7 @@
 
 port            twin              real                       tests
 Runtime         FakeRuntime       DockerRuntime              contract/test_runtime.py
-ArchiveStore    MemoryStore       FolderStore                contract/test_archive_store.py
+ArchiveStore    MemoryStore       FolderStore, S3Store       contract/test_archive_store.py
 Seats           FakeSeats         HostSeats                  contract/test_seats.py
 control plane   ControlPlane      the orchestrator           contract/test_control_plane.py
 SeatLauncher    -                 DetachedLauncher, a scope  integration/gameserver_agent/test_seat_launcher.py

@@ -1,12 +1,13 @@
-"""One contract, two stores: what saves rely on holds for the folder and for its twin in memory."""
+"""One contract, three stores: what saves rely on holds for the folder, for S3 and for their twin in memory."""
 
 import asyncio
 import contextlib
 import errno
 import hashlib
 import os
+import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,10 @@ import pytest
 
 from orchestrator.errors import InvalidRequest, StoreUnavailable
 from orchestrator.saves.memory_store import MemoryStore
+from orchestrator.saves.s3_location import S3Location
+from orchestrator.saves.s3_store import S3Store
 from orchestrator.saves.store import PARTIALS, ArchiveGone, ArchiveStore, FolderStore
+from tests.s3_server import Mood, S3Server, faulty_way
 
 KEY = "slot/session-1.tar.zst"
 ARCHIVE = b"chapter one"
@@ -48,11 +52,19 @@ async def pieces(*contents: bytes) -> AsyncIterator[bytes]:
         yield content
 
 
-@pytest.fixture(params=["memory", "folder"])
-def case(request: pytest.FixtureRequest, tmp_path: Path) -> Case:
+@pytest.fixture(params=["memory", "folder", "s3"])
+async def case(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[Case]:
     if request.param == "memory":
         memory = MemoryStore()
-        return Case(memory, lambda: setattr(memory, "is_away", True), lambda: setattr(memory, "is_away", False))
+        yield Case(memory, lambda: setattr(memory, "is_away", True), lambda: setattr(memory, "is_away", False))
+        return
+    if request.param == "s3":
+        request.getfixturevalue("s3_keys")
+        server: S3Server = request.getfixturevalue("s3_server")
+        location = S3Location(request.getfixturevalue("s3_bucket"), f"{secrets.token_hex(4)}/")
+        async with faulty_way(server.endpoint) as way, S3Store(location, way.url) as store:
+            yield Case(store, lambda: way.be(Mood.GONE), lambda: way.be(Mood.WELL))
+        return
     root, aside = tmp_path / "saves", tmp_path / "aside"
     root.mkdir()
 
@@ -64,7 +76,7 @@ def case(request: pytest.FixtureRequest, tmp_path: Path) -> Case:
         root.unlink()
         aside.rename(root)
 
-    return Case(FolderStore(root), take_away, bring_back)
+    yield Case(FolderStore(root), take_away, bring_back)
 
 
 async def test_what_was_stored_is_read_again(case: Case) -> None:
@@ -188,6 +200,8 @@ async def test_a_store_that_fails_says_so_and_loses_nothing(case: Case) -> None:
         lambda: case.store.delete(KEY),
         case.keys,
         lambda: case.store.clear_abandoned(time.time()),
+        case.store.check,
+        lambda: case.store.prove(KEY, _digest(ARCHIVE), len(ARCHIVE)),
     )
     for attempt in attempts:
         with pytest.raises(StoreUnavailable):
@@ -195,6 +209,20 @@ async def test_a_store_that_fails_says_so_and_loses_nothing(case: Case) -> None:
     case.bring_back()
     assert await case.get() == ARCHIVE
     assert await case.keys() == {KEY}
+
+
+async def test_what_lies_in_the_store_is_proven(case: Case) -> None:
+    await case.put()
+    await case.store.prove(KEY, _digest(ARCHIVE), len(ARCHIVE))
+    for digest, size in ((_digest(b"other bytes"), len(ARCHIVE)), (_digest(ARCHIVE), len(ARCHIVE) + 1)):
+        with pytest.raises(InvalidRequest):
+            await case.store.prove(KEY, digest, size)
+    with pytest.raises(ArchiveGone):
+        await case.store.prove("slot/never.tar.zst", _digest(ARCHIVE), len(ARCHIVE))
+
+
+async def test_a_store_that_is_there_says_so(case: Case) -> None:
+    await case.store.check()
 
 
 async def test_a_store_whose_folder_is_missing_is_away_and_not_empty(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ async def test_a_database_that_is_away_has_a_name_and_all_goes_on_once_it_is_bac
             await launch(player, game),
             await host.post_sync(host.seq + 1),
         ]
-        assert (await client.get("/health/ready")).json() == {"status": "database_unreachable"}
+        assert (await client.get("/health/ready")).json() == {"status": "database_unreachable", "store": None}
         assert (await client.get("/health/live")).status_code == 200
     finally:
         server.start()

@@ -98,13 +98,13 @@ def test_replicas_on_postgresql_need_no_lock(tmp_path: Path) -> None:
 async def test_health_says_whether_it_lives_and_can_serve(
     app: Litestar, client: httpx.AsyncClient, database: Database
 ) -> None:
-    for path in ("/health/live", "/health/ready"):
-        answer = await client.get(path)
-        assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+    for path, expected in (("live", {"status": "ok"}), ("ready", {"status": "ok", "store": "ok"})):
+        answer = await client.get(f"/health/{path}")
+        assert (answer.status_code, answer.json()) == (200, expected)
     async with database.write() as session:
         await session.execute(text("DELETE FROM alembic_version"))
     answer = await client.get("/health/ready")
-    assert (answer.status_code, answer.json()) == (503, {"status": "database_not_migrated"})
+    assert (answer.status_code, answer.json()) == (503, {"status": "database_not_migrated", "store": None})
     assert (await client.get("/health/live")).status_code == 200
 
 
