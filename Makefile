@@ -14,7 +14,7 @@ MINUTES ?= 60
 RUN := .venv/bin/
 PYTEST_WHOLE := --durations=25 --durations-min=1
 
-.PHONY: help play test test-services test-hosts test-streams setup setup-tests setup-bench lint format unit coverage chaos soak input-scripts bench-play bench-launch bench-streaming bench-hour bench-chaos bench-soak bench-place simulate clean
+.PHONY: help play test test-services test-hosts test-streams setup setup-tests setup-bench lint format unit coverage chaos chaos-fleet soak input-scripts bench-play bench-launch bench-streaming bench-hour bench-chaos bench-soak bench-fleet simulate clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1mmake %-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -79,6 +79,9 @@ input-scripts: setup-tests ## Play a hundred random scripts of held keys and fau
 soak: setup-tests ## Ten people play one after another: nothing may grow; writes bench/results/soak.json
 	$(RUN)python -m bench.soak
 
+chaos-fleet: setup-tests ## Two hundred schedules of faults in a fleet of three engines; goes on where it was left
+	$(RUN)python -m tests.chaos.fleet $(ARGS)
+
 bench-chaos: chaos ## The same as chaos; writes bench/results/chaos.json
 
 bench-soak: soak ## The same as soak
@@ -92,8 +95,8 @@ bench-launch: setup-tests ## Measure where the time of a cached launch goes, wit
 bench-streaming: setup-bench ## Measure the stream beside Selkies and GStreamer; writes bench/results/streaming.json (ARGS="--only latency --quick")
 	$(RUN)python -m bench.streaming $(ARGS)
 
-bench-place: setup ## Measure one placement decision among 500 and 10,000 hosts; writes bench/results/fleet.json
-	$(RUN)python -m bench.place
+bench-fleet: setup-tests ## Measure decisions, places taken, a thousand agents, launches; writes bench/results/fleet.json
+	$(RUN)python -m bench.fleet $(ARGS)
 
 bench-hour: setup-tests ## An hour of play on one seat: nothing may grow; writes bench/results/streaming-hour.json (MINUTES=60)
 	$(RUN)python -m bench.streaming.hour --minutes $(MINUTES)

@@ -20,7 +20,8 @@ from orchestrator.logging import configure_logging
 from orchestrator.play.lifecycle import FINAL
 from orchestrator.play.models import Session
 from tests.chaos.__main__ import seat_runtime
-from tests.chaos.house import SLUG, House
+from tests.chaos.house import House
+from tests.chaos.machine import SLUG
 from tests.chaos.player import Player
 from tests.chaos.referee import leftovers
 

@@ -59,6 +59,16 @@ class PostgresqlServer:
     def url(self, database: str) -> str:
         return f"postgresql+asyncpg://house@/{database}?host={self._folder}"
 
+    @property
+    def socket(self) -> Path:
+        """Where it listens."""
+        return self._folder / ".s.PGSQL.5432"
+
+    @property
+    def process_id(self) -> int:
+        """The server's first process, the parent of all others."""
+        return int((self._folder / "data" / "postmaster.pid").read_text().split()[0])
+
     def start(self) -> None:
         """Returns when the server answers."""
         options = (*_FAST, "max_wal_senders=0", "listen_addresses=", f"unix_socket_directories={self._folder}")

@@ -35,12 +35,20 @@ class SessionLedger(Protocol):
         """How many sessions have their place on each host."""
         ...
 
-    async def reserved(self, session: AsyncSession) -> Mapping[str, Resources]:
-        """What live sessions take of each host, summed from their rows."""
+    async def reserved(self, session: AsyncSession, host_id: str | None = None) -> Mapping[str, Resources]:
+        """What live sessions take of each host, or of that one alone, summed from their rows."""
         ...
 
     async def launches(self, session: AsyncSession, since: datetime) -> Mapping[str, int]:
         """How many sessions of each build have been launched since then."""
+        ...
+
+    async def reserve(
+        self, session: AsyncSession, session_id: str, host_id: str, wanted: Resources, now: datetime
+    ) -> bool:
+        """Place a waiting session on a host that has room for it now; False when it has none. The host's row may be
+        locked then: roll back to a savepoint.
+        """
         ...
 
     async def observe(

@@ -1,7 +1,7 @@
 """Choosing a host with live data: rows become a `scheduler.fleet.Fleet`, and the choice is made there.
 
-It works in the caller's write transaction. The choice is made on a snapshot; then the chosen host's row is locked and
-looked at again, so what was counted is still true when the session's row takes the place (invariant 3).
+It works in the caller's write transaction. The choice is made on a snapshot; the place is then taken by one statement
+that counts the chosen host's live rows again (invariant 3).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,11 +20,11 @@ from orchestrator.fleet.distance import REGION_LABEL, ProbedHost, distances, pro
 from orchestrator.fleet.ledger import SessionLedger
 from orchestrator.fleet.models import Host, labels_of
 from orchestrator.fleet.refusals import why_nowhere
-from orchestrator.fleet.snapshot import FleetSnapshot, host_view
+from orchestrator.fleet.snapshot import FleetSnapshot
 from scheduler.fleet import Truths
-from scheduler.placement import among, could_ever_take, pick, refuse, why_never
+from scheduler.placement import among, could_ever_take, pick, why_never
 from scheduler.profiles import Profile
-from scheduler.values import NOTHING, Request, Resources, Score
+from scheduler.values import Request, Resources, Score
 
 BOOT_PRIOR_S = 5.0
 SEAT_PRIOR_S = 1.0
@@ -61,12 +61,13 @@ class Placement:
     async def find(
         self,
         session: AsyncSession,
+        session_id: str,
         build: BuildSpec,
         now: datetime,
         without: Sequence[str] = (),
         latencies: Mapping[str, float] = NOT_MEASURED,
     ) -> Place | None:
-        """A host with room for this build now, or None. Nobody else can take that room until the transaction ends.
+        """The host with room for this build that now has the session, or None. Nobody else can take that room.
 
         `latencies` are the seconds that the player's page measured to some hosts.
         """
@@ -79,17 +80,17 @@ class Placement:
         fleet = await self._snapshot.look(session, now)
         request = among(fleet, request)
         while best := pick(fleet, request, self._draw(), refused):
-            if await self._hold(session, best.host_id, request, now):
+            if await self._reserve(session, session_id, best.host_id, request, now):
                 return Place(best.host_id, request.resources, best)
             refused.add(best.host_id)
         return None
 
-    async def _hold(self, session: AsyncSession, host_id: str, request: Request, now: datetime) -> bool:
-        """Lock the host if it still has room. A full one is let go at once, so that nobody ever waits for two."""
+    async def _reserve(
+        self, session: AsyncSession, session_id: str, host_id: str, request: Request, now: datetime
+    ) -> bool:
+        """A host that is full is let go at once, so that nobody ever waits for two."""
         async with session.begin_nested() as attempt:
-            host = await session.get_one(Host, host_id, populate_existing=True, with_for_update={"key_share": True})
-            reserved = await self._ledger.reserved(session)
-            if refuse(host_view(host, reserved.get(host_id, NOTHING), now), request) is None:
+            if await self._ledger.reserve(session, session_id, host_id, request.resources, now):
                 return True
             await attempt.rollback()
         return False

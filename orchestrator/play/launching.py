@@ -136,7 +136,8 @@ class Launching:
 async def place(session: AsyncSession, row: Session, now: datetime, placement: Placement, moves: Moves) -> bool:
     """Give a waiting session a host and reserve its place there; False when none has room now."""
     build = await session.get_one(Build, row.build_id)
-    found = await placement.find(session, BuildSpec.model_validate(build.spec), now, row.failed_hosts, row.latencies)
+    spec = BuildSpec.model_validate(build.spec)
+    found = await placement.find(session, row.id, spec, now, row.failed_hosts, row.latencies)
     if found is None:
         return False
     row.reserved_cpu_cores = found.resources.cpu_cores

@@ -24,11 +24,11 @@ from orchestrator.catalog.models import Build, Game
 from orchestrator.fleet import profiles
 from orchestrator.fleet.ledger import SessionOnHost
 from orchestrator.fleet.models import Host
+from orchestrator.play import reservation
 from orchestrator.play.clock import ClockWatch
 from orchestrator.play.lifecycle import (
     ACTIVE,
     FINAL,
-    ON_HOST,
     Advanced,
     EndedOnHost,
     Event,
@@ -43,7 +43,6 @@ from scheduler.profiles import Sample
 from scheduler.values import Resources
 
 _log = structlog.get_logger()
-_POSITIONS_ON_HOST = [position.value for position in ON_HOST]
 SAME_INPUT = timedelta(seconds=1)
 MOST_PEERS = 1000
 _WHOLE_SESSIONS = {EndCode.STOPPED, EndCode.EXITED, EndCode.EXPIRED, EndCode.SAVE_FAILED}
@@ -64,8 +63,8 @@ class Ledger:
         self._saves = saves
         self._clock = clock
 
-    async def reserved(self, session: AsyncSession) -> Mapping[str, Resources]:
-        return await reserved(session)
+    async def reserved(self, session: AsyncSession, host_id: str | None = None) -> Mapping[str, Resources]:
+        return await reserved(session, host_id)
 
     async def launches(self, session: AsyncSession, since: datetime) -> Mapping[str, int]:
         counted = select(Session.build_id, func.count()).where(Session.created_at > since).group_by(Session.build_id)
@@ -75,7 +74,7 @@ class Ledger:
         mine = (
             select(Session, Game.slug)
             .join(Game, Game.id == Session.game_id)
-            .where(Session.host_id == host_id, Session.position.in_(_POSITIONS_ON_HOST))
+            .where(Session.host_id == host_id, reservation.IS_ON_HOST)
             .order_by(Session.created_at, Session.id)
         )
         return tuple(
@@ -86,12 +85,13 @@ class Ledger:
         )
 
     async def count_by_host(self, session: AsyncSession) -> Mapping[str, int]:
-        counts = (
-            select(Session.host_id, func.count())
-            .where(Session.position.in_(_POSITIONS_ON_HOST))
-            .group_by(Session.host_id)
-        )
+        counts = select(Session.host_id, func.count()).where(reservation.IS_ON_HOST).group_by(Session.host_id)
         return {host_id: count for host_id, count in await session.execute(counts) if host_id}
+
+    async def reserve(
+        self, session: AsyncSession, session_id: str, host_id: str, wanted: Resources, now: datetime
+    ) -> bool:
+        return await reservation.reserve(session, session_id, host_id, wanted, now)
 
     async def observe(
         self, session: AsyncSession, host_id: str, observed: tuple[ObservedSession, ...], now: datetime
@@ -160,7 +160,7 @@ class Ledger:
     async def desired(
         self, session: AsyncSession, host_id: str, observed: tuple[ObservedSession, ...], now: datetime
     ) -> tuple[DesiredSession, ...]:
-        mine = select(Session).where(Session.host_id == host_id, Session.position.in_(_POSITIONS_ON_HOST))
+        mine = select(Session).where(Session.host_id == host_id, reservation.IS_ON_HOST)
         rows = {row.id: row for row in await session.scalars(mine)}
         ahead = self._clock.ahead(now)
         wanted: list[DesiredSession] = []
@@ -224,24 +224,25 @@ def _sample(lesson: _Lesson, build: BuildSpec) -> Sample:
     )
 
 
-async def reserved(session: AsyncSession) -> dict[str, Resources]:
-    """What live sessions take of each host. One that waits for another host still takes its place on the former one."""
-    takes_room = Session.position.in_(_POSITIONS_ON_HOST) | (
-        (Session.position == Position.PLACING.value) & Session.former_host_id.is_not(None)
-    )
-    host_id = func.coalesce(Session.host_id, Session.former_host_id)
+async def reserved(session: AsyncSession, host_id: str | None = None) -> dict[str, Resources]:
+    """What live sessions take of each host, or of that one alone. One that waits for another host still takes its place
+    on the former one.
+    """
+    on = func.coalesce(Session.host_id, Session.former_host_id)
     query = (
         select(
-            host_id,
+            on,
             func.sum(Session.reserved_cpu_cores),
             func.sum(Session.reserved_memory_bytes),
             func.count(),
         )
-        .where(takes_room)
-        .group_by(host_id)
+        .where(reservation.IS_ON_HOST | reservation.LEAVES_A_HOST)
+        .group_by(on)
     )
+    if host_id is not None:
+        query = query.where(on == host_id)
     rows = await session.execute(query)
-    return {on: Resources(float(cpu), int(memory), seats) for on, cpu, memory, seats in rows if on}
+    return {host: Resources(float(cpu), int(memory), seats) for host, cpu, memory, seats in rows if host}
 
 
 def _event(item: ObservedSession, host_id: str, *, was_former: bool, has_progress: bool) -> Event | None:

@@ -16,7 +16,8 @@ OWNER = "owner.pid"
 
 def clear(folder: Path, uids: set[int]) -> None:
     """Whatever happened: no process, no mount and no file of this house is left."""
-    uids = uids | seat_uids(folder / "seats")
+    for seats in (folder / "seats", *folder.glob("h*/seats")):
+        uids = uids | seat_uids(seats)
     kill_everything(folder, uids)
     unmount(folder)
     remove_x_leftovers(uids)

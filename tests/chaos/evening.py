@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.chaos import faults
-from tests.chaos.house import SLUG, House
+from tests.chaos.house import House
+from tests.chaos.machine import SLUG
 from tests.chaos.observer import Observer
 from tests.chaos.player import Player, Status
 from tests.chaos.referee import Verdict, judge

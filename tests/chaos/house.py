@@ -9,7 +9,6 @@ import contextlib
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import AsyncGenerator
@@ -19,9 +18,8 @@ from pathlib import Path
 import httpx
 
 from bench.house import free_port
-from gameserver_agent.seats.places import SeatPlace, SeatPlaces
+from gameserver_agent.seats.places import SeatPlace
 from migrations import migrate
-from orchestrator.catalog.definition import GameDefinition, load_definition
 from orchestrator.catalog.images import inspect_image
 from orchestrator.embedded import engine_api
 from orchestrator.services import Services, open_services
@@ -37,11 +35,18 @@ from tests.chaos.clearing import (
     seat_uids,
     unmount,
 )
+from tests.chaos.machine import (
+    AgentFolders,
+    agent_start,
+    build_image,
+    engine_start,
+    log_tails,
+    replica_start,
+    tiny_counter,
+    waiting_seats,
+)
 from tests.chaos.parts import Part, Prepare, Start
 
-ROOT = Path(__file__).parents[2]
-TINY = ROOT / "deploy" / "games" / "tiny-counter"
-SLUG = "tiny-counter"
 DISK = "192m"
 BALLAST = "ballast"
 READY_WITHIN_S = 60.0
@@ -121,7 +126,7 @@ class House:
         for number in range(replicas):
             await self._add_replica(number)
         await self.until_engine_answers()
-        await asyncio.to_thread(self._build_image)
+        await asyncio.to_thread(build_image, self.docker_host)
         image = await asyncio.to_thread(inspect_image, tiny_counter(None).build.image, self.docker_host)
         for game in (tiny_counter(None), tiny_counter(behaviour or "exit", slug="tiny-bad")):
             await self.services.catalog.add_game(game, image)
@@ -132,14 +137,7 @@ class House:
         port = self._first_port if number == 0 else free_port()
 
         async def prepare(_: int | None) -> Start:
-            words = (sys.executable, "-m", "orchestrator", "serve", "--host", "127.0.0.1", "--port", str(port))
-            environment = {
-                **os.environ,
-                "ORCHESTRATOR_DATA": str(self.data),
-                "ORCHESTRATOR_DATABASE_URL": self.settings.database_url,
-                "ORCHESTRATOR_PUBLIC_URL": self.settings.public_url,
-            }
-            return Start(words, environment)
+            return replica_start(self.settings, port)
 
         self.urls.append(f"http://127.0.0.1:{port}")
         self.replicas.append(self._part(f"replica {number}" if number else "replica", prepare))
@@ -197,9 +195,7 @@ class House:
 
     def waiting_seats(self) -> list[SeatPlace]:
         """Those that are started for the next session. Without their worker they are leftovers like any other."""
-        waiting = [place for host in self.seats.glob("*/") for place in SeatPlaces(self.seats, host.name).waiting()]
-        workers = [words for _, words in processes() if "streaming.worker" in words]
-        return [place for place in waiting if any(str(place.seat) in words for words in workers)]
+        return waiting_seats(self.seats)
 
     def fill_disk(self) -> None:
         with contextlib.suppress(OSError), (self.disk / BALLAST).open("ab", buffering=0) as ballast:
@@ -243,48 +239,12 @@ class House:
         return Part(name, prepare, self.logs / f"{name.replace(' ', '-')}.log", self.note, self._pause_s)
 
     async def _engine_start(self, last_exit: int | None) -> Start:
-        containerd = self.engine_run / "exec" / "containerd" / "containerd.pid"
-        if containerd.exists() and int(containerd.read_text()) not in dict(processes()):
-            containerd.unlink()  # dead, and unburied where nobody is init: the engine would wait for it
-        for left in (self.engine_run / "pid", self.engine_run / "docker.sock"):
-            left.unlink(missing_ok=True)
-        words = (
-            "dockerd",
-            *("--data-root", str(self.disk / "engine"), "--exec-root", str(self.engine_run / "exec")),
-            *("--pidfile", str(self.engine_run / "pid"), "-H", self.docker_host),
-            *("--bridge=none", "--iptables=false", "--ip-forward=false", "--live-restore", "--log-level=warn"),
-        )
-        return Start(words, os.environ)
+        return engine_start(self.engine_run, self.disk / "engine")
 
     async def _agent_start(self, last_exit: int | None) -> Start:
         token = "" if (self.agent_data / "host.json").exists() else await self.services.identities.issue_join_token()
-        words = (
-            *(sys.executable, "-m", "gameserver_agent.cli", "run", "--name", "chaos"),
-            *("--orchestrator", self.urls[0], "--host", "127.0.0.1", "--port", "0"),
-            *("--docker-host", self.docker_host, "--data", str(self.agent_data)),
-            *("--seat-folders", str(self.seats), "--seat-runtime", str(self._seat_runtime)),
-            *("--seats", "4"),
-        )
-        return Start(words, {**os.environ, "PLAYHOUSE_HOST_TOKEN": token})
-
-    def _build_image(self) -> None:
-        subprocess.run(
-            [sys.executable, str(TINY / "build.py")],
-            env={**os.environ, "DOCKER_HOST": self.docker_host},
-            check=True,
-            capture_output=True,
-        )
+        folders = AgentFolders(self.agent_data, self.seats, self._seat_runtime)
+        return agent_start("chaos", self.urls[0], self.docker_host, folders, token)
 
     def log_tails(self, lines: int = 60) -> str:
-        tails: list[str] = []
-        for log in sorted(self.logs.glob("*.log")):
-            last = log.read_text(errors="replace").splitlines()[-lines:]
-            tails += [f"=== {log.name}", *(line[:400] for line in last)]
-        return "\n".join(tails)
-
-
-def tiny_counter(behaviour: str | None, slug: str = SLUG) -> GameDefinition:
-    """The tiny game; with a behaviour it misbehaves from its start."""
-    game = load_definition(TINY / "game.toml")
-    environment = {"TINY_BEHAVIOUR": behaviour} if behaviour else {}
-    return game.model_copy(update={"slug": slug, "build": game.build.model_copy(update={"environment": environment})})
+        return log_tails(self.logs, lines)

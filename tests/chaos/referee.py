@@ -17,11 +17,14 @@ import zstandard
 from sqlalchemy import select
 
 from orchestrator.catalog.models import Game
+from orchestrator.database import Database
 from orchestrator.play.lifecycle import FINAL
 from orchestrator.play.models import Session
 from orchestrator.saves.models import SaveSlot, SaveVersion, UnwantedArchive
+from orchestrator.services import Services
 from tests.chaos.clearing import mounts_below, processes, processes_of, x_leftovers
-from tests.chaos.house import SLUG, House
+from tests.chaos.house import House
+from tests.chaos.machine import SLUG
 from tests.chaos.observer import Observer, Written, all_containers, read_counter
 
 MOST_LOST_S = 5.0
@@ -51,12 +54,12 @@ async def judge(house: House, observer: Observer, history: list[Past]) -> Verdic
     deadline = time.monotonic() + TIDY_WITHIN_S
     while (left := await leftovers(house)) and time.monotonic() < deadline:
         if all(each.startswith(UNNAMED) for each in left):
-            await _let_days_pass(house)
+            await let_days_pass(house.services)
         await asyncio.sleep(0.3)
     house.note("referee: everything is tidy" if not left else f"referee: left behind: {left}")
     problems = [*dict.fromkeys(observer.violations), *await _sessions_without_end(house)]
     problems += [line.strip() for line in house.timeline if "BUG" in line]
-    problems += _without_reason(history)
+    problems += without_reason(history)
     problems += _overlapping(observer.runs)
     versions = await _versions(house)
     for run, written in lost_for_good(observer.runs, versions).items():
@@ -68,12 +71,12 @@ async def judge(house: House, observer: Observer, history: list[Past]) -> Verdic
     return Verdict(tuple(problems), tuple(left), max(ages.values(), default=0.0))
 
 
-async def _let_days_pass(house: House) -> None:
+async def let_days_pass(services: Services) -> None:
     """What a killed replica had stored and could not name any more is found by the sweep, which gives it a day."""
-    for file in (house.data / "saves").rglob("*"):
+    for file in (services.settings.data / "saves").rglob("*"):
         with contextlib.suppress(FileNotFoundError):
             os.utime(file, times=(time.time() - DAYS_S, time.time() - DAYS_S))
-    await house.services.save_disposal.sweep()
+    await services.save_disposal.sweep()
 
 
 def save_ages(runs: list[Run], head: Written | None, faults_at_s: Sequence[float]) -> dict[str, float]:
@@ -125,7 +128,7 @@ async def _head(house: House) -> Written | None:
     assert len(heads) <= 1, "one player, one game, one slot"
     if not heads:
         return None
-    counter = _counter(house, heads[0])
+    counter = counter_of(house.data / "saves", heads[0])
     return counter[1] if counter else None
 
 
@@ -135,14 +138,15 @@ async def _versions(house: House) -> dict[str, Written]:
         versions = list(await session.scalars(select(SaveVersion)))
     newest: dict[str, Written] = {}
     for version in versions:
-        if counter := _counter(house, version):
+        if counter := counter_of(house.data / "saves", version):
             run, written = counter
             newest[run] = max(written, newest.get(run, written), key=lambda each: each.count)
     return newest
 
 
-def _counter(house: House, version: SaveVersion) -> tuple[str, Written] | None:
-    packed = (house.data / "saves" / version.key).read_bytes()
+def counter_of(store: Path, version: SaveVersion) -> tuple[str, Written] | None:
+    """What the archive of this version holds: the run that wrote it, and its last number."""
+    packed = (store / version.key).read_bytes()
     with tarfile.open(fileobj=io.BytesIO(zstandard.ZstdDecompressor().stream_reader(packed).read())) as archive:
         for member in archive:
             if Path(member.name).name == "counter.json" and (content := archive.extractfile(member)):
@@ -157,7 +161,7 @@ async def _sessions_without_end(house: House) -> list[str]:
     return [f"{row.id} is {row.position} for ever" for row in rows if row.position not in final]
 
 
-def _without_reason(history: list[Past]) -> list[str]:
+def without_reason(history: list[Past]) -> list[str]:
     """Ends that do not say why, who decided, and what to do next."""
     problems = [] if history else ["the history is empty"]
     for past in history:
@@ -188,14 +192,14 @@ async def leftovers(house: House) -> list[str]:
     folders = {place.folder for place in waiting}
     found += [f"seat {path}" for path in house.seats.glob("*/*") if path not in folders]
     found += [f"mount {point}" for point in mounts_below(house.agent_data)]
-    found += [f"loop device {line}" for line in await asyncio.to_thread(_loop_devices, house.folder)]
+    found += [f"loop device {line}" for line in await asyncio.to_thread(loop_devices, house.folder)]
     for below in ("sessions", "kept", "unsent"):
-        found += [f"{path.relative_to(house.disk)}" for path in _files(house.agent_data / below)]
+        found += [f"{path.relative_to(house.disk)}" for path in files_in(house.agent_data / below)]
     found += [f"X {path}" for path in x_leftovers(ended_uids)]
     found += [
         f"reserved {host.reserved}" for host in await house.services.fleet_overview.hosts() if host.reserved.seats
     ]
-    found += await _unnamed_archives(house)
+    found += await unnamed_archives(house.services.database, house.data / "saves")
     return found
 
 
@@ -218,26 +222,30 @@ def _is_stray(house: House, process: int, words: str) -> bool:
     return str(house.folder) in words and not is_part
 
 
-def _files(folder: Path) -> list[Path]:
+def files_in(folder: Path) -> list[Path]:
     """Folders of sessions, and archives; the folder of refused archives counts by what is in it."""
     if not folder.exists():
         return []
     return [path for path in folder.iterdir() if path.name != "refused" or any(path.iterdir())]
 
 
-def _loop_devices(folder: Path) -> list[str]:
+def loop_devices(folder: Path) -> list[str]:
     listed = subprocess.run(
         ["losetup", "--list", "--noheadings", "--output", "NAME,BACK-FILE"], capture_output=True, text=True, check=False
     )
     return [line for line in listed.stdout.splitlines() if str(folder) in line]
 
 
-async def _unnamed_archives(house: House) -> list[str]:
-    store = house.data / "saves"
-    async with house.services.database.read() as session:
+async def unnamed_archives(database: Database, store: Path) -> list[str]:
+    """What lies in the store and is named nowhere, and the other way round."""
+    async with database.read() as session:
         versions = list(await session.scalars(select(SaveVersion)))
         unwanted = set(await session.scalars(select(UnwantedArchive.key)))
     named = {version.key for version in versions} | {version.picture_key for version in versions} | unwanted
-    stored = {path.relative_to(store).as_posix() for path in store.rglob("*") if path.is_file()}
+    stored = await asyncio.to_thread(_stored, store)
     missing = [f"version without archive {version.key}" for version in versions if version.key not in stored]
     return missing + [f"{UNNAMED}{key}" for key in sorted(stored - named)]
+
+
+def _stored(store: Path) -> set[str]:
+    return {path.relative_to(store).as_posix() for path in store.rglob("*") if path.is_file()}

@@ -8,7 +8,8 @@ import pytest
 from tests.chaos.__main__ import seat_runtime
 from tests.chaos.clearing import mounts_below, processes
 from tests.chaos.evening import play
-from tests.chaos.house import SLUG, House
+from tests.chaos.house import House
+from tests.chaos.machine import SLUG
 from tests.chaos.player import Player
 from tests.chaos.schedule import Fault, schedule
 

@@ -1,0 +1,23 @@
+"""Three schedules of two hundred, in one town (`make chaos-fleet`): two replicas, three engines, and something dies."""
+
+import pytest
+
+from tests.chaos.__main__ import seat_runtime
+from tests.chaos.fleet.evening import FleetOutcome, play
+from tests.chaos.fleet.schedule import What, schedule, shortened
+from tests.chaos.fleet.town import Town
+
+SEEDS = {0: What.AGENT, 12: What.DATABASE, 15: What.HOST_LINE}
+
+
+@pytest.mark.timeout(420)
+async def test_in_a_fleet_whatever_dies_nothing_is_lost_and_nothing_is_left() -> None:
+    for seed, what in SEEDS.items():
+        assert what in {strike.what for strike in schedule(seed).strikes}
+    outcomes: list[FleetOutcome] = []
+    with seat_runtime() as runtime:
+        town = Town(runtime)
+        async with town.opened():
+            for seed in SEEDS:
+                outcomes.append(await play(town, shortened(schedule(seed))))
+                assert outcomes[-1].is_good, str(outcomes[-1])
