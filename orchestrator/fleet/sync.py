@@ -17,13 +17,14 @@ from orchestrator.fleet.host_notes import note
 from orchestrator.fleet.ledger import SessionLedger
 from orchestrator.fleet.models import Host
 from orchestrator.fleet.warm import WarmOrders
-from orchestrator.notices import PLACER, Notices
+from orchestrator.notices import PLACER, REREAD_S, Notices
 from scheduler.values import NOTHING
 
 WAIT_LIMIT_S = 25.0
 SHORTEST_INTERVAL_S = 2.0
 SYNCS_PER_S = 100.0
 INTERVALS_PER_LEASE = 3
+LOOK_EVERY_S = REREAD_S / 2
 
 
 def interval_s(hosts: int) -> float:
@@ -49,6 +50,7 @@ class AgentSync:
         self._warm = warm
         self._keys = keys
         self._draw = draw
+        self._floor = _Floor(database)
 
     async def sync(self, host_id: str, request: SyncRequest) -> SyncResponse:
         """Raises `InvalidRequest` for a protocol that we do not speak, `Conflict` `stale_sync` for an older report."""
@@ -71,7 +73,7 @@ class AgentSync:
             note(host, now)
             desired = await self._ledger.desired(session, host_id, request.sessions, now)
             host.pulling = _pulling(request.sessions, desired)
-            reserved = (await self._ledger.reserved(session)).get(host_id, NOTHING)
+            reserved = (await self._ledger.reserved(session, host_id)).get(host_id, NOTHING)
             warm_seats = () if host.is_draining else await self._warm.seats(session, request, hosts, reserved, now)
             response = SyncResponse(
                 revision=await self._revision(session, host_id),
@@ -90,13 +92,21 @@ class AgentSync:
 
     async def wait(self, host_id: str, revision: int) -> int:
         """The host's revision as soon as it is not `revision`, at the latest after `WAIT_LIMIT_S`."""
-        until_s = asyncio.get_running_loop().time() + WAIT_LIMIT_S
+        clock_s = asyncio.get_running_loop().time
+        until_s = clock_s() + WAIT_LIMIT_S
         with self._notices.subscribe(f"host:{host_id}") as news:
-            while True:
-                async with self._database.read() as session:
-                    current = await self._revision(session, host_id)
-                if current != revision or not await news.look_again(until_s):
-                    return current
+            async with self._database.read() as session:
+                current = await self._revision(session, host_id)
+            while current == revision and clock_s() < until_s:
+                look_s = min(until_s, clock_s() + LOOK_EVERY_S)
+                if await news.wait(look_s - clock_s()):
+                    async with self._database.read() as session:
+                        current = await self._revision(session, host_id)
+                elif clock_s() < look_s:
+                    break  # the replica is about to end
+                else:
+                    current = await self._floor.revision(host_id, current)
+            return current
 
     async def _revision(self, session: AsyncSession, host_id: str) -> int:
         return await session.scalar(select(Host.revision).where(Host.id == host_id)) or 0
@@ -105,6 +115,30 @@ class AgentSync:
 async def raise_revision(session: AsyncSession, host_id: str) -> None:
     """Say that what this host should run has changed. The caller publishes `host:<id>` after its commit."""
     await session.execute(update(Host).where(Host.id == host_id).values(revision=Host.revision + 1))
+
+
+class _Floor:
+    """What the database says of every host's revision, for all who wait: one query, however many they are. A notice
+    that was lost costs at most `REREAD_S`.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._alone = asyncio.Lock()
+        self._looked_s = -REREAD_S
+        self._revisions: dict[str, int] = {}
+
+    async def revision(self, host_id: str, known: int) -> int:
+        """As it was no more than `LOOK_EVERY_S` ago, and never less than `known`."""
+        async with self._alone:
+            clock_s = asyncio.get_running_loop().time
+            if clock_s() - self._looked_s >= LOOK_EVERY_S:
+                began_s = clock_s()
+                async with self._database.read() as session:
+                    rows = await session.execute(select(Host.id, Host.revision).where(Host.lease_until.is_not(None)))
+                self._revisions = dict(rows.tuples().all())
+                self._looked_s = began_s
+        return max(known, self._revisions.get(host_id, known))
 
 
 def _store_report(host: Host, request: SyncRequest, now: datetime, lease_until: datetime) -> None:
