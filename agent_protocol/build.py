@@ -32,11 +32,12 @@ class Request(WireModel):
 class BuildSpec(WireModel):
     """One immutable version of a game.
 
-    `image_id` is the engine's config digest and always decides which image runs; `image` is the reference to pull it
-    by when `manifest_digest` says that a registry has it. `save_paths` are relative to `$HOME`; empty means all of it.
-    `save_excludes` are `fnmatch` patterns of paths below `$HOME` that are never saved. `gamepad` says what a pad's
-    controls do in this game, over what they do everywhere; the seat knows the names. `required_labels` are those that a
-    host must have to run it.
+    `image_id` is the engine's config digest and always decides which image runs; `image` is the reference to pull it by
+    when `manifest_digest` says that a registry has it. `size_bytes` is what it takes on a disk, 0 when nobody has
+    measured it, and `layers` maps the digests of its layers to the bytes that a pull of each moves. `save_paths` are
+    relative to `$HOME`; empty means all of it. `save_excludes` are `fnmatch` patterns of paths below `$HOME` that are
+    never saved. `gamepad` says what a pad's controls do in this game, over what they do everywhere; the seat knows the
+    names. `required_labels` are those that a host must have to run it.
     """
 
     build_id: str
@@ -44,6 +45,7 @@ class BuildSpec(WireModel):
     image_id: str
     manifest_digest: str | None = None
     size_bytes: int = 0
+    layers: dict[str, int] = Field(default_factory=dict)
     command: tuple[str, ...] = ()
     environment: dict[str, str] = Field(default_factory=dict)
     display: Display = Field(default_factory=Display)

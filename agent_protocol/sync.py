@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AwareDatetime, Field, field_validator
 
 from agent_protocol.build import BuildSpec
 from agent_protocol.model import PublicUrl, WireModel
@@ -31,10 +31,11 @@ class ObservedState(StrEnum):
 
 
 class Progress(WireModel):
-    """`total` is None while it is not known."""
+    """`total` is None while it is not known. What has arrived is unpacked, and `unpacked` tells that it goes on."""
 
     done: Bytes
     total: Bytes | None = None
+    unpacked: Bytes = 0
     unit: Literal["bytes"] = "bytes"
 
 
@@ -117,20 +118,35 @@ class ObservedSession(WireModel):
 
 
 class HostImage(WireModel):
-    """An image in the host's engine that carries our labels or that a build named."""
+    """An image in the host's engine that carries our labels or that a build named. `last_used_at` is when a session of
+    it was here last; None when none was, as far as the host remembers.
+    """
 
     image_id: str
     manifest_digest: str | None = None
     size_bytes: Bytes = 0
+    last_used_at: AwareDatetime | None = None
+
+
+class HostPull(WireModel):
+    """An image on its way to the host. `unasked` says that no session waits for it."""
+
+    image_id: str
+    done: Bytes = 0
+    total: Bytes | None = None
+    unasked: bool = False
 
 
 class Capacity(WireModel):
-    """What the host offers to games."""
+    """What the host offers to games. `disk_evictable_bytes` is what cached images would give up on top of what is
+    free.
+    """
 
     cpu_cores: Amount
     memory_bytes: Bytes
     seats: int = Field(ge=0, le=10_000)
     disk_free_bytes: Bytes
+    disk_evictable_bytes: Bytes = 0
 
 
 class Usage(WireModel):
@@ -163,6 +179,7 @@ class SyncRequest(WireModel):
     usage: Usage
     pull_bytes_per_s: Amount | None = None
     warm_seats: Annotated[tuple[WarmSeats, ...], Field(max_length=64)] = ()
+    pulls: tuple[HostPull, ...] = ()
 
 
 class RestoreSource(WireModel):
@@ -197,6 +214,7 @@ class SyncResponse(WireModel):
     """`revision` grows whenever this host's desired state changes; `GET /api/agents/wait?revision=N` returns as soon as
     it is no longer N. `now` is the orchestrator's clock: every moment in these messages is told by it, whatever the
     host's own clock says. `warm_seats` should wait, those named first before the others; sessions go before them all.
+    `prepulls` are builds to fetch unasked, when no session waits for another.
     """
 
     revision: int
@@ -206,3 +224,4 @@ class SyncResponse(WireModel):
     next_sync_ms: int = Field(ge=100)
     lease_until: datetime
     keys: dict[str, object]
+    prepulls: tuple[BuildSpec, ...] = ()

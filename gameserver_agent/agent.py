@@ -7,6 +7,7 @@ orchestrator. What to do is decided by `reconcile.plan` alone. No loop's trouble
 import asyncio
 import contextlib
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import structlog
@@ -19,6 +20,7 @@ from gameserver_agent.errors import ControlPlaneError
 from gameserver_agent.host_usage import HostFigures, HostMeter
 from gameserver_agent.http.app import PlayableSession
 from gameserver_agent.identity import DataFolder, Membership
+from gameserver_agent.image_care import ImageCare
 from gameserver_agent.leftovers import end_leftovers
 from gameserver_agent.orchestrator_client import OrchestratorClient
 from gameserver_agent.reconcile import Action, Forget, NoteEnded, Renew, Start, Stop, plan
@@ -62,6 +64,7 @@ class Agent:
         self._deciding = asyncio.Lock()
         self._has_news = asyncio.Event()
         self._services: SessionServices | None = None
+        self._care: ImageCare | None = None
         self._is_leaving = False
         self._has_leftovers = False
 
@@ -93,12 +96,25 @@ class Agent:
 
     def report(self) -> Report:
         self._figures = self._meter.read()
-        if self._services is None:
+        if self._services is None or self._care is None:
             return Report(self.observed(), self._engine.images, self._figures, None)
-        pull_bytes_per_s, waiting = self._services.images.pull_bytes_per_s, self._services.warm.sizes()
-        return Report(self.observed(), self._engine.images, self._figures, pull_bytes_per_s, waiting)
+        images, waiting = self._care.images, self._services.warm.sizes()
+        figures = replace(self._figures, capacity=self._care.offered(self._figures.capacity))
+        return Report(self.observed(), self._engine.images, figures, images.pull_bytes_per_s, waiting, images.pulls())
+
+    def wanted_images(self) -> frozenset[str]:
+        """Ids of images that are needed here now or soon."""
+        desired = (session.build for session in self._contact.desired or ())
+        here = (task.desired.build for task in self._sessions.values() if not task.has_ended)
+        arriving = () if self._services is None else self._services.images.pulls()
+        return frozenset(
+            [build.image_id for build in (*desired, *here, *self._contact.prepulls)]
+            + [pull.image_id for pull in arriving]
+        )
 
     async def answered(self, report: Report) -> None:
+        if self._care is not None:
+            self._care.want(self._contact.prepulls)
         for seen in report.sessions:
             task = self._sessions.get(seen.session_id)
             if seen.state is ObservedState.ENDED and task is not None and task.desired.generation == seen.generation:
@@ -134,6 +150,10 @@ class Agent:
     async def adopt(self, services: SessionServices) -> None:
         """Take up what an earlier agent left. Waits for the engine; nothing is decided before."""
         self._services = services
+        self._engine.uses = services.images.uses
+        self._care = ImageCare(
+            services.images, services.evicting, self._engine, wanted=self.wanted_images, changed=self.changed
+        )
         await self._engine.until_it_answers()
         for record in await asyncio.to_thread(_records, services):
             task = SessionTask(record.desired, services, record)
@@ -151,6 +171,8 @@ class Agent:
         if self._services is not None:
             loops.append(asyncio.ensure_future(self._services.kept.keep_trying()))
             loops.append(asyncio.ensure_future(self._services.warm.keep()))
+        if self._care is not None:
+            loops.append(asyncio.ensure_future(self._care.keep()))
         try:
             done, _ = await asyncio.wait(loops, return_when=asyncio.FIRST_COMPLETED)
             for loop in done:

@@ -14,7 +14,16 @@ from typing import Protocol
 
 import structlog
 
-from agent_protocol import DesiredSession, HostImage, ObservedSession, SyncRequest, SyncResponse, WarmSeats
+from agent_protocol import (
+    BuildSpec,
+    DesiredSession,
+    HostImage,
+    HostPull,
+    ObservedSession,
+    SyncRequest,
+    SyncResponse,
+    WarmSeats,
+)
 from gameserver_agent.backoff import delay_s
 from gameserver_agent.clock import OrchestratorClock
 from gameserver_agent.errors import ControlPlaneError, ControlPlaneRefusedError
@@ -37,6 +46,7 @@ class Report:
     figures: HostFigures
     pull_bytes_per_s: float | None
     waiting: tuple[Size, ...] = ()
+    pulls: tuple[HostPull, ...] = ()
 
 
 class House(Protocol):
@@ -85,6 +95,7 @@ class Contact:
         self.membership = membership
         self.desired: tuple[DesiredSession, ...] | None = None
         self.warm_seats: tuple[WarmSeats, ...] = ()
+        self.prepulls: tuple[BuildSpec, ...] = ()
         self._house = house
         self._data = data
         self._client = client
@@ -127,11 +138,13 @@ class Contact:
                 usage=report.figures.usage,
                 pull_bytes_per_s=report.pull_bytes_per_s,
                 warm_seats=_counted(report.waiting),
+                pulls=report.pulls,
             )
         )
         # Together, so that no deadline is ever judged by a time that is not its own.
         self._revision, self.desired = response.revision, response.sessions
         self.warm_seats = response.warm_seats
+        self.prepulls = response.prepulls
         if response.now is not None:
             self._clock.heard(sent, response.now)
         self._answered.set()

@@ -8,17 +8,20 @@ import structlog
 from agent_protocol import HostImage
 from gameserver_agent.backoff import delay_s
 from gameserver_agent.errors import EngineError
-from gameserver_agent.images import reported
-from gameserver_agent.runtime.port import Runtime
+from gameserver_agent.image_list import reported
+from gameserver_agent.image_uses import ImageUses
+from gameserver_agent.runtime.port import Image, Runtime
 
 log = structlog.get_logger()
 
 
 class EngineWatch:
-    """`is_well` and `images` as of the last look."""
+    """`is_well`, `found` (every image) and `images` (what is told of them, with `uses`) as of the last look."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
+        self.uses = ImageUses()
+        self.found: tuple[Image, ...] = ()
         self.is_well = False
         self.images: tuple[HostImage, ...] = ()
 
@@ -47,5 +50,6 @@ class EngineWatch:
         if not self.is_well:
             log.info("engine.back")
         self.is_well = True
-        before, self.images = self.images, reported(found)
+        self.found = found
+        before, self.images = self.images, reported(found, self.uses)
         return self.images != before

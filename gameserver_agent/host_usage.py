@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil
 
 from agent_protocol import Capacity, Usage
+from gameserver_agent.eviction import Disk
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,12 @@ class HostMeter:
             ),
             capacity=Capacity(cpu_cores=cores, memory_bytes=memory.total, seats=self._seats, disk_free_bytes=disk.free),
         )
+
+
+def read_disk(folder: Path) -> Disk:
+    """The volume that holds this folder, which need not be there yet."""
+    usage = shutil.disk_usage(_existing(folder))
+    return Disk(usage.total, usage.free)
 
 
 def _existing(path: Path) -> Path:

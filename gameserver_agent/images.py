@@ -1,131 +1,156 @@
-"""Getting a build's image into the engine, once however many sessions ask for it, and saying which ones are there.
+"""Getting a build's image into the engine, once however many ask for it.
 
 `image_id` alone decides: an image that is there is used whatever it is called, and a pull that brings another one is a
-failure. A pull whose last asker has gone is cancelled, and so is one that brings no byte for 30 s.
+failure. A pull whose last asker has gone is cancelled. A pre-pull waits while a session's pull runs, gives way when one
+begins, and is joined by a session that wants the same image.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable
 
-import structlog
-
-from agent_protocol import BuildSpec, HostImage, Progress
+from agent_protocol import BuildSpec, EndCode, HostPull, Progress
 from gameserver_agent.errors import EngineError, ImageNotFoundError, SessionEndedError
-from gameserver_agent.runtime.port import Image, Runtime
+from gameserver_agent.evicting import Evicting
+from gameserver_agent.eviction import room_for
+from gameserver_agent.image_list import repository_of
+from gameserver_agent.image_uses import ImageUses
+from gameserver_agent.pull_failures import PullFailure, failure_of, told
+from gameserver_agent.pulls import Pull
+from gameserver_agent.runtime.port import Runtime
 from gameserver_agent.tasks import cancelled
 
-log = structlog.get_logger()
-_QUIET_S = 30.0
+# The orchestrator gives a silent pull 30 s: a little before, it hears from us what is the matter.
+_QUIET_S = 27.0
 _FOLD = 0.3
-MOST_REPORTED = 200
 
 
 class Images:
-    """The image cache of one engine."""
+    """The image cache of one engine. `evicting` makes room in it; without, nothing is ever dropped."""
 
-    def __init__(self, runtime: Runtime, *, quiet_s: float = _QUIET_S) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        *,
+        quiet_s: float = _QUIET_S,
+        uses: ImageUses | None = None,
+        evicting: Evicting | None = None,
+        now_s: Callable[[], float] = time.time,
+    ) -> None:
         self._runtime = runtime
         self._quiet_s = quiet_s
-        self._pulls: dict[str, _Pull] = {}
+        self._evicting = evicting
+        self._now_s = now_s
+        self._pulls: dict[str, Pull] = {}
+        self.uses = uses or ImageUses()
         self.pull_bytes_per_s: float | None = None
 
+    def pulls(self) -> tuple[HostPull, ...]:
+        """What is on its way now."""
+        return tuple(pull.seen() for pull in self._pulls.values())
+
+    @property
+    def is_busy(self) -> bool:
+        """A session waits for a pull."""
+        return any(pull.reports for pull in self._pulls.values())
+
     async def ensure(self, build: BuildSpec, report: Callable[[Progress], None]) -> None:
-        """Return once the engine holds the image. Raises `SessionEndedError` `image_missing` or `pull_failed`."""
-        if await self._runtime.find_image(build.image_id) is not None:
+        """Return once the engine holds the image. Raises `SessionEndedError` `image_missing`, `pull_failed` or
+        `disk_full`.
+        """
+        self.uses.note(build.image_id, self._now_s())
+        if await self._is_here(build):
             return
-        if build.manifest_digest is None:
-            raise SessionEndedError(
-                "image_missing", f"The image of this game ({build.image}) is not on the host, and no registry has it."
-            )
-        reference = f"{repository_of(build.image)}@{build.manifest_digest}"
-        pull = self._pulls.get(reference)
-        if pull is None:
-            pull = self._pulls[reference] = _Pull(asyncio.ensure_future(self._pull(reference)))
+        reference = _reference(build)
+        await self._prepare(build, reference)
+        self._give_way(reference)
+        pull = self._begun(build, reference)
         pull.reports.append(report)
         try:
-            await asyncio.shield(pull.task)
-        except ImageNotFoundError as error:
-            raise SessionEndedError("image_missing", f"The registry has no image {reference}.") from error
-        except EngineError as error:
-            raise SessionEndedError("pull_failed", f"The game could not be fetched: {error}") from error
+            await self._arrival(pull, build)
         finally:
             pull.reports.remove(report)
-            if not pull.reports:
-                self._pulls.pop(reference, None)
-                await cancelled(pull.task)
-        if await self._runtime.find_image(build.image_id) is None:
-            raise SessionEndedError("pull_failed", "The registry holds another image than this game's build names.")
+            await self._let_go(pull)
 
-    async def _pull(self, reference: str) -> None:
-        loop = asyncio.get_running_loop()
-        began_s = loop.time()
-        done_bytes = 0
-        moved = asyncio.Event()
-
-        def report(done: int, total: int | None) -> None:
-            nonlocal done_bytes
-            done_bytes = done
-            moved.set()
-            for tell in tuple(self._pulls[reference].reports) if reference in self._pulls else ():
-                tell(Progress(done=done, total=total))
-
-        pulling = asyncio.ensure_future(self._runtime.pull(reference, report))
+    async def prefetch(self, build: BuildSpec) -> bool:
+        """Fetch it because somebody may want it soon. False when a session's pull goes first. Raises as `ensure`."""
+        self.uses.note_unused(build.image_id)
+        if await self._is_here(build):
+            return True
+        reference = _reference(build)
+        if not self.is_busy:
+            await self._prepare(build, reference)
+        if self.is_busy and reference not in self._pulls:
+            return False
+        pull = self._begun(build, reference)
+        pull.is_wanted_unasked = True
         try:
-            while not pulling.done():
-                moved.clear()
-                waiting = asyncio.ensure_future(moved.wait())
-                done, _ = await asyncio.wait(
-                    {pulling, waiting}, timeout=self._quiet_s, return_when=asyncio.FIRST_COMPLETED
-                )
-                await cancelled(waiting)
-                if not done:
-                    raise EngineError(f"no byte arrived for {self._quiet_s:g} seconds")
-            await pulling
+            await self._arrival(pull, build)
+        except asyncio.CancelledError:
+            if not pull.gave_way:
+                raise
+            return False
         finally:
-            await cancelled(pulling)
-        took_s = loop.time() - began_s
-        self._learn_speed(done_bytes, took_s)
-        log.info("image.pulled", reference=reference, bytes=done_bytes, took_s=round(took_s, 1))
+            pull.is_wanted_unasked = False
+            await self._let_go(pull)
+        return True
 
-    def _learn_speed(self, done_bytes: int, took_s: float) -> None:
-        if done_bytes < 1024**2 or took_s <= 0:
+    async def _is_here(self, build: BuildSpec) -> bool:
+        if self._evicting is not None:
+            await self._evicting.until_settled(build.image_id)
+        return await self._runtime.find_image(build.image_id) is not None
+
+    async def _prepare(self, build: BuildSpec, reference: str) -> None:
+        if reference in self._pulls:
             return
-        now = done_bytes / took_s
-        before = self.pull_bytes_per_s
-        self.pull_bytes_per_s = now if before is None else before + _FOLD * (now - before)
+        await self.uses.write()  # whatever becomes of us, what we fetched is known to be ours
+        if self._evicting is not None:
+            await self._evicting.make_room(room_for(build.size_bytes, sum(build.layers.values())))
+
+    def _begun(self, build: BuildSpec, reference: str) -> Pull:
+        pull = self._pulls.get(reference)
+        if pull is None:
+            pull = self._pulls[reference] = Pull(self._runtime, build, reference, self._quiet_s)
+        return pull
+
+    async def _arrival(self, pull: Pull, build: BuildSpec) -> None:
+        try:
+            await asyncio.shield(pull.task)
+        except EngineError as error:
+            is_unknown = isinstance(error, ImageNotFoundError)
+            failure = PullFailure.UNKNOWN if is_unknown else failure_of(str(error))
+            code, message = told(failure, pull.reference, str(error))
+            raise SessionEndedError(code, message) from error
+        if await self._runtime.find_image(build.image_id) is None:
+            raise SessionEndedError(
+                EndCode.PULL_FAILED,
+                f"The registry holds another image under {pull.reference} than this game's build names"
+                f" ({build.image_id}).",
+            )
+
+    async def _let_go(self, pull: Pull) -> None:
+        if pull.reports or pull.is_wanted_unasked:
+            return
+        if self._pulls.get(pull.reference) is pull:
+            del self._pulls[pull.reference]
+            if pull.bytes_per_s is not None:
+                before = self.pull_bytes_per_s or pull.bytes_per_s
+                self.pull_bytes_per_s = before + _FOLD * (pull.bytes_per_s - before)
+        await cancelled(pull.task)
+
+    def _give_way(self, reference: str) -> None:
+        """A session is about to pull: what nobody waits for stops, and is begun again later."""
+        for pull in tuple(self._pulls.values()):
+            if pull.reference != reference and not pull.reports:
+                del self._pulls[pull.reference]
+                pull.gave_way = True
+                pull.task.cancel()
 
 
-class _Pull:
-    def __init__(self, task: "asyncio.Future[None]") -> None:
-        self.task = task
-        self.reports: list[Callable[[Progress], None]] = []
-
-
-def reported(images: Iterable[Image]) -> tuple[HostImage, ...]:
-    """What the orchestrator is told of the engine's images: all of ours, then others up to `MOST_REPORTED`. Ours carry
-    a label of ours or are tagged below `playhouse/`.
-    """
-    ours: list[Image] = []
-    others: list[Image] = []
-    for image in images:
-        (ours if _is_ours(image) else others).append(image)
-    return tuple(
-        HostImage(
-            image_id=image.image_id,
-            manifest_digest=image.manifest_digests[0] if image.manifest_digests else None,
-            size_bytes=image.size_bytes,
+def _reference(build: BuildSpec) -> str:
+    if build.manifest_digest is None:
+        raise SessionEndedError(
+            EndCode.IMAGE_MISSING,
+            f"The image of this game ({build.image}) is not on the host, and no registry has it.",
         )
-        for image in (*ours, *others[: max(0, MOST_REPORTED - len(ours))])
-    )
-
-
-def _is_ours(image: Image) -> bool:
-    is_tagged = any("playhouse" in repository_of(name).split("/")[:-1] for name in image.names)
-    return is_tagged or any(label.startswith("playhouse.") for label in image.labels)
-
-
-def repository_of(image: str) -> str:
-    """`registry:5000/name:tag@sha256:…` without tag and digest."""
-    name = image.partition("@")[0]
-    folder, slash, last = name.rpartition("/")
-    return folder + slash + last.partition(":")[0]
+    return f"{repository_of(build.image)}@{build.manifest_digest}"

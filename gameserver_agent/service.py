@@ -25,9 +25,11 @@ from gameserver_agent.errors import (
     EngineError,
     StartUpError,
 )
-from gameserver_agent.host_usage import HostMeter
+from gameserver_agent.evicting import Evicting
+from gameserver_agent.host_usage import HostMeter, read_disk
 from gameserver_agent.http.app import make_app
 from gameserver_agent.identity import DataFolder, Membership, public_key_text
+from gameserver_agent.image_uses import ImageUses
 from gameserver_agent.images import Images
 from gameserver_agent.orchestrator_client import HostIdentity, OrchestratorClient
 from gameserver_agent.runtime.docker_runtime import DockerRuntime
@@ -101,7 +103,7 @@ async def _serve(settings: AgentSettings, ordered_to_end: asyncio.Event) -> int:
                 public_url=public_url,
             )
             outbox = Outbox(settings.data / "unsent", client, agent.incarnation, agent.save_was_sent)
-            services = _services(settings, membership, runtime, client, clock, outbox, agent, seat_runtime)
+            services = _services(settings, membership, runtime, client, clock, outbox, agent, seat_runtime, storage)
             server = web.AppRunner(
                 make_app(agent, secret=data.static_secret(), play_url=settings.play_url, now_s=clock.now_s),
                 access_log=None,
@@ -201,11 +203,15 @@ def _services(
     outbox: Outbox,
     agent: Agent,
     seat_runtime: SeatRuntime,
+    storage: Path,
 ) -> SessionServices:
+    uses = ImageUses(settings.data / "images.json")
+    evicting = Evicting(runtime, uses=uses, wanted=agent.wanted_images, disk=lambda: read_disk(storage))
     launcher = best_launcher(WorkerCommand(seat_runtime), os.environ)
     return SessionServices(
         runtime=runtime,
-        images=Images(runtime),
+        images=Images(runtime, uses=uses, evicting=evicting, now_s=clock.now_s),
+        evicting=evicting,
         seats=HostSeats(SeatPlaces(settings.seat_folders, membership.host_id), launcher),
         downloads=client,
         pictures=client,

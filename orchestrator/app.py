@@ -25,6 +25,7 @@ from orchestrator.catalog.controllers import GamesController
 from orchestrator.errors import ApiError
 from orchestrator.fleet.admin_controllers import FleetAdminController
 from orchestrator.fleet.controllers import AgentController
+from orchestrator.fleet.image_controllers import HostImagesController
 from orchestrator.health import HealthController
 from orchestrator.http import (
     AnyRequest,
@@ -65,6 +66,7 @@ _ROUTE_HANDLERS: Sequence[ControllerRouterHandler] = (
     AgentController,
     AgentSaveController,
     FleetAdminController,
+    HostImagesController,
     PagesController,
     favicon,
     static_file,
@@ -110,7 +112,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
 
 def _loops(services: Services) -> Sequence[Loop]:
     """What runs beside the requests."""
-    loops = (services.reconciler.run, services.save_disposal.run)
+    loops = (services.reconciler.run, services.save_disposal.run, services.prepulling.run)
     return loops if services.database.is_sqlite else (*loops, services.hearing.run)
 
 

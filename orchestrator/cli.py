@@ -22,7 +22,8 @@ from migrations import migrate as run_migrations
 from orchestrator.accounts.account import Role
 from orchestrator.accounts.schemas import Registration
 from orchestrator.catalog.definition import InvalidDefinition, load_definition
-from orchestrator.catalog.images import ImageUnavailable, inspect_image
+from orchestrator.catalog.images import ImageUnavailable
+from orchestrator.catalog.sources import image_of
 from orchestrator.errors import ApiError, DatabaseUnavailable, StoreUnavailable
 from orchestrator.fleet.host_lines import label_words, lines_of, plays, state_words, table_of, token_line
 from orchestrator.fleet.models import labels_of
@@ -108,14 +109,29 @@ def games() -> None:
 @games.command("add")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--docker-host", help="The engine that has the image, such as unix:///run/docker.sock.")
-def add_game(file: Path, docker_host: str | None) -> None:
-    """Add the game that FILE describes, or bring it up to date."""
+@click.option("--push", "push_to", metavar="REGISTRY/REPOSITORY", help="Push the engine's image there first.")
+def add_game(file: Path, docker_host: str | None, push_to: str | None) -> None:
+    """Add the game that FILE describes, or bring it up to date.
+
+    An image whose name says a registry is looked up there. With ORCHESTRATOR_REGISTRY any other is pushed to that one.
+    """
     with _friendly():
-        definition = load_definition(file)
-        image = inspect_image(definition.build.image, docker_host)
-        added = _call(Settings(), lambda services: services.catalog.add_game(definition, image))
+        settings, definition = Settings(), load_definition(file)
+        image = asyncio.run(
+            image_of(
+                definition,
+                push_to=push_to,
+                registry=settings.registry,
+                insecure=settings.insecure_registries,
+                docker_host=docker_host,
+            )
+        )
+        added = _call(settings, lambda services: services.catalog.add_game(definition, image))
     what = "Added" if added.is_new else "Already there:"
     click.echo(f"{what} {definition.slug} {definition.build.version} (build {added.build_id}).")
+    if image.manifest_digest is not None:
+        layers_mb = sum(image.layers.values()) / 1e6
+        click.echo(f"{image.reference} is {image.manifest_digest}: {len(image.layers)} layers, {layers_mb:.1f} MB.")
 
 
 @games.command("list")

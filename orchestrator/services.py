@@ -10,10 +10,12 @@ from migrations import revisions
 from orchestrator.accounts.service import Accounts
 from orchestrator.catalog.service import Catalog
 from orchestrator.database import Database
+from orchestrator.fleet.host_images import HostImages
 from orchestrator.fleet.identity import HostIdentities
 from orchestrator.fleet.operations import FleetOperations
 from orchestrator.fleet.overview import FleetOverview
 from orchestrator.fleet.placement import Placement
+from orchestrator.fleet.prepulling import Prepulling
 from orchestrator.fleet.sync import AgentSync
 from orchestrator.fleet.warm import WarmOrders
 from orchestrator.installation import Installation, load_or_create
@@ -67,6 +69,8 @@ class Services:
     placement: Placement
     fleet_overview: FleetOverview
     fleet_operations: FleetOperations
+    host_images: HostImages
+    prepulling: Prepulling
 
 
 @asynccontextmanager
@@ -124,4 +128,6 @@ def _wire(settings: Settings, database: Database, installation: Installation, st
         placement=placement,
         fleet_overview=FleetOverview(database, ledger),
         fleet_operations=fleet_operations,
+        host_images=HostImages(database),
+        prepulling=Prepulling(database, notices, ledger),
     )

@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from orchestrator.saves.s3_location import parse_endpoint, parse_store_url
 
 Urls = Annotated[Sequence[str], NoDecode]
+Names = Annotated[tuple[str, ...], NoDecode]
 
 
 def _sqlite_in_data(values: dict[str, Any]) -> str:
@@ -22,6 +23,9 @@ class Settings(BaseSettings):
     Saves lie in a folder of `data`, or below `store_url` (`s3://bucket/prefix`) at `store_endpoint`, which is AWS
     unless said otherwise; keys come from where AWS's own tools look for them. See docs/saves-in-s3.md.
 
+    `registry` (`host:port/prefix`) is where `games add` pushes images to; `insecure_registries`, with commas between
+    them, are spoken to by plain HTTP, and those of this machine always are; see docs/registry.md.
+
     `stun_urls` and `turn_urls`, with commas between them, are handed to pages; see docs/relays.md.
     """
 
@@ -33,6 +37,8 @@ class Settings(BaseSettings):
     store_url: str = ""
     store_endpoint: str = ""
     store_region: str = ""
+    registry: str | None = None
+    insecure_registries: Names = ()
     stun_urls: Urls = ()
     turn_urls: Urls = ()
     turn_secret: SecretStr = SecretStr("")
@@ -50,7 +56,7 @@ class Settings(BaseSettings):
     def _is_an_s3_server(cls, value: str) -> str:
         return parse_endpoint(value) if value else value
 
-    @field_validator("stun_urls", "turn_urls", mode="before")
+    @field_validator("stun_urls", "turn_urls", "insecure_registries", mode="before")
     @classmethod
     def _are_listed(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

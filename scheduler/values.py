@@ -69,13 +69,14 @@ class HostView:
 class Request:
     """What one session asks for.
 
-    `image_bytes` is the image's size as the hosts report it; where `layers` (digest to bytes) are known, they count
-    instead. `is_pullable` is False for an image that no registry has: then only hosts that hold it, or are already
-    getting it, can run the session. `boot_s` is the build's mean boot by class of hosts, `boot_prior_s` that of a
-    class where it never ran; `seat_s` how long a seat takes to start where none waits warm, beside the image's pull.
-    `network_s` is what the player's page measured to some hosts, by their id; the others count as near. `usual_cores`
-    is what sessions take on average, `fragment_seconds` what a core is worth that lies in a gap too small for one: both
-    are of the whole fleet, see `placement.among`.
+    `image_bytes` is the image's size as the hosts report it; where `layers` (digest to the bytes that are moved) are
+    known, they count instead, and each of their bytes becomes `unpacked_ratio` on the disk. `is_pullable` is False for
+    an image that no registry has: then only hosts that hold it, or are already getting it, can run the session.
+    `boot_s` is the build's mean boot by class of hosts, `boot_prior_s` that of a class where it never ran; `seat_s` how
+    long a seat takes to start where none waits warm, beside the image's pull. `network_s` is what the player's page
+    measured to some hosts, by their id; the others count as near. `usual_cores` is what sessions take on average,
+    `fragment_seconds` what a core is worth that lies in a gap too small for one: both are of the whole fleet, see
+    `placement.among`.
     """
 
     image_id: str
@@ -85,6 +86,7 @@ class Request:
     boot_prior_s: float
     is_pullable: bool = True
     layers: Mapping[str, int] = field(default_factory=dict[str, int])
+    unpacked_ratio: float = 1.0
     boot_s: Mapping[str, float] = field(default_factory=dict[str, float])
     seat_s: float = 0.0
     network_s: Mapping[str, float] = field(default_factory=dict[str, float])

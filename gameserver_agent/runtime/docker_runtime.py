@@ -18,6 +18,7 @@ from docker.types.daemon import CancellableStream
 
 from gameserver_agent.backoff import delay_s
 from gameserver_agent.errors import ContainerNotFoundError, EngineError, ImageNotFoundError
+from gameserver_agent.pull_failures import PullFailure, failure_of
 from gameserver_agent.runtime.docker_arguments import (
     API_VERSION,
     host_config,
@@ -49,6 +50,7 @@ class DockerRuntime:
         self._base_url = base_url
         self._lifecycle = Lane("lifecycle", base_url, threads=8, waiting=64, deadline_s=20)
         self._statistics = Lane("statistics", base_url, threads=2, waiting=128, deadline_s=5)
+        self._images = Lane("images", base_url, threads=1, waiting=16, deadline_s=300)
         self._pulls = Lane("pull", base_url, threads=2, waiting=16, deadline_s=60)
         self._ended_hints: dict[str, asyncio.Event] = {}
         self._hints: _EndedHints | None = None
@@ -75,19 +77,20 @@ class DockerRuntime:
 
         return await self._lifecycle.call(run)
 
-    async def pull(self, reference: str, report: ReportBytes) -> None:
+    async def pull(self, reference: str, report: ReportBytes, layers: Mapping[str, int] | None = None) -> None:
         given_up = threading.Event()
         loop = asyncio.get_running_loop()
 
         def run(client: docker.APIClient) -> None:
-            progress = PullProgress()
+            progress = PullProgress(layers)
             for line in client.pull(reference, stream=True, decode=True):
                 if given_up.is_set():
                     return  # leaving closes the connection, and the engine cancels the pull
                 if "error" in line:
                     raise _pull_error(str(line["error"]))
                 if progress.learn(line):
-                    loop.call_soon_threadsafe(report, progress.done_bytes, progress.total_bytes)
+                    moved = progress.done_bytes, progress.total_bytes, progress.unpacked_bytes
+                    loop.call_soon_threadsafe(report, *moved)
 
         try:
             await self._pulls.call(run, deadline_s=24 * 3600)
@@ -95,6 +98,26 @@ class DockerRuntime:
             raise ImageNotFoundError(str(error)) from error
         finally:
             given_up.set()
+
+    async def remove_image(self, image_id: str) -> bool:
+        def run(client: docker.APIClient) -> bool:
+            try:
+                answer = client.inspect_image(image_id)
+                names = [*(answer.get("RepoTags") or ()), *(answer.get("RepoDigests") or ())]
+                for name in names:
+                    with contextlib.suppress(docker.errors.ImageNotFound):  # its tag took the digest with it
+                        client.remove_image(name)
+                if not names:
+                    client.remove_image(image_id)
+            except docker.errors.NotFound:
+                return True
+            except docker.errors.APIError as error:
+                if error.status_code != 409:  # 409: a container has it
+                    raise
+                return False
+            return True
+
+        return await self._images.call(run)
 
     async def create(self, spec: ContainerSpec) -> str:
         def run(client: docker.APIClient) -> str:
@@ -224,7 +247,7 @@ class DockerRuntime:
     async def close(self) -> None:
         if self._hints is not None:
             self._hints.close()
-        for lane in (self._lifecycle, self._statistics, self._pulls):
+        for lane in (self._lifecycle, self._statistics, self._images, self._pulls):
             await lane.close()
 
     async def _pause_or_thaw(self, container_id: str, *, is_paused: bool) -> None:
@@ -290,8 +313,7 @@ class _EndedHints:
 
 
 def _pull_error(text: str) -> EngineError:
-    is_unknown = any(words in text.lower() for words in ("not found", "manifest unknown", "does not exist"))
-    return ImageNotFoundError(text) if is_unknown else EngineError(text)
+    return ImageNotFoundError(text) if failure_of(text) is PullFailure.UNKNOWN else EngineError(text)
 
 
 def _image(answer: Mapping[str, object]) -> Image:

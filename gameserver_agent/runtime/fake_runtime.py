@@ -62,7 +62,9 @@ class _FakeContainer:
 
 
 class FakeRuntime:
-    """`registry` maps pullable references to the image that they bring. `is_away` makes every call fail."""
+    """`registry` maps pullable references to the image that they bring; the next pulls fail with `pull_errors`.
+    `is_away` makes every call fail.
+    """
 
     def __init__(self, programs: Mapping[tuple[str, ...], FakeProgram] | None = None) -> None:
         self.programs = dict(programs or {})
@@ -70,6 +72,7 @@ class FakeRuntime:
         self.registry: dict[str, Image] = {}
         self.specs: list[ContainerSpec] = []
         self.pulls = 0
+        self.pull_errors: list[str] = []
         self.is_away = False
         self.may_pull = asyncio.Event()
         self.may_pull.set()
@@ -88,16 +91,25 @@ class FakeRuntime:
         self._require_engine()
         return tuple(self.images.values())
 
-    async def pull(self, reference: str, report: ReportBytes) -> None:
+    async def pull(self, reference: str, report: ReportBytes, layers: Mapping[str, int] | None = None) -> None:
         self._require_engine()
         self.pulls += 1
+        if self.pull_errors:
+            raise EngineError(self.pull_errors.pop(0))
         image = self.registry.get(reference)
         if image is None:
             raise ImageNotFoundError(f"no registry has {reference}")
-        report(0, image.size_bytes)
+        report(0, image.size_bytes, 0)
         await self.may_pull.wait()
-        report(image.size_bytes, image.size_bytes)
+        report(image.size_bytes, image.size_bytes, image.size_bytes)
         self.images[image.image_id] = image
+
+    async def remove_image(self, image_id: str) -> bool:
+        self._require_engine()
+        if any(container.spec.image_id == image_id for container in self._containers.values()):
+            return False
+        self.images.pop(image_id, None)
+        return True
 
     async def create(self, spec: ContainerSpec) -> str:
         self._require_engine()

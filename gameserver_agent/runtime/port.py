@@ -11,8 +11,8 @@ from typing import Protocol
 
 from gameserver_agent.statistics import Sample
 
-ReportBytes = Callable[[int, int | None], None]
-"""Called from the event loop with bytes done and, when known, bytes in all."""
+ReportBytes = Callable[[int, int | None, int], None]
+"""Called from the event loop with bytes done, when known bytes in all, and how many of those done are unpacked."""
 
 
 @dataclass(frozen=True)
@@ -98,10 +98,14 @@ class Runtime(Protocol):
 
     async def list_images(self) -> tuple[Image, ...]: ...
 
-    async def pull(self, reference: str, report: ReportBytes) -> None:
-        """Fetch `name@sha256:…`. Cancelling the call cancels the pull. Raises `ImageNotFoundError` when no
-        registry has it.
+    async def pull(self, reference: str, report: ReportBytes, layers: Mapping[str, int] | None = None) -> None:
+        """Fetch `name@sha256:…`. Cancelling the call cancels the pull. With `layers` (digest to bytes) the bytes in all
+        are known from the beginning. Raises `ImageNotFoundError` when no registry has it.
         """
+        ...
+
+    async def remove_image(self, image_id: str) -> bool:
+        """Drop it under all its names, unless a container has it: False then. What is not there is dropped already."""
         ...
 
     async def create(self, spec: ContainerSpec) -> str:

@@ -1,17 +1,23 @@
-"""Bytes of a pull, summed over its layers. Pure: the engine's progress lines in, two numbers out."""
+"""Bytes of a pull, summed over its layers. Pure: the engine's progress lines in, three numbers out."""
 
 from collections.abc import Mapping
 
-_UNPACKING = frozenset({"Verifying Checksum", "Extracting"})
+_SHORT = 12
+_COMES = frozenset({"Pulling fs layer", "Waiting", "Downloading", "Verifying Checksum", "Extracting"})
+_IS_HERE = frozenset({"Download complete", "Pull complete"})
 
 
 class PullProgress:
-    """The engine tells layers apart by id, downloads and unpacks each, and names a layer's size once it begins."""
+    """The engine tells layers apart by the first digits of their digests, downloads and unpacks each, and names a
+    layer's size only once it begins. With `layers` (digest to bytes) the sizes are known as soon as it says which
+    layers it lacks.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, layers: Mapping[str, int] | None = None) -> None:
+        self._known = {digest.partition(":")[2][:_SHORT]: size for digest, size in (layers or {}).items()}
         self._done: dict[str, int] = {}
         self._total: dict[str, int] = {}
-        self._unpacked: dict[str, object] = {}
+        self._unpacked: dict[str, int] = {}
 
     @property
     def done_bytes(self) -> int:
@@ -19,25 +25,32 @@ class PullProgress:
 
     @property
     def total_bytes(self) -> int | None:
-        """None until a layer has named its size; grows while further layers begin."""
+        """None until a layer has named its size; without known sizes it grows while further layers begin."""
         return sum(self._total.values()) or None
 
+    @property
+    def unpacked_bytes(self) -> int:
+        """Of what has arrived, counted as it arrived."""
+        return sum(self._unpacked.values())
+
     def learn(self, line: Mapping[str, object]) -> bool:
-        """Take in one line; says whether anything moved. Unpacking moves without a change of the numbers."""
+        """Take in one line; says whether anything moved."""
         layer, status, detail = line.get("id"), line.get("status"), line.get("progressDetail")
         if not isinstance(layer, str):
             return False
-        before = self.done_bytes, self.total_bytes
-        if status == "Downloading" and isinstance(detail, dict):
-            current, total = detail.get("current"), detail.get("total")
+        before = self.done_bytes, self.total_bytes, self.unpacked_bytes
+        if status in _COMES and layer in self._known:
+            self._total[layer] = self._known[layer]
+        current, total = (detail.get("current"), detail.get("total")) if isinstance(detail, dict) else (None, None)
+        if status == "Downloading":
             if isinstance(current, int):
                 self._done[layer] = current
             if isinstance(total, int) and total > 0:
                 self._total[layer] = total
-        elif status in ("Download complete", "Pull complete") and layer in self._total:
+        elif status == "Extracting" and isinstance(current, int):
+            self._unpacked[layer] = current
+        elif status in _IS_HERE and layer in self._total:
             self._done[layer] = self._total[layer]
-        elif status in _UNPACKING:
-            step = status, detail.get("current") if isinstance(detail, dict) else None
-            before_step, self._unpacked[layer] = self._unpacked.get(layer), step
-            return step != before_step
-        return before != (self.done_bytes, self.total_bytes)
+            if status == "Pull complete":
+                self._unpacked[layer] = self._total[layer]
+        return before != (self.done_bytes, self.total_bytes, self.unpacked_bytes)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from agent_protocol import BuildSpec, RestoreSource
+from gameserver_agent.evicting import Evicting
 from gameserver_agent.images import Images
 from gameserver_agent.runtime.port import Runtime
 from gameserver_agent.saves.outbox import Outbox
@@ -71,6 +72,7 @@ class SessionServices:
     now: Callable[[], datetime] = utc_now
     boot_id: str = field(default_factory=boot_id_of_machine)
     booting_within_s: float = BOOTING_WITHIN_S
+    evicting: Evicting | None = None
     restores: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(4))
 
     @cached_property

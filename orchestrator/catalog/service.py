@@ -204,11 +204,16 @@ def _new_build(game: Game, number: int, definition: GameDefinition, image: Engin
 
 
 def _spec(build_id: str, definition: GameDefinition, image: EngineImage) -> BuildSpec:
+    fields = definition.build.model_dump(exclude={"version"})
+    if image.reference is not None:
+        fields["image"] = image.reference
     return BuildSpec(
         build_id=build_id,
         image_id=image.image_id,
-        size_bytes=image.size_bytes,
-        **definition.build.model_dump(exclude={"version"}),
+        manifest_digest=image.manifest_digest,
+        size_bytes=image.size_bytes or 0,
+        layers=dict(image.layers),
+        **fields,
     )
 
 

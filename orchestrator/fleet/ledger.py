@@ -1,6 +1,6 @@
 """What the fleet needs to know of sessions. `play.ledger` implements it; the fleet never reads session rows itself."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -48,6 +48,12 @@ class SessionLedger(Protocol):
     ) -> bool:
         """Place a waiting session on a host that has room for it now; False when it has none. The host's row may be
         locked then: roll back to a savepoint.
+        """
+        ...
+
+    async def launches_by_age(self, session: AsyncSession, since: Sequence[datetime]) -> Mapping[str, tuple[int, ...]]:
+        """By game, how many sessions were begun since each of these moments and before the one ahead of it. Moments go
+        back in time; the first span ends now.
         """
         ...
 

@@ -18,6 +18,9 @@ class Host(Base):
     `labels` are what the agent said when it joined, `own_labels` the operator's word over them. `moves_idle` says that
     a draining host gives away what nobody is connected to. `noted_state` and `changes` are what was written down of its
     life (`host_life`), the newest change last.
+
+    `pulling` maps images on their way there to the bytes still to come, and `pulls` are these as the host told of them.
+    `prepulls` are the ids of builds that it is to fetch unasked.
     """
 
     __tablename__ = "hosts"
@@ -46,6 +49,8 @@ class Host(Base):
     pulling: Mapped[JsonDict]
     warm_seats: Mapped[JsonList] = mapped_column(default=list, server_default="[]")
     pull_bytes_per_s: Mapped[float | None]
+    pulls: Mapped[JsonList] = mapped_column(default=list, server_default="[]")
+    prepulls: Mapped[JsonList] = mapped_column(default=list, server_default="[]")
     created_at: Mapped[datetime]
 
 

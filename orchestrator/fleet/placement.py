@@ -22,7 +22,7 @@ from orchestrator.fleet.models import Host, labels_of
 from orchestrator.fleet.refusals import why_nowhere
 from orchestrator.fleet.snapshot import FleetSnapshot
 from scheduler.fleet import Truths
-from scheduler.placement import among, could_ever_take, pick, why_never
+from scheduler.placement import UNPACKED_RATIO, among, could_ever_take, pick, why_never
 from scheduler.profiles import Profile
 from scheduler.values import Request, Resources, Score
 
@@ -129,9 +129,19 @@ def _request(build: BuildSpec, learned: dict[str, Profile]) -> Request:
         boot_prior_s=BOOT_PRIOR_S,
         is_pullable=build.manifest_digest is not None,
         seat_s=SEAT_PRIOR_S,
+        layers=build.layers,
+        unpacked_ratio=unpacked_ratio(build),
         boot_s={name: profile.boot_mean_s for name, profile in learned.items() if profile.boot_mean_s is not None},
     )
 
 
 def _probed(host: Host) -> ProbedHost:
     return ProbedHost(host.id, host.public_url, labels_of(host).get(REGION_LABEL))
+
+
+def unpacked_ratio(build: BuildSpec) -> float:
+    """Bytes on a disk for each byte that a pull of this build moves. Sizes of layers are those of a pull."""
+    moved = sum(build.layers.values())
+    if not moved:
+        return 1.0
+    return max(1.0, build.size_bytes / moved) if build.size_bytes else UNPACKED_RATIO

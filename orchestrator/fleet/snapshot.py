@@ -4,12 +4,14 @@ Rows stay the truth: each look asks the database which hosts are there and which
 and reads anew only those. What live sessions reserve is summed anew each time (invariant 3).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from agent_protocol import BuildSpec
+from orchestrator.catalog.models import Build
 from orchestrator.fleet import profiles
 from orchestrator.fleet.ledger import SessionLedger
 from orchestrator.fleet.models import Host, labels_of
@@ -30,6 +32,7 @@ class FleetSnapshot:
         self._ledger = ledger
         self._fleet = Fleet()
         self._marks: dict[str, Mark] = {}
+        self._layers = ImageLayers()
 
     async def look(self, session: AsyncSession, now: datetime) -> Fleet:
         """Every host with a valid lease, as this transaction sees it, until the caller awaits anything."""
@@ -38,23 +41,51 @@ class FleetSnapshot:
         marks = {host_id: tuple(mark) for host_id, *mark in rows}
         changed = [host_id for host_id, mark in marks.items() if self._marks.get(host_id) != mark]
         hosts = await _hosts(session, changed)
+        if hosts:
+            await self._layers.learn(session)
         reserved = await self._ledger.reserved(session)
         # From here on nothing else runs before the caller has looked.
         for host_id in self._marks.keys() - marks.keys():
             self._fleet.remove(host_id)
         for host in hosts:
-            self._fleet.put(host_view(host, reserved.get(host.id, NOTHING), now))
+            self._fleet.put(self.view(host, reserved.get(host.id, NOTHING), now))
         for host_id in marks:
             if host_id in self._fleet:
                 self._fleet.reserve(host_id, reserved.get(host_id, NOTHING))
         self._marks = {host_id: mark for host_id, mark in marks.items() if host_id in self._fleet}
         return self._fleet
 
+    def view(self, host: Host, reserved: Resources, now: datetime) -> HostView:
+        """One row as `scheduler` sees it, with what is reserved there."""
+        return host_view(host, reserved, now, self._layers)
 
-def host_view(host: Host, reserved: Resources, now: datetime) -> HostView:
-    """One row as `scheduler` sees it, with what is reserved there."""
+
+class ImageLayers:
+    """Which layers make up which image, as the builds say: so what a host reports as images is known as layers."""
+
+    def __init__(self) -> None:
+        self._by_image: dict[str, frozenset[str]] = {}
+        self._builds = 0
+
+    async def learn(self, session: AsyncSession) -> None:
+        """Builds are only ever added, and never change."""
+        builds = await session.scalar(select(func.count()).select_from(Build)) or 0
+        if builds == self._builds:
+            return
+        for image_id, spec in await session.execute(select(Build.image_id, Build.spec)):
+            layers = frozenset(BuildSpec.model_validate(spec).layers)
+            self._by_image[image_id] = self._by_image.get(image_id, frozenset()) | layers
+        self._builds = builds
+
+    def of(self, image_ids: Iterable[str]) -> frozenset[str]:
+        return frozenset[str]().union(*(self._by_image.get(image_id, frozenset()) for image_id in image_ids))
+
+
+def host_view(host: Host, reserved: Resources, now: datetime, known: ImageLayers | None = None) -> HostView:
+    """The row alone; its layers only where it is `known` which image has which."""
     capacity = host.capacity
     warm_seats, yielding = warm(host)
+    image_ids = frozenset(str(image["image_id"]) for image in host.images)
     return HostView(
         host_id=host.id,
         is_ready=host.lease_until is not None and host.lease_until > now and not host.is_draining,
@@ -64,8 +95,9 @@ def host_view(host: Host, reserved: Resources, now: datetime) -> HostView:
         ),
         reserved=reserved + yielding,
         used=Resources(float(host.usage.get("cpu_cores", 0)), int(host.usage.get("memory_bytes", 0)), 0),
-        disk_free_bytes=int(capacity.get("disk_free_bytes", 0)),
-        image_ids=frozenset(str(image["image_id"]) for image in host.images),
+        disk_free_bytes=int(capacity.get("disk_free_bytes", 0)) + int(capacity.get("disk_evictable_bytes", 0)),
+        image_ids=image_ids,
+        layers=frozenset[str]() if known is None else known.of(image_ids),
         pulling={image: int(left) for image, left in host.pulling.items()},
         pull_bytes_per_s=host.pull_bytes_per_s or DEFAULT_PULL_BYTES_PER_S,
         host_class=profiles.host_class(host),

@@ -10,7 +10,17 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from agent_protocol import PROTOCOL_VERSION, DesiredSession, ObservedSession, ObservedState, SyncRequest, SyncResponse
+from agent_protocol import (
+    PROTOCOL_VERSION,
+    BuildSpec,
+    DesiredSession,
+    HostPull,
+    ObservedSession,
+    ObservedState,
+    SyncRequest,
+    SyncResponse,
+)
+from orchestrator.catalog.models import Build
 from orchestrator.database import Database
 from orchestrator.errors import Conflict, InvalidRequest, Unauthorized
 from orchestrator.fleet.host_notes import note
@@ -72,9 +82,10 @@ class AgentSync:
             _store_report(host, request, now, now + timedelta(seconds=interval * INTERVALS_PER_LEASE))
             note(host, now)
             desired = await self._ledger.desired(session, host_id, request.sessions, now)
-            host.pulling = _pulling(request.sessions, desired)
             reserved = (await self._ledger.reserved(session, host_id)).get(host_id, NOTHING)
             warm_seats = () if host.is_draining else await self._warm.seats(session, request, hosts, reserved, now)
+            host.pulling = _pulling(request.sessions, desired) | _coming(request.pulls)
+            has = frozenset(image.image_id for image in request.images)
             response = SyncResponse(
                 revision=await self._revision(session, host_id),
                 now=now,
@@ -83,6 +94,7 @@ class AgentSync:
                 next_sync_ms=int(1000 * interval * (0.9 + 0.2 * self._draw())),
                 lease_until=now + timedelta(seconds=interval * INTERVALS_PER_LEASE),
                 keys=self._keys(),
+                prepulls=await _prepulls(session, host, has),
             )
             for session_id in changed:
                 self._notices.publish_after_commit(session, f"session:{session_id}")
@@ -147,8 +159,9 @@ def _store_report(host: Host, request: SyncRequest, now: datetime, lease_until: 
     host.last_sync_at, host.lease_until = now, lease_until
     host.capacity = request.capacity.model_dump()
     host.usage = request.usage.model_dump()
-    host.images = [image.model_dump() for image in request.images]
     host.warm_seats = [seats.model_dump() for seats in request.warm_seats]
+    host.images = [image.model_dump(mode="json") for image in request.images]
+    host.pulls = [pull.model_dump(mode="json") for pull in request.pulls]
     if request.pull_bytes_per_s:
         host.pull_bytes_per_s = request.pull_bytes_per_s
 
@@ -164,3 +177,15 @@ def _pulling(observed: tuple[ObservedSession, ...], desired: tuple[DesiredSessio
         and session.progress is not None
         and session.progress.total is not None
     }
+
+
+def _coming(pulls: tuple[HostPull, ...]) -> dict[str, int]:
+    return {pull.image_id: max(0, pull.total - pull.done) for pull in pulls if pull.total is not None}
+
+
+async def _prepulls(session: AsyncSession, host: Host, image_ids: frozenset[str]) -> tuple[BuildSpec, ...]:
+    """What this host should fetch unasked, less what it has."""
+    if not host.prepulls or host.is_draining:
+        return ()
+    rows = await session.scalars(select(Build).where(Build.id.in_(host.prepulls)))
+    return tuple(row.build_spec for row in rows if row.image_id not in image_ids)

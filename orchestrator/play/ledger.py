@@ -3,12 +3,13 @@
 The one place where a host's words become lifecycle events.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import structlog
-from sqlalchemy import func, or_, select
+from sqlalchemy import case, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from agent_protocol import (
@@ -92,6 +93,15 @@ class Ledger:
         self, session: AsyncSession, session_id: str, host_id: str, wanted: Resources, now: datetime
     ) -> bool:
         return await reservation.reserve(session, session_id, host_id, wanted, now)
+
+    async def launches_by_age(self, session: AsyncSession, since: Sequence[datetime]) -> Mapping[str, tuple[int, ...]]:
+        sums = (func.sum(case((Session.created_at > moment, 1), else_=0)) for moment in since)
+        query = select(Session.game_id, *sums).where(Session.created_at > min(since)).group_by(Session.game_id)
+        found: dict[str, tuple[int, ...]] = {}
+        for game_id, *counts in await session.execute(query):
+            reached = [0, *(int(count) for count in counts)]
+            found[game_id] = tuple(later - before for before, later in pairwise(reached))
+        return found
 
     async def observe(
         self, session: AsyncSession, host_id: str, observed: tuple[ObservedSession, ...], now: datetime

@@ -50,6 +50,7 @@ class ControlPlane:
     syncs: list[SyncRequest] = field(default_factory=list[SyncRequest])
     tokens: set[str] = field(default_factory=lambda: {"token"})
     ordered: set[str] = field(default_factory=set[str])
+    prepulls: tuple[BuildSpec, ...] = ()
     last_report: tuple[int, int] = (0, 0)
     revision: int = 1
     is_away: bool = False
@@ -91,6 +92,10 @@ class ControlPlane:
     async def want(self, session: DesiredSession) -> None:
         self.desired[session.session_id] = session
         self.ordered.add(session.session_id)
+        await self._tell()
+
+    async def want_prepulls(self, *builds: BuildSpec) -> None:
+        self.prepulls = builds
         await self._tell()
 
     async def want_stop(self, session_id: str) -> None:
@@ -228,6 +233,7 @@ class ControlPlane:
             next_sync_ms=1000,
             lease_until=self.now() + timedelta(seconds=6),
             keys=self.keys,
+            prepulls=self.prepulls,
         )
         return web.Response(text=answer.model_dump_json(), content_type="application/json")
 

@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from agent_protocol import BuildSpec, Progress
 from gameserver_agent.errors import SessionEndedError
-from gameserver_agent.images import MOST_REPORTED, Images, reported, repository_of
+from gameserver_agent.image_list import MOST_REPORTED, cached, reported, repository_of
+from gameserver_agent.image_uses import ImageUses
+from gameserver_agent.images import Images
 from gameserver_agent.runtime.fake_runtime import FakeRuntime
 from gameserver_agent.runtime.port import Image
 
@@ -41,7 +44,7 @@ async def test_several_sessions_share_one_pull_and_its_progress(runtime: FakeRun
     runtime.may_pull.set()
     await asyncio.gather(*asking)
     assert runtime.pulls == 1
-    assert all(progress[-1] == Progress(done=1000, total=1000) for progress in heard)
+    assert all(progress[-1] == Progress(done=1000, total=1000, unpacked=1000) for progress in heard)
 
 
 async def test_a_pull_goes_on_while_one_still_asks_and_ends_with_the_last(runtime: FakeRuntime) -> None:
@@ -90,7 +93,7 @@ def test_our_images_are_reported_before_others_and_never_cut_off() -> None:
     pushed = Image("sha256:pushed", (), 1, ("reg:5000/playhouse/game:1",))
     labelled = Image("sha256:labelled", (), 1, (), frozenset({"playhouse.recipe"}))
     lookalike = Image("sha256:other", (), 1, ("playhouse:1",), frozenset({"playhouses"}))
-    found = reported([lookalike, *others, tagged, pushed, labelled])
+    found = reported([lookalike, *others, tagged, pushed, labelled], ImageUses())
     assert [image.image_id for image in found[:4]] == [
         "sha256:tagged",
         "sha256:pushed",
@@ -100,7 +103,7 @@ def test_our_images_are_reported_before_others_and_never_cut_off() -> None:
     assert found[0].manifest_digest == "sha256:m"
     assert len(found) == MOST_REPORTED
     many = [Image(f"sha256:{number}", (), 1, ("playhouse/game:1",)) for number in range(MOST_REPORTED + 5)]
-    assert len(reported([*others, *many])) == MOST_REPORTED + 5
+    assert len(reported([*others, *many], ImageUses())) == MOST_REPORTED + 5
 
 
 @pytest.mark.parametrize(
@@ -114,6 +117,109 @@ def test_our_images_are_reported_before_others_and_never_cut_off() -> None:
 )
 def test_a_reference_loses_tag_and_digest(image: str, repository: str) -> None:
     assert repository_of(image) == repository
+
+
+async def test_a_registry_that_is_away_is_asked_again(runtime: FakeRuntime) -> None:
+    runtime.pull_errors = ["dial tcp: connection refused", "unexpected EOF"]
+    await Images(runtime).ensure(BUILD, unheard)
+    assert runtime.pulls == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        ("filesystem layer verification failed for digest sha256:aa", "pull_failed", "damaged"),
+        ("unauthorized: authentication required", "pull_failed", "does not give this host"),
+        ("write /x: no space left on device", "disk_full", "no room"),
+        ("manifest unknown", "image_missing", "has no image"),
+    ],
+)
+async def test_what_another_try_cannot_better_ends_at_once_by_its_name(
+    runtime: FakeRuntime, words: str, code: str, told: str
+) -> None:
+    runtime.pull_errors = [words]
+    with pytest.raises(SessionEndedError) as ended:
+        await Images(runtime).ensure(BUILD, unheard)
+    assert (ended.value.code, runtime.pulls) == (code, 1)
+    assert told in ended.value.message
+
+
+async def test_a_registry_that_stays_away_is_named_before_the_pull_has_been_quiet_for_long(
+    runtime: FakeRuntime,
+) -> None:
+    runtime.pull_errors = ["dial tcp 10.0.0.1:5000: connect: no route to host"] * 10
+    with pytest.raises(SessionEndedError) as ended:
+        await Images(runtime, quiet_s=0.2).ensure(BUILD, unheard)
+    assert ended.value.code == "pull_failed"
+    assert "no route to host" in ended.value.message
+
+
+async def test_a_session_joins_the_pre_pull_of_its_image(runtime: FakeRuntime) -> None:
+    runtime.may_pull.clear()
+    images = Images(runtime)
+    fetching = asyncio.create_task(images.prefetch(BUILD))
+    await until(lambda: runtime.pulls == 1)
+    assert [pull.unasked for pull in images.pulls()] == [True]
+    asking = asyncio.create_task(images.ensure(BUILD, unheard))
+    await until(lambda: images.is_busy)
+    assert [pull.unasked for pull in images.pulls()] == [False]
+    runtime.may_pull.set()
+    await asking
+    assert await fetching
+    assert runtime.pulls == 1
+    assert images.pulls() == ()
+
+
+async def test_a_pre_pull_gives_way_to_a_session_and_does_not_begin_beside_one(runtime: FakeRuntime) -> None:
+    other = BUILD.model_copy(update={"image_id": "sha256:other", "manifest_digest": "sha256:m2"})
+    runtime.registry["reg:5000/game@sha256:m2"] = Image("sha256:other", ("sha256:m2",), 1000)
+    runtime.may_pull.clear()
+    images = Images(runtime)
+    fetching = asyncio.create_task(images.prefetch(other))
+    await until(lambda: runtime.pulls == 1)
+    asking = asyncio.create_task(images.ensure(BUILD, unheard))
+    assert not await fetching
+    await until(lambda: runtime.pulls == 2)
+    assert not await images.prefetch(other)
+    assert [pull.image_id for pull in images.pulls()] == ["sha256:game"]
+    runtime.may_pull.set()
+    await asking
+    assert await images.prefetch(other)
+
+
+async def test_last_uses_outlive_the_agent(runtime: FakeRuntime, tmp_path: Path) -> None:
+    images = Images(runtime, uses=ImageUses(tmp_path / "images.json"), now_s=lambda: 1000.0)
+    await images.ensure(BUILD, unheard)
+    assert ImageUses(tmp_path / "images.json").last_used_s("sha256:game") == 1000.0
+    later = Images(runtime, uses=ImageUses(tmp_path / "images.json"))
+    await later.prefetch(BUILD)
+    assert later.uses.last_used_s("sha256:game") == 1000.0
+    later.uses.keep_only({"sha256:other"})
+    await later.uses.write()
+    assert ImageUses(tmp_path / "images.json").last_used_s("sha256:game") is None
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"a": "b"}', b"\xff"])
+def test_a_damaged_memory_is_an_empty_one(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "images.json").write_bytes(content)
+    assert ImageUses(tmp_path / "images.json").last_used_s("a") is None
+
+
+def test_only_what_is_ours_and_a_registry_has_may_be_dropped() -> None:
+    uses = ImageUses()
+    uses.note("sha256:played", 5.0)
+    label = frozenset({"playhouse.recipe"})
+    for image, is_droppable in (
+        (Image("sha256:played", ("sha256:m",), 1), True),
+        (Image("sha256:labelled", ("sha256:m",), 1, ("reg:5000/playhouse/game:1",), label), True),
+        (Image("sha256:played", (), 1), False),
+        (Image("sha256:labelled", (), 1, (), label), False),
+        (Image("sha256:played", ("sha256:m",), 1, ("debian:13",)), False),
+        (Image("sha256:foreign", ("sha256:m",), 1), False),
+    ):
+        assert cached(image, uses).is_ours_to_drop is is_droppable, image
+    assert cached(Image("sha256:played", (), 7), uses).last_used_s == 5.0
+    assert reported([Image("sha256:played", (), 7)], uses)[0].last_used_at is not None
 
 
 async def until(fact: Callable[[], bool]) -> None:

@@ -14,6 +14,7 @@ from scheduler.placement import (
     among,
     choose,
     could_ever_fit,
+    pick,
     rank,
     refuse,
     score,
@@ -129,6 +130,26 @@ def test_an_unknown_boot_is_taken_from_the_request() -> None:
 
 def test_an_uncached_image_costs_its_transfer_and_unpacking() -> None:
     assert score(UNCACHED, REQUEST).ready_s == pytest.approx(650 / 12.5 + 5.0 + 1.5)
+
+
+def test_of_two_hosts_the_one_that_shares_the_base_layers_wins() -> None:
+    layers = {"sha256:base": 200_000_000, "sha256:game": 45_000_000}
+    wanted = replace(REQUEST, layers=layers, unpacked_ratio=2.6)
+    stranger = replace(UNCACHED, host_id="stranger")
+    relative = replace(UNCACHED, host_id="relative", layers=frozenset({"sha256:base", "sha256:another"}))
+    for draw in (0.0, 0.5, 0.99):
+        found = pick(Fleet([stranger, relative]), wanted, draw)
+        assert found is not None
+        assert found.host_id == "relative"
+    assert score(relative, wanted).ready_s == pytest.approx(45 / 12.5 + 45 * 2.6 / 130 + 1.5)
+    assert score(stranger, wanted).ready_s == pytest.approx(245 / 12.5 + 245 * 2.6 / 130 + 1.5)
+
+
+def test_disk_is_asked_for_the_layers_that_are_missing_as_they_lie_there() -> None:
+    wanted = replace(REQUEST, layers={"sha256:base": 1000, "sha256:game": 100}, unpacked_ratio=2.5)
+    relative = replace(UNCACHED, layers=frozenset({"sha256:base"}))
+    assert refuse(replace(relative, disk_free_bytes=300), wanted) is None
+    assert refuse(replace(relative, disk_free_bytes=299), wanted) is Refusal.DISK
 
 
 def test_a_host_that_is_nearly_done_pulling_counts_as_nearly_ready() -> None:

@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 from litestar import Litestar
 
 from orchestrator import cli
+from orchestrator.catalog import sources
 from orchestrator.catalog.images import EngineImage, ImageUnavailable
 from orchestrator.settings import Settings
 from tests.conftest import only_on
@@ -80,7 +81,7 @@ def test_a_game_is_added_once_and_listed(run: Run, game_file: str, monkeypatch: 
         assert (reference, docker_host) == ("playhouse/the-question:1.0", "unix:///somewhere")
         return EngineImage("sha256:aa", 1000)
 
-    monkeypatch.setattr(cli, "inspect_image", found)
+    monkeypatch.setattr(sources, "inspect_image", found)
     assert "There are no games yet" in run("games", "list").output
     added = run("games", "add", game_file, "--docker-host", "unix:///somewhere")
     assert added.exit_code == 0
@@ -94,7 +95,7 @@ def test_a_missing_image_is_one_line(run: Run, game_file: str, monkeypatch: pyte
     def missing(reference: str, docker_host: str | None) -> EngineImage:
         raise ImageUnavailable("The Docker engine has no image 'x'.")
 
-    monkeypatch.setattr(cli, "inspect_image", missing)
+    monkeypatch.setattr(sources, "inspect_image", missing)
     refused = run("games", "add", game_file)
     assert (refused.exit_code, refused.output) == (1, "Error: The Docker engine has no image 'x'.\n")
 

@@ -1,0 +1,89 @@
+"""What an operator sees of one host's images. Reads only."""
+
+from collections import defaultdict
+
+from sqlalchemy import select
+
+from agent_protocol import HostImage, HostPull
+from orchestrator.catalog.models import Build, Game
+from orchestrator.database import Database
+from orchestrator.errors import NotFound
+from orchestrator.fleet.models import Host
+from orchestrator.fleet.schemas import Wire
+from orchestrator.http import Timestamp
+
+
+class CachedImageView(Wire):
+    """`games` are those of which a build is this image, by slug and version."""
+
+    image_id: str
+    manifest_digest: str | None
+    size_bytes: int
+    last_used_at: Timestamp | None
+    games: list[str]
+
+
+class PullView(Wire):
+    """`total_bytes` is null until it is known. `unasked` says that no session waits for it."""
+
+    image_id: str
+    done_bytes: int
+    total_bytes: int | None
+    unasked: bool
+    games: list[str]
+
+
+class HostImagesAnswer(Wire):
+    """`ordered` are builds that the host is to fetch unasked."""
+
+    images: list[CachedImageView]
+    pulling: list[PullView]
+    ordered: list[str]
+    disk_free_bytes: int
+    disk_evictable_bytes: int
+    pull_bytes_per_s: float | None
+
+
+class HostImages:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def of(self, host_id: str) -> HostImagesAnswer:
+        """As of the host's last report, the newest use first. Raises `NotFound`."""
+        async with self._database.read() as session:
+            host = await session.get(Host, host_id)
+            if host is None:
+                raise NotFound(f"there is no host '{host_id}'")
+            names: defaultdict[str, list[str]] = defaultdict(list)
+            rows = select(Build.image_id, Game.slug, Build.version).join(Game, Game.id == Build.game_id)
+            for image_id, slug, version in await session.execute(rows.order_by(Game.slug, Build.number)):
+                names[image_id].append(f"{slug} {version}")
+        images = [HostImage.model_validate(image) for image in host.images]
+        images.sort(key=lambda image: (-(image.last_used_at.timestamp() if image.last_used_at else 0), image.image_id))
+        pulls = [HostPull.model_validate(pull) for pull in host.pulls]
+        return HostImagesAnswer(
+            images=[
+                CachedImageView(
+                    image_id=image.image_id,
+                    manifest_digest=image.manifest_digest,
+                    size_bytes=image.size_bytes,
+                    last_used_at=image.last_used_at,
+                    games=names[image.image_id],
+                )
+                for image in images
+            ],
+            pulling=[
+                PullView(
+                    image_id=pull.image_id,
+                    done_bytes=pull.done,
+                    total_bytes=pull.total,
+                    unasked=pull.unasked,
+                    games=names[pull.image_id],
+                )
+                for pull in pulls
+            ],
+            ordered=[str(build_id) for build_id in host.prepulls],
+            disk_free_bytes=int(host.capacity.get("disk_free_bytes", 0)),
+            disk_evictable_bytes=int(host.capacity.get("disk_evictable_bytes", 0)),
+            pull_bytes_per_s=host.pull_bytes_per_s,
+        )

@@ -1,0 +1,117 @@
+"""The loop that tells hosts which images to fetch before anybody asks. What to fetch is decided by `scheduler.prepull`.
+
+Every replica runs it. An order is a build's id in its host's row, given only while the row has none, so what two
+replicas decide at once is done once; it is taken back when the image is there, or nobody plays the game any more.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from agent_protocol import BuildSpec
+from orchestrator.catalog.models import Build, Game
+from orchestrator.database import Database
+from orchestrator.errors import DatabaseUnavailable
+from orchestrator.fleet.ledger import SessionLedger
+from orchestrator.fleet.models import Host
+from orchestrator.fleet.placement import unpacked_ratio
+from orchestrator.fleet.snapshot import ImageLayers, host_view
+from orchestrator.fleet.sync import raise_revision
+from orchestrator.notices import Notices
+from scheduler.copies import Image
+from scheduler.prepull import WINDOW_S, WINDOWS, demand, plan
+from scheduler.values import NOTHING
+
+INTERVAL_S = 60.0
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Orders:
+    """Build ids by host: those to give, and those to take back."""
+
+    given: Mapping[str, str]
+    taken_back: Mapping[str, str]
+
+
+class Prepulling:
+    def __init__(self, database: Database, notices: Notices, ledger: SessionLedger) -> None:
+        self._database = database
+        self._notices = notices
+        self._ledger = ledger
+        self._layers = ImageLayers()
+
+    async def run(self) -> None:
+        """Until cancelled. A database that is away is the reconciler's news."""
+        while True:
+            await asyncio.sleep(INTERVAL_S)
+            try:
+                await self.round()
+            except DatabaseUnavailable:
+                continue
+
+    async def round(self) -> None:
+        """One look at the fleet, and what follows from it."""
+        orders = await self._decide()
+        for host_id in sorted(orders.given.keys() | orders.taken_back.keys()):
+            await self._tell(host_id, orders.taken_back.get(host_id), orders.given.get(host_id))
+
+    async def _decide(self) -> _Orders:
+        async with self._database.read() as session:
+            now = await self._database.now(session)
+            builds = await _pullable(session)
+            wanted_by = await self._ledger.launches_by_age(
+                session, [now - timedelta(seconds=WINDOW_S * (age + 1)) for age in range(WINDOWS)]
+            )
+            hosts = list(await session.scalars(select(Host).where(Host.lease_until > now)))
+            reserved = await self._ledger.reserved(session)
+            await self._layers.learn(session)
+        images: dict[str, Image] = {}
+        for game_id, build in builds.items():  # several games may be of one image
+            before = images[build.image_id].demand if build.image_id in images else 0.0
+            images[build.image_id] = Image(_disk_bytes(build), before + demand(wanted_by.get(game_id, ())))
+        by_image = {build.image_id: build.build_id for build in builds.values()}
+        by_build = {build.build_id: build.image_id for build in builds.values()}
+        ordered = {host.id: [by_build[one] for one in host.prepulls if one in by_build] for host in hosts}
+        views = [host_view(host, reserved.get(host.id, NOTHING), now, self._layers) for host in hosts]
+        found, wanted = plan(views, images, ordered)
+        over: dict[str, str] = {}
+        for host, view in zip(hosts, views, strict=True):
+            for build_id in host.prepulls:
+                image_id = by_build.get(build_id)
+                if image_id is None or image_id in view.image_ids or not wanted[image_id]:
+                    over[host.id] = build_id
+        return _Orders({host_id: by_image[image_id] for host_id, image_id in found}, over)
+
+    async def _tell(self, host_id: str, taken_back: str | None, given: str | None) -> None:
+        async with self._database.write() as session:
+            host = await session.get_one(Host, host_id, populate_existing=True, with_for_update={"key_share": True})
+            before = list(host.prepulls)
+            after = [build_id for build_id in before if build_id != taken_back]
+            if given is not None and not after and not host.is_draining:
+                after = [given]
+            if after == before:
+                return
+            host.prepulls = after
+            await session.flush()
+            await raise_revision(session, host_id)
+            self._notices.publish_after_commit(session, f"host:{host_id}")
+        if after:
+            _log.info("prepull.ordered", host=host_id, build=after[0])
+
+
+async def _pullable(session: AsyncSession) -> dict[str, BuildSpec]:
+    """The current builds that a registry has, by their games' ids."""
+    rows = await session.execute(select(Game.id, Build).join(Build, Build.id == Game.current_build_id))
+    specs = {game_id: build.build_spec for game_id, build in rows}
+    return {game_id: spec for game_id, spec in specs.items() if spec.manifest_digest is not None}
+
+
+def _disk_bytes(build: BuildSpec) -> int:
+    return build.size_bytes or round(unpacked_ratio(build) * sum(build.layers.values()))

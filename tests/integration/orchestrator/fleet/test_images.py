@@ -1,0 +1,113 @@
+"""Images across hosts: layers decide where a game starts, what people play is fetched before they ask."""
+
+from typing import Any
+
+import httpx
+
+from agent_protocol import Capacity, HostImage, HostPull, SyncResponse
+from orchestrator.catalog.definition import GameDefinition
+from orchestrator.catalog.images import EngineImage
+from orchestrator.services import Services
+from tests.integration.orchestrator.conftest import HostMaker, ScriptedHost
+from tests.integration.orchestrator.play.scenes import launch
+
+MB = 10**6
+BASE, OTHER_BASE = "sha256:" + "b" * 64, "sha256:" + "0" * 64
+
+
+def image_id(name: str) -> str:
+    return "sha256:" + name.encode().hex().ljust(64, "0")[:64]
+
+
+async def add_pushed(services: Services, slug: str, base: str = BASE) -> None:
+    """A game that a registry has: a base of 200 MB and 20 MB of its own."""
+    definition = GameDefinition.model_validate(
+        {
+            "slug": slug,
+            "title": slug,
+            "developer": "Somebody",
+            "description": "Short.",
+            "tags": ["Noise"],
+            "build": {"version": "1.0", "image": f"playhouse/{slug}:1.0"},
+        }
+    )
+    layers = {base: 200 * MB, image_id(f"layer {slug}"): 20 * MB}
+    image = EngineImage(image_id(slug), 500 * MB, f"reg:5000/{slug}:1.0", image_id(f"m {slug}"), layers)
+    await services.catalog.add_game(definition, image)
+
+
+async def sync(host: ScriptedHost, **changes: Any) -> SyncResponse:
+    host.seq += 1
+    answer = await host.post_sync(host.seq, **changes)
+    assert answer.status_code == 200, answer.text
+    return SyncResponse.model_validate_json(answer.content)
+
+
+async def test_of_two_hosts_the_one_that_holds_the_base_layers_gets_the_game(
+    services: Services, make_host: HostMaker, player: httpx.AsyncClient
+) -> None:
+    for slug in ("elder", "younger"):
+        await add_pushed(services, slug)
+    await add_pushed(services, "stranger", OTHER_BASE)
+    stranger = await make_host(name="stranger", images=(image_id("stranger"),))
+    relative = await make_host(name="relative", images=(image_id("elder"),))
+    assert (await launch(player, "younger")).status_code == 202
+    assert len((await relative.sync()).sessions) == 1
+    assert (await stranger.sync()).sessions == ()
+
+
+async def test_what_people_play_is_ordered_once_and_taken_back_when_it_is_there(
+    services: Services, make_host: HostMaker, player: httpx.AsyncClient, admin: httpx.AsyncClient
+) -> None:
+    await add_pushed(services, "hit")
+    await add_pushed(services, "unplayed")
+    first = await make_host(images=(image_id("hit"),))
+    assert (await launch(player, "hit")).status_code == 202
+    second = await make_host(name="second", images=())
+    revision = (await second.sync()).revision
+    await services.prepulling.round()
+    await services.prepulling.round()
+    [build] = (await second.sync()).prepulls
+    assert build.image_id == image_id("hit")
+    assert build.manifest_digest is not None
+    assert (await second.sync()).revision == revision + 1
+    assert (await first.sync()).prepulls == ()
+
+    pull = HostPull(image_id=build.image_id, done=5 * MB, total=220 * MB, unasked=True)
+    await sync(second, pulls=(pull,))
+    shown = (await admin.get(f"/api/admin/hosts/{second.host_id}/images")).json()
+    assert shown["ordered"] == [build.build_id]
+    assert shown["pulling"] == [
+        {"imageId": build.image_id, "doneBytes": 5 * MB, "totalBytes": 220 * MB, "unasked": True, "games": ["hit 1.0"]}
+    ]
+
+    here = HostImage.model_validate(
+        {"image_id": build.image_id, "size_bytes": 500 * MB, "last_used_at": "2026-01-02T03:04:05Z"}
+    )
+    assert (await sync(second, images=(here,))).prepulls == ()
+    await services.prepulling.round()
+    shown = (await admin.get(f"/api/admin/hosts/{second.host_id}/images")).json()
+    assert shown["ordered"] == []
+    assert shown["images"][0]["games"] == ["hit 1.0"]
+    assert shown["images"][0]["lastUsedAt"].startswith("2026-01-02T03:04:05")
+
+
+async def test_room_that_cached_images_would_give_up_counts_as_room(
+    services: Services, make_host: HostMaker, player: httpx.AsyncClient
+) -> None:
+    await add_pushed(services, "hit")
+    host = await make_host(images=())
+    capacity: dict[str, Any] = {"cpu_cores": 4, "memory_bytes": 8 * 1024**3, "seats": 4, "disk_free_bytes": MB}
+    await sync(host, capacity=Capacity(**capacity))
+    assert (await launch(player, "hit")).status_code == 202
+    assert (await sync(host, capacity=Capacity(**capacity))).sessions == ()
+    await sync(host, capacity=Capacity(**capacity, disk_evictable_bytes=10**9))
+    await services.reconciler.round()
+    assert len((await sync(host, capacity=Capacity(**capacity, disk_evictable_bytes=10**9))).sessions) == 1
+
+
+async def test_images_are_shown_to_operators_alone(
+    player: httpx.AsyncClient, admin: httpx.AsyncClient, host: ScriptedHost
+) -> None:
+    assert (await player.get(f"/api/admin/hosts/{host.host_id}/images")).status_code == 403
+    assert (await admin.get("/api/admin/hosts/nobody/images")).status_code == 404
