@@ -234,6 +234,7 @@ class Playing:
             if live.meter is not None:
                 live.meter = live.meter.first_frame(live.now_s())
             live.become(ObservedState.RUNNING)
+            await live.note()
             await live.take_sample()  # the engine takes a second for it: the player is told before
             if live.meter is not None:
                 live.meter = live.meter.booted()

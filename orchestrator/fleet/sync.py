@@ -148,7 +148,7 @@ class _Floor:
                 began_s = clock_s()
                 async with self._database.read() as session:
                     rows = await session.execute(select(Host.id, Host.revision).where(Host.lease_until.is_not(None)))
-                self._revisions = dict(rows.tuples().all())
+                self._revisions = {row.id: row.revision for row in rows}
                 self._looked_s = began_s
         return max(known, self._revisions.get(host_id, known))
 

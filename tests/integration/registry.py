@@ -109,13 +109,19 @@ class Relay:
         task = asyncio.current_task()
         assert task is not None
         self._copying.add(task)
+        writers = [writer]
         try:
-            there = await asyncio.open_connection(*self._target)
             with contextlib.suppress(OSError):
+                there = await asyncio.open_connection(*self._target)
+                writers.append(there[1])
                 await asyncio.gather(self._copy(reader, there[1]), self._copy(there[0], writer, is_answer=True))
         finally:
             self._copying.discard(task)
-            writer.close()
+            for each in writers:
+                each.close()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(2):
+                    await asyncio.gather(*(each.wait_closed() for each in writers), return_exceptions=True)
 
     async def _copy(
         self, source: asyncio.StreamReader, target: asyncio.StreamWriter, *, is_answer: bool = False
