@@ -33,11 +33,11 @@ def authority_entry(cookie: bytes) -> bytes:
 class Display:
     """Launched at once by the constructor; usable when `ready` has returned."""
 
-    def __init__(self, folder: Path, width: int, height: int, numbers: range = NUMBERS) -> None:
+    def __init__(self, folder: Path, width: int, height: int) -> None:
         self.xauthority = folder / "Xauthority"
         self.xauthority.touch(mode=0o600)
         self.xauthority.write_bytes(authority_entry(secrets.token_bytes(16)))
-        self.number, claim = claim_number(numbers)
+        self.number, claim = claim_number()
         self._ready_pipe, write_end = os.pipe()
         arguments = ["Xvfb", self.name, "-displayfd", str(write_end), "-screen", "0", f"{width}x{height}x24"]
         arguments += ["-auth", str(self.xauthority), "-nolisten", "tcp", "-nolisten", "local", "-noreset"]
@@ -78,11 +78,11 @@ class Display:
             os.close(self._ready_pipe)
 
 
-def claim_number(numbers: range = NUMBERS) -> tuple[int, socket.socket]:
+def claim_number() -> tuple[int, socket.socket]:
     """A display number that is nobody's, and the claim that keeps it while the socket is open in any process: the
     kernel gives an abstract name to one holder alone. Raises `SeatFailed` when all are taken.
     """
-    for number in numbers:
+    for number in NUMBERS:
         claim = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             claim.bind(f"\0playhouse-display-{number}")

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from streaming import PROTOCOL_VERSION
 from streaming.audience import Role
 from streaming.control_server import ControlServer
-from streaming.display import NUMBERS, Display
+from streaming.display import Display
 from streaming.errors import SeatError, SeatFailed
 from streaming.sound_server import QUICK_RESTARTS, SoundServer, restart_pause_s
 
@@ -37,8 +37,6 @@ SOUND_SETTLED_S = 60.0
 
 log = logging.getLogger(__name__)
 
-_MORE_DISPLAYS = 2
-
 
 class Worker:
     """One seat from its launch to its end. Made before the event loop runs, so that the children start at once."""
@@ -50,16 +48,6 @@ class Worker:
         self._display = Display(folder, int(self._config.get("width", 1280)), int(self._config.get("height", 720)))
         self._sound = SoundServer(folder)
         self._control = ControlServer(self._handle)
-
-    async def _display_ready(self) -> None:
-        """A server that ends at once may have met one that takes no claim: then the next number is tried."""
-        for _ in range(_MORE_DISPLAYS):
-            try:
-                return await self._display.ready()
-            except SeatFailed:
-                width, height = int(self._config.get("width", 1280)), int(self._config.get("height", 720))
-                self._display = Display(self._folder, width, height, range(self._display.number + 1, NUMBERS.stop))
-        return await self._display.ready()
 
     async def run(self) -> int:
         """Until the seat ends; the exit status."""
@@ -139,7 +127,7 @@ class Worker:
 
     async def _bring_up(self) -> None:
         try:
-            await asyncio.gather(self._display_ready(), self._sound.ready())
+            await asyncio.gather(self._display.ready(), self._sound.ready())
         except SeatFailed as error:
             self._fail(error.message)
             raise
