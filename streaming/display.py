@@ -89,10 +89,17 @@ def claim_number() -> tuple[int, socket.socket]:
         except OSError:
             claim.close()
             continue
-        if _is_free(X_SOCKETS / f"X{number}"):
+        if _is_free(X_SOCKETS / f"X{number}") and _is_ours(compiled_keymap(number)):
             return number, claim
         claim.close()
     raise SeatFailed("every display number is taken")
+
+
+def compiled_keymap(number: int) -> Path:
+    """What Xvfb's keymap compiler writes for a moment; a server that was killed then leaves it, and no other user's
+    server can start with this number again.
+    """
+    return X_SOCKETS.parent / f"server-{number}.xkm"
 
 
 def _is_free(path: Path) -> bool:
@@ -103,7 +110,15 @@ def _is_free(path: Path) -> bool:
         except FileNotFoundError:
             return True
         except ConnectionRefusedError:
-            return path.lstat().st_uid == os.geteuid()
+            return _is_ours(path)
         except OSError:
             return False
     return False
+
+
+def _is_ours(path: Path) -> bool:
+    """It is not there, or ours to replace."""
+    try:
+        return path.lstat().st_uid == os.geteuid()
+    except FileNotFoundError:
+        return True

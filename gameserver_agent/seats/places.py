@@ -207,8 +207,8 @@ def _is_dead(process: Path) -> bool:
 
 
 def _remove_x_leftovers(uid: int) -> None:
-    """An X server that was killed leaves its socket and its lock behind."""
-    for pattern in (".X11-unix/X*", ".X*-lock"):
+    """An X server that was killed leaves its socket, its lock and the keymap that was being compiled for it."""
+    for pattern in (".X11-unix/X*", ".X*-lock", "server-*.xkm"):
         for path in X_SOCKETS.parent.glob(pattern):
             with suppress(FileNotFoundError):
                 if path.lstat().st_uid == uid:

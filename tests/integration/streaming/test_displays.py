@@ -1,11 +1,12 @@
 """Displays of one user side by side: a number is one living server's alone."""
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
 
-from streaming.display import Display
+from streaming.display import Display, claim_number, compiled_keymap
 from streaming.xconnection import XConnection
 
 
@@ -37,3 +38,18 @@ async def test_the_number_of_a_killed_server_is_free_again(tmp_path: Path) -> No
         assert following.number == killed.number
     finally:
         await following.server.stop()
+
+
+def test_a_number_whose_keymap_another_user_left_is_passed_over() -> None:
+    """Its server was killed while the keymap was compiled: nobody else could write it again."""
+    number, claim = claim_number()
+    left = compiled_keymap(number)
+    claim.close()
+    left.touch()
+    os.chown(left, 65_534, 65_534)
+    try:
+        following, claim = claim_number()
+        claim.close()
+        assert following > number
+    finally:
+        left.unlink()
