@@ -4,6 +4,7 @@ All of them choose among the hosts that have room, by the same rule as ours; the
 prefers as its source says, not as we would like it.
 """
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
@@ -27,12 +28,8 @@ NEVER_ASKED = 0.05
 """The demand for a game that nobody has asked for yet: one launch in twenty half-lives."""
 
 
-class Choosing:
-    """A policy that only chooses, and leaves every cache to what is asked for."""
-
-    def choose(self, fleet: Fleet, request: Request, draw: float) -> str | None:
-        fit = np.flatnonzero(costs(fleet, request).is_fit)
-        return fleet.view_at(int(self.prefer(fleet, request, fit, draw))).host_id if len(fit) else None
+class OnlyChoosing:
+    """Leaves every cache to what is asked for."""
 
     def fetches(self, fleet: Fleet, games: Sequence[Game]) -> Iterable[tuple[str, str]]:
         return ()
@@ -40,17 +37,25 @@ class Choosing:
     def is_spare(self, fleet: Fleet, image_id: str) -> bool:
         return False
 
+
+class Preferring(OnlyChoosing, ABC):
+    """Chooses among the hosts that have room."""
+
+    def choose(self, fleet: Fleet, request: Request, draw: float) -> str | None:
+        fit = np.flatnonzero(costs(fleet, request).is_fit)
+        return fleet.view_at(int(self.prefer(fleet, request, fit, draw))).host_id if len(fit) else None
+
+    @abstractmethod
     def prefer(self, fleet: Fleet, request: Request, fit: np.ndarray, draw: float) -> int:
         """One of the places in `fit`, of which there is at least one."""
-        raise NotImplementedError
 
 
-class Random(Choosing):
+class Random(Preferring):
     def prefer(self, fleet: Fleet, request: Request, fit: np.ndarray, draw: float) -> int:
         return fit[int(draw * len(fit))]
 
 
-class RoundRobin(Choosing):
+class RoundRobin(Preferring):
     def __init__(self) -> None:
         self._last = -1
 
@@ -60,14 +65,14 @@ class RoundRobin(Choosing):
         return self._last
 
 
-class LeastLoaded(Choosing):
+class LeastLoaded(Preferring):
     """The host whose busiest resource is the least busy, by what is reserved and what is used beyond it."""
 
     def prefer(self, fleet: Fleet, request: Request, fit: np.ndarray, draw: float) -> int:
         return _least(costs(fleet, request).load, fit, draw)
 
 
-class BestOfThree(Choosing):
+class BestOfThree(Preferring):
     """Three hosts at random, and of these the one with the least `(reserved + request + 0.5 x used) / cores`: E2B's
     placement, `packages/api/internal/orchestrator/placement/placement_best_of_K.go` with its K and alpha.
     """
@@ -80,7 +85,7 @@ class BestOfThree(Choosing):
         return int(sample[np.argmin(load[sample])])
 
 
-class Kubernetes(Choosing):
+class Kubernetes(Preferring):
     """`NodeResourcesFit` with `LeastAllocated` and `ImageLocality`, each with weight 1, as in kube-scheduler's default
     plugins; a tie is drawn, as its `selectHost` does.
 
@@ -102,7 +107,7 @@ class Kubernetes(Choosing):
         return _least(-points, fit, draw)
 
 
-class Placing(Choosing):
+class Placing(OnlyChoosing):
     """`scheduler.placement`, as a replica uses it."""
 
     def choose(self, fleet: Fleet, request: Request, draw: float) -> str | None:

@@ -79,7 +79,7 @@ class LightAgent:
                 assert answer.status == 200, await answer.text()
                 if json.loads(await answer.read())["revision"] != self._revision:
                     self._news.set()
-            while self._news.is_set():  # noqa: ASYNC110
+            while self._news.is_set():  # noqa: ASYNC110 - nothing tells of it
                 await asyncio.sleep(0.01)  # until the sync that it caused has been sent
 
     def _report(self) -> str:
@@ -151,7 +151,7 @@ async def _orders_ms(url: str, people: Sequence[str], ordered_at_s: dict[str, fl
             session_id = await _launch(client, url, cookie)
             answered_s = time.monotonic()
             async with asyncio.timeout(30):
-                while session_id not in ordered_at_s:  # noqa: ASYNC110
+                while session_id not in ordered_at_s:  # noqa: ASYNC110 - nothing tells of it
                     await asyncio.sleep(0.001)
             took_ms.append(1000 * max(0.0, ordered_at_s[session_id] - answered_s))
     return took_ms
