@@ -30,7 +30,6 @@ class Outcome:
     schedule: Schedule
     verdict: Verdict
     took_s: float
-    stop_took_s: tuple[float, ...]
     timeline: tuple[str, ...]
     logs: str
 
@@ -67,13 +66,12 @@ async def _database(replicas: int) -> AsyncGenerator[str | None]:
 
 async def _play(plan: Schedule, house: House) -> Outcome:
     began_s = time.monotonic()
-    stops: list[float] = []
     logs = ""
     try:
         async with house.opened(plan.replicas, plan.born_bad):
             try:
                 async with asyncio.timeout(EVENING_WITHIN_S):
-                    verdict = await _evening(house, plan, stops)
+                    verdict = await _evening(house, plan)
             except (Exception, asyncio.CancelledError):
                 logs = house.log_tails()
                 raise
@@ -81,17 +79,16 @@ async def _play(plan: Schedule, house: House) -> Outcome:
     except Exception:
         verdict = Verdict((f"the evening broke off: {traceback.format_exc()[-3000:]}",), (), 0.0)
     took_s = time.monotonic() - began_s
-    return Outcome(plan, verdict, took_s, tuple(stops), tuple(house.timeline), logs)
+    return Outcome(plan, verdict, took_s, tuple(house.timeline), logs)
 
 
-async def _evening(house: House, plan: Schedule, stops: list[float]) -> Verdict:
+async def _evening(house: House, plan: Schedule) -> Verdict:
     observer = Observer(house)
     watching = asyncio.create_task(observer.watch())
     try:
         async with Player(house.urls, house.note) as player:
             await player.register()
             await _troubled_play(house, player, plan)
-            stops += player.stop_took_s
             await house.until_engine_answers()
             await house.until_ready()
             house.note("the trouble is over")

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.__main__ import seat_runtime
 from tests.chaos.clearing import mounts_below, processes
 from tests.chaos.evening import play
 from tests.chaos.house import House
 from tests.chaos.machine import SLUG
 from tests.chaos.player import Player
 from tests.chaos.schedule import Fault, schedule
+from tests.chaos.seeds import seat_runtime
 
 SEEDS = {19: Fault.AGENT_KILLED, 1: Fault.REPLICA_KILLED, 2: Fault.ENGINE_KILLED}
 

@@ -5,7 +5,7 @@ from statistics import median
 import pytest
 
 from bench.soak import MEGABYTE, soak
-from tests.chaos.__main__ import seat_runtime
+from tests.chaos.seeds import seat_runtime
 
 
 @pytest.mark.timeout(240)

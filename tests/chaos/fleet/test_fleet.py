@@ -2,10 +2,10 @@
 
 import pytest
 
-from tests.chaos.__main__ import seat_runtime
 from tests.chaos.fleet.evening import FleetOutcome, play
 from tests.chaos.fleet.schedule import What, schedule, shortened
 from tests.chaos.fleet.town import Town
+from tests.chaos.seeds import seat_runtime
 
 SEEDS = {0: What.AGENT, 12: What.DATABASE, 15: What.HOST_LINE}
 
