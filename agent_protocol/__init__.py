@@ -7,6 +7,7 @@ it does not know, so that a newer peer can add optional ones; a change that an o
 
 from agent_protocol.build import BuildSpec, Display, Limits, Request
 from agent_protocol.join import JoinRequest, JoinResponse
+from agent_protocol.saves import DirectUpload, DownloadWay, UploadWay
 from agent_protocol.sync import (
     PROTOCOL_VERSION,
     Capacity,
@@ -32,7 +33,9 @@ __all__ = [
     "BuildSpec",
     "Capacity",
     "DesiredSession",
+    "DirectUpload",
     "Display",
+    "DownloadWay",
     "EndCode",
     "EndReport",
     "HostImage",
@@ -49,6 +52,7 @@ __all__ = [
     "Statistics",
     "SyncRequest",
     "SyncResponse",
+    "UploadWay",
     "Usage",
     "WarmSeats",
 ]

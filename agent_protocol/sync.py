@@ -183,7 +183,9 @@ class SyncRequest(WireModel):
 
 
 class RestoreSource(WireModel):
-    """Where the save comes from: `GET` of `path` at the orchestrator gives a tar+zstd archive with this SHA-256."""
+    """Where the save comes from: `GET` of `path` at the orchestrator gives a tar+zstd archive with this SHA-256. The
+    version's `DownloadWay` may spare the orchestrator that.
+    """
 
     version_id: str
     path: str

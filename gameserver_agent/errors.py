@@ -9,6 +9,7 @@ AgentError
 │   └── ImageNotFoundError
 ├── ControlPlaneError   the orchestrator did not do what was asked
 │   ├── ControlPlaneUnreachableError  no answer, or one that a later try may better
+│   │   └── StoreAwayError            the orchestrator is well and its store of saves is not; fit for people
 │   └── ControlPlaneRefusedError      a final no, with its status
 ├── SeatError           the seat could not be raised or spoken to
 ├── SaveError           a save could not be captured or restored
@@ -51,6 +52,10 @@ class ControlPlaneError(AgentError):
 
 class ControlPlaneUnreachableError(ControlPlaneError):
     """No answer, or one that a later try may better."""
+
+
+class StoreAwayError(ControlPlaneUnreachableError):
+    """The store of saves does not do its work now; the text is fit for people."""
 
 
 class ControlPlaneRefusedError(ControlPlaneError):

@@ -1,5 +1,7 @@
 """The agent's side of `/api/agents/…`: joining, syncing, waiting for news, and moving saves.
 
+Saves go past it where it signs an address of its store for them (`saves.direct`), and through it where not.
+
 Every call has a deadline. A failure that a later try may better is `ControlPlaneUnreachableError`; a final no is
 `ControlPlaneRefusedError`. One log line says when the control plane goes away, and one when it is back.
 
@@ -9,7 +11,6 @@ again with a token of that time.
 
 import asyncio
 import email.utils
-import hashlib
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -23,13 +24,27 @@ import pydantic
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from agent_protocol import JoinRequest, JoinResponse, RestoreSource, SavedVersion, SyncRequest, SyncResponse
-from gameserver_agent.errors import ControlPlaneRefusedError, ControlPlaneUnreachableError, SaveError
+from agent_protocol import (
+    DownloadWay,
+    JoinRequest,
+    JoinResponse,
+    RestoreSource,
+    SavedVersion,
+    SyncRequest,
+    SyncResponse,
+    UploadWay,
+)
+from gameserver_agent.errors import ControlPlaneRefusedError, ControlPlaneUnreachableError, StoreAwayError
+from gameserver_agent.saves.direct import DirectStore, write_proven
 
 log = structlog.get_logger()
 _TOKEN_LIFE_S = 60
 _FAR_S = 20.0
+_TRANSFER_S = 60.0
+_PROVING_S = 30.0
+_STORE_AWAY = "store_unavailable"
 _MAY_BETTER = frozenset({408, 425, 429})
+Model = TypeVar("Model", bound=pydantic.BaseModel)
 _JSON = {"Content-Type": "application/json"}
 _JPEG = {"Content-Type": "image/jpeg"}
 
@@ -47,12 +62,14 @@ class OrchestratorClient:
         self._base_url = base_url.rstrip("/")
         self._now_s = now_s
         self._session: aiohttp.ClientSession | None = None
+        self._direct: DirectStore | None = None
         self._away_since_s: float | None = None
         self.identity: HostIdentity | None = None
 
     async def __aenter__(self) -> Self:
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=3)  # each call has its own whole time
         self._session = aiohttp.ClientSession(timeout=timeout, auto_decompress=False)
+        self._direct = DirectStore(self._session, time.monotonic)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -75,31 +92,68 @@ class OrchestratorClient:
         return _parsed(_Revision, body).revision
 
     async def download_save(self, source: RestoreSource, target: Path) -> None:
-        """Write the archive to `target` and prove its size and SHA-256. Raises `SaveError` when they differ."""
-        digest, size_bytes = hashlib.sha256(), 0
-        async with self._answer("GET", source.path, total_s=60) as response:
-            with target.open("wb") as handle:
-                async for chunk in response.content.iter_chunked(256 * 1024):
-                    size_bytes += len(chunk)
-                    if size_bytes > source.size_bytes:
-                        break
-                    digest.update(chunk)
-                    handle.write(chunk)
-        if size_bytes != source.size_bytes or digest.hexdigest() != source.digest:
-            raise SaveError("The save that arrived is not the one that was promised.")
+        """Write the archive to `target` and prove its size and SHA-256. Raises `SaveError` when they differ, and
+        `ControlPlaneError`.
+        """
+        if await self._is_fetched_directly(source, target):
+            return
+        async with self._answer("GET", source.path, total_s=_TRANSFER_S) as response:
+            await write_proven(response.content.iter_chunked(256 * 1024), source, target)
 
     async def upload_save(
-        self, session_id: str, generation: int, archive: Path, digest: str, *, number: int, total_s: float = 60
+        self,
+        session_id: str,
+        generation: int,
+        archive: Path,
+        digest: str,
+        *,
+        number: int,
+        total_s: float = _TRANSFER_S,
     ) -> SavedVersion:
         """Idempotent: the same archive of the same session and generation gives the same version. `number` grows with
-        each capture.
+        each capture. It goes straight to the store where a replica signs an address for it, else through a replica.
         """
         size_bytes = (await asyncio.to_thread(archive.stat)).st_size
+        saves = f"/api/agents/sessions/{session_id}/saves"
         what = f"generation={generation}&n={number}&digest={digest}&size={size_bytes}"
-        path = f"/api/agents/sessions/{session_id}/saves?{what}"
-        headers = {"Content-Type": "application/octet-stream"}
-        body = await self._ask("PUT", path, data=archive, headers=headers, total_s=total_s)
+        body = await self._stored_directly(saves, what, archive, total_s)
+        if body is None:
+            headers = {"Content-Type": "application/octet-stream"}
+            body = await self._ask("PUT", f"{saves}?{what}", data=archive, headers=headers, total_s=total_s)
         return SavedVersion(version_id=_parsed(_Version, body).version_id, digest=digest, size_bytes=size_bytes)
+
+    async def _is_fetched_directly(self, source: RestoreSource, target: Path) -> bool:
+        direct = self._require_direct()
+        if not direct.is_reachable:
+            return False
+        way = await self._way(DownloadWay, "GET", f"/api/agents/saves/{source.version_id}/way")
+        if way is None or way.url is None:
+            return False
+        return await direct.get(way.url, source, target, total_s=_TRANSFER_S)
+
+    async def _stored_directly(self, saves: str, what: str, archive: Path, total_s: float) -> bytes | None:
+        """The replica's word on an archive that went to the store by itself; None where it has to go by a replica."""
+        direct = self._require_direct()
+        if not direct.is_reachable:
+            return None
+        way = await self._way(UploadWay, "POST", f"{saves}/way?{what}")
+        if way is None or way.direct is None or not await direct.put(way.direct, archive, total_s=total_s):
+            return None
+        try:
+            return await self._ask("POST", f"{saves}/{way.direct.transfer}?{what}", total_s=_PROVING_S)
+        except ControlPlaneRefusedError as error:
+            if error.code == "not_arrived":  # the next try has a new address
+                raise StoreAwayError(error.message) from error
+            raise
+
+    async def _way(self, kind: type[Model], method: str, path: str) -> Model | None:
+        """None from an orchestrator that knows of no direct ways; whatever else it does not find, it says again."""
+        try:
+            return _parsed(kind, await self._ask(method, path))
+        except ControlPlaneRefusedError as error:
+            if error.status in (404, 405):
+                return None
+            raise
 
     async def upload_picture(self, version_id: str, jpeg: bytes) -> None:
         """The picture that belongs to a save version of this host. Idempotent."""
@@ -146,7 +200,10 @@ class OrchestratorClient:
                     if date_s is not None and abs(date_s - self._now_s()) > _FAR_S:
                         response = await ask(date_s)
                 if response.status >= 500 or response.status in _MAY_BETTER:
-                    raise self._gone(f"status {response.status}")
+                    refusal = _refusal(response.status, await response.read())
+                    if refusal.code != _STORE_AWAY:
+                        raise self._gone(f"status {response.status}")
+                    raise StoreAwayError(refusal.message)
                 if response.status != 200:
                     raise _refusal(response.status, await response.read())
                 yield response
@@ -180,6 +237,11 @@ class OrchestratorClient:
             raise ControlPlaneRefusedError(400, "bad_path", f"the orchestrator named the path {path}")
         return self._base_url + path
 
+    def _require_direct(self) -> DirectStore:
+        if self._direct is None:
+            raise RuntimeError("OrchestratorClient is used outside `async with`")
+        return self._direct
+
     def _require_session(self) -> aiohttp.ClientSession:
         if self._session is None:
             raise RuntimeError("OrchestratorClient is used outside `async with`")
@@ -197,9 +259,6 @@ class _Version(pydantic.BaseModel):
 class _Problem(pydantic.BaseModel):
     error: str = "unknown"
     message: str = ""
-
-
-Model = TypeVar("Model", bound=pydantic.BaseModel)
 
 
 def _parsed(kind: type[Model], body: bytes) -> Model:

@@ -6,10 +6,11 @@ Never decides what the head of a slot is; it sends archives and remembers which 
 import asyncio
 import contextlib
 import random
+from pathlib import Path
 
 import structlog
 
-from agent_protocol import DesiredSession, SavedVersion
+from agent_protocol import DesiredSession, RestoreSource, SavedVersion
 from gameserver_agent.backoff import delay_s
 from gameserver_agent.errors import (
     AgentError,
@@ -35,6 +36,8 @@ _LOOK_EVERY_S = 0.25
 _LOOK_SHARE = 4  # looking at a huge folder takes at most a fifth of the time
 _MEASURE_EVERY_S = 3.0
 _AGAIN_MOST_S = 15.0
+FETCH_AGAIN_FOR_S = 20.0
+_FETCH_MOST_S = 3.0
 
 
 class SessionSaves:
@@ -62,8 +65,8 @@ class SessionSaves:
             making = asyncio.ensure_future(asyncio.to_thread(self.home.make, self._rules.most_bytes, owner))
             await finished_despite_cancellation(making)
             if source is not None:
+                await self._fetch(source, download)
                 async with self._services.restores:
-                    await self._services.downloads.download_save(source, download)
                     await archive.restore(download, self.home.path, self._rules, owner, self._services.interpreter)
             self._looked_at_start = await self._signature()
         except (AgentError, OSError) as error:
@@ -72,6 +75,25 @@ class SessionSaves:
             raise SessionEndedError("restore_failed", f"The save could not be restored: {error}") from error
         finally:
             archive.discard(download)
+
+    async def _fetch(self, source: RestoreSource, target: Path) -> None:
+        """What is away for a moment is asked again, for `FETCH_AGAIN_FOR_S`; then it may be nearer to another host."""
+        loop = asyncio.get_running_loop()
+        ends_s, failures = loop.time() + FETCH_AGAIN_FOR_S, 0
+        while True:
+            try:
+                async with self._services.restores:
+                    await self._services.downloads.download_save(source, target)
+            except ControlPlaneUnreachableError as error:
+                failures += 1
+                pause_s = delay_s(failures, random.random, most_s=_FETCH_MOST_S)
+                if loop.time() + pause_s > ends_s:
+                    raise
+                if failures == 1:
+                    log.warning("save.fetch_failed", session=self._desired.session_id, reason=str(error))
+                await asyncio.sleep(pause_s)
+            else:
+                return
 
     async def keep_checkpointing(self, owner: Owner) -> None:
         """For ever. A checkpoint that fails is tried again, with backoff; the game is never disturbed. Raises

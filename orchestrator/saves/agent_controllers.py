@@ -3,15 +3,16 @@
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from litestar import Controller, Request, get, put
+from litestar import Controller, Request, get, post, put
 from litestar.di import NamedDependency
 from litestar.exceptions import InternalServerException
-from litestar.params import FromPath, HeaderParameter, QueryParameter
+from litestar.params import FromPath, HeaderParameter, PathParameter, QueryParameter
 from litestar.response import Stream
 
+from agent_protocol import DirectUpload, DownloadWay, UploadWay
 from orchestrator.errors import InvalidRequest
 from orchestrator.fleet.identity import HostIdentities
-from orchestrator.saves.heads import Offer
+from orchestrator.saves.heads import Accepted, Offer
 from orchestrator.saves.intake import MOST_PICTURE_BYTES, SaveIntake
 from orchestrator.saves.service import Saves
 
@@ -19,6 +20,7 @@ Digest = Annotated[str, QueryParameter(pattern=r"^[0-9a-f]{64}$")]
 Generation = Annotated[int, QueryParameter(ge=1, lt=2**31)]
 Number = Annotated[int, QueryParameter(name="n", ge=0, le=2**63 - 1)]
 Size = Annotated[int, QueryParameter(ge=0, lt=2**53)]
+Transfer = Annotated[str, PathParameter(pattern=r"^arc[0-9a-z]{22}$")]
 Authorization = Annotated[str | None, HeaderParameter(name="Authorization", max_length=4096)]
 
 
@@ -42,8 +44,54 @@ class AgentSaveController(Controller):
     ) -> dict[str, str | bool]:
         host_id = await identities.authenticate(authorization)
         offer = Offer(session_id, generation, digest, size, number)
-        accepted = await save_intake.accept(host_id, offer, _received(request))
-        return {"versionId": accepted.version_id, "head": accepted.is_head}
+        return _answer(await save_intake.accept(host_id, offer, _received(request)))
+
+    @post("/sessions/{session_id:str}/saves/way", status_code=200, operation_id="getSaveUploadWay")
+    async def upload_way(
+        self,
+        session_id: FromPath[str],
+        generation: Generation,
+        digest: Digest,
+        size: Size,
+        identities: NamedDependency[HostIdentities],
+        save_intake: NamedDependency[SaveIntake],
+        number: Number = 0,
+        authorization: Authorization = None,
+    ) -> UploadWay:
+        host_id = await identities.authenticate(authorization)
+        direct = await save_intake.direct_way(host_id, Offer(session_id, generation, digest, size, number))
+        if direct is None:
+            return UploadWay()
+        way = direct.way
+        return UploadWay(direct=DirectUpload(url=way.url, headers=dict(way.headers), transfer=direct.transfer))
+
+    @post("/sessions/{session_id:str}/saves/{transfer:str}", status_code=200, operation_id="announceSave")
+    async def save_arrived(
+        self,
+        session_id: FromPath[str],
+        transfer: Transfer,
+        generation: Generation,
+        digest: Digest,
+        size: Size,
+        identities: NamedDependency[HostIdentities],
+        save_intake: NamedDependency[SaveIntake],
+        number: Number = 0,
+        authorization: Authorization = None,
+    ) -> dict[str, str | bool]:
+        host_id = await identities.authenticate(authorization)
+        offer = Offer(session_id, generation, digest, size, number)
+        return _answer(await save_intake.arrived(host_id, offer, transfer))
+
+    @get("/saves/{version_id:str}/way", operation_id="getSaveDownloadWay")
+    async def download_way(
+        self,
+        version_id: FromPath[str],
+        identities: NamedDependency[HostIdentities],
+        saves: NamedDependency[Saves],
+        authorization: Authorization = None,
+    ) -> DownloadWay:
+        host_id = await identities.authenticate(authorization)
+        return DownloadWay(url=await saves.direct_way(host_id, version_id))
 
     @get("/saves/{version_id:str}", operation_id="getSave")
     async def get_save(
@@ -75,6 +123,10 @@ class AgentSaveController(Controller):
         picture = b"".join([piece async for piece in _received(request)])
         await save_intake.put_picture(host_id, version_id, picture)
         return {}
+
+
+def _answer(accepted: Accepted) -> dict[str, str | bool]:
+    return {"versionId": accepted.version_id, "head": accepted.is_head}
 
 
 async def _received(request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:

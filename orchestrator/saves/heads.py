@@ -11,7 +11,7 @@ from sqlalchemy import exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from orchestrator.errors import StoreUnavailable
+from orchestrator.errors import Conflict, StoreUnavailable
 from orchestrator.ids import new_id
 from orchestrator.play.models import Session
 from orchestrator.saves.models import SaveSlot, SaveVersion, UnwantedArchive
@@ -81,6 +81,24 @@ async def record(session: AsyncSession, host_id: str, offer: Offer, key: str, no
     await session.flush()
     await _drop_superseded(session, slot.id, former_head, now)
     return Accepted(version.id, is_head=former_head == version.id)
+
+
+async def record_arrived(session: AsyncSession, host_id: str, offer: Offer, key: str, now: datetime) -> Accepted:
+    """`record` for what a host has stored by itself under a key that was announced as unwanted. Once only, and the same
+    answer ever after; `Conflict` `not_arrived` for a key that was never announced or is disposed of.
+    """
+    announced = await session.get(UnwantedArchive, key, with_for_update=True)
+    if announced is not None:
+        return await record(session, host_id, offer, key, now)
+    version = await _known(session, offer)
+    if version is None or version.key != key:
+        raise not_arrived()
+    slot = await session.get_one(SaveSlot, version.slot_id)
+    return Accepted(version.id, is_head=slot.head_version_id == version.id)
+
+
+def not_arrived() -> Conflict:
+    return Conflict("The archive has not arrived in the store. Please send it again.", code="not_arrived")
 
 
 async def _keep(session: AsyncSession, key: str) -> None:

@@ -59,6 +59,9 @@ class MemoryStore:
     async def upload_way(self, key: str, digest: str, size_bytes: int) -> UploadWay | None:
         return None
 
+    async def download_way(self, key: str) -> str | None:
+        return None
+
     async def prove(self, key: str, digest: str, size_bytes: int) -> None:
         content = b"".join([piece async for piece in self.read(key)])
         if len(content) != size_bytes or hashlib.sha256(content).hexdigest() != digest:

@@ -133,12 +133,11 @@ class S3Store:
             "IfNoneMatch": headers["If-None-Match"],
             "ChecksumSHA256": headers["x-amz-checksum-sha256"],
         }
-        client = await self._connected()
-        try:
-            url: str = await client.generate_presigned_url("put_object", Params=signed, ExpiresIn=WAY_LIFE_S)
-        except (BotoCoreError, ClientError) as error:
-            raise self._failure(error) from error
-        return UploadWay(url, headers)
+        return UploadWay(await self._signed("put_object", signed), headers)
+
+    async def download_way(self, key: str) -> str | None:
+        named = {"Bucket": self._location.bucket, "Key": self._location.full_key(key)}
+        return await self._signed("get_object", named)
 
     async def prove(self, key: str, digest: str, size_bytes: int) -> None:
         found = await self._ask("head_object", Key=self._location.full_key(key), ChecksumMode="ENABLED")
@@ -154,6 +153,15 @@ class S3Store:
             sha256.update(piece)
         if sha256.hexdigest() != digest:
             raise does_not_match()
+
+    async def _signed(self, operation: str, parameters: Mapping[str, object]) -> str:
+        """An address for this one operation. Nobody is asked for it but, at times, whoever gives us keys."""
+        client = await self._connected()
+        try:
+            url: str = await client.generate_presigned_url(operation, Params=parameters, ExpiresIn=WAY_LIFE_S)
+        except (BotoCoreError, ClientError) as error:
+            raise self._failure(error) from error
+        return url
 
     async def _send(self, way: UploadWay, content: AsyncIterator[bytes] | bytes, size_bytes: int) -> int:
         assert self._http is not None

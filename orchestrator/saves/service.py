@@ -161,6 +161,21 @@ class Saves:
 
     async def open_for_host(self, host_id: str, version_id: str) -> tuple[int, AsyncIterator[bytes]]:
         """A version's size and its archive in pieces, for a host that plays its slot now. `NotFound`, `Forbidden`."""
+        version = await self._for_host(host_id, version_id)
+        pieces = self._store.read(version.key)
+        try:
+            first = await anext(pieces, b"")
+        except ArchiveGone as error:
+            raise NotFound("the archive of this version is gone from the store", code="version_damaged") from error
+        return version.size_bytes, _chain(first, pieces)
+
+    async def direct_way(self, host_id: str, version_id: str) -> str | None:
+        """An address, a secret, from which a host that plays a version's slot now may fetch the archive by itself; None
+        where it has to ask `open_for_host`. `NotFound`, `Forbidden`.
+        """
+        return await self._store.download_way((await self._for_host(host_id, version_id)).key)
+
+    async def _for_host(self, host_id: str, version_id: str) -> SaveVersion:
         async with self._database.read() as session:
             version = await session.get(SaveVersion, version_id)
             if version is None:
@@ -172,12 +187,7 @@ class Saves:
             )
             if not await session.scalar(select(plays_it)):
                 raise Forbidden("no session on this host plays this save")
-        pieces = self._store.read(version.key)
-        try:
-            first = await anext(pieces, b"")
-        except ArchiveGone as error:
-            raise NotFound("the archive of this version is gone from the store", code="version_damaged") from error
-        return version.size_bytes, _chain(first, pieces)
+        return version
 
 
 async def free_number(session: AsyncSession, owner: str, game_id: str, preferred: int) -> int | None:

@@ -11,7 +11,7 @@ import hashlib
 import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Protocol, TypeVar
 
@@ -36,7 +36,7 @@ class UploadWay:
     good for these bytes under this key, once and for two minutes.
     """
 
-    url: str
+    url: str = field(repr=False)
     headers: Mapping[str, str]
 
 
@@ -73,6 +73,12 @@ class ArchiveStore(Protocol):
 
     async def upload_way(self, key: str, digest: str, size_bytes: int) -> UploadWay | None:
         """How somebody else may store exactly this, create-only; None where everything goes through `put`."""
+        ...
+
+    async def download_way(self, key: str) -> str | None:
+        """An address from which somebody else may read it for two minutes; None where everything goes through `read`.
+        It says nothing of whether something lies there.
+        """
         ...
 
     async def prove(self, key: str, digest: str, size_bytes: int) -> None:
@@ -125,6 +131,9 @@ class FolderStore:
         await _on_disk(lambda: _inside(self.root))
 
     async def upload_way(self, key: str, digest: str, size_bytes: int) -> UploadWay | None:
+        return None
+
+    async def download_way(self, key: str) -> str | None:
         return None
 
     async def prove(self, key: str, digest: str, size_bytes: int) -> None:

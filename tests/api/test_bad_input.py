@@ -9,7 +9,7 @@ from orchestrator.app import create_app
 from orchestrator.settings import Settings
 from tests.api.served import Served
 
-_IDS = {"slug": "the-question"}
+_IDS = {"slug": "the-question", "transfer": "arc" + "0" * 22}
 _OPEN = {"/api/auth/csrf", "/api/auth/session", "/api/games", "/api/games/tags", "/api/games/{slug}"}
 _WITHOUT_ACCOUNT = {"/api/agents/join", "/api/game/watch"}  # a token or a link is the proof
 _JSON = {"Content-Type": "application/json"}
@@ -65,7 +65,7 @@ def refused(answer: httpx.Response, status: int, code: str) -> None:
 
 
 def address(path: str) -> str:
-    for name in ("slug", "slot_id", "version_id", "session_id"):
+    for name in ("slug", "slot_id", "version_id", "session_id", "transfer"):
         path = path.replace(f"{{{name}}}", _IDS.get(name, "nobody"))
     return path
 

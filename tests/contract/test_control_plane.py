@@ -1,9 +1,10 @@
-"""One contract, two control planes: the agent's client gets the same answers from the orchestrator, served on a port,
-and from the one that the tests of agents hold in hand.
+"""One contract, three control planes: the agent's client gets the same answers from the orchestrator, served on a port,
+with its saves in a folder or in S3, and from the one that the tests of agents hold in hand.
 """
 
 import asyncio
 import hashlib
+import secrets
 import shutil
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -96,7 +97,7 @@ def report(seq: int, incarnation: int = 1) -> SyncRequest:
     )
 
 
-@pytest.fixture(params=["fake", "real"])
+@pytest.fixture(params=["fake", "real", "real with S3"])
 async def case(request: pytest.FixtureRequest, migrated_template: Path, tmp_path: Path) -> AsyncGenerator[Case]:
     if request.param == "fake":
         async with ControlPlane() as plane, OrchestratorClient(plane.url, time.time) as client:
@@ -105,16 +106,28 @@ async def case(request: pytest.FixtureRequest, migrated_template: Path, tmp_path
         return
     shutil.copyfile(migrated_template, tmp_path / "orchestrator.sqlite3")
     settings = Settings(data=tmp_path, database_url=f"sqlite+aiosqlite:///{tmp_path / 'orchestrator.sqlite3'}")
-    async with served(settings) as (services, url), OrchestratorClient(url, time.time) as client:
-        await add_game(services)
-        cookie = await signed_in(services)
+    if request.param == "real with S3":
+        request.getfixturevalue("s3_keys")
+        bucket = f"s3://{request.getfixturevalue('s3_bucket')}/{secrets.token_hex(4)}"
+        endpoint = request.getfixturevalue("s3_server").endpoint
+        settings = settings.model_copy(update={"store_url": bucket, "store_endpoint": endpoint})
+    async with served(settings) as (services, url), real_case(services, url) as case:
+        yield case
 
-        async def launch() -> None:
-            async with httpx.AsyncClient(base_url=url, cookies={tokens.COOKIE: cookie}) as player:
-                answer = await player.post("/api/game/launch", json={"gameSlug": "the-question"})
-                assert answer.status_code == 202, answer.text
 
-        token = await services.identities.issue_join_token()
+@asynccontextmanager
+async def real_case(services: Services, url: str) -> AsyncGenerator[Case]:
+    """A host before its first call to the orchestrator at `url`, and one game to launch."""
+    await add_game(services)
+    cookie = await signed_in(services)
+
+    async def launch() -> None:
+        async with httpx.AsyncClient(base_url=url, cookies={tokens.COOKIE: cookie}) as player:
+            answer = await player.post("/api/game/launch", json={"gameSlug": "the-question"})
+            assert answer.status_code == 202, answer.text
+
+    token = await services.identities.issue_join_token()
+    async with OrchestratorClient(url, time.time) as client:
         yield Case(client, url, token, launch, Ed25519PrivateKey.generate())
 
 

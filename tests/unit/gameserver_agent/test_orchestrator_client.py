@@ -83,7 +83,7 @@ async def test_a_save_is_sent_whole_when_the_first_token_was_refused(
     archive.write_bytes(b"save" * 500_000)
     saved = await client.upload_save("ses1", 1, archive, "digest", number=1)
     assert (saved.version_id, saved.size_bytes) == ("ver1", 2_000_000)
-    assert orchestrator.bodies == [archive.read_bytes()]
+    assert [body for body in orchestrator.bodies if body] == [archive.read_bytes()]
 
 
 async def test_a_refusal_by_a_clock_like_ours_is_final(orchestrator: Orchestrator, client: OrchestratorClient) -> None:
