@@ -213,10 +213,10 @@ class DesiredSession(WireModel):
 
 
 class SyncResponse(WireModel):
-    """`revision` grows whenever this host's desired state changes; `GET /api/agents/wait?revision=N` returns as soon as
-    it is no longer N. `now` is the orchestrator's clock: every moment in these messages is told by it, whatever the
-    host's own clock says. `warm_seats` should wait, those named first before the others; sessions go before them all.
-    `prepulls` are builds to fetch unasked, when no session waits for another.
+    """`revision` grows whenever this host's desired state changes; `GET /api/agents/wait?revision=N` returns `News` as
+    soon as it is no longer N. `now` is the orchestrator's clock: every moment in these messages is told by it, whatever
+    the host's own clock says. `warm_seats` should wait, those named first before the others; sessions go before them
+    all. `prepulls` are builds to fetch unasked, when no session waits for another.
     """
 
     revision: int
@@ -227,3 +227,12 @@ class SyncResponse(WireModel):
     lease_until: datetime
     keys: dict[str, object]
     prepulls: tuple[BuildSpec, ...] = ()
+
+
+class News(WireModel):
+    """What `GET /api/agents/wait` answers. With a `revision` that the host did not know come the `sessions` that it
+    should run then, as complete as a sync's. They spare an order the way of a sync; None says that one has to be made.
+    """
+
+    revision: int
+    sessions: tuple[DesiredSession, ...] | None = None

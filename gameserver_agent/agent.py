@@ -121,7 +121,10 @@ class Agent:
                 task.was_reported = True
         if self._services is not None:
             self._services.warm.want((size_of(one.width, one.height), one.count) for one in self._contact.warm_seats)
-        if self._deciding.locked():  # a sync waits for nothing: the next look follows at once
+        await self.ordered()
+
+    async def ordered(self) -> None:
+        if self._deciding.locked():  # contact waits for nothing: the next look follows at once
             self._has_news.set()
         else:
             await self._reconcile()

@@ -1,7 +1,7 @@
 """Contact with the orchestrator: it hears what is here, and says what is wanted and what time it is.
 
     sync       on every change and at the interval
-    news       held by the orchestrator: makes a launch order arrive at once
+    news       held by the orchestrator: brings a launch order at once
 
 What is done about it is not decided here.
 """
@@ -19,6 +19,7 @@ from agent_protocol import (
     DesiredSession,
     HostImage,
     HostPull,
+    News,
     ObservedSession,
     SyncRequest,
     SyncResponse,
@@ -56,6 +57,10 @@ class House(Protocol):
 
     async def answered(self, report: Report) -> None:
         """This report has arrived, and `Contact.desired` is the answer to it."""
+        ...
+
+    async def ordered(self) -> None:
+        """`Contact.desired` is another, and answers no report."""
         ...
 
 
@@ -194,16 +199,26 @@ class Contact:
         while True:
             known = self._revision
             try:
-                if await self._client.wait(known) != known:
-                    self._answered.clear()
-                    self._has_orders = True
-                    self._changed.set()
-                    async with asyncio.timeout(5):
-                        await self._answered.wait()
+                news = await self._client.wait(known)
+                if news.sessions is None or news.revision < known:
+                    await self._ask_for_orders(news, known)
+                elif news.revision > self._revision:  # else a sync has brought it meanwhile
+                    self._revision, self.desired = news.revision, news.sessions
+                    await self._house.ordered()
+                    self._changed.set()  # sessions are not all that there may be news of
                 failures = 0
             except (ControlPlaneError, TimeoutError):
                 failures += 1
                 await asyncio.sleep(delay_s(failures, random.random))
+
+    async def _ask_for_orders(self, news: News, known: int) -> None:
+        """By a sync: of an orchestrator that says no more than that there are some, or has an older database now."""
+        if news.revision != known:
+            self._answered.clear()
+            self._has_orders = True
+            self._changed.set()
+            async with asyncio.timeout(5):
+                await self._answered.wait()
 
     async def _remember_keys(self, response: SyncResponse) -> None:
         if response.keys and response.keys != self.membership.keys:

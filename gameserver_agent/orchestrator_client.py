@@ -28,6 +28,7 @@ from agent_protocol import (
     DownloadWay,
     JoinRequest,
     JoinResponse,
+    News,
     RestoreSource,
     SavedVersion,
     SyncRequest,
@@ -85,11 +86,10 @@ class OrchestratorClient:
         body = await self._ask("POST", "/api/agents/sync", data=request.model_dump_json().encode(), headers=_JSON)
         return _parsed(SyncResponse, body)
 
-    async def wait(self, revision: int) -> int:
-        """Held by the orchestrator for up to 25 s; answers the revision that it has then."""
+    async def wait(self, revision: int) -> News:
+        """Held by the orchestrator for up to 25 s, unless it has another revision or comes to have one."""
         path = f"/api/agents/wait?revision={revision}"
-        body = await self._ask("GET", path, total_s=35)
-        return _parsed(_Revision, body).revision
+        return _parsed(News, await self._ask("GET", path, total_s=35))
 
     async def download_save(self, source: RestoreSource, target: Path) -> None:
         """Write the archive to `target` and prove its size and SHA-256. Raises `SaveError` when they differ, and
@@ -246,10 +246,6 @@ class OrchestratorClient:
         if self._session is None:
             raise RuntimeError("OrchestratorClient is used outside `async with`")
         return self._session
-
-
-class _Revision(pydantic.BaseModel):
-    revision: int
 
 
 class _Version(pydantic.BaseModel):

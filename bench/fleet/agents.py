@@ -10,7 +10,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -60,9 +60,7 @@ class LightAgent:
             async with self._client.post("/api/agents/sync", data=self._report(), headers=self._headers()) as answer:
                 assert answer.status == 200, await answer.text()
                 content = json.loads(await answer.read())
-            heard_s = time.monotonic()
-            for order in content["sessions"]:
-                self._ordered_at_s.setdefault(order["session_id"], heard_s)
+            self._hear(content["sessions"])
             self.syncs += 1
             self._revision = content["revision"]
             try:
@@ -77,10 +75,16 @@ class LightAgent:
             url = f"/api/agents/wait?revision={known}"
             async with self._client.get(url, headers=self._headers()) as answer:
                 assert answer.status == 200, await answer.text()
-                if json.loads(await answer.read())["revision"] != self._revision:
-                    self._news.set()
-            while self._news.is_set():  # noqa: ASYNC110 - nothing tells of it
-                await asyncio.sleep(0.01)  # until the sync that it caused has been sent
+                content = json.loads(await answer.read())
+            if content["revision"] > self._revision:
+                self._revision = content["revision"]
+                self._hear(content["sessions"])
+                self._news.set()
+
+    def _hear(self, orders: Sequence[Mapping[str, object]]) -> None:
+        heard_s = time.monotonic()
+        for order in orders:
+            self._ordered_at_s.setdefault(str(order["session_id"]), heard_s)
 
     def _report(self) -> str:
         return SyncRequest(

@@ -6,7 +6,7 @@ from litestar import Controller, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromQuery, HeaderParameter, JSONBody
 
-from agent_protocol import JoinRequest, JoinResponse, SyncRequest, SyncResponse
+from agent_protocol import JoinRequest, JoinResponse, News, SyncRequest, SyncResponse
 from orchestrator.fleet.identity import HostIdentities
 from orchestrator.fleet.sync import AgentSync
 from orchestrator.installation import Installation
@@ -45,6 +45,5 @@ class AgentController(Controller):
         identities: NamedDependency[HostIdentities],
         agent_sync: NamedDependency[AgentSync],
         authorization: Authorization = None,
-    ) -> dict[str, int]:
-        host_id = await identities.authenticate(authorization)
-        return {"revision": await agent_sync.wait(host_id, revision)}
+    ) -> News:
+        return await agent_sync.wait(await identities.authenticate(authorization), revision)

@@ -15,6 +15,7 @@ from agent_protocol import (
     BuildSpec,
     DesiredSession,
     HostPull,
+    News,
     ObservedSession,
     ObservedState,
     SyncRequest,
@@ -102,23 +103,29 @@ class AgentSync:
                 self._notices.publish_after_commit(session, PLACER)
         return response
 
-    async def wait(self, host_id: str, revision: int) -> int:
-        """The host's revision as soon as it is not `revision`, at the latest after `WAIT_LIMIT_S`."""
+    async def wait(self, host_id: str, revision: int) -> News:
+        """What the host should run, as soon as its revision is not `revision`; at the latest after `WAIT_LIMIT_S`."""
         clock_s = asyncio.get_running_loop().time
         until_s = clock_s() + WAIT_LIMIT_S
-        with self._notices.subscribe(f"host:{host_id}") as news:
-            async with self._database.read() as session:
-                current = await self._revision(session, host_id)
-            while current == revision and clock_s() < until_s:
+        with self._notices.subscribe(f"host:{host_id}") as notices:
+            news = await self._news(host_id, revision)
+            while news.revision == revision and clock_s() < until_s:
                 look_s = min(until_s, clock_s() + LOOK_EVERY_S)
-                if await news.wait(look_s - clock_s()):
-                    async with self._database.read() as session:
-                        current = await self._revision(session, host_id)
+                if await notices.wait(look_s - clock_s()):
+                    news = await self._news(host_id, revision)
                 elif clock_s() < look_s:
                     break  # the replica is about to end
-                else:
-                    current = await self._floor.revision(host_id, current)
-            return current
+                elif await self._floor.revision(host_id, revision) != revision:
+                    news = await self._news(host_id, revision)
+            return news
+
+    async def _news(self, host_id: str, known: int) -> News:
+        async with self._database.read() as session:
+            revision = await self._revision(session, host_id)
+            if revision == known:
+                return News(revision=revision)
+            desired = await self._ledger.desired(session, host_id, (), await self._database.now(session))
+            return News(revision=revision, sessions=desired)
 
     async def _revision(self, session: AsyncSession, host_id: str) -> int:
         return await session.scalar(select(Host.revision).where(Host.id == host_id)) or 0

@@ -16,6 +16,7 @@ import pytest
 
 from agent_protocol import (
     DesiredSession,
+    News,
     ObservedSession,
     RestoreSource,
     SavedVersion,
@@ -87,12 +88,14 @@ class Plane(OrchestratorClient):
         await asyncio.sleep(0)
         return answer
 
-    async def wait(self, revision: int) -> int:
+    async def wait(self, revision: int) -> News:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(25):
                 while self.revision == revision:
                     await self.news.wait()
-        return self.revision
+        if self.revision == revision:
+            return News(revision=revision)
+        return News(revision=self.revision, sessions=tuple(self.desired.values()))
 
     async def download_save(self, source: RestoreSource, target: Path) -> None:
         raise AssertionError("nothing was saved before")

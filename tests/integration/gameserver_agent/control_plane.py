@@ -22,6 +22,7 @@ from agent_protocol import (
     DesiredSession,
     JoinRequest,
     JoinResponse,
+    News,
     ObservedSession,
     RestoreSource,
     SyncRequest,
@@ -242,7 +243,8 @@ class ControlPlane:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(WAIT_LIMIT_S), self.news:
                 await self.news.wait_for(lambda: self.revision != known)
-        return web.json_response({"revision": self.revision})
+        news = News(revision=self.revision, sessions=None if self.revision == known else tuple(self.desired.values()))
+        return web.Response(text=news.model_dump_json(), content_type="application/json")
 
     async def _save(self, request: web.Request) -> web.Response:
         archive = self.saves.get(request.match_info["version"])

@@ -71,7 +71,7 @@ async def test_no_difference_of_clocks_makes_a_token_invalid(
     orchestrator: Orchestrator, client: OrchestratorClient, ahead_s: float
 ) -> None:
     orchestrator.ahead_s = ahead_s
-    assert await client.wait(3) == 7
+    assert await client.wait(3) == News(revision=7)
     assert orchestrator.calls == (1 if ahead_s == 0 else 2)
 
 

@@ -1,0 +1,135 @@
+"""How orders reach a host: with the news, without waiting for a sync; and by a sync where the news says no more."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from agent_protocol import Capacity, DesiredSession, News, SyncRequest, SyncResponse, Usage
+from gameserver_agent.clock import OrchestratorClock
+from gameserver_agent.contact import Contact, Report
+from gameserver_agent.host_usage import HostFigures
+from gameserver_agent.identity import DataFolder, Membership
+from gameserver_agent.orchestrator_client import OrchestratorClient
+from gameserver_agent.sessions.services import utc_now
+from gameserver_agent.tasks import cancelled
+from tests.unit.gameserver_agent.orders import order
+
+CAPACITY = Capacity(cpu_cores=4, memory_bytes=1, seats=4, disk_free_bytes=1)
+FIGURES = HostFigures(0, 0, 0, Usage(cpu_cores=0, memory_bytes=0), CAPACITY)
+
+
+class ControlPlane(OrchestratorClient):
+    """Answers a sync only while `may_sync` is set, with what it `knows`; and each wait with the next of `news`."""
+
+    def __init__(self) -> None:
+        super().__init__("http://127.0.0.1:9", time.time)
+        self.may_sync, self.syncs = asyncio.Event(), 0
+        self.news: asyncio.Queue[News] = asyncio.Queue()
+        self.knows = News(revision=7, sessions=())
+        self.may_sync.set()
+
+    async def sync(self, request: SyncRequest) -> SyncResponse:
+        self.syncs += 1
+        await self.may_sync.wait()
+        return SyncResponse(
+            revision=self.knows.revision,
+            sessions=self.knows.sessions or (),
+            next_sync_ms=3_600_000,
+            lease_until=utc_now(),
+            keys={},
+        )
+
+    async def wait(self, revision: int) -> News:
+        return await self.news.get()
+
+
+class House:
+    """Remembers what it was told to run, by an answer to a report or without one."""
+
+    def __init__(self) -> None:
+        self.contact: Contact | None = None
+        self.orders: asyncio.Queue[tuple[str, tuple[str, ...]]] = asyncio.Queue()
+
+    def report(self) -> Report:
+        return Report((), (), FIGURES, None)
+
+    async def answered(self, report: Report) -> None:
+        self._learn("sync")
+
+    async def ordered(self) -> None:
+        self._learn("news")
+
+    def _learn(self, by: str) -> None:
+        assert self.contact is not None
+        self.orders.put_nowait((by, tuple(session.session_id for session in self.contact.desired or ())))
+
+    async def next_order(self) -> tuple[str, tuple[str, ...]]:
+        async with asyncio.timeout(10):
+            return await self.orders.get()
+
+
+@asynccontextmanager
+async def contact_of(house: House, plane: ControlPlane, folder: Path) -> AsyncGenerator[Contact]:
+    data = DataFolder(folder / "agent")
+    house.contact = Contact(
+        house,
+        data=data,
+        membership=Membership("hst1", "ins1", {}),
+        client=plane,
+        clock=OrchestratorClock(folder / "clock.json"),
+        public_url="http://127.0.0.1:9100",
+    )
+    keeping = asyncio.create_task(house.contact.keep())
+    try:
+        yield house.contact
+    finally:
+        await cancelled(keeping)
+        data.close()
+
+
+async def test_an_order_is_followed_while_a_sync_gets_no_answer(tmp_path: Path) -> None:
+    house, plane = House(), ControlPlane()
+    async with contact_of(house, plane, tmp_path) as contact:
+        assert await house.next_order() == ("sync", ())
+        plane.may_sync.clear()
+        contact.changed()
+        plane.news.put_nowait(News(revision=8, sessions=(order("ses1"),)))
+        assert await house.next_order() == ("news", ("ses1",))
+
+
+async def test_news_is_told_of_by_a_sync_as_well(tmp_path: Path) -> None:
+    """It may have been of something else than sessions."""
+    house, plane = House(), ControlPlane()
+    async with contact_of(house, plane, tmp_path):
+        assert await house.next_order() == ("sync", ())
+        plane.knows = News(revision=8, sessions=(order("ses1"),))
+        plane.news.put_nowait(plane.knows)
+        assert await house.next_order() == ("news", ("ses1",))
+        assert await house.next_order() == ("sync", ("ses1",))
+
+
+@pytest.mark.parametrize("revision", [8, 3])
+async def test_who_says_only_that_there_is_news_or_has_an_older_database_is_asked_by_a_sync(
+    tmp_path: Path, revision: int
+) -> None:
+    house, plane = House(), ControlPlane()
+    sessions: tuple[DesiredSession, ...] | None = None if revision > 7 else (order("ses0"),)
+    async with contact_of(house, plane, tmp_path):
+        assert await house.next_order() == ("sync", ())
+        plane.knows = News(revision=revision, sessions=(order("ses1"),))
+        plane.news.put_nowait(News(revision=revision, sessions=sessions))
+        assert await house.next_order() == ("sync", ("ses1",))
+
+
+async def test_a_wait_that_ends_without_news_changes_nothing(tmp_path: Path) -> None:
+    house, plane = House(), ControlPlane()
+    async with contact_of(house, plane, tmp_path):
+        assert await house.next_order() == ("sync", ())
+        plane.news.put_nowait(News(revision=7))
+        plane.news.put_nowait(News(revision=8, sessions=(order("ses1"),)))
+        assert await house.next_order() == ("news", ("ses1",))
+        assert plane.syncs == 1
