@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from agent_protocol import News
 from gameserver_agent.errors import ControlPlaneRefusedError, ControlPlaneUnreachableError
 from gameserver_agent.orchestrator_client import HostIdentity, OrchestratorClient
 
