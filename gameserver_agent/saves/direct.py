@@ -74,7 +74,8 @@ class DirectStore:
                     yield response
         except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
             # Without its cause, whose text may name the address.
-            raise StoreAwayError(f"The store of saves does not answer ({type(error).__name__}).") from None
+            log.info("store.no_answer", reason=type(error).__name__)
+            raise StoreAwayError("The store of saves does not answer.") from None
 
     def _note_no_way(self, reason: str) -> None:
         self._again_s = self._now_s() + NO_WAY_FOR_S

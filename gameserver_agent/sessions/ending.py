@@ -189,7 +189,8 @@ class Ending:
             async with self._patience(SEND_WITHIN_S, _HURRIED_SEND_S):
                 await self._live.saves.send_last(letter)
         except (ControlPlaneError, OSError, TimeoutError) as error:
-            return self._unsaved(end, f"it is kept on the host and sent later ({str(error) or 'no answer in time'})")
+            why = str(error) or self._live.saves.trouble or "no answer in time"
+            return self._unsaved(end, f"it is kept on the host and sent later ({why})")
         return end
 
     def _unsaved(self, end: EndReport, reason: str) -> EndReport:

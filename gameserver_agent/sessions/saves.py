@@ -42,6 +42,7 @@ _FETCH_MOST_S = 3.0
 
 class SessionSaves:
     """`last` is the newest version that the orchestrator has taken over in this session; `taken` is set with each.
+    `trouble` is why an archive was not taken when it was last tried.
     `used_bytes` is how much of the build's limit the home takes, as last seen.
     """
 
@@ -53,6 +54,7 @@ class SessionSaves:
         self.home = HomeFolder(services.session_folder(desired.session_id))
         self.last = last
         self.taken = asyncio.Event()
+        self.trouble: str | None = None
         self.used_bytes: int | None = None
         self._capturing = asyncio.Lock()
         self._looked_at_start = b""
@@ -173,7 +175,12 @@ class SessionSaves:
         return True
 
     async def _send(self, letter: Letter) -> None:
-        self.last = await self._services.outbox.send(letter)
+        try:
+            self.last = await self._services.outbox.send(letter)
+        except ControlPlaneError as error:
+            self.trouble = str(error)
+            raise
+        self.trouble = None
         self.taken.set()
         self._services.changed()
 

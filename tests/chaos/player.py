@@ -35,6 +35,11 @@ class Status:
     def is_over(self) -> bool:
         return self.status not in ACTIVE
 
+    @property
+    def code(self) -> str | None:
+        """Of its end."""
+        return None if self.error is None else str(self.error["code"])
+
     @classmethod
     def read(cls, answer: dict[str, Any]) -> Self:
         return cls(answer["sessionId"], answer["status"], answer["revision"], answer["phase"], answer["error"])
@@ -163,6 +168,18 @@ class Player:
     async def history(self) -> list[dict[str, Any]]:
         """The newest sessions, as the history page shows them."""
         return list((await self._ask("GET", "/api/game/history?page=1&limit=20"))["sessions"])
+
+    async def slots(self, slug: str) -> list[dict[str, Any]]:
+        """The save slots of a game that hold something."""
+        return list((await self._ask("GET", f"/api/saves?gameSlug={slug}"))["saves"])
+
+    async def versions(self, slot_id: str) -> list[dict[str, Any]]:
+        """What a slot can be taken back to, the newest first."""
+        return list((await self._ask("GET", f"/api/saves/{slot_id}/versions"))["versions"])
+
+    async def restore(self, slot_id: str, version_id: str) -> None:
+        """The next launch of the slot plays on from this version. Raises `Refused`."""
+        await self._ask("POST", f"/api/saves/{slot_id}/restore", {"versionId": version_id})
 
     async def _lost(self, method: str, path: str, body: dict[str, Any], headers: dict[str, str]) -> None:
         """Say it and hang up before the answer."""

@@ -15,7 +15,7 @@ from orchestrator.embedded.private_engine import PrivateEngine
 from tests.integration.docker_engine import DockerEngine, import_tiny_image
 from tests.integration.gameserver_agent.agent_process import AgentProcess
 from tests.integration.gameserver_agent.control_plane import ControlPlane, desired_session, files_of
-from tests.integration.gameserver_agent.viewer import Viewer
+from tests.integration.gameserver_agent.viewer import viewer_of
 
 COUNTING = (
     "n=0; trap 'echo bye > /home/player/end; exit 0' TERM;"
@@ -57,7 +57,7 @@ async def test_the_picture_goes_on_when_the_agent_dies_and_the_next_one_takes_it
     await agent.start()
     await agent.play(desired_session("ses1", tiny_image, COUNTING))
     before = (container_of(docker_engine, "playhouse-ses1-1"), agent.worker("ses1"))
-    async with agent.moving_picture("ses1"), Viewer(agent, "ses1") as viewer:
+    async with agent.moving_picture("ses1"), viewer_of(agent, "ses1") as viewer:
         assert agent.process is not None
         agent.process.kill()
         await agent.process.wait()
@@ -72,7 +72,7 @@ async def test_the_picture_goes_on_when_the_agent_dies_and_the_next_one_takes_it
         await viewer.sees(20)
         assert (await control_plane.until("ses1", lambda seen: seen.peers == 1)).peers == 1
         await until_saved_beyond(control_plane, newest_count(control_plane))
-        async with Viewer(agent, "ses1") as again:  # a page that was opened anew finds the same game
+        async with viewer_of(agent, "ses1") as again:  # a page that was opened anew finds the same game
             await again.sees(10)
         assert (container_of(docker_engine, "playhouse-ses1-1"), agent.worker("ses1")) == before
     ended = await agent.stop("ses1")
@@ -181,7 +181,7 @@ async def test_the_game_goes_on_when_the_engine_dies_and_can_be_stopped_with_its
 ) -> None:
     agent, _ = played
     before = agent.worker("ses1")
-    async with agent.moving_picture("ses1"), Viewer(agent, "ses1") as viewer:
+    async with agent.moving_picture("ses1"), viewer_of(agent, "ses1") as viewer:
         kill_of(agent.folder / "run", "pid")
         await viewer.sees(40)
         async with asyncio.timeout(30):
@@ -205,7 +205,7 @@ async def test_a_killed_containerd_costs_no_save_and_the_end_is_named(
     that takes too long, the end is told early, and the save follows.
     """
     agent, _ = played
-    async with agent.moving_picture("ses1"), Viewer(agent, "ses1") as viewer:
+    async with agent.moving_picture("ses1"), viewer_of(agent, "ses1") as viewer:
         kill_of(agent.folder / "run", "exec/containerd/containerd.pid")
         await viewer.sees(40)
         await until_saved_beyond(control_plane, newest_count(control_plane))

@@ -15,7 +15,7 @@ from tests.integration.docker_engine import DockerEngine
 from tests.integration.gameserver_agent.agent_process import AgentProcess
 from tests.integration.gameserver_agent.control_plane import ControlPlane, desired_session, files_of
 from tests.integration.gameserver_agent.test_lives_of_their_own import processes_under
-from tests.integration.gameserver_agent.viewer import Viewer
+from tests.integration.gameserver_agent.viewer import viewer_of
 
 REPOSITORY = Path(__file__).parents[3]
 HOUR_S = 3600.0
@@ -56,7 +56,7 @@ async def test_a_seat_of_an_older_version_plays_on_from_its_folder_until_its_end
     await agent.start(code=other_version(agent.folder, protocol=1))
     await agent.play(desired_session("ses1", tiny_image, _SLEEP))
     worker, (old,) = agent.worker("ses1"), others(agent, ours)
-    async with agent.moving_picture("ses1"), Viewer(agent, "ses1") as viewer:
+    async with agent.moving_picture("ses1"), viewer_of(agent, "ses1") as viewer:
         await agent.kill_group()
         control_plane.observed.clear()
         await agent.start()
@@ -106,7 +106,7 @@ async def test_a_clock_that_jumps_by_hours_ends_nothing_and_keeps_nobody_out(
         later = control_plane.now() + timedelta(minutes=30)
         await control_plane.want(desired.model_copy(update={"expires_at": later, "ends_at": later}))
         await control_plane.until_synced(2)
-        async with agent.moving_picture("ses1"), Viewer(agent, "ses1") as viewer:
+        async with agent.moving_picture("ses1"), viewer_of(agent, "ses1") as viewer:
             await viewer.sees(5)
         (agent.home("ses1") / "note").write_text(str(ahead_s))
         await control_plane.until_saved({"note": str(ahead_s).encode()})

@@ -12,13 +12,19 @@ from tests.integration.gameserver_agent.agent_process import AgentProcess
 WITHIN_S = 20.0
 
 
-class Viewer:
-    """`frames` counts the pictures that were decoded so far."""
+def viewer_of(agent: AgentProcess, session_id: str) -> "Viewer":
+    """Of a session that was ordered by a control plane in the test's hand."""
+    token = agent.control_plane.stream_token(session_id)
+    return Viewer(f"{agent.url}/session/{session_id}/connect", token)
 
-    def __init__(self, agent: AgentProcess, session_id: str) -> None:
+
+class Viewer:
+    """`frames` counts the pictures that were decoded so far. `url` is where the session's offers go."""
+
+    def __init__(self, url: str, token: str) -> None:
         self.frames = 0
-        self._agent = agent
-        self._session_id = session_id
+        self._url = url
+        self._token = token
         self._connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self._watching: asyncio.Task[None] | None = None
 
@@ -57,9 +63,8 @@ class Viewer:
         connection.addTransceiver("audio", direction="recvonly")
         await connection.setLocalDescription(await connection.createOffer())
         offer = {"type": "offer", "sdp": connection.localDescription.sdp}
-        order = {"token": self._agent.control_plane.stream_token(self._session_id), "offer": offer}
-        url = f"{self._agent.url}/session/{self._session_id}/connect"
-        async with aiohttp.ClientSession() as browser, browser.post(url, json=order) as answer:
+        order = {"token": self._token, "offer": offer}
+        async with aiohttp.ClientSession() as browser, browser.post(self._url, json=order) as answer:
             assert answer.status == 200, await answer.text()
             description = (await answer.json())["answer"]
         await connection.setRemoteDescription(RTCSessionDescription(**description))
