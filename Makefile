@@ -73,8 +73,9 @@ coverage: setup ## Every branch of what decides is tested: the fast tests, measu
 chaos: setup-tests ## Play through a hundred evenings of faults; goes on where it was left (JOBS=2)
 	$(RUN)python -m tests.chaos --jobs $(JOBS)
 
-input-scripts: setup-tests ## Play a hundred random scripts of held keys and faults; goes on where it was left
+input-scripts: setup-tests ## Play a hundred random scripts of held keys and faults; goes on where it was left; writes bench/results/input-scripts.json
 	INPUT_SCRIPTS=100 $(RUN)pytest tests/browser/pages/test_input_scripts.py --timeout=300 -q
+	$(RUN)python -m bench.input_scripts
 
 soak: setup-tests ## Ten people play one after another: nothing may grow; writes bench/results/soak.json
 	$(RUN)python -m bench.soak

@@ -217,13 +217,14 @@ class FakeApi:
         if address.path.endswith("/picture"):
             await route.fulfill(status=200, content_type="image/jpeg", body=PICTURE.read_bytes())
             return
-        code, answer = await self._result(address.path, query)
+        code, answer = await self.result(address.path, query)
         headers = {"date": format_datetime(datetime.now(UTC) + self.clock_ahead, usegmt=True)}
         if code in {429, 503}:
             headers["retry-after"] = "7"
         await route.fulfill(status=code, json=answer, headers=headers)
 
-    async def _result(self, path: str, query: dict[str, str]) -> tuple[int, dict[str, Any]]:
+    async def result(self, path: str, query: dict[str, str]) -> tuple[int, dict[str, Any]]:
+        """Status and body of an answer."""
         if path == "/api/games":
             words = query.get("search", "").lower()
             found = [

@@ -1,13 +1,15 @@
 """Whatever happens in the middle of held keys, in the end nothing is down: random scripts through a real seat.
 
-`make test` plays a few seeds, `make input-scripts` a hundred, going on where it was left.
+`make test` plays a few seeds, `make input-scripts` a hundred, going on where it was left (`script_progress.py`).
 """
 
 import asyncio
+import contextlib
 import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 from typing import Any
@@ -20,9 +22,10 @@ from streaming.audience import Role
 from streaming.protocol import Introduction, SeatConfig, SessionDescription
 from streaming.seat_client import SeatClient
 from streaming.xconnection import XConnection
-from tests.browser.pages.input_script import Step, script
+from tests.browser.pages.input_script import TROUBLES, Step, script
 from tests.browser.pages.pages_support import FIRST_PICTURE, PLAY, FakeApi, seated
 from tests.browser.pages.pages_support import until as until_on
+from tests.browser.pages.script_progress import Played, remember, waiting
 from tests.integration.streaming.seat_support import (
     Seat,
     open_page,
@@ -36,7 +39,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 A_FEW = 4
 WANTED = int(os.environ.get("INPUT_SCRIPTS", "0"))
-PROGRESS = Path("test-artifacts/input-scripts.jsonl")
 
 PADS_AND_CHANNELS = """
 window.padBits = 0;
@@ -56,20 +58,6 @@ window.RTCPeerConnection = class extends RTCPeerConnection {
   }
 };
 """
-
-
-def seeds() -> list[int]:
-    if WANTED == 0:
-        return list(range(A_FEW))
-    done = {json.loads(line)["seed"] for line in PROGRESS.read_text().splitlines()} if PROGRESS.exists() else set()
-    return [seed for seed in range(WANTED) if seed not in done]
-
-
-def note(seed: int) -> None:
-    """One more that is done, for the run that goes on from here."""
-    PROGRESS.parent.mkdir(exist_ok=True)
-    with PROGRESS.open("a") as progress:
-        progress.write(json.dumps({"seed": seed}) + "\n")
 
 
 class Hands:
@@ -242,14 +230,15 @@ async def hands(context: BrowserContext, browser: Browser, real_seat: Seat, eye:
         await page.close()
 
 
-@pytest.mark.parametrize("seed", seeds())
+@pytest.mark.parametrize("seed", waiting(range(WANTED)) if WANTED else range(A_FEW))
 async def test_in_the_end_nothing_is_down(hands: Hands, seed: int) -> None:
     steps = script(seed)
     await hands.play(steps)
-    story = f"seed {seed}: {[(step.kind, step.name) for step in steps]}"
-    try:
+    off_at = time.monotonic()
+    with contextlib.suppress(pytest.fail.Exception):  # told below, with the story
         await until(hands.nothing_is_down, "nothing is down")
-    except BaseException as failure:
-        raise AssertionError(f"{await hands.down()} stays down after {story}") from failure
+    still_down = await hands.down()
     if WANTED:
-        note(seed)
+        troubles = sum(step.kind in TROUBLES for step in steps)
+        remember(Played(seed, troubles, time.monotonic() - off_at, still_down))
+    assert still_down == [], f"after seed {seed}: {[(step.kind, step.name) for step in steps]}"

@@ -3,9 +3,8 @@
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Page, expect
 
-from tests.browser.pages.conftest import Replica
 from tests.browser.pages.pages_support import FakeApi, play, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -161,45 +160,3 @@ async def test_a_pad_is_told_whole_and_its_map_is_the_players_to_change(page: Pa
     await seat.evaluate("window.seat.received.length = 0")
     await seat.evaluate("window.seat.tell({type: 'gamepad', bindings: {south: 'Enter'}})")
     await has_received(seat, "m.type === 'gamepad' && m.bindings.south === 'KeyX'")
-
-
-async def test_a_phone_has_keys_for_thumbs_and_fingers_that_click_drag_and_turn(
-    browser: Browser, replica: Replica, api: FakeApi, seat: Page
-) -> None:
-    context = await browser.new_context(
-        base_url=replica.url, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
-    )
-    await context.add_cookies(
-        [{"name": name, "value": value, "url": replica.url} for name, value in replica.cookies.items()]
-    )
-    page = await context.new_page()
-    await api.lay_under(page)
-    await play(page, api)
-    await page.locator("[data-code=ControlLeft]").tap()
-    await expect(page.locator("[data-code=ControlLeft]")).to_have_attribute("aria-pressed", "true")
-    await page.locator("[data-code=Enter]").tap()
-    await expect(page.locator("[data-code=ControlLeft]")).to_have_attribute("aria-pressed", "false")
-    await has_received(seat, "m.type === 'key' && m.code === 'ControlLeft' && !m.down")
-    keys = [(key["code"], key["down"]) for key in await received(seat, "key")]
-    assert keys == [("ControlLeft", True), ("Enter", True), ("Enter", False), ("ControlLeft", False)]
-    await page.touchscreen.tap(200, 420)
-    await has_received(seat, "m.type === 'button' && m.button === 0 && !m.down")
-    box = await page.locator(".key").first.bounding_box()
-    assert box is not None
-    assert box["height"] >= 44, "wide enough for a thumb"
-    assert box["width"] >= 44
-    cdp = await context.new_cdp_session(page)
-
-    async def touch(kind: str, *points: tuple[int, int]) -> None:
-        touches = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(points)]
-        await cdp.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touches})
-
-    await touch("touchStart", (150, 400))
-    await has_received(seat, "m.type === 'button' && m.button === 2 && !m.down")
-    await touch("touchEnd")
-    await touch("touchStart", (150, 420))
-    await touch("touchStart", (150, 420), (220, 420))
-    await touch("touchMove", (150, 380), (220, 380))
-    await has_received(seat, "m.type === 'wheel' && m.dy > 0")
-    await touch("touchEnd")
-    await context.close()

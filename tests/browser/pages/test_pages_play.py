@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from playwright.async_api import Browser, FloatRect, Page, expect
+from playwright.async_api import FloatRect, Page, expect
 
-from tests.browser.pages.conftest import Replica
 from tests.browser.pages.pages_support import FIRST_PICTURE, PLAY, FakeApi, play, seated, status, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -147,23 +146,6 @@ async def test_the_toolbar_covers_nothing_of_the_game_once_it_is_there(page: Pag
     video, bar = await box_of(page, "#game-video"), await box_of(page, "#toolbar-bar")
     picture_top = video["y"] + (video["height"] - video["width"] * 9 / 16) / 2
     assert bar["y"] + bar["height"] <= picture_top, "where there is room above the picture, the toolbar stays there"
-
-
-async def test_on_a_phone_every_tool_has_its_word(browser: Browser, replica: Replica, api: FakeApi, seat: Page) -> None:
-    context = await browser.new_context(
-        base_url=replica.url, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
-    )
-    await context.add_cookies(
-        [{"name": name, "value": value, "url": replica.url} for name, value in replica.cookies.items()]
-    )
-    page = await context.new_page()
-    await api.lay_under(page)
-    await play(page, api)
-    await expect(page.locator("#sound-hint")).to_have_text("Tap for sound")
-    for word in ("Fullscreen", "Sound", "Type", "Numbers", "Settings", "Controls", "Leave", "Stop"):
-        await expect(page.locator(".tool-word", has_text=word)).to_be_visible()
-    assert await page.evaluate("document.getElementById('toolbar-bar').scrollWidth") <= 390
-    await context.close()
 
 
 async def test_sound_is_silent_until_the_first_gesture(page: Page, api: FakeApi, seat: Page) -> None:

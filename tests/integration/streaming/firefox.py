@@ -15,9 +15,10 @@ from typing import Any
 
 from aiohttp import ClientSession, ClientWebSocketResponse
 
-COMMAND = ("firefox-esr", "--headless", "--no-remote", "--remote-debugging-port=0")
+COMMAND = ("firefox-esr", "--no-remote", "--remote-debugging-port=0")
 LISTENING = re.compile(r"WebDriver BiDi listening on (ws://\S+)\n")
 START_S, ANSWER_S = 60.0, 30.0
+SIZE = {"MOZ_HEADLESS_WIDTH": "1280", "MOZ_HEADLESS_HEIGHT": "800"}
 A_MOMENT = {"type": "pause", "duration": 50}
 PREFERENCES = {
     "media.peerconnection.ice.loopback": True,  # candidates on 127.0.0.1, and as they are
@@ -43,6 +44,10 @@ class Firefox:
 
     async def go(self, url: str) -> None:
         await self._ask("browsingContext.navigate", context=self._tab, url=url, wait="complete")
+
+    async def before_pages(self, script: str) -> None:
+        """From now on this runs in each page before its own scripts."""
+        await self._ask("script.addPreloadScript", functionDeclaration=f"() => {{ {script} }}")
 
     async def evaluate(self, expression: str) -> Any:
         """The expression's value, awaited, as JSON carries it."""
@@ -81,17 +86,19 @@ class Firefox:
 
 
 @asynccontextmanager
-async def firefox() -> AsyncGenerator[Firefox]:
-    """A fresh browser program without a window, in a profile that is gone afterwards."""
+async def firefox(display: Mapping[str, str] | None = None) -> AsyncGenerator[Firefox]:
+    """A fresh browser program in a profile that is gone afterwards; without a window, or on the display that these
+    variables lead to.
+    """
     profile = Path(tempfile.mkdtemp(prefix="firefox-", dir="/tmp"))
     lines = (f"user_pref({json.dumps(name)}, {json.dumps(value)});\n" for name, value in PREFERENCES.items())
     (profile / "user.js").write_text("".join(lines))
     with (profile / "said").open("wb") as said:
         process = await asyncio.create_subprocess_exec(
-            *(*COMMAND, "--profile", profile, "about:blank"),
+            *(*COMMAND, *(["--headless"] if display is None else []), "--profile", profile, "about:blank"),
             stdout=said,
             stderr=said,
-            env={**os.environ, "HOME": str(profile), "MOZ_HEADLESS_WIDTH": "1280", "MOZ_HEADLESS_HEIGHT": "800"},
+            env={**os.environ, **SIZE, "HOME": str(profile), **(display or {})},
             start_new_session=True,  # its own processes are ended with it
         )
     try:

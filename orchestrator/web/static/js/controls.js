@@ -69,6 +69,7 @@ export class Controls {
   allow(isPlaying) {
     const isFine = matchMedia("(any-pointer: fine)").matches;
     this._captureButton.hidden = !(isPlaying && isFine && this._stage.requestPointerLock);
+    byId("capture-speed").hidden = this._captureButton.hidden;
     for (const id of ["typing-button", "controls-button"]) byId(id).hidden = !isPlaying;
     this._keys.show(isPlaying);
     if (isPlaying) return;

@@ -9,6 +9,11 @@ const TUCK_AFTER_MS = 2500;
 const EDGE_PX = 6;
 const SLIDING_MS = 400;
 
+/** What lies below the bar learns how high it is. */
+export function tellHeight(bar) {
+  new ResizeObserver(() => document.body.style.setProperty("--bar-height", `${bar.offsetHeight}px`)).observe(bar);
+}
+
 export class Toolbar {
   /** `marginAbove()` is how many pixels there are above the picture. */
   constructor({ toolbar, bar, handle, stage, marginAbove }) {
@@ -19,6 +24,7 @@ export class Toolbar {
     this._isPlaying = false;
     this._canTuck = false;
     this._settledAt = 0;
+    tellHeight(bar);
     handle.addEventListener("click", () => (this.isTucked ? this.show({ focus: false }) : this.tuck()));
     handle.addEventListener("pointerenter", (event) => event.pointerType === "mouse" && this.isTucked && this._slideUnderMouse());
     // A click that was meant for the handle hits nothing that has just slid under the mouse.
@@ -74,7 +80,6 @@ export class Toolbar {
     if (!this._canTuck) return;
     this._toolbar.classList.add("is-tucked");
     this._handle.setAttribute("aria-expanded", "false");
-    this._toolbar.style.setProperty("--bar-height", `${this._bar.offsetHeight}px`);
   }
 
   _slideUnderMouse() {

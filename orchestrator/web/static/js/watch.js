@@ -15,6 +15,7 @@ import { RemotePointer } from "./remotepointer.js";
 import { Sound } from "./sound.js";
 import { pause } from "./status.js";
 import { Stream } from "./stream.js";
+import { tellHeight } from "./toolbar.js";
 import { doorScene, elsewhereScene, fullScene, invalidScene, overScene, revokedScene, troubleScene, waitingScene } from "./watchscenes.js";
 
 const NO_SEAT_MS = 3000;
@@ -222,5 +223,6 @@ function show(scene) {
 byId("give-back-button").addEventListener("click", () => stream.send({ type: "controls", to: null }));
 byId("typing-button").addEventListener("click", () => byId("typing").focus());
 new ResizeObserver(() => pointer.draw()).observe(stage);
+tellHeight(byId("toolbar-bar"));
 stage.inert = true;
 knock();
