@@ -30,7 +30,7 @@ def write(name: str, rows: list[Row]) -> Path:
     content = {
         "machine": machine(),
         "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "commit": _commit(),
+        "commit": commit(),
         "rows": [asdict(row) for row in rows],
     }
     path.write_text(json.dumps(content, indent=2) + "\n")
@@ -66,6 +66,7 @@ def machine() -> str:
     return f"{model}, {os.cpu_count()} cores, {memory_gib:.0f} GiB, {platform.system()} {platform.release()}"
 
 
-def _commit() -> str:
+def commit() -> str:
+    """The checkout's, shortened."""
     done = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
     return done.stdout.strip() or "unknown"

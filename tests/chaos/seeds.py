@@ -8,9 +8,10 @@ import signal
 import tempfile
 from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from bench.results import RESULTS, commit
 from orchestrator.logging import configure_logging
 from tests.chaos.clearing import clear_abandoned
 
@@ -26,6 +27,7 @@ class Passed:
     took_s: float
     problems: Sequence[str]
     figures: Mapping[str, int]
+    commit: str = field(default_factory=commit)
 
     @property
     def is_good(self) -> bool:
@@ -33,10 +35,12 @@ class Passed:
 
 
 class Progress:
-    """The last word on each seed, in `test-artifacts/NAME.jsonl`; whole stories lie in the folder beside it."""
+    """The last word on each seed and the commit that it was played on, in `bench/results/NAME-seeds.jsonl`, kept with
+    the code so that a later checkout goes on from there; whole stories lie in `test-artifacts`.
+    """
 
     def __init__(self, name: str) -> None:
-        self._file = ARTIFACTS / f"{name}.jsonl"
+        self._file = RESULTS / f"{name}-seeds.jsonl"
         self._stories = ARTIFACTS / name
 
     def forget(self) -> None:

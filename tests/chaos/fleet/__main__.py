@@ -39,6 +39,7 @@ async def many(seeds: range, _jobs: int) -> None:
         "chaos-fleet",
         [
             Row("schedules", len(results), "", "200"),
+            Row("commits", len({each.commit for each in results}), ""),
             Row("schedules_failed", sum(not each.is_good for each in results), "", "0"),
             Row("worst_save_age_s", max(each.save_age_s for each in results), "s", "<= 5"),
             Row("sessions_moved", sum(each.figures["moved"] for each in results), ""),
