@@ -27,6 +27,7 @@ from agent_protocol.sync import (
     SyncResponse,
     Usage,
     WarmSeats,
+    WarmTitles,
 )
 
 __all__ = [
@@ -57,4 +58,5 @@ __all__ = [
     "UploadWay",
     "Usage",
     "WarmSeats",
+    "WarmTitles",
 ]

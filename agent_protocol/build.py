@@ -38,6 +38,12 @@ class BuildSpec(WireModel):
     relative to `$HOME`; empty means all of it. `save_excludes` are `fnmatch` patterns of paths below `$HOME` that are
     never saved. `gamepad` says what a pad's controls do in this game, over what they do everywhere; the seat knows the
     names. `required_labels` are those that a host must have to run it.
+
+    `waits_at_title` says that the game may be started before anybody plays it. It is started with `PLAYHOUSE_WAITS` in
+    its environment then, a path where no file is, and stands still once it has drawn its title. When it moves again,
+    and that file is there, somebody plays: their save is in `$HOME`, and the file names their time zone and language
+    (JSON). Until then it writes nothing that is part of a save once its title is drawn, and after that nothing of what
+    it knew before is shown or saved.
     """
 
     build_id: str
@@ -57,3 +63,4 @@ class BuildSpec(WireModel):
     stop_grace_s: float = Field(default=10.0, ge=0, le=25)
     save_paths: tuple[str, ...] = ()
     save_excludes: tuple[str, ...] = (".cache", ".cache/*")
+    waits_at_title: bool = False

@@ -157,11 +157,26 @@ class Usage(WireModel):
 
 
 class WarmSeats(WireModel):
-    """Seats of one display size that wait started for a session, and are no session's."""
+    """Seats of one display size that wait started for a session, and are no session's. Those with a `build_id` have a
+    game of that build and image on them that waits at its title, and takes `memory_bytes` with its seat.
+    """
 
     width: int = Field(ge=1)
     height: int = Field(ge=1)
     count: int = Field(ge=0, le=1000)
+    build_id: str | None = Field(default=None, max_length=64)
+    image_id: str | None = Field(default=None, max_length=128)
+    memory_bytes: Bytes = 0
+
+
+class WarmTitles(WireModel):
+    """So many games of a build that declares it safe should wait at their title. `memory_bytes` is what each takes with
+    its seat.
+    """
+
+    build: BuildSpec
+    count: int = Field(ge=0, le=1000)
+    memory_bytes: Bytes = 0
 
 
 class SyncRequest(WireModel):
@@ -215,14 +230,15 @@ class DesiredSession(WireModel):
 class SyncResponse(WireModel):
     """`revision` grows whenever this host's desired state changes; `GET /api/agents/wait?revision=N` returns `News` as
     soon as it is no longer N. `now` is the orchestrator's clock: every moment in these messages is told by it, whatever
-    the host's own clock says. `warm_seats` should wait, those named first before the others; sessions go before them
-    all. `prepulls` are builds to fetch unasked, when no session waits for another.
+    the host's own clock says. `warm_seats` and after them `warm_titles` should wait, those named first before the
+    others; sessions go before them all. `prepulls` are builds to fetch unasked, when no session waits for another.
     """
 
     revision: int
     now: datetime | None = None
     sessions: tuple[DesiredSession, ...]
     warm_seats: tuple[WarmSeats, ...] = ()
+    warm_titles: tuple[WarmTitles, ...] = ()
     next_sync_ms: int = Field(ge=100)
     lease_until: datetime
     keys: dict[str, object]

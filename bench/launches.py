@@ -1,8 +1,10 @@
 """Where the time of a cached launch goes, from the click on Play to the first picture in the browser.
 
 `make play` with a browser on the same machine: the page and the agent tell their moments by one clock. Each game is
-there twice: with a display of the size for which a seat waits, and with one that is two pixels wider, for which none
-does. Tiny Counter draws as soon as it runs; The Question is a real game with an engine that takes its time.
+there for each kind of launch: `title`, where it waits at its title; `warm`, with a display of the size for which a seat
+waits; `cold`, with one that is two pixels wider, for which none does. The last two say that it may not wait at its
+title. Tiny Counter draws as soon as it runs; The Question is a real game with an engine that takes its time. Each
+launch after a game's first brings the save of the one before it.
 """
 
 import argparse
@@ -28,14 +30,16 @@ from orchestrator.embedded.private_engine import PrivateEngine
 
 GAMES = ROOT / "deploy" / "games"
 COUNTER, QUESTION = "tiny-counter", "the-question"
-COLD = "cold"
+TITLE, WARM, COLD = "title", "warm", "cold"
+KINDS = ((COUNTER, WARM), (COUNTER, COLD), (QUESTION, WARM), (QUESTION, COLD), (QUESTION, TITLE))
+GOALS = {(COUNTER, WARM): "<= 600", (QUESTION, WARM): "<= 2200", (QUESTION, TITLE): "<= 800"}
 WAITS_WITHIN_S = 60.0
 BETWEEN_LAUNCHES_S = 6.1
 """No owner may launch more often than ten times a minute."""
 
 STEPS = ("placed", "ordered", "seat", "container", "connected", "drawn", "picture")
-"""The launch is answered; the order is at the agent; the seat is there; the container runs; the page is connected; the
-seat has seen a picture; the page has shown one."""
+"""The launch is answered; the order is at the agent; the seat is there; the container runs (of a title, with its save);
+the page is connected; the seat has seen a picture; the page has shown one."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ class Launch:
     """Milliseconds from the click to each of `STEPS`."""
 
     game: str
-    was_warm: bool
+    kind: str
     steps: dict[str, float]
 
 
@@ -61,6 +65,15 @@ class AgentLog:
 
     def count(self, name: str) -> int:
         return sum(event["event"] == name for event in self._events())
+
+    def until_one_waits(self, waits: str, *gone: str) -> None:
+        """More have come to wait than were taken, lost or given up."""
+        until = time.monotonic() + WAITS_WITHIN_S
+        while time.monotonic() < until:
+            if self.count(waits) > sum(self.count(name) for name in gone):
+                return
+            time.sleep(0.2)
+        raise TimeoutError(f"no {waits}")
 
     def _events(self) -> Iterator[dict[str, Any]]:
         for line in self._path.read_bytes()[self._begin :].decode(errors="replace").splitlines():
@@ -82,7 +95,7 @@ def main() -> None:
 
 
 def measure(data: Path, count: int) -> list[Launch]:
-    """Each game `count` times with a waiting seat and as often without; one launch more fills the caches."""
+    """Each of `KINDS` `count` times; one launch more fills the caches, and makes a game wanted."""
     house, found = House(data), list[Launch]()
     try:
         house.start()
@@ -92,11 +105,15 @@ def measure(data: Path, count: int) -> list[Launch]:
         house.start()  # an agent that starts looks at once which images there are
         with chromium(house.url) as player:
             player.sign_in(*house.credentials)
-            for game in (COUNTER, QUESTION):
+            for game, kind in KINDS:
                 for number in range(count + 1):
-                    _until_a_seat_waits(log)
-                    launches = [_launched(player, log, game, is_warm=is_warm) for is_warm in (True, False)]
-                    found += launches if number else []
+                    if kind == WARM:
+                        log.until_one_waits("warm_seat.waits", "seat.taken", "warm_seat.lost", "warm_seat.given_up")
+                    if kind == TITLE and number:
+                        log.until_one_waits("title.waits", "title.taken", "title.lost", "title.given_up")
+                    launch = _launched(player, log, game, kind)
+                    if number:
+                        found.append(_as(kind, launch))
         house.interrupt()
     finally:
         house.close()
@@ -106,78 +123,72 @@ def measure(data: Path, count: int) -> list[Launch]:
 def rows(launches: list[Launch]) -> list[Row]:
     orders = [each.steps["ordered"] - each.steps["placed"] for each in launches]
     table = [Row("order_at_agent_after_answer_p95_ms", percentile(orders, 0.95), "ms", "<= 50")]
-    goals = {(COUNTER, True): "<= 600", (QUESTION, True): "<= 2200"}
-    for game in (COUNTER, QUESTION):
-        for is_warm in (True, False):
-            mine = [each.steps for each in launches if each.game == game and each.was_warm is is_warm]
-            name = f"{game.replace('-', '_')}_{'warm' if is_warm else 'cold'}"
-            for step in STEPS:
-                goal = goals.get((game, is_warm)) if step == "picture" else None
-                table.append(Row(f"{name}_{step}_p50_ms", median(steps[step] for steps in mine), "ms", goal))
-            table.append(Row(f"{name}_picture_max_ms", max(steps["picture"] for steps in mine), "ms"))
+    for game, kind in KINDS:
+        mine = [each.steps for each in launches if (each.game, each.kind) == (game, kind)]
+        name = f"{game.replace('-', '_')}_{kind}"
+        for step in STEPS:
+            goal = GOALS.get((game, kind)) if step == "picture" else None
+            table.append(Row(f"{name}_{step}_p50_ms", median(steps[step] for steps in mine), "ms", goal))
+        table.append(Row(f"{name}_picture_max_ms", max(steps["picture"] for steps in mine), "ms"))
     return table
 
 
-def _launched(player: Player, log: AgentLog, game: str, *, is_warm: bool) -> Launch:
+def _as(kind: str, launch: Launch) -> Launch:
+    if launch.kind != kind:
+        raise RuntimeError(f"a launch of {launch.game} that should have been {kind} was {launch.kind}")
+    return launch
+
+
+def _launched(player: Player, log: AgentLog, game: str, kind: str) -> Launch:
     began = time.monotonic()
-    player.open_game(game if is_warm else f"{game}-{COLD}")
+    player.open_game(f"{game}-{kind}")
     session_id = player.play()
     player.wait_for_picture()
     player.wait_for_running()
     marks = player.marks()
     player.stop()
     launch = _read(game, marks, list(log.of(session_id)))
-    if launch.was_warm is not is_warm:
-        raise RuntimeError(f"a launch of {game} that should have been {'warm' if is_warm else 'cold'} was not")
     time.sleep(max(0.0, BETWEEN_LAUNCHES_S - (time.monotonic() - began)))
     return launch
 
 
 def _read(game: str, marks: dict[str, Any], events: list[dict[str, Any]]) -> Launch:
     at_ms = {str(event["event"]): _epoch_ms(event) for event in reversed(events)}
-    was_warm = "seat.taken" in at_ms
+    kind = TITLE if "title.taken" in at_ms else WARM if "seat.taken" in at_ms else COLD
+    seat = {TITLE: "title.taken", WARM: "seat.taken", COLD: "seat.ready"}[kind]
     moments = {
         "placed": marks["orderedAt"],
         "ordered": at_ms["session.ordered"],
-        "seat": at_ms["seat.taken" if was_warm else "seat.ready"],
-        "container": at_ms["container.started"],
+        "seat": at_ms[seat],
+        "container": at_ms["title.taken" if kind == TITLE else "container.started"],
         "connected": marks["connectedAt"],
         "drawn": next(_epoch_ms(event) for event in events if event.get("to") == "running"),
         "picture": marks["firstPictureAt"],
     }
-    return Launch(game, was_warm, {step: moments[step] - marks["clickedAt"] for step in STEPS})
+    return Launch(game, kind, {step: moments[step] - marks["clickedAt"] for step in STEPS})
 
 
 def _epoch_ms(event: dict[str, Any]) -> float:
     return datetime.fromisoformat(event["timestamp"]).timestamp() * 1000
 
 
-def _until_a_seat_waits(log: AgentLog) -> None:
-    """More have come to wait than were taken, lost or given up."""
-    until = time.monotonic() + WAITS_WITHIN_S
-    gone = ("seat.taken", "warm_seat.lost", "warm_seat.given_up")
-    while time.monotonic() < until:
-        if log.count("warm_seat.waits") > sum(log.count(name) for name in gone):
-            return
-        time.sleep(0.2)
-    raise TimeoutError("no seat came to wait")
-
-
 def _add_games(data: Path) -> None:
-    """Both games on displays of one size, and once more on others."""
+    """Each game for each kind of its launches."""
     docker_host = PrivateEngine(data).docker_host
     environment = {**os.environ, "ORCHESTRATOR_DATA": str(data), "DOCKER_HOST": docker_host}
     subprocess.run([sys.executable, GAMES / COUNTER / "build.py"], env=environment, check=True, capture_output=True)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "game.toml"
-        for game in (COUNTER, QUESTION):
-            definition = (GAMES / game / "game.toml").read_text()
-            definition = re.sub(r"(?m)^height = .*", "height = 720", definition)
-            for slug, width in ((game, 1280), (f"{game}-{COLD}", 1282)):
-                text = re.sub(r"(?m)^width = .*", f"width = {width}", definition)
-                file.write_text(re.sub(r"(?m)^slug = .*", f'slug = "{slug}"', text))
-                command = [sys.executable, "-m", "orchestrator", "games", "add", file, "--docker-host", docker_host]
-                subprocess.run(command, env=environment, check=True, capture_output=True)
+        for game, kind in KINDS:
+            text = (GAMES / game / "game.toml").read_text()
+            text = re.sub(r"(?m)^height = .*", "height = 720", text)
+            text = re.sub(r"(?m)^width = .*", f"width = {1282 if kind == COLD else 1280}", text)
+            text = re.sub(r"(?m)^slug = .*", f'slug = "{game}-{kind}"', text)
+            if kind != TITLE:
+                text = re.sub(r"(?m)^waits_at_title = .*", "", text)
+            file.write_text(text)
+            command = [sys.executable, "-m", "orchestrator", "games", "add", file, "--docker-host", docker_host]
+            subprocess.run(command, env=environment, check=True, capture_output=True)
 
 
 if __name__ == "__main__":

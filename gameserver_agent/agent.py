@@ -14,7 +14,7 @@ import structlog
 
 from agent_protocol import EndReport, ObservedSession, ObservedState, SavedVersion
 from gameserver_agent.clock import OrchestratorClock
-from gameserver_agent.contact import Contact, Report
+from gameserver_agent.contact import Contact, Report, counted
 from gameserver_agent.engine_watch import EngineWatch
 from gameserver_agent.errors import ControlPlaneError
 from gameserver_agent.host_usage import HostFigures, HostMeter
@@ -98,7 +98,7 @@ class Agent:
         self._figures = self._meter.read()
         if self._services is None or self._care is None:
             return Report(self.observed(), self._engine.images, self._figures, None)
-        images, waiting = self._care.images, self._services.warm.sizes()
+        images, waiting = self._care.images, counted(self._services.warm.sizes()) + self._services.titles.report()
         figures = replace(self._figures, capacity=self._care.offered(self._figures.capacity))
         return Report(self.observed(), self._engine.images, figures, images.pull_bytes_per_s, waiting, images.pulls())
 
@@ -107,7 +107,8 @@ class Agent:
         desired = (session.build for session in self._contact.desired or ())
         here = (task.desired.build for task in self._sessions.values() if not task.has_ended)
         arriving = () if self._services is None else self._services.images.pulls()
-        return frozenset(
+        waiting = frozenset[str]() if self._services is None else self._services.titles.image_ids()
+        return waiting | frozenset(
             [build.image_id for build in (*desired, *here, *self._contact.prepulls)]
             + [pull.image_id for pull in arriving]
         )
@@ -121,6 +122,7 @@ class Agent:
                 task.was_reported = True
         if self._services is not None:
             self._services.warm.want((size_of(one.width, one.height), one.count) for one in self._contact.warm_seats)
+            self._services.titles.want(self._contact.warm_titles)
         await self.ordered()
 
     async def ordered(self) -> None:
@@ -158,7 +160,9 @@ class Agent:
             services.images, services.evicting, self._engine, wanted=self.wanted_images, changed=self.changed
         )
         await self._engine.until_it_answers()
-        for record in await asyncio.to_thread(_records, services):
+        records = await asyncio.to_thread(_records, services)
+        await services.titles.clear(frozenset(record.title_id for record in records if record.title_id is not None))
+        for record in records:
             task = SessionTask(record.desired, services, record)
             self._sessions[record.desired.session_id] = task
             task.begin()
@@ -174,6 +178,7 @@ class Agent:
         if self._services is not None:
             loops.append(asyncio.ensure_future(self._services.kept.keep_trying()))
             loops.append(asyncio.ensure_future(self._services.warm.keep()))
+            loops.append(asyncio.ensure_future(self._services.titles.keep()))
         if self._care is not None:
             loops.append(asyncio.ensure_future(self._care.keep()))
         try:
@@ -213,7 +218,7 @@ class Agent:
 
     async def _end_warm(self) -> None:
         if self._services is not None:
-            await self._services.warm.end()
+            await asyncio.gather(self._services.warm.end(), self._services.titles.end())
 
     # Acting.
 
@@ -265,7 +270,8 @@ class Agent:
 
     async def _end_leftovers(self, services: SessionServices) -> None:
         known = {session_id: task.desired.generation for session_id, task in self._sessions.items()}
-        self._has_leftovers = not await end_leftovers(services, known)
+        taken = {task.title_id for task in self._sessions.values() if task.title_id is not None}
+        self._has_leftovers = not await end_leftovers(services, known, services.titles.known() | taken)
 
 
 def _records(services: SessionServices) -> Sequence[SessionRecord]:

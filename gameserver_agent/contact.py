@@ -24,6 +24,7 @@ from agent_protocol import (
     SyncRequest,
     SyncResponse,
     WarmSeats,
+    WarmTitles,
 )
 from gameserver_agent.backoff import delay_s
 from gameserver_agent.clock import OrchestratorClock
@@ -46,7 +47,7 @@ class Report:
     images: tuple[HostImage, ...]
     figures: HostFigures
     pull_bytes_per_s: float | None
-    waiting: tuple[Size, ...] = ()
+    waiting: tuple[WarmSeats, ...] = ()
     pulls: tuple[HostPull, ...] = ()
 
 
@@ -100,6 +101,7 @@ class Contact:
         self.membership = membership
         self.desired: tuple[DesiredSession, ...] | None = None
         self.warm_seats: tuple[WarmSeats, ...] = ()
+        self.warm_titles: tuple[WarmTitles, ...] = ()
         self.prepulls: tuple[BuildSpec, ...] = ()
         self._house = house
         self._data = data
@@ -142,13 +144,13 @@ class Contact:
                 capacity=report.figures.capacity,
                 usage=report.figures.usage,
                 pull_bytes_per_s=report.pull_bytes_per_s,
-                warm_seats=_counted(report.waiting),
+                warm_seats=report.waiting,
                 pulls=report.pulls,
             )
         )
         # Together, so that no deadline is ever judged by a time that is not its own.
         self._revision, self.desired = response.revision, response.sessions
-        self.warm_seats = response.warm_seats
+        self.warm_seats, self.warm_titles = response.warm_seats, response.warm_titles
         self.prepulls = response.prepulls
         if response.now is not None:
             self._clock.heard(sent, response.now)
@@ -229,6 +231,7 @@ class Contact:
                 log.warning("keys.not_written", reason=str(error))
 
 
-def _counted(waiting: tuple[Size, ...]) -> tuple[WarmSeats, ...]:
+def counted(waiting: tuple[Size, ...]) -> tuple[WarmSeats, ...]:
+    """Waiting seats as the orchestrator is told of them."""
     counts = Counter(waiting)
     return tuple(WarmSeats(width=size.width, height=size.height, count=count) for size, count in counts.items())

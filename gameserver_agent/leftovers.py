@@ -8,14 +8,14 @@ agent's folders, and nothing of a session that is known here.
 import asyncio
 import contextlib
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import structlog
 
 from gameserver_agent.errors import ContainerNotFoundError, EngineError, SaveError, SeatError
 from gameserver_agent.runtime.port import Container
 from gameserver_agent.saves.home import HomeFolder
-from gameserver_agent.sessions.container import GENERATION_LABEL, SESSION_LABEL
+from gameserver_agent.sessions.container import GENERATION_LABEL, SESSION_LABEL, TITLE_LABEL
 from gameserver_agent.sessions.services import SessionServices
 
 log = structlog.get_logger()
@@ -24,16 +24,21 @@ _GRACE_S = 5.0
 MOST_AT_ONCE = 4
 
 
-async def end_leftovers(services: SessionServices, known: Mapping[str, int]) -> bool:
-    """`known` are the sessions of this agent with their generations. True when nothing unknown is left; never raises
-    what the engine, a seat or the disk may do.
+async def end_leftovers(services: SessionServices, known: Mapping[str, int], titles: Collection[str] = ()) -> bool:
+    """`known` are the sessions of this agent with their generations, `titles` those that it has or its sessions took.
+    True when nothing unknown is left; never raises what the engine, a seat or the disk may do.
     """
     try:
         containers = await services.runtime.list_containers(services.ours)
     except EngineError as error:
         log.warning("leftovers.unseen", reason=str(error))
         return False
-    unknown = [container for container in containers if _generation(container) != known.get(_session_id(container))]
+    unknown = [
+        container
+        for container in containers
+        if _generation(container) != known.get(_session_id(container))
+        and container.labels.get(TITLE_LABEL) not in titles
+    ]
     now, later = unknown[:MOST_AT_ONCE], unknown[MOST_AT_ONCE:]
     if later:
         log.warning("leftovers.many", containers=len(unknown), ended_now=len(now))

@@ -27,7 +27,8 @@ class Sample:
 @dataclass(frozen=True)
 class Meter:
     """The running account of one container. Times are seconds of the sessions' clock, so that it survives the agent.
-    While it is paused nobody plays.
+    While it is paused nobody plays. `waited_cpu_seconds` is what a game that had waited at its title used before it was
+    the session's: that is not counted, and its boot says nothing of another's.
     """
 
     started_s: float
@@ -40,6 +41,7 @@ class Meter:
     ended_s: float | None = None
     paused_since_s: float | None = None
     paused_s: float = 0.0
+    waited_cpu_seconds: float | None = None
 
     def sampled(self, sample: Sample) -> "Meter":
         peak = max(self.peak_memory_bytes, sample.memory_bytes)
@@ -48,7 +50,7 @@ class Meter:
             peak = max(peak, highest - sample.inactive_file_bytes)
         return replace(
             self,
-            cpu_seconds=max(self.cpu_seconds, sample.cpu_seconds),
+            cpu_seconds=max(self.cpu_seconds, sample.cpu_seconds - (self.waited_cpu_seconds or 0.0)),
             peak_memory_bytes=peak,
             highest_usage_bytes=self.highest_usage_bytes if highest is None else highest,
         )
@@ -81,7 +83,7 @@ class Meter:
         played_s = played_cpu_seconds = 0.0
         boot_s = None
         if self.first_frame_s is not None:
-            boot_s = max(0.0, self.first_frame_s - self.started_s)
+            boot_s = None if self.waited_cpu_seconds is not None else max(0.0, self.first_frame_s - self.started_s)
             played_until_s = end_s if self.stopping_s is None else min(self.stopping_s, end_s)
             played_s = max(0.0, played_until_s - self.first_frame_s - self._paused_until(played_until_s))
             played_cpu_seconds = max(0.0, self.cpu_seconds - self.first_frame_cpu_seconds)

@@ -249,10 +249,12 @@ def _ready_s(fleet: Fleet, request: Request, missing: Numbers) -> Numbers:
         if held is not None:
             boot_s[held] = mean_s
     warm = fleet.holds("title", request.image_id)
+    has_seat = fleet.has_warm_seat
     if warm is not None:
         boot_s[warm] = 0.0
+        has_seat = has_seat | warm
     if request.seat_s:
-        return np.maximum(fetched_s, np.where(fleet.has_warm_seat, 0.0, request.seat_s)) + boot_s
+        return np.maximum(fetched_s, np.where(has_seat, 0.0, request.seat_s)) + boot_s
     return fetched_s + boot_s
 
 

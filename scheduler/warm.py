@@ -1,12 +1,12 @@
-"""How many seats of each size a host should keep waiting for a session, started and unused.
+"""How many seats of each size a host should keep waiting for a session, and games of which builds at their title.
 
-A waiting seat spares a launch the start of display, sound and worker. It lives on what no session has reserved, and it
-goes as soon as one does: it never keeps a session out.
+A waiting seat spares a launch the start of display, sound and worker; one with a game on it spares the game's boot as
+well. They live on what no session has reserved, and go as soon as one does: they never keep a session out.
 """
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 Size = tuple[int, int]
 """A display's width and height in pixels."""
@@ -25,6 +25,12 @@ KEPT_FREE_SHARE = 0.1
 
 MOST_SEATS = 8
 """On one host."""
+
+MOST_TITLES = 3
+"""On one host: each holds a game's memory."""
+
+TITLE_FROM_PER_S = 1 / 3600
+"""A game waits at its title where a host is likely to be asked for it within the hour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,35 @@ def waiting(
         if count := min(count, left):
             wanted[size] = count
             left -= count
+    return wanted
+
+
+def titles(
+    launches_per_s: Mapping[str, float],
+    hosts: int,
+    room: Room,
+    here: Mapping[str, int],
+    needed_bytes: Mapping[str, int],
+) -> dict[str, int]:
+    """How many games of each build should wait at their title, the most wanted build first.
+
+    `launches_per_s` is of the builds for which that is safe, `room` what sessions and waiting seats leave, and
+    `needed_bytes` what a session of each takes. Where one is too large for what is left, no less wanted one goes
+    before it.
+    """
+    wanted: dict[str, int] = {}
+    is_busy = room.used_cores_share > BUSY_SHARE
+    for build in sorted(launches_per_s, key=lambda build: (-launches_per_s[build], build)):
+        if launches_per_s[build] / max(1, hosts) < TITLE_FROM_PER_S:
+            break
+        count = max(1, enough(launches_per_s[build], hosts))
+        if is_busy:
+            count = min(count, here.get(build, 0))
+        count = min(count, MOST_TITLES - sum(wanted.values()), _most(room, needed_bytes[build]))
+        if not count:
+            break
+        wanted[build] = count
+        room = replace(room, seats=room.seats - count, memory_bytes=room.memory_bytes - count * needed_bytes[build])
     return wanted
 
 

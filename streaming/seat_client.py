@@ -93,6 +93,12 @@ class SeatClient:
         """
         await self.call("take", config.model_dump(mode="json"), timeout_s)
 
+    async def is_drawn(self, timeout_s: float = DEFAULT_TIMEOUT_S) -> bool:
+        """Whether there is a picture of more than one colour on the display, also of a seat that waits. Raises
+        `SeatError` `unknown_method` where the worker is older than this.
+        """
+        return bool((await self.call("is_drawn", {}, timeout_s)).get("is_drawn"))
+
     async def revoke(self, epoch: int, timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
         """Watchers whose right is older than `epoch` are told `revoked` and dropped. Repeating it changes nothing.
         Raises `SeatError` `unknown_method` where the worker is older than this, and has no watchers.

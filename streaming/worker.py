@@ -84,10 +84,11 @@ class Worker:
                 (await asyncio.shield(self._studio)).revoke(parameters)
             case "status":
                 return self._status()
-            case "snapshot":
-                return (await (await asyncio.shield(self._studio)).snapshot()).model_dump()
-            case "thumbnail":
-                return (await (await asyncio.shield(self._studio)).thumbnail()).model_dump()
+            case "is_drawn":
+                return {"is_drawn": await asyncio.to_thread(_is_drawn, self._display.name)}
+            case "snapshot" | "thumbnail":
+                studio = await asyncio.shield(self._studio)
+                return (await (studio.snapshot() if method == "snapshot" else studio.thumbnail())).model_dump()
             case "shutdown":
                 self._ending.set()
                 await self._ended.wait()
@@ -197,6 +198,11 @@ def load_media() -> ModuleType:
     gc.collect()
     gc.freeze()
     return module
+
+
+def _is_drawn(display: str) -> bool:
+    """Blocks, and imports what it needs."""
+    return bool(importlib.import_module("streaming.snapshot").is_drawn(display))
 
 
 def main() -> int:

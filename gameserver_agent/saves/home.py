@@ -91,6 +91,26 @@ class HomeFolder:
             self._delete_folder()
         self.image.unlink(missing_ok=True)
 
+    def hand_over(self, to: "HomeFolder") -> None:
+        """From now on it is `to`, also for who has it mounted; what was there goes, and so does this folder. Raises
+        `SaveError` or `OSError`.
+        """
+        to.remove()
+        to.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self.path.is_mount():
+            to.path.mkdir(mode=0o700)
+            _run("mount", "--bind", str(self.path), str(to.path))
+            _run("umount", str(self.path))
+            self.path.rmdir()
+            self.image.rename(to.image)
+        else:
+            self.path.rename(to.path)
+        self.folder.rmdir()
+
+    def empty(self) -> None:
+        """Nothing is in it any more. Raises `SaveError`."""
+        _run("find", str(self.path), "-xdev", "-mindepth", "1", "-delete")
+
     def used_bytes(self, size_bytes: int) -> int:
         """How much of `size_bytes`, which it was made with, the home takes: of its blocks or of its places for files,
         whichever is nearer to its end. Raises `OSError`.

@@ -54,6 +54,10 @@ class FakeSeat:
         if self._boots:
             self.show_first_frame()
 
+    async def is_drawn(self) -> bool:
+        self._require_alive()
+        return self._boots or self.first_frame
+
     async def connect(
         self, offer: SessionDescription, role: Role = Role.PLAYER, who: Introduction | None = None
     ) -> SessionDescription:

@@ -37,6 +37,10 @@ class Seat(Protocol):
         """A waiting seat becomes one of this configuration, which can happen to it once. Raises `SeatError`."""
         ...
 
+    async def is_drawn(self) -> bool:
+        """Whether something is on its display; also while it waits. Raises `SeatError`."""
+        ...
+
     async def connect(
         self, offer: SessionDescription, role: Role = Role.PLAYER, who: Introduction | None = None
     ) -> SessionDescription:
@@ -116,6 +120,12 @@ class WorkerSeat:
     async def take(self, config: SeatConfig) -> None:
         try:
             await self._client.take(config, timeout_s=2)
+        except WorkerError as error:
+            raise SeatError(error.message) from error
+
+    async def is_drawn(self) -> bool:
+        try:
+            return await self._client.is_drawn(timeout_s=5)
         except WorkerError as error:
             raise SeatError(error.message) from error
 

@@ -8,7 +8,6 @@ import random
 
 from gameserver_agent.backoff import delay_s
 from gameserver_agent.errors import SeatError
-from gameserver_agent.sessions.container import session_labels
 from gameserver_agent.sessions.live import LiveSession
 
 _TRIES = 3
@@ -39,7 +38,7 @@ class Clearing:
         live = self._live
         await live.attempt("container.remove", self._remove_container(), 30)
         await live.attempt("seat.end", self._end_seat(), 15)
-        live.place, live.container_id = None, None
+        live.place, live.container_id, live.title_id = None, None, None
 
     async def kill(self) -> None:
         """The agent has no more time: container and seat go at once. Home and record stay, and the next agent takes the
@@ -64,7 +63,7 @@ class Clearing:
 
     async def _remove_container(self) -> None:
         runtime = self._live.services.runtime
-        for container in await runtime.list_containers(session_labels(self._live.desired, self._live.services.ours)):
+        for container in await runtime.list_containers(self._live.labels()):
             await runtime.remove(container.container_id)
 
     async def _kill_seat(self) -> None:

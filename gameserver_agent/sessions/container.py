@@ -8,7 +8,7 @@ limited size of its own, mounted at `/session/result`.
 import errno
 from pathlib import Path
 
-from agent_protocol import DesiredSession, EndReport
+from agent_protocol import BuildSpec, DesiredSession, EndReport
 from gameserver_agent.errors import EngineError, SeatError, SessionEndedError
 from gameserver_agent.runtime.port import ContainerSpec, ContainerStatus, Mount
 from gameserver_agent.seats.places import SeatPlace
@@ -19,6 +19,9 @@ HOST_LABEL = "playhouse.host"
 SESSION_LABEL = "playhouse.session"
 GENERATION_LABEL = "playhouse.generation"
 BUILD_LABEL = "playhouse.build"
+TITLE_LABEL = "playhouse.title"
+TAKEN = "taken"
+"""In the folder that a game sees as `/session`: there once somebody plays what had waited at its title."""
 
 DISK_FULL = "The host has no room for another game: its disk is full."
 _SIGNAL_NAMES = {4: "SIGILL", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 9: "SIGKILL", 11: "SIGSEGV", 15: "SIGTERM"}
@@ -33,27 +36,52 @@ def session_labels(desired: DesiredSession, ours: dict[str, str]) -> dict[str, s
     return {**ours, SESSION_LABEL: desired.session_id, GENERATION_LABEL: str(desired.generation)}
 
 
+def title_labels(title_id: str, ours: dict[str, str]) -> dict[str, str]:
+    return {**ours, TITLE_LABEL: title_id}
+
+
 def game_container(
     desired: DesiredSession, ours: dict[str, str], place: SeatPlace, hello: Hello, home: str
 ) -> ContainerSpec:
     """The container in which this session's game runs, seeing only its own display, sound and save."""
-    build = desired.build
+    name, labels = f"playhouse-{desired.session_id}-{desired.generation}", session_labels(desired, ours)
+    about_player = {"TZ": desired.timezone, "LANG": desired.language}
+    return _container(name, labels, desired.build, about_player, place, hello, home)
+
+
+def title_container(
+    title_id: str, build: BuildSpec, ours: dict[str, str], place: SeatPlace, hello: Hello, home: str
+) -> ContainerSpec:
+    """The same for a game that is to wait at its title: of no session, and nobody's time zone."""
+    name, labels = f"playhouse-title-{title_id}", title_labels(title_id, ours)
+    waits = {"TZ": "UTC", "LANG": "C.UTF-8", "PLAYHOUSE_WAITS": f"/session/{TAKEN}"}
+    return _container(name, labels, build, waits, place, hello, home)
+
+
+def _container(
+    name: str,
+    labels: dict[str, str],
+    build: BuildSpec,
+    about_player: dict[str, str],
+    place: SeatPlace,
+    hello: Hello,
+    home: str,
+) -> ContainerSpec:
     environment = {
         **build.environment,
         "HOME": "/home/player",
         "DISPLAY": ":0",
         "XAUTHORITY": "/session/Xauthority",
         "PULSE_SERVER": "unix:/session/pulse/native",
-        "TZ": desired.timezone,
-        "LANG": desired.language,
+        **about_player,
     }
     return ContainerSpec(
-        name=f"playhouse-{desired.session_id}-{desired.generation}",
+        name=name,
         image_id=build.image_id,
         command=build.command,
         user=f"{place.owner.uid}:{place.owner.gid}",
         environment=environment,
-        labels={**session_labels(desired, ours), BUILD_LABEL: build.build_id},
+        labels={**labels, BUILD_LABEL: build.build_id},
         mounts=(
             Mount(home, "/home/player"),
             Mount(str(place.session), "/session", read_only=True),

@@ -14,7 +14,7 @@ from agent_protocol import DesiredSession, EndReport, ObservedSession, ObservedS
 from gameserver_agent.errors import AgentError, ContainerNotFoundError, EngineError, SeatError
 from gameserver_agent.seats.places import SeatPlace
 from gameserver_agent.seats.seat import Seat
-from gameserver_agent.sessions.container import session_labels
+from gameserver_agent.sessions.container import session_labels, title_labels
 from gameserver_agent.sessions.record import SessionFolder, SessionRecord
 from gameserver_agent.sessions.saves import SessionSaves
 from gameserver_agent.sessions.services import SessionServices
@@ -47,6 +47,7 @@ class LiveSession:
         self.place: SeatPlace | None = None
         self.seat: Seat | None = None
         self.creating: asyncio.Future[str] | None = None
+        self.title_id = record.title_id
         self.progress: Progress | None = None
         self.peers = 0  # all who are connected
         self.players = 0  # those whose input counts
@@ -132,6 +133,7 @@ class LiveSession:
             is_saved=self.is_saved,
             is_cleared=self.is_cleared,
             boot_id=self.services.boot_id,
+            title_id=self.title_id,
         )
         try:
             writing = asyncio.ensure_future(asyncio.to_thread(self._folder.write, record))
@@ -169,8 +171,14 @@ class LiveSession:
             if sample is not None and self.meter is not None:
                 self.meter = self.meter.sampled(sample)
 
+    def labels(self) -> dict[str, str]:
+        """Of the session's container, which it has made or taken."""
+        if self.title_id is not None:
+            return title_labels(self.title_id, self.services.ours)
+        return session_labels(self.desired, self.services.ours)
+
     async def find_container(self) -> str | None:
-        found = await self.services.runtime.list_containers(session_labels(self.desired, self.services.ours))
+        found = await self.services.runtime.list_containers(self.labels())
         return found[0].container_id if found else None
 
     async def log_tail(self) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from gameserver_agent.errors import AgentError, ContainerNotFoundError, SeatErro
 from gameserver_agent.sessions.adopting import GameLeftError, game_left, take_up
 from gameserver_agent.sessions.container import game_container, report_of_failure
 from gameserver_agent.sessions.ending import Ending
+from gameserver_agent.sessions.from_title import began_from_title
 from gameserver_agent.sessions.live import LiveSession
 from gameserver_agent.sessions.pausing import Pausing
 from gameserver_agent.sessions.state import RESTORING_WITHIN_S
@@ -44,8 +45,10 @@ class Playing:
                 self.pausing.doubt()
             live.log.info("session.adopted", state=live.state)
         else:
-            await self._prepare()
-            await self._boot()
+            await self._begin()
+            if not await began_from_title(live):
+                await self._prepare()
+                await self._boot()
         await all_or_first_error(
             self._watch_container(),
             self._watch_seat(),
@@ -91,7 +94,7 @@ class Playing:
 
     # Up to the running game.
 
-    async def _prepare(self) -> None:
+    async def _begin(self) -> None:
         live = self._live
         live.become(ObservedState.PULLING, force=True)
         try:
@@ -100,6 +103,8 @@ class Playing:
         except (AgentError, OSError) as error:
             raise SessionEndedError("restore_failed", f"The last save could not be set aside: {error}") from error
         await live.note()
+
+    async def _prepare(self) -> None:
         await finished_despite_cancellation(asyncio.ensure_future(self._claim_seat()))
         await all_or_first_error(self._image(), self._restore(), self._raise_seat())
 

@@ -17,7 +17,7 @@ log = structlog.get_logger()
 class SessionRecord(BaseModel):
     """`end` is known from the moment that the session begins to stop. `is_saved`: what was played lies in the outbox or
     was taken, or nothing was played. `is_cleared`: container, seat and home are gone. `boot_id` is that of the machine
-    when this was written.
+    when this was written. `title_id` is that of the title which the session has taken.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -32,6 +32,7 @@ class SessionRecord(BaseModel):
     is_saved: bool = False
     is_cleared: bool = False
     boot_id: str | None = None
+    title_id: str | None = None
 
 
 class SessionFolder:

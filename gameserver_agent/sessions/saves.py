@@ -6,6 +6,7 @@ Never decides what the head of a slot is; it sends archives and remembers which 
 import asyncio
 import contextlib
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import structlog
@@ -61,10 +62,19 @@ class SessionSaves:
 
     async def prepare(self, owner: Owner) -> None:
         """A fresh home with the restored save in it. Raises `SessionEndedError` `restore_failed` or `disk_full`."""
+        await self._prepare(owner, lambda: self.home.make(self._rules.most_bytes, owner))
+
+    async def prepare_taken(self, owner: Owner) -> None:
+        """The same for a home that a game which stands still has begun to use: a restored save takes the place of all
+        that is in it.
+        """
+        await self._prepare(owner, self.home.empty if self._desired.restore is not None else lambda: None)
+
+    async def _prepare(self, owner: Owner, make: Callable[[], None]) -> None:
         source = self._desired.restore
         download = self.home.folder / "restore.tar.zst"
         try:
-            making = asyncio.ensure_future(asyncio.to_thread(self.home.make, self._rules.most_bytes, owner))
+            making = asyncio.ensure_future(asyncio.to_thread(make))
             await finished_despite_cancellation(making)
             if source is not None:
                 await self._fetch(source, download)

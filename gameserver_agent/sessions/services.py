@@ -18,6 +18,8 @@ from gameserver_agent.seats.warm import WarmSeats
 from gameserver_agent.seats.warm_plan import size_of
 from gameserver_agent.sessions.kept import KeptSaves
 from gameserver_agent.sessions.state import BOOTING_WITHIN_S
+from gameserver_agent.titles.title import TitleParts
+from gameserver_agent.titles.waiting import WaitingTitles
 from streaming.protocol import SeatConfig
 
 
@@ -84,6 +86,12 @@ class SessionServices:
     def warm(self) -> WarmSeats:
         """Seats that wait for a session."""
         return WarmSeats(self.seats, self.changed)
+
+    @cached_property
+    def titles(self) -> WaitingTitles:
+        """Games that wait at their title for a session."""
+        parts = TitleParts(self.runtime, self.seats, self.data, self.ours, self.seat_config)
+        return WaitingTitles(parts, self.changed)
 
     def seat_config(self, build: BuildSpec) -> SeatConfig:
         """The seat that a game of this build plays on."""

@@ -59,6 +59,11 @@ class SessionTask:
         """Stream tokens of an older epoch are refused."""
         return self._live.desired.epoch
 
+    @property
+    def title_id(self) -> str | None:
+        """Of the title that this session has taken."""
+        return self._live.title_id
+
     def note_saved(self, saved: SavedVersion) -> None:
         """An archive that had waited in the outbox was taken after all."""
         self._live.saves.last = saved

@@ -65,6 +65,7 @@ class BuildDefinition(_Definition):
     stop_grace_s: float = Field(default=_BUILD_DEFAULTS.stop_grace_s, ge=0, le=25)
     save_paths: tuple[HomePath, ...] = ()
     save_excludes: tuple[str, ...] = _BUILD_DEFAULTS.save_excludes
+    waits_at_title: bool = False
 
 
 class GameDefinition(_Definition):

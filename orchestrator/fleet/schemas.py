@@ -67,6 +67,7 @@ class HostView(Wire):
     usage: dict[str, float]
     reserved: ResourcesView
     warm_seats: int
+    warm_titles: int
     load: float
     sessions: int
     images: int
@@ -203,6 +204,7 @@ def join_token_view(token: JoinToken) -> JoinTokenView:
 
 def _host(overview: HostOverview) -> dict[str, Any]:
     host, state = overview.host, overview.state
+    waiting = warm(host)
     is_noted = bool(host.changes) and host.changes[-1]["state"] == state
     return {
         "id": host.id,
@@ -219,7 +221,8 @@ def _host(overview: HostOverview) -> dict[str, Any]:
         "reserved": _resources(overview.reserved),
         "load": overview.load,
         "sessions": overview.sessions,
-        "warm_seats": warm(host)[0],
+        "warm_seats": waiting.seats,
+        "warm_titles": sum(waiting.titles.values()),
         "images": len(host.images),
     }
 

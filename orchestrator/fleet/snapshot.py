@@ -4,13 +4,15 @@ Rows stay the truth: each look asks the database which hosts are there and which
 and reads anew only those. What live sessions reserve is summed anew each time (invariant 3).
 """
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from agent_protocol import BuildSpec
+from agent_protocol import BuildSpec, WarmSeats
 from orchestrator.catalog.models import Build
 from orchestrator.fleet import profiles
 from orchestrator.fleet.ledger import SessionLedger
@@ -84,7 +86,7 @@ class ImageLayers:
 def host_view(host: Host, reserved: Resources, now: datetime, known: ImageLayers | None = None) -> HostView:
     """The row alone; its layers only where it is `known` which image has which."""
     capacity = host.capacity
-    warm_seats, yielding = warm(host)
+    waiting = warm(host)
     image_ids = frozenset(str(image["image_id"]) for image in host.images)
     return HostView(
         host_id=host.id,
@@ -93,7 +95,7 @@ def host_view(host: Host, reserved: Resources, now: datetime, known: ImageLayers
         capacity=Resources(
             float(capacity.get("cpu_cores", 0)), int(capacity.get("memory_bytes", 0)), int(capacity.get("seats", 0))
         ),
-        reserved=reserved + yielding,
+        reserved=reserved + waiting.yielding,
         used=Resources(float(host.usage.get("cpu_cores", 0)), int(host.usage.get("memory_bytes", 0)), 0),
         disk_free_bytes=int(capacity.get("disk_free_bytes", 0)) + int(capacity.get("disk_evictable_bytes", 0)),
         image_ids=image_ids,
@@ -101,15 +103,34 @@ def host_view(host: Host, reserved: Resources, now: datetime, known: ImageLayers
         pulling={image: int(left) for image, left in host.pulling.items()},
         pull_bytes_per_s=host.pull_bytes_per_s or DEFAULT_PULL_BYTES_PER_S,
         host_class=profiles.host_class(host),
-        yielding=yielding,
-        warm_seats=warm_seats,
+        yielding=waiting.yielding,
+        warm_seats=waiting.seats,
+        warm_titles=frozenset(waiting.titles),
     )
 
 
-def warm(host: Host) -> tuple[int, Resources]:
-    """How many seats wait there, and what they take until a session needs it. They do nothing, so it is no CPU."""
-    count = sum(int(seats["count"]) for seats in host.warm_seats)
-    return count, Resources(0.0, count * profiles.SEAT_MEMORY_BYTES, count)
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How many unused seats wait on a host, how many games of which images at their title, and what all of them take
+    until a session needs it. They do nothing, so it is no CPU.
+    """
+
+    seats: int
+    titles: Mapping[str, int]
+    yielding: Resources
+
+
+def warm(host: Host) -> Waiting:
+    """What waited there when it last said so."""
+    seats, titles, memory_bytes = 0, Counter[str](), 0
+    for waiting in (WarmSeats.model_validate(each) for each in host.warm_seats):
+        if waiting.image_id is None:
+            seats += waiting.count
+            memory_bytes += waiting.count * profiles.SEAT_MEMORY_BYTES
+        else:
+            titles[waiting.image_id] += waiting.count
+            memory_bytes += waiting.count * waiting.memory_bytes
+    return Waiting(seats, titles, Resources(0.0, memory_bytes, seats + titles.total()))
 
 
 async def _hosts(session: AsyncSession, host_ids: Sequence[str]) -> list[Host]:

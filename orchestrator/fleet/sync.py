@@ -27,7 +27,7 @@ from orchestrator.errors import Conflict, InvalidRequest, Unauthorized
 from orchestrator.fleet.host_notes import note
 from orchestrator.fleet.ledger import SessionLedger
 from orchestrator.fleet.models import Host
-from orchestrator.fleet.warm import WarmOrders
+from orchestrator.fleet.warm import NOTHING_WAITS, WarmOrders
 from orchestrator.notices import PLACER, REREAD_S, Notices
 from scheduler.values import NOTHING
 
@@ -84,14 +84,17 @@ class AgentSync:
             note(host, now)
             desired = await self._ledger.desired(session, host_id, request.sessions, now)
             reserved = (await self._ledger.reserved(session, host_id)).get(host_id, NOTHING)
-            warm_seats = () if host.is_draining else await self._warm.seats(session, request, hosts, reserved, now)
+            warm = NOTHING_WAITS
+            if not host.is_draining:
+                warm = await self._warm.orders(session, request, hosts, reserved, now)
             host.pulling = _pulling(request.sessions, desired) | _coming(request.pulls)
             has = frozenset(image.image_id for image in request.images)
             response = SyncResponse(
                 revision=await self._revision(session, host_id),
                 now=now,
                 sessions=desired,
-                warm_seats=warm_seats,
+                warm_seats=warm.seats,
+                warm_titles=warm.titles,
                 next_sync_ms=int(1000 * interval * (0.9 + 0.2 * self._draw())),
                 lease_until=now + timedelta(seconds=interval * INTERVALS_PER_LEASE),
                 keys=self._keys(),

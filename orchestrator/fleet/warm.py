@@ -1,26 +1,51 @@
-"""Which seats a host should keep waiting: what people have launched lately, put to `scheduler.warm`.
+"""What a host should keep waiting, seats and games at their title: what people have launched lately, put to
+`scheduler.warm`.
 
 The demand is the whole installation's and is summed anew every few seconds in each replica, not with every sync of a
-host. It is a hint: nothing is reserved by it, and a seat that waits gives way to any session.
+host. It is a hint: nothing is reserved by it, and what waits gives way to any session.
 """
 
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from agent_protocol import BuildSpec, SyncRequest, WarmSeats
+from agent_protocol import BuildSpec, SyncRequest, WarmSeats, WarmTitles
 from orchestrator.catalog.models import Build, Game
+from orchestrator.fleet import profiles
 from orchestrator.fleet.ledger import SessionLedger
 from orchestrator.fleet.profiles import SEAT_MEMORY_BYTES
 from scheduler.values import Resources
-from scheduler.warm import Room, Size, waiting
+from scheduler.warm import Room, Size, titles, waiting
 
 LATELY = timedelta(hours=1)
 SUMMED_EVERY_S = 10.0
 LAUNCHES_OF_A_BUILD_PER_S = 1 / 86_400
 """What each game in the catalogue is expected to be launched by somebody, before anything was seen of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class WarmOrder:
+    """What should wait on one host, the most wanted first."""
+
+    seats: tuple[WarmSeats, ...]
+    titles: tuple[WarmTitles, ...]
+
+
+NOTHING_WAITS = WarmOrder((), ())
+
+
+@dataclass(slots=True)
+class _Demand:
+    """What was launched lately: by the display's size, and by build where a game may wait at its title."""
+
+    sizes_per_s: dict[Size, float] = field(default_factory=dict[Size, float])
+    titles_per_s: dict[str, float] = field(default_factory=dict[str, float])
+    builds: dict[str, BuildSpec] = field(default_factory=dict[str, BuildSpec])
+    needed_bytes: dict[str, int] = field(default_factory=dict[str, int])
 
 
 class WarmOrders:
@@ -30,29 +55,49 @@ class WarmOrders:
         self._ledger = ledger
         self._monotonic_s = monotonic_s
         self._summed_s: float | None = None
-        self._launches_per_s: dict[Size, float] = {}
+        self._demand = _Demand()
 
-    async def seats(
+    async def orders(
         self, session: AsyncSession, request: SyncRequest, hosts: int, reserved: Resources, now: datetime
-    ) -> tuple[WarmSeats, ...]:
+    ) -> WarmOrder:
         """For the host that reports so, on which sessions have reserved so much."""
         moment_s = self._monotonic_s()
         if self._summed_s is None or moment_s - self._summed_s >= SUMMED_EVERY_S:
-            self._launches_per_s = await self._demand(session, now)
+            self._demand = await self._look(session, now)
             self._summed_s = moment_s
-        here = {(seats.width, seats.height): seats.count for seats in request.warm_seats}
-        wanted = waiting(self._launches_per_s, hosts, _room(request, reserved), here, SEAT_MEMORY_BYTES)
-        return tuple(WarmSeats(width=width, height=height, count=count) for (width, height), count in wanted.items())
+        demand, room = self._demand, _room(request, reserved)
+        here, titles_here = Counter[Size](), Counter[str]()
+        for seats in request.warm_seats:
+            if seats.build_id is None:
+                here[seats.width, seats.height] += seats.count
+            else:
+                titles_here[seats.build_id] += seats.count
+        wanted = waiting(demand.sizes_per_s, hosts, room, here, SEAT_MEMORY_BYTES)
+        count = sum(wanted.values())
+        left = replace(room, seats=room.seats - count, memory_bytes=room.memory_bytes - count * SEAT_MEMORY_BYTES)
+        at_title = titles(demand.titles_per_s, hosts, left, titles_here, demand.needed_bytes)
+        return WarmOrder(
+            tuple(WarmSeats(width=width, height=height, count=count) for (width, height), count in wanted.items()),
+            tuple(
+                WarmTitles(build=demand.builds[build_id], count=count, memory_bytes=demand.needed_bytes[build_id])
+                for build_id, count in at_title.items()
+            ),
+        )
 
-    async def _demand(self, session: AsyncSession, now: datetime) -> dict[Size, float]:
+    async def _look(self, session: AsyncSession, now: datetime) -> _Demand:
         launches = await self._ledger.launches(session, now - LATELY)
         current = set(await session.scalars(select(Game.current_build_id).where(Game.current_build_id.is_not(None))))
-        found: dict[Size, float] = {}
-        for build in await session.scalars(select(Build).where(Build.id.in_({*launches, *current}))):
-            display = BuildSpec.model_validate(build.spec).display
-            size = (display.width // 2 * 2, display.height // 2 * 2)  # as a seat has it
-            seen = launches.get(build.id, 0) / LATELY.total_seconds()
-            found[size] = found.get(size, 0.0) + seen + (LAUNCHES_OF_A_BUILD_PER_S if build.id in current else 0.0)
+        found = _Demand()
+        for row in await session.scalars(select(Build).where(Build.id.in_({*launches, *current}))):
+            build = BuildSpec.model_validate(row.spec)
+            size = (build.display.width // 2 * 2, build.display.height // 2 * 2)  # as a seat has it
+            seen = launches.get(row.id, 0) / LATELY.total_seconds()
+            expected = seen + (LAUNCHES_OF_A_BUILD_PER_S if row.id in current else 0.0)
+            found.sizes_per_s[size] = found.sizes_per_s.get(size, 0.0) + expected
+            if seen and build.waits_at_title and row.id in current:
+                needed = profiles.needed_anywhere((await profiles.load(session, row.id)).values(), build)
+                found.builds[row.id], found.titles_per_s[row.id] = build, seen
+                found.needed_bytes[row.id] = needed.memory_bytes
         return found
 
 

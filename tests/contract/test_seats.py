@@ -345,6 +345,22 @@ async def test_a_seat_that_waits_becomes_one_sessions_and_no_others(case: Case) 
         await case.seats.bind(place, "ses3")
 
 
+async def test_a_seat_that_waits_knows_what_is_drawn_on_it_and_shows_it_to_who_takes_it(case: Case) -> None:
+    place = await case.seats.claim_waiting()
+    async with asyncio.timeout(WITHIN_S):
+        seat = await case.seats.open(place, CONFIG.model_copy(update={"waits": True}))
+    case.connected.append(seat)
+    assert not await seat.is_drawn()
+    await case.stage.draw(place)
+    assert await seat.is_drawn()
+    await seat.take(CONFIG)
+    await told(seat.events(), "first_frame")  # although nothing has changed since
+    assert await seat.is_drawn()
+    await case.seats.release(place)
+    with pytest.raises(SeatError):
+        await seat.is_drawn()
+
+
 async def test_a_seat_that_was_raised_for_a_session_cannot_be_taken(case: Case) -> None:
     _, seat = await case.open()
     with pytest.raises(SeatError, match="this seat is taken"):

@@ -23,6 +23,7 @@ from agent_protocol import (
     SyncRequest,
     SyncResponse,
     WarmSeats,
+    WarmTitles,
 )
 from gameserver_agent.agent import Agent
 from gameserver_agent.clock import OrchestratorClock
@@ -44,6 +45,7 @@ from tests.unit.gameserver_agent.test_session_task import BUILD, OURS
 SESSION = "ses1"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _WAITING = re.compile(r"waiting\.[0-9a-f]{8}")
+_TITLE = re.compile(r"[0-9a-f]{16}")
 _NUMBER = re.compile(r"~\d+~(?=#)")  # grows with each agent: the same archive of the next one looks the same
 
 
@@ -56,6 +58,8 @@ class Plane(OrchestratorClient):
         self.observed: dict[str, ObservedSession] = {}
         self.saves: list[bytes] = []
         self.warm_seats: tuple[WarmSeats, ...] = ()
+        self.warm_titles: tuple[WarmTitles, ...] = ()
+        self.waiting: tuple[WarmSeats, ...] = ()
         self.revision = 1
         self.news = asyncio.Event()
 
@@ -76,11 +80,13 @@ class Plane(OrchestratorClient):
     async def sync(self, request: SyncRequest) -> SyncResponse:
         await asyncio.sleep(0)
         self.observed = {seen.session_id: seen for seen in request.sessions}
+        self.waiting = request.warm_seats
         self.tell()
         answer = SyncResponse(
             revision=self.revision,
             sessions=tuple(self.desired.values()),
             warm_seats=self.warm_seats,
+            warm_titles=self.warm_titles,
             next_sync_ms=2000,
             lease_until=utc_now(),
             keys={},
@@ -154,7 +160,7 @@ class Host:
         return self.data / "sessions" / SESSION / "home"
 
     def order(self) -> None:
-        self.plane.warm_seats = ()
+        self.plane.warm_seats = self.plane.warm_titles = ()
         self.plane.want(order(SESSION, build=BUILD, now=utc_now()))
 
     def order_stop(self) -> None:
@@ -192,6 +198,10 @@ class Host:
         except TimeoutError:
             raise AssertionError(f"not {what}: {self.looks()}") from None
 
+    def has_what_should_wait(self) -> bool:
+        wanted = len(self.plane.warm_seats) + len(self.plane.warm_titles)
+        return len(self.seats.living) == len(self.plane.waiting) == wanted
+
     def is_clean(self) -> bool:
         """No container, seat, home, record or unsent save is left."""
         left = [path for path in self.folder.rglob("*") if path.is_file() and path.parent != self.data]
@@ -204,7 +214,7 @@ class Host:
         told = seen and (seen.state, seen.seat_ready, seen.save is not None, seen.end and seen.end.code)
         wanted = [(one.session_id, one.want) for one in self.plane.desired.values()]
         looks = repr((self.engine.containers(), seats, files, told, wanted, self.saved))
-        return _WAITING.sub("waiting", looks)
+        return _TITLE.sub("title", _WAITING.sub("waiting", looks))
 
 
 def _described(path: Path, folder: Path) -> str:
@@ -218,6 +228,7 @@ def _described(path: Path, folder: Path) -> str:
                 name,
                 record["state"],
                 record["container_id"] is None,
+                record["title_id"] is None,
                 {key for key, value in meter.items() if value},
                 record["save"] is None,
                 (record["end"] or {}).get("code"),

@@ -11,15 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from agent_protocol import EndCode, ObservedState, WarmSeats
+from agent_protocol import EndCode, ObservedState, WarmSeats, WarmTitles
 from gameserver_agent import own_thread
 from gameserver_agent.runtime.fake_runtime import FakeRuntime
 from gameserver_agent.seats.fake_seats import FakeSeat, FakeSeats
 from tests.crash.crashing import let_processes_die, lives
-from tests.crash.host import SESSION, AgentProcess, Host, make_calls_awaits, without_root
+from tests.crash.host import BUILD, SESSION, AgentProcess, Host, make_calls_awaits, without_root
 from tests.crash.skipping_time import SkippingLoop, ThreadAtOnce
 
 ONE_SEAT = (WarmSeats(width=1280, height=720, count=1),)
+ONE_TITLE = (WarmTitles(build=BUILD, count=1),)
 pytestmark = [pytest.mark.filterwarnings("ignore::ResourceWarning"), pytest.mark.timeout(300)]  # the dead close nothing
 
 
@@ -65,6 +66,18 @@ def test_an_agent_may_die_at_any_await_of_a_session_that_takes_a_waiting_seat(tm
     assert any("'waiting'" in looks for looks in seen)
 
 
+def test_an_agent_may_die_at_any_await_of_a_session_that_takes_a_title(tmp_path: Path) -> None:
+    seen: set[str] = set()
+    deaths = 0
+    with asyncio.Runner(loop_factory=SkippingLoop) as runner:
+        let_processes_die(runner.get_loop())
+        while runner.run(played_with_a_death(tmp_path / str(deaths), seen, warm_titles=ONE_TITLE)):
+            deaths += 1
+    gc.collect()
+    assert deaths > 30
+    assert any("playhouse-title" in looks and "'running'" in looks for looks in seen)
+
+
 async def played_with_deaths(folder: Path, *, with_the_machine: bool) -> int:
     host, seen, deaths = Host.fresh(folder), set[str](), 0
     playing = asyncio.ensure_future(play(host))
@@ -100,11 +113,16 @@ def dies_when_new(host: Host, seen: set[str]) -> Callable[[], bool]:
 
 
 async def played_with_a_death(
-    folder: Path, seen: set[str], *, with_the_machine: bool = False, warm_seats: tuple[WarmSeats, ...] = ()
+    folder: Path,
+    seen: set[str],
+    *,
+    with_the_machine: bool = False,
+    warm_seats: tuple[WarmSeats, ...] = (),
+    warm_titles: tuple[WarmTitles, ...] = (),
 ) -> bool:
     """Play, die where no earlier agent has died, and go on with the next. False when nowhere was left."""
     host = Host.fresh(folder)
-    host.plane.warm_seats = warm_seats
+    host.plane.warm_seats, host.plane.warm_titles = warm_seats, warm_titles
     async with AgentProcess(host) as first:
         first.process.dies_when = dies_when_new(host, seen)
         playing, dying = asyncio.ensure_future(play(host)), asyncio.ensure_future(first.process.died.wait())
@@ -129,7 +147,7 @@ async def played_with_a_death(
 
 async def play(host: Host) -> str:
     """A session from launch to stop, in which the game saves twice; the code of its end."""
-    await host.until(lambda: len(host.seats.living) == len(host.plane.warm_seats), "waiting for a session")
+    await host.until(host.has_what_should_wait, "waiting for a session")
     host.order()
     await host.until(lambda: is_at(host, ObservedState.RUNNING, ObservedState.ENDED), "running")
     host.game_writes(b"one")

@@ -2,7 +2,10 @@
 
 It goes on from the number that it finds, writes it safely (beside, flushed, renamed), and at SIGTERM writes once more
 and leaves with status 0. `TINY_BEHAVIOUR` in the environment or a word in `$HOME/.cache/order` makes it misbehave, as
-`MISBEHAVIOUR` says. It speaks to its display over the X protocol by itself and needs nothing but Python.
+`MISBEHAVIOUR` says. Where the file that `PLAYHOUSE_WAITS` names is not there yet, it wanders and counts nothing until
+it is: only then does somebody play, and their save is there.
+
+It speaks to its display over the X protocol by itself and needs nothing but Python.
 """
 
 import json
@@ -17,6 +20,7 @@ from pathlib import Path
 HOME = Path(os.environ.get("HOME", "/home/player"))
 SAVE = HOME / "save" / "counter.json"
 ORDER = HOME / ".cache" / "order"
+WAITS = os.environ.get("PLAYHOUSE_WAITS")
 TICK_S = 0.1
 SQUARE = 120
 BLUE, AMBER = 0x20305C, 0xFFAA00
@@ -131,16 +135,22 @@ class Game:
     def play(self) -> None:
         x, write_at_s = 0, 0.0
         display = self._display
+        waits = WAITS is not None and not Path(WAITS).exists()
         while not self._is_told_to_leave:
+            if waits and Path(str(WAITS)).exists():
+                waits, self._counter = False, Counter()
+                print(f"somebody plays: {Path(str(WAITS)).read_text(encoding='utf-8')}", flush=True)
             self._take_order()
             if not self._is_frozen:
                 display.fill(BLUE, x, display.height // 3, SQUARE, SQUARE)
                 x = (x + 8) % (display.width - SQUARE)
                 display.fill(AMBER, x, display.height // 3, SQUARE, SQUARE)
-                if time.monotonic() >= write_at_s:
+                if time.monotonic() >= write_at_s and not waits:
                     write_at_s = time.monotonic() + 1
                     self._counter.write()
             time.sleep(TICK_S)
+        if waits:
+            return
         self._counter.write()
         print(f"leaving at {self._counter.count}", flush=True)
 

@@ -16,11 +16,22 @@ PROBE = Path(__file__).with_name("inside.py")
 
 
 def game_containers(house: House) -> list[Container]:
+    """Of games that somebody plays, wherever they have begun."""
+    events = agent_events(house)
+    begun = {str(event["container"]) for event in events if event["event"] == "container.started"}
+    taken = {f"playhouse-title-{event['title']}" for event in events if event["event"] == "title.taken"}
     client = docker.DockerClient(base_url=docker_host(house))
     try:
-        return client.containers.list(filters={"label": "playhouse.session"})
+        found = client.containers.list(filters={"label": "playhouse.host"})
+        return [each for each in found if str(each.id)[:12] in begun or each.name in taken]
     finally:
         client.close()
+
+
+def agent_events(house: House) -> list[dict[str, Any]]:
+    """What the agent has logged."""
+    lines = (house.data / "logs" / "agent.log").read_text(errors="replace").splitlines()
+    return [json.loads(line) for line in lines if line.startswith("{")]
 
 
 def docker_host(house: House) -> str:

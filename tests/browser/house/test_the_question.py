@@ -12,7 +12,7 @@ from PIL import Image
 
 from bench.browser_player import Player, chromium, part_difference
 from bench.house import STOP_S, House
-from tests.browser.house.look_inside import add_person, ask_from_inside, game_containers
+from tests.browser.house.look_inside import add_person, agent_events, ask_from_inside, game_containers
 
 TITLE = Image.open(Path(__file__).parent / "title.jpg").convert("RGB")
 START, LOAD = (73, 260), (72, 300)
@@ -36,6 +36,7 @@ def test_play_save_stop_and_find_the_save_again(data_folder: Path) -> None:
             player.sign_in(*house.credentials)
             find_the_save_again(player, empty_place)
             look_at_the_isolation(house, player)
+            find_the_save_at_a_title_that_waited(house, player, empty_place)
         assert house.interrupt() <= STOP_S
         assert_nothing_left(data_folder)
     finally:
@@ -99,6 +100,36 @@ def find_the_save_again(player: Player, empty_place: Image.Image) -> None:
     player.wait_until_different(title, IS_ANOTHER_PICTURE)
     player.move(640, 680)
     assert part_difference(empty_place, player.wait_until_still(), FIRST_SAVE_PLACE) > HAS_A_THUMBNAIL
+
+
+def find_the_save_at_a_title_that_waited(house: House, player: Player, empty_place: Image.Image) -> None:
+    """The game was started for nobody: it has the player's save and preferences all the same, and keeps them."""
+    until_a_title_waits(house, player)
+    before = len(titles(house, "title.taken"))
+    find_the_save_again(player, empty_place)
+    assert len(titles(house, "title.taken")) == before + 1
+    figures = player.stop()
+    assert (figures["status"], figures["duration"] > 0) == ("stopped", True)
+    # And once more, from what that one has saved.
+    until_a_title_waits(house, player)
+    find_the_save_again(player, empty_place)
+    assert len(titles(house, "title.taken")) == before + 2
+    assert player.stop()["status"] == "stopped"
+
+
+def until_a_title_waits(house: House, player: Player) -> None:
+    for _ in player.frames(60):
+        gone = sum(len(titles(house, f"title.{what}")) for what in ("taken", "lost", "given_up"))
+        if len(titles(house, "title.waits")) > gone:
+            return
+    pytest.fail("no game came to wait at its title")
+
+
+def titles(house: House, event: str) -> list[object]:
+    """These events of the agent that runs now."""
+    events = agent_events(house)
+    began = max(place for place, each in enumerate(events) if each["event"] == "agent.started")
+    return [each for each in events[began:] if each["event"] == event]
 
 
 def look_at_the_isolation(house: House, player: Player) -> None:

@@ -28,6 +28,7 @@ from agent_protocol import (
     SyncRequest,
     SyncResponse,
     WarmSeats,
+    WarmTitles,
 )
 from gameserver_agent.identity import public_key_text
 
@@ -44,6 +45,7 @@ class ControlPlane:
     host_id: str = HOST_ID
     ahead_s: float = 0.0
     warm_seats: tuple[WarmSeats, ...] = ()
+    warm_titles: tuple[WarmTitles, ...] = ()
     desired: dict[str, DesiredSession] = field(default_factory=dict[str, DesiredSession])
     observed: dict[str, ObservedSession] = field(default_factory=dict[str, ObservedSession])
     saves: dict[str, bytes] = field(default_factory=dict[str, bytes])
@@ -231,6 +233,7 @@ class ControlPlane:
             now=self.now(),
             sessions=tuple(self.desired.values()),
             warm_seats=self.warm_seats,
+            warm_titles=self.warm_titles,
             next_sync_ms=1000,
             lease_until=self.now() + timedelta(seconds=6),
             keys=self.keys,

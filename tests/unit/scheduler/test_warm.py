@@ -7,7 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.warm import EMPTY_HANDED, KEPT_FREE_SHARE, MOST_SEATS, REPLACED_WITHIN_S, Room, Size, enough, waiting
+from scheduler.warm import (
+    EMPTY_HANDED,
+    KEPT_FREE_SHARE,
+    MOST_SEATS,
+    MOST_TITLES,
+    REPLACED_WITHIN_S,
+    TITLE_FROM_PER_S,
+    Room,
+    Size,
+    enough,
+    titles,
+    waiting,
+)
 
 SMALL, LARGE, HUGE = (640, 360), (1280, 720), (1920, 1080)
 GIB = 1024**3
@@ -79,3 +91,43 @@ def test_enough_is_the_quantile_of_a_poisson_process(launches_per_s: float, host
 
     assert count == MOST_SEATS or at_most(count) >= 1 - EMPTY_HANDED - 1e-9
     assert count == 0 or at_most(count - 1) < 1 - EMPTY_HANDED + 1e-9
+
+
+def test_a_game_waits_at_its_title_where_it_is_likely_to_be_asked_for_within_the_hour() -> None:
+    needed = {"novel": GIB // 2, "opera": GIB}
+    once_an_hour = TITLE_FROM_PER_S
+    assert titles({"novel": once_an_hour}, 1, ROOM, {}, needed) == {"novel": 1}
+    assert titles({"novel": once_an_hour}, 2, ROOM, {}, needed) == {}
+    assert titles({"novel": 2 * once_an_hour, "opera": 3 * once_an_hour}, 2, ROOM, {}, needed) == {
+        "novel": 1,
+        "opera": 1,
+    }
+    assert titles({"novel": 0.1}, 1, ROOM, {}, needed) == {"novel": 3}
+    assert titles({}, 1, ROOM, {}, {}) == {}
+
+
+def test_sessions_and_seats_go_before_titles() -> None:
+    wanted, needed = {"novel": 0.05, "opera": 0.01}, {"novel": GIB, "opera": 8 * GIB}
+    assert titles(wanted, 1, replace(ROOM, seats=0), {"novel": 2}, needed) == {}
+    assert titles(wanted, 1, replace(ROOM, seats=1), {"novel": 2}, needed) == {"novel": 1}
+    assert titles(wanted, 1, replace(ROOM, memory_bytes=3 * GIB), {}, needed) == {"novel": 1}
+    assert titles(wanted, 1, replace(ROOM, used_memory_share=0.95), {"novel": 1}, needed) == {}
+    busy = replace(ROOM, used_cores_share=0.9)
+    assert titles(wanted, 1, busy, {}, needed) == {}
+    assert titles(wanted, 1, busy, {"novel": 1}, needed) == {"novel": 1}
+
+
+builds = st.sampled_from(["chess", "novel", "opera"])
+
+
+@given(st.dictionaries(builds, rates), st.integers(0, 10_000), rooms, st.dictionaries(builds, st.integers(0, 8)))
+def test_titles_never_take_what_a_session_has_reserved(
+    demand: dict[str, float], hosts: int, room: Room, here: dict[str, int]
+) -> None:
+    needed = {"chess": GIB // 8, "novel": GIB // 2, "opera": 2 * GIB}
+    wanted = titles(demand, hosts, room, here, needed)
+    count, taken = sum(wanted.values()), sum(needed[build] * count for build, count in wanted.items())
+    assert all(wanted.values())
+    assert wanted.keys() <= demand.keys()
+    assert count <= min(MOST_TITLES, max(0, room.seats))
+    assert count == 0 or taken <= room.memory_bytes - KEPT_FREE_SHARE * room.whole_memory_bytes

@@ -1,12 +1,16 @@
-"""Seats that wait on hosts: how many each is asked for, and that they keep nobody out."""
+"""Seats and games that wait on hosts: how many each is asked for, and that they keep nobody out."""
 
 from typing import Any
 
 import httpx
+import pytest
 
 from agent_protocol import Capacity, SyncResponse, Usage, WarmSeats
-from tests.integration.orchestrator.conftest import HostMaker, ScriptedHost
-from tests.integration.orchestrator.play.scenes import launch, status
+from orchestrator.fleet import warm
+from orchestrator.fleet.profiles import SEAT_MEMORY_BYTES
+from orchestrator.services import Services
+from tests.integration.orchestrator.conftest import IMAGE_ID, HostMaker, ScriptedHost, add_game
+from tests.integration.orchestrator.play.scenes import launch, running, status
 
 SEAT = WarmSeats(width=1280, height=720, count=1)
 TWO = (SEAT.model_copy(update={"count": 2}),)
@@ -49,3 +53,38 @@ async def test_a_machine_that_is_busy_is_asked_for_no_new_one(game: str, make_ho
     busy = Usage(cpu_cores=3.9, memory_bytes=1024**3)
     assert (await answer_to(host, usage=busy)).warm_seats == ()
     assert (await answer_to(host, usage=busy, warm_seats=(SEAT,))).warm_seats == (SEAT,)
+
+
+TITLE = WarmSeats(width=1280, height=720, count=1, image_id=IMAGE_ID, memory_bytes=600 * 1024**2)
+
+
+async def test_a_game_that_was_played_waits_at_its_title_where_its_build_says_that_it_may(
+    services: Services,
+    player: httpx.AsyncClient,
+    admin: httpx.AsyncClient,
+    make_host: HostMaker,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(warm, "SUMMED_EVERY_S", 0.0)
+    await add_game(services, slug="novel", waits_at_title=True)
+    await add_game(services, slug="opera")
+    host = await make_host()
+    assert (await host.sync()).warm_titles == ()
+    for slug in ("novel", "opera"):
+        order = await running(player, host, slug)
+        await host.end(order, "exited")
+        assert (await status(player, order.session_id))["status"] == "stopped"
+    answer = await host.sync()
+    (title,) = answer.warm_titles
+    assert (title.build.waits_at_title, title.count) == (True, 1)
+    assert title.memory_bytes > SEAT_MEMORY_BYTES
+    # Told of, it is counted, and keeps nobody out.
+    room = Capacity(cpu_cores=4, memory_bytes=2 * 1024**3, seats=1, disk_free_bytes=100 * 1024**3)
+    waits = TITLE.model_copy(update={"build_id": title.build.build_id})
+    answer = await answer_to(host, warm_seats=(waits,), capacity=room)
+    (shown,) = (await admin.get("/api/admin/hosts")).json()["hosts"]
+    assert (shown["warmSeats"], shown["warmTitles"], shown["reserved"]["seats"]) == (0, 1, 0)
+    session_id = (await launch(player, "novel")).json()["sessionId"]
+    assert (await status(player, session_id))["phase"] == "pulling"
+    answer = await answer_to(host, warm_seats=(waits,), capacity=room)
+    assert (len(answer.sessions), answer.warm_seats, answer.warm_titles) == (1, (), ())

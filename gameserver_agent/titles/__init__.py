@@ -1,0 +1,1 @@
+"""Games that wait at their title, started for nobody yet."""

@@ -1,0 +1,181 @@
+"""Titles on an imagined host: how they are kept, taken and given up."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from agent_protocol import DesiredSession, ObservedState, WarmTitles
+from gameserver_agent.errors import EngineError
+from gameserver_agent.leftovers import end_leftovers
+from gameserver_agent.sessions.container import TITLE_LABEL
+from gameserver_agent.sessions.session_task import SessionTask
+from gameserver_agent.tasks import cancelled
+from tests.unit.gameserver_agent.orders import order
+from tests.unit.gameserver_agent.test_session_task import BUILD, OURS, Host, host
+
+__all__ = ["host"]
+NOVEL = BUILD.model_copy(update={"waits_at_title": True})
+ONE = (WarmTitles(build=NOVEL, count=1, memory_bytes=7),)
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gameserver_agent.titles.title.SETTLES_S", 0.0)
+    monkeypatch.setattr("gameserver_agent.titles.waiting.SURPLUS_FOR_S", 1.0)
+    monkeypatch.setattr("gameserver_agent.titles.waiting._LOOK_EVERY_S", 0.02)
+    monkeypatch.setattr("gameserver_agent.titles.waiting._ASK_EVERY_S", 0.02)
+
+
+@asynccontextmanager
+async def kept(host: Host, *orders: WarmTitles) -> AsyncGenerator[None]:
+    titles = host.services.titles
+    titles.want(orders)
+    keeping = asyncio.create_task(titles.keep())
+    try:
+        if orders:
+            await until(lambda: bool(titles.report()))
+        yield
+    finally:
+        await cancelled(keeping)
+        await titles.end()
+
+
+async def until(fact: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not fact():  # noqa: ASYNC110 - nothing tells of it
+            await asyncio.sleep(0.01)
+
+
+def session(host: Host, session_id: str = "ses1", **changes: object) -> SessionTask:
+    desired: DesiredSession = order(session_id, build=NOVEL, now=datetime.now(UTC)).model_copy(update=changes)
+    task = SessionTask(desired, host.services, None)
+    task.begin()
+    return task
+
+
+async def title_containers(host: Host) -> list[str]:
+    found = await host.runtime.list_containers(OURS)
+    return [container.container_id for container in found if TITLE_LABEL in container.labels]
+
+
+async def test_a_title_stands_still_and_says_what_it_takes(host: Host) -> None:
+    async with kept(host, *ONE):
+        (container_id,) = await title_containers(host)
+        assert (await host.runtime.status(container_id)).is_paused
+        (said,) = host.services.titles.report()
+        assert (said.build_id, said.image_id, said.count, said.memory_bytes) == ("bld1", "sha256:game", 1, 7)
+    await host.assert_nothing_is_left()
+
+
+async def test_of_two_sessions_one_takes_it_and_the_boot_of_the_other_alone_is_learned_from(host: Host) -> None:
+    async with kept(host, *ONE):
+        host.services.titles.want(())
+        (container_id,) = await title_containers(host)
+        tasks = [session(host, "ses1"), session(host, "ses2")]
+        for task in tasks:
+            await host.running(task)
+        assert [task.title_id is None for task in tasks].count(False) == 1
+        assert await title_containers(host) == [container_id]
+        assert not (await host.runtime.status(container_id)).is_paused
+        assert len(await host.runtime.list_containers(OURS)) == 2
+        for task in tasks:
+            task.stop("stopped", "")
+            statistics = (await host.ended(task)).statistics
+            assert statistics is not None
+            assert (statistics.boot_s is None) is (task.title_id is not None)
+    await host.assert_nothing_is_left()
+
+
+async def test_another_version_of_the_build_takes_nothing(host: Host) -> None:
+    async with kept(host, *ONE):
+        task = session(host, build=NOVEL.model_copy(update={"command": ("play", "hard")}))
+        await host.running(task)
+        assert task.title_id is None
+        task.stop("stopped", "")
+        await host.ended(task)
+    await host.assert_nothing_is_left()
+
+
+@pytest.mark.parametrize("trouble", ["game", "seat", "engine"])
+async def test_a_title_of_no_use_costs_the_session_nothing_but_time(
+    host: Host, monkeypatch: pytest.MonkeyPatch, trouble: str
+) -> None:
+    monkeypatch.setattr("gameserver_agent.titles.waiting._ASK_EVERY_S", 3600)
+    async with kept(host, *ONE):
+        host.services.titles.want(())
+        (container_id,) = await title_containers(host)
+        match trouble:
+            case "game":
+                await host.runtime.signal(container_id, "SIGKILL")
+            case "seat":
+                (seat,) = host.seats.living.values()
+                seat.die()
+            case _:
+
+                async def refuse(_: str) -> None:
+                    raise EngineError("no")
+
+                monkeypatch.setattr(host.runtime, "unpause", refuse)
+        task = session(host)
+        await host.running(task)
+        assert task.title_id is None
+        await until(lambda: host.services.titles.known() == frozenset())
+        assert await title_containers(host) == []
+        assert len(host.seats.living) == 1
+        monkeypatch.undo()
+        task.stop("stopped", "")
+        await host.ended(task)
+
+
+async def test_a_stop_is_heard_while_a_title_is_taken(host: Host) -> None:
+    async with kept(host, *ONE):
+        host.services.titles.want(())
+        restore = {"version_id": "ver1", "path": "/x", "digest": "0", "size_bytes": 1}
+        task = session(
+            host, restore=DesiredSession.model_validate({**order().model_dump(), "restore": restore}).restore
+        )
+        await host.until(task, lambda seen: seen.state == ObservedState.RESTORING and seen.seat_ready)
+        task.stop("stopped", "")
+        await host.ended(task)
+        assert host.store.sent == []
+        await host.assert_nothing_is_left()
+
+
+async def test_one_that_dies_is_replaced_and_one_that_is_not_wanted_goes(host: Host) -> None:
+    async with kept(host, *ONE):
+        (first,) = await title_containers(host)
+        await host.runtime.signal(first, "SIGKILL")
+        async with asyncio.timeout(10):
+            while await title_containers(host) in ([], [first]) or not host.services.titles.report():  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        host.services.titles.want(())
+        await until(lambda: host.services.titles.report() == ())
+        await until(lambda: not host.seats.living)
+    await host.assert_nothing_is_left()
+
+
+async def test_none_is_raised_of_an_image_that_is_not_here(host: Host) -> None:
+    host.runtime.images.clear()
+    titles = host.services.titles
+    titles.want(ONE)
+    keeping = asyncio.create_task(titles.keep())
+    await asyncio.sleep(0.1)
+    await cancelled(keeping)
+    assert (host.runtime.pulls, titles.report()) == (0, ())
+    await host.assert_nothing_is_left()
+
+
+async def test_what_waits_is_no_leftover_and_what_an_earlier_agent_left_is(host: Host) -> None:
+    async with kept(host, *ONE):
+        assert await end_leftovers(host.services, {}, host.services.titles.known())
+        (container_id,) = await title_containers(host)
+        later = replace(host.services)
+        await later.titles.clear(host.services.titles.known())
+        assert await title_containers(host) == [container_id]
+        await later.titles.clear(frozenset())
+        assert await title_containers(host) == []
+        assert list((host.folder / "data" / "titles").iterdir()) == []
