@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 import structlog
 
@@ -16,7 +17,7 @@ from agent_protocol import EndReport, ObservedSession, ObservedState, SavedVersi
 from gameserver_agent.clock import OrchestratorClock
 from gameserver_agent.contact import Contact, Report, counted
 from gameserver_agent.engine_watch import EngineWatch
-from gameserver_agent.errors import ControlPlaneError
+from gameserver_agent.errors import ControlPlaneError, ControlPlaneRefusedError
 from gameserver_agent.host_usage import HostFigures, HostMeter
 from gameserver_agent.http.app import PlayableSession
 from gameserver_agent.identity import DataFolder, Membership
@@ -30,7 +31,7 @@ from gameserver_agent.seats.warm_plan import size_of
 from gameserver_agent.sessions.record import SessionFolder, SessionRecord
 from gameserver_agent.sessions.services import SessionServices
 from gameserver_agent.sessions.session_task import SessionTask
-from gameserver_agent.tasks import cancelled
+from gameserver_agent.tasks import all_or_first_error, kept_alive
 
 log = structlog.get_logger()
 _LOOK_EVERY_S = 1.0
@@ -171,22 +172,12 @@ class Agent:
 
     async def run(self, outbox: Outbox) -> None:
         """Until cancelled. Raises `ControlPlaneRefusedError` when the orchestrator no longer knows this host."""
-        loops = [
-            asyncio.ensure_future(work)
-            for work in (self._contact.keep(), self._keep_looking(), outbox.keep_sending(self.is_active))
-        ]
+        loops = [self._contact.keep, self._keep_looking, partial(outbox.keep_sending, self.is_active)]
         if self._services is not None:
-            loops.append(asyncio.ensure_future(self._services.kept.keep_trying()))
-            loops.append(asyncio.ensure_future(self._services.warm.keep()))
-            loops.append(asyncio.ensure_future(self._services.titles.keep()))
+            loops += [self._services.kept.keep_trying, self._services.warm.keep, self._services.titles.keep]
         if self._care is not None:
-            loops.append(asyncio.ensure_future(self._care.keep()))
-        try:
-            done, _ = await asyncio.wait(loops, return_when=asyncio.FIRST_COMPLETED)
-            for loop in done:
-                loop.result()
-        finally:
-            await cancelled(*loops)
+            loops.append(self._care.keep)
+        await all_or_first_error(*(kept_alive(loop, until=ControlPlaneRefusedError) for loop in loops))
 
     async def leave(self) -> None:
         """The agent goes; games and their seats live on."""
@@ -217,8 +208,9 @@ class Agent:
         return all(task.has_ended for task in tasks)
 
     async def _end_warm(self) -> None:
+        """Who has no time for all of it is not kept: what is left goes with the next agent's start."""
         if self._services is not None:
-            await asyncio.gather(self._services.warm.end(), self._services.titles.end())
+            await asyncio.shield(asyncio.gather(self._services.warm.end(), self._services.titles.end()))
 
     # Acting.
 

@@ -1,9 +1,14 @@
-"""Two shapes of structured concurrency that the agent needs and asyncio does not have."""
+"""Shapes of structured concurrency that the agent needs and asyncio does not have."""
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import TypeVar
+
+import structlog
+
+log = structlog.get_logger()
+_AGAIN_AFTER_S = 1.0
 
 Result = TypeVar("Result")
 
@@ -37,3 +42,15 @@ async def finished_despite_cancellation(task: "asyncio.Future[Result]") -> Resul
         with contextlib.suppress(Exception):
             await task
         raise
+
+
+async def kept_alive(loop: Callable[[], Coroutine[object, object, None]], *, until: type[Exception]) -> None:
+    """Run what never returns, and again after a moment whenever it fails. Raises `until` alone."""
+    while True:
+        try:
+            await loop()
+        except until:
+            raise
+        except Exception:
+            log.exception("loop.failed", loop=getattr(loop, "__qualname__", repr(loop)))
+        await asyncio.sleep(_AGAIN_AFTER_S)

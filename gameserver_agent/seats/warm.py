@@ -164,10 +164,11 @@ class WarmSeats:
             self._surplus_since_s = now_s
         if now_s - self._surplus_since_s < SURPLUS_FOR_S:
             return
-        for warm in [self._waiting[place] for place in surplus(self.sizes(), self._wanted)]:
+        given_up = [self._waiting[place] for place in surplus(self.sizes(), self._wanted)]
+        for warm in given_up:  # before anything is waited for: from now on no session takes one of them
             self._waiting.remove(warm)
             log.info("warm_seat.given_up", width=warm.size.width, height=warm.size.height)
-            await self._end(warm)
+        await asyncio.gather(*(self._end(warm) for warm in given_up))
 
     async def _end(self, warm: WarmSeat) -> None:
         await warm.seat.leave()

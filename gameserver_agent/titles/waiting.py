@@ -182,10 +182,11 @@ class WaitingTitles:
             self._surplus_since_s = now_s
         if now_s - self._surplus_since_s < SURPLUS_FOR_S:
             return
-        for title in self._surplus():
+        given_up = self._surplus()
+        for title in given_up:  # before anything is waited for: from now on no session takes one of them
             self._waiting.remove(title)
             log.info("title.given_up", title=title.title_id, build=title.build.build_id)
-            await self._end(title)
+        await asyncio.gather(*(self._end(title) for title in given_up))
 
     async def _end(self, title: Title) -> None:
         if not await removed(title.title_id, title.place, title.seat, self._parts):

@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from gameserver_agent.identity import DataFolder, Membership
 from gameserver_agent.orchestrator_client import OrchestratorClient
 from gameserver_agent.tasks import cancelled
 from tests.unit.gameserver_agent.test_session_task import Host, host
+from tests.unit.gameserver_agent.test_titles import ONE, until
 
 __all__ = ["host"]
 
@@ -37,27 +40,82 @@ async def test_orders_that_meet_another_decision_are_followed_right_after_it(
     monkeypatch.setattr("gameserver_agent.agent.end_leftovers", end_leftovers)
     monkeypatch.setattr("gameserver_agent.agent.plan", plan)
     monkeypatch.setattr("gameserver_agent.agent._LOOK_EVERY_S", 3600)
-    data = DataFolder(tmp_path / "agent")
-    async with OrchestratorClient("http://127.0.0.1:9", time.time) as nobody:
-        agent = Agent(
-            data=data,
-            membership=Membership("hst1", "ins1", {}),
-            client=nobody,
-            clock=OrchestratorClock(tmp_path / "clock.json"),
-            runtime=host.runtime,
-            meter=HostMeter(tmp_path, 4),
-            public_url="http://127.0.0.1:9100",
-        )
-        await agent.adopt(host.services)
-        running = asyncio.create_task(agent.run(host.services.outbox))
+    async with adopted(host, tmp_path) as agent, running(agent, host), asyncio.timeout(30):
+        await is_busy.wait()
+        await looks.acquire()
+        await agent.answered(agent.report())
+        assert looks.locked()
+        may_go_on.set()
+        await looks.acquire()
+
+
+async def test_a_loop_that_fails_is_begun_again_and_ends_no_other(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = asyncio.Semaphore(0)
+
+    async def fail() -> None:
+        begun.release()
+        raise OSError("no room")
+
+    monkeypatch.setattr("gameserver_agent.tasks._AGAIN_AFTER_S", 0.0)
+    monkeypatch.setattr(host.services.titles, "keep", fail)
+    async with adopted(host, tmp_path) as agent, running(agent, host) as work, asyncio.timeout(30):
+        for _ in range(3):
+            await begun.acquire()
+        assert not work.done()
+
+
+async def test_an_engine_that_hangs_does_not_make_the_end_of_all_sessions_late(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gameserver_agent.titles.title.SETTLES_S", 0.0)
+    is_over = asyncio.Event()
+
+    async def hang(_: str) -> None:
+        await is_over.wait()
+
+    async with adopted(host, tmp_path) as agent:
+        titles = host.services.titles
+        titles.want(ONE)
+        keeping = asyncio.create_task(titles.keep())
+        await until(lambda: bool(titles.report()))
+        await cancelled(keeping)
+        monkeypatch.setattr(host.runtime, "remove", hang)
+        stopping = asyncio.create_task(agent.stop_sessions(0.1))
         try:
-            async with asyncio.timeout(30):
-                await is_busy.wait()
-                await looks.acquire()
-                await agent.answered(agent.report())
-                assert looks.locked()
-                may_go_on.set()
-                await looks.acquire()
+            done, _ = await asyncio.wait({stopping}, timeout=10)
+            assert done
         finally:
-            await cancelled(running)
-            data.close()
+            is_over.set()
+            await stopping
+
+
+@asynccontextmanager
+async def adopted(host: Host, folder: Path) -> AsyncGenerator[Agent]:
+    """An agent with nobody to tell."""
+    data = DataFolder(folder / "agent")
+    try:
+        async with OrchestratorClient("http://127.0.0.1:9", time.time) as nobody:
+            agent = Agent(
+                data=data,
+                membership=Membership("hst1", "ins1", {}),
+                client=nobody,
+                clock=OrchestratorClock(folder / "clock.json"),
+                runtime=host.runtime,
+                meter=HostMeter(folder, 4),
+                public_url="http://127.0.0.1:9100",
+            )
+            await agent.adopt(host.services)
+            yield agent
+    finally:
+        data.close()
+
+
+@asynccontextmanager
+async def running(agent: Agent, host: Host) -> AsyncGenerator[asyncio.Task[None]]:
+    work = asyncio.create_task(agent.run(host.services.outbox))
+    try:
+        yield work
+    finally:
+        await cancelled(work)

@@ -31,14 +31,14 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @asynccontextmanager
-async def kept(host: Host, *orders: WarmTitles) -> AsyncGenerator[None]:
+async def kept(host: Host, *orders: WarmTitles) -> AsyncGenerator[asyncio.Task[None]]:
     titles = host.services.titles
     titles.want(orders)
     keeping = asyncio.create_task(titles.keep())
     try:
         if orders:
             await until(lambda: bool(titles.report()))
-        yield
+        yield keeping
     finally:
         await cancelled(keeping)
         await titles.end()
@@ -155,6 +155,32 @@ async def test_one_that_dies_is_replaced_and_one_that_is_not_wanted_goes(host: H
         host.services.titles.want(())
         await until(lambda: host.services.titles.report() == ())
         await until(lambda: not host.seats.living)
+    await host.assert_nothing_is_left()
+
+
+async def test_a_launch_while_titles_are_given_up_ends_nothing_else(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gameserver_agent.titles.waiting.SURPLUS_FOR_S", 0.0)
+    titles, remove, may_go = host.services.titles, host.runtime.remove, asyncio.Event()
+
+    async def slowly(container_id: str) -> None:
+        await may_go.wait()
+        await remove(container_id)
+
+    async with kept(host, ONE[0].model_copy(update={"count": 2})):
+        await until(lambda: len(titles.known()) == 2 == sum(said.count for said in titles.report()))
+        monkeypatch.setattr(host.runtime, "remove", slowly)
+        titles.want(())
+        await until(lambda: sum(said.count for said in titles.report()) < 2)
+        taken = titles.taken(NOVEL)
+        may_go.set()
+        if taken is not None:
+            await titles.discard(taken)
+        monkeypatch.setattr("gameserver_agent.titles.waiting.AFTER_TAKE_S", 0.0)
+        titles.taken(NOVEL)
+        titles.want(ONE)
+        await until(lambda: bool(titles.report()))
     await host.assert_nothing_is_left()
 
 
