@@ -41,7 +41,8 @@ class Progress(WireModel):
 
 class Statistics(WireModel):
     """What the container used. `duration_s` and `cpu_seconds` cover its whole life; the `played_*` figures only the
-    time between first frame and stop signal, and `boot_s` the time from container start to first frame.
+    time between first frame and stop signal, and `boot_s` the time from container start to first frame. `frame_s` is
+    the mean time from one picture to the next while the game moved and was watched; None when it was not.
     """
 
     duration_s: Amount
@@ -50,6 +51,7 @@ class Statistics(WireModel):
     boot_s: Amount | None = None
     played_s: Amount = 0.0
     played_cpu_seconds: Amount = 0.0
+    frame_s: Amount | None = None
 
 
 class SavedVersion(WireModel):

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 
 from agent_protocol import Statistics
 
+MOVING_FPS = 5.0
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -42,6 +44,16 @@ class Meter:
     paused_since_s: float | None = None
     paused_s: float = 0.0
     waited_cpu_seconds: float | None = None
+    moving_looks: int = 0
+    moving_fps: float = 0.0
+
+    def shown(self, fps: float) -> "Meter":
+        """So many pictures a second are sent now, while it plays. Fewer than `MOVING_FPS` are a game that stands still:
+        they say nothing of how fast it draws.
+        """
+        if fps < MOVING_FPS or self.first_frame_s is None or self.stopping_s is not None:
+            return self
+        return replace(self, moving_looks=self.moving_looks + 1, moving_fps=self.moving_fps + fps)
 
     def sampled(self, sample: Sample) -> "Meter":
         peak = max(self.peak_memory_bytes, sample.memory_bytes)
@@ -94,6 +106,7 @@ class Meter:
             boot_s=boot_s if boot_s is None else round(boot_s, 3),
             played_s=round(played_s, 3),
             played_cpu_seconds=round(played_cpu_seconds, 3),
+            frame_s=round(self.moving_looks / self.moving_fps, 5) if self.moving_looks else None,
         )
 
     def _paused_until(self, now_s: float) -> float:

@@ -4,11 +4,14 @@ Each session that ends is one `Sample`; nothing older is kept. Only what was see
 counts, so pulling, restoring and stopping never look like the game. CPU and boot are exponential moving averages with
 their variance (T. Finch, "Incremental calculation of weighted mean and variance", 2009, section 9); memory is a decayed
 peak, since a mean is the wrong thing to reserve where too little kills the game (compare Kubernetes' vertical pod
-autoscaler: recommender, peaks per interval and a margin). It decides nothing about where a session runs.
+autoscaler: recommender, peaks per interval and a margin). Nine of ten sessions are kept as that autoscaler does, in a
+histogram whose buckets grow and whose weights fade. It decides nothing about where a session runs.
 """
 
-from dataclasses import dataclass, replace
-from math import ceil, sqrt
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from math import ceil, floor, log, sqrt
+from typing import Any
 
 from scheduler.values import Resources
 
@@ -32,6 +35,16 @@ MEMORY_MARGIN = 1.15
 
 PEAK_DECAY = 0.05
 """How far one full session draws the peak down to its own: an outlier is half forgotten after 14."""
+
+BUCKET_GROWTH = 1.05
+"""Each bucket is 5 % wider than the one below, so a percentile is told no more than 5 % too high."""
+
+FADED = 1e-3
+"""A bucket with less than this much of a full session is left out: about 135 full sessions after its only one."""
+
+SMALLEST_CPU_CORES = 0.01
+SMALLEST_MEMORY_BYTES = 1024.0**2
+"""What the lowest bucket holds, and everything below."""
 
 OOM_FACTOR = 1.2
 OOM_BYTES = 100 * 1024**2
@@ -71,8 +84,9 @@ class Sample:
     """One ended session.
 
     `played_s` is the time between first frame and stop signal and `cpu_cores` the mean over it. `boot_s` is None when
-    there was no first frame. After `out_of_memory` the caller gives at least the container's limit as peak: sampling
-    misses the last moment. `failed` means a crash or a host's fault, never a player's stop.
+    there was no first frame; `frame_s`, the mean time from one picture to the next, when the game never moved. After
+    `out_of_memory` the caller gives at least the container's limit as peak: sampling misses the last moment. `failed`
+    means a crash or a host's fault, never a player's stop.
     """
 
     played_s: float
@@ -81,12 +95,17 @@ class Sample:
     boot_s: float | None
     out_of_memory: bool
     failed: bool
+    frame_s: float | None = None
+
+
+Buckets = tuple[tuple[int, float], ...]
+"""Numbers of buckets in ascending order, each with the full sessions that it has left."""
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What is known of one build on one class of hosts. All fields are plain numbers, so `dataclasses.asdict` stores it
-    and `Profile(**stored)` brings it back.
+    """What is known of one build on one class of hosts. All fields are plain numbers or pairs of them, so
+    `dataclasses.asdict` stores it and `restored` brings it back.
 
     `sessions` counts samples, `played_weight` how many full sessions they are worth. `memory_peak_bytes` is the decayed
     peak. `boot_mean_s` is None until a boot was seen.
@@ -102,9 +121,33 @@ class Profile:
     boot_mean_s: float | None = None
     boot_variance: float = 0.0
     ooms: int = 0
+    cpu_buckets: Buckets = ()
+    memory_buckets: Buckets = ()
+    frame_weight: float = 0.0
+    frame_mean_s: float | None = None
+    frame_variance: float = 0.0
+
+    def cpu_quantile(self, share: float) -> float | None:
+        """What at least `share` of the sessions got by on, those of late counting most; None before the first."""
+        return _quantile(self.cpu_buckets, share, SMALLEST_CPU_CORES)
+
+    def memory_quantile(self, share: float) -> float | None:
+        """The same of the sessions' highest memory, in bytes."""
+        return _quantile(self.memory_buckets, share, SMALLEST_MEMORY_BYTES)
 
 
 EMPTY = Profile()
+
+
+def restored(stored: Mapping[str, Any]) -> Profile:
+    """A profile as another version of the program may have stored it: what it did not know is as in `EMPTY`, what this
+    one does not know is left out.
+    """
+    known = {field.name for field in fields(Profile)}
+    found = {name: value for name, value in stored.items() if name in known}
+    for name in ("cpu_buckets", "memory_buckets"):
+        found[name] = tuple((int(bucket), float(weight)) for bucket, weight in found.get(name, ()))
+    return Profile(**found)
 
 
 def updated(profile: Profile, sample: Sample) -> Profile:
@@ -122,6 +165,9 @@ def updated(profile: Profile, sample: Sample) -> Profile:
         return counted
     cpu = Ema(profile.cpu_mean, profile.cpu_variance, profile.played_weight).updated(sample.cpu_cores, weight)
     memory = Ema(profile.memory_mean_bytes, 0.0, profile.played_weight).updated(sample.memory_peak_bytes, weight)
+    frames = Ema(profile.frame_mean_s or 0.0, profile.frame_variance, profile.frame_weight)
+    if sample.frame_s is not None:
+        frames = frames.updated(sample.frame_s, weight)
     return replace(
         counted,
         played_weight=cpu.weight,
@@ -129,6 +175,11 @@ def updated(profile: Profile, sample: Sample) -> Profile:
         cpu_variance=cpu.variance,
         memory_mean_bytes=memory.mean,
         memory_peak_bytes=_decayed_peak(profile.memory_peak_bytes, sample, weight),
+        cpu_buckets=_counted(profile.cpu_buckets, sample.cpu_cores, weight, SMALLEST_CPU_CORES),
+        memory_buckets=_counted(profile.memory_buckets, float(sample.memory_peak_bytes), weight, SMALLEST_MEMORY_BYTES),
+        frame_weight=frames.weight,
+        frame_mean_s=None if frames.weight == 0 else frames.mean,
+        frame_variance=frames.variance,
     )
 
 
@@ -168,3 +219,22 @@ def _decayed_peak(peak: float, sample: Sample, weight: float) -> float:
     if difference < 0:
         return peak + PEAK_DECAY * weight * difference
     return peak + (weight if sample.failed else 1.0) * difference
+
+
+def _counted(buckets: Buckets, value: float, weight: float, smallest: float) -> Buckets:
+    """One more session among those before, which fade by `PEAK_DECAY` with each full one."""
+    kept = (1 - PEAK_DECAY) ** weight
+    weights = {bucket: held * kept for bucket, held in buckets}
+    bucket = 0 if value <= smallest else 1 + floor(log(value / smallest) / log(BUCKET_GROWTH))
+    weights[bucket] = weights.get(bucket, 0.0) + weight
+    return tuple(sorted((number, held) for number, held in weights.items() if number == bucket or held >= FADED))
+
+
+def _quantile(buckets: Buckets, share: float, smallest: float) -> float | None:
+    """The upper end of the first bucket with which `share` of all is reached."""
+    missing = share * sum(held for _, held in buckets)
+    for bucket, held in buckets:
+        missing -= held
+        if missing <= 0:
+            return smallest * BUCKET_GROWTH**bucket
+    return smallest * BUCKET_GROWTH ** buckets[-1][0] if buckets else None

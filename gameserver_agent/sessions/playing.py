@@ -202,6 +202,8 @@ class Playing:
                 misses = 0
                 if status.first_frame:
                     self._first_frame.set()
+                if live.meter is not None:
+                    live.meter = live.meter.shown(status.fps)
                 if status.peers != live.peers or status.players not in (None, live.players):
                     self._count(status.peers, status.players)
                 if status.idle_s is not None:

@@ -16,7 +16,7 @@ from orchestrator.fleet.ledger import SessionLedger, SessionOnHost
 from orchestrator.fleet.models import BuildProfile, Host
 from orchestrator.fleet.snapshot import host_view
 from scheduler.placement import score
-from scheduler.profiles import Profile
+from scheduler.profiles import Profile, restored
 from scheduler.values import NOTHING, Request, Resources
 
 _NOTHING_MORE = Request("", 0, NOTHING, {}, 0.0)
@@ -84,7 +84,7 @@ class FleetOverview:
             rows = await session.scalars(select(BuildProfile).where(BuildProfile.build_id == build.id))
             learned: list[LearnedProfile] = []
             for row in rows:
-                profile = Profile(**row.profile)
+                profile = restored(row.profile)
                 learned.append(LearnedProfile(row.host_class, profile, row.updated_at, profiles.needed(profile, spec)))
         return GameProfile(
             spec, build.version, profiles.needed_anywhere([known.profile for known in learned], spec), learned

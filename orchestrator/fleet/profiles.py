@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from agent_protocol import BuildSpec
 from orchestrator.database import insert_unless_there
 from orchestrator.fleet.models import BuildProfile, Host, labels_of
-from scheduler.profiles import EMPTY, Profile, Sample, reservation, updated
+from scheduler.profiles import EMPTY, Profile, Sample, reservation, restored, updated
 from scheduler.values import STANDARD_CLASS, Resources
 
 SEAT_CPU_CORES = 0.25
@@ -41,7 +41,7 @@ def needed_anywhere(learned: Iterable[Profile], build: BuildSpec) -> Resources:
 async def load(session: AsyncSession, build_id: str) -> dict[str, Profile]:
     """The build's profiles by host class."""
     rows = await session.scalars(select(BuildProfile).where(BuildProfile.build_id == build_id))
-    return {row.host_class: Profile(**row.profile) for row in rows}
+    return {row.host_class: restored(row.profile) for row in rows}
 
 
 async def record(session: AsyncSession, build_id: str, class_name: str, sample: Sample, now: datetime) -> Profile:
@@ -50,6 +50,6 @@ async def record(session: AsyncSession, build_id: str, class_name: str, sample: 
         session, BuildProfile, build_id=build_id, host_class=class_name, profile=asdict(EMPTY), updated_at=now
     )
     row = await session.get_one(BuildProfile, (build_id, class_name), with_for_update=True)
-    profile = updated(Profile(**row.profile), sample)
+    profile = updated(restored(row.profile), sample)
     row.profile, row.updated_at = asdict(profile), now
     return profile

@@ -287,3 +287,4 @@ def _is_settled(item: ObservedSession, row: Session | None) -> bool:
     if item.state is ObservedState.ENDED:
         return True
     return row is not None and row.generation == item.generation
+        frame_s=statistics.frame_s,

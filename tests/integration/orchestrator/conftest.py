@@ -125,6 +125,7 @@ class ScriptedHost:
                 boot_s=1.5,
                 played_s=100.0,
                 played_cpu_seconds=25.0,
+                frame_s=0.02,
             ),
         )
 

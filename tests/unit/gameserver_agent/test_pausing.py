@@ -54,6 +54,14 @@ def test_paused_time_does_not_count_as_played() -> None:
     assert meter.paused(175).ended(200).statistics(999).played_s == 65
 
 
+def test_the_time_between_pictures_is_that_of_a_game_that_moves_while_it_is_played() -> None:
+    meter = Meter(started_s=0).shown(60.0)
+    assert meter.first_frame(10).statistics(20).frame_s is None
+    meter = meter.first_frame(10).shown(60.0).shown(20.0).shown(0.0).shown(1.0)
+    assert meter.statistics(20).frame_s == 0.025
+    assert meter.stopping(20).shown(20.0).statistics(30).frame_s == 0.025
+
+
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pause_clock, "PAUSE_AFTER_S", 0.05)

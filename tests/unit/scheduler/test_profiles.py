@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 import pytest
 
 from scheduler.profiles import (
+    BUCKET_GROWTH,
     EMPTY,
     FULL_SESSION_S,
     LEAST_CPU_CORES,
@@ -15,6 +16,7 @@ from scheduler.profiles import (
     Profile,
     Sample,
     reservation,
+    restored,
     updated,
 )
 from scheduler.values import Resources
@@ -146,6 +148,39 @@ def test_out_of_memory_raises_the_peak_at_once(peak: int, raised: int) -> None:
     assert (after.cpu_mean, after.memory_mean_bytes) == (before.cpu_mean, before.memory_mean_bytes)
 
 
+def test_nine_of_ten_sessions_got_by_on_the_ninetieth_percentile() -> None:
+    profile = _after(*[SAMPLE] * 19, replace(SAMPLE, cpu_cores=3.0, memory_peak_bytes=4000 * MIB))
+    cpu_cores, memory_bytes = profile.cpu_quantile(0.9), profile.memory_quantile(0.9)
+    assert cpu_cores is not None
+    assert memory_bytes is not None
+    assert 0.2 <= cpu_cores <= 0.2 * BUCKET_GROWTH
+    assert 400 * MIB <= memory_bytes <= 400 * MIB * BUCKET_GROWTH
+
+
+def test_what_a_build_took_long_ago_is_forgotten_by_the_percentile() -> None:
+    profile = _after(*[replace(SAMPLE, cpu_cores=3.0)] * 50)
+    assert (profile.cpu_quantile(0.9) or 0) >= 3.0
+    for _ in range(50):
+        profile = updated(profile, SAMPLE)
+    assert (profile.cpu_quantile(0.9) or 9) <= 0.2 * BUCKET_GROWTH
+    for _ in range(200):
+        profile = updated(profile, SAMPLE)
+    assert len(profile.cpu_buckets) == 1, "and takes no room any more"
+
+
+def test_the_time_between_pictures_is_averaged_over_sessions_that_moved() -> None:
+    assert _after(SAMPLE).frame_mean_s is None
+    profile = _after(replace(SAMPLE, frame_s=0.020), SAMPLE, replace(SAMPLE, frame_s=0.030))
+    assert profile.frame_mean_s == pytest.approx(0.025)
+    assert profile.frame_weight == 2
+
+
 def test_a_profile_survives_storage() -> None:
-    profile = _after(SAMPLE, replace(SAMPLE, out_of_memory=True), replace(SAMPLE, boot_s=None))
-    assert Profile(**json.loads(json.dumps(asdict(profile)))) == profile
+    profile = _after(SAMPLE, replace(SAMPLE, out_of_memory=True), replace(SAMPLE, boot_s=None, frame_s=0.02))
+    assert restored(json.loads(json.dumps(asdict(profile)))) == profile
+
+
+def test_a_profile_of_another_version_is_read_as_far_as_it_is_known() -> None:
+    older = {"sessions": 3, "played_weight": 2.0, "cpu_mean": 0.5}
+    assert restored(older) == Profile(sessions=3, played_weight=2.0, cpu_mean=0.5)
+    assert restored({**older, "gpu_mean": 0.9}) == restored(older)

@@ -1,12 +1,24 @@
 """What a profile promises, whatever sessions there were."""
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from functools import reduce
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.profiles import EMPTY, Ema, Profile, Sample, reservation, updated
+from scheduler.profiles import (
+    BUCKET_GROWTH,
+    EMPTY,
+    FULL_SESSION_S,
+    SMALLEST_CPU_CORES,
+    Ema,
+    Profile,
+    Sample,
+    reservation,
+    restored,
+    updated,
+)
 from scheduler.values import Resources
 
 GIB = 1024**3
@@ -19,6 +31,7 @@ samples = st.builds(
     boot_s=st.none() | st.floats(min_value=0, max_value=120),
     out_of_memory=st.booleans(),
     failed=st.booleans(),
+    frame_s=st.none() | st.floats(min_value=0, max_value=0.2),
 )
 profiles = st.lists(samples, max_size=12).map(lambda seen: reduce(updated, seen, EMPTY))
 resources = st.builds(
@@ -74,6 +87,27 @@ def test_every_session_is_counted_and_all_figures_stay_sane(profile: Profile, sa
     assert after.ooms == profile.ooms + sample.out_of_memory
     assert min(after.cpu_mean, after.cpu_variance, after.boot_variance, after.memory_mean_bytes) >= 0
     assert (after.boot_mean_s is None) == (after.boot_weight == 0)
+    assert (after.frame_mean_s is None) == (after.frame_weight == 0)
+    assert restored(json.loads(json.dumps(asdict(after)))) == after
+
+
+@given(profiles, samples, st.floats(0, 1), st.floats(0, 1))
+def test_percentiles_rise_with_the_share_and_stay_within_what_was_seen(
+    profile: Profile, sample: Sample, one: float, other: float
+) -> None:
+    after = updated(profile, sample)
+    low, high = after.cpu_quantile(min(one, other)), after.cpu_quantile(max(one, other))
+    assert (low is None) == (high is None) == (not after.cpu_buckets)
+    if low is not None and high is not None:
+        assert SMALLEST_CPU_CORES <= low <= high <= 64 * BUCKET_GROWTH * (1 + 1e-9)
+
+
+@given(st.lists(samples, min_size=1, max_size=40))
+def test_nobody_took_more_than_the_highest_percentile(seen: list[Sample]) -> None:
+    whole = [replace(each, played_s=FULL_SESSION_S, out_of_memory=False, failed=False) for each in seen]
+    after = reduce(updated, whole, EMPTY)
+    assert (after.cpu_quantile(1.0) or 0) >= max(each.cpu_cores for each in whole) * (1 - 1e-9)
+    assert (after.memory_quantile(1.0) or 0) >= max(each.memory_peak_bytes for each in whole) * (1 - 1e-9)
 
 
 @given(st.lists(st.tuples(st.floats(-1e6, 1e6), st.floats(0, 1)), min_size=1, max_size=30))

@@ -278,6 +278,9 @@ async def test_the_profile_learns_at_each_stop_and_an_admin_sees_it(
     assert learned["cpuMeanCores"] == pytest.approx(0.25, abs=0.01)
     assert learned["bootMeanS"] == pytest.approx(1.5)
     assert learned["memoryPeakBytes"] == 400 * 2**20
+    assert 400 * 2**20 <= learned["memoryP90Bytes"] <= 1.05 * 400 * 2**20
+    assert 0.25 <= learned["cpuP90Cores"] <= 1.05 * 0.26
+    assert (learned["frameMeanMs"], learned["frameSigmaMs"]) == (20, 0)
     assert learned["reservation"]["cpuCores"] > 0
     assert (await player.get("/api/admin/games/the-question/profile")).status_code == 403
     assert (await admin.get("/api/admin/games/unknown/profile")).status_code == 404
