@@ -96,7 +96,7 @@ bench-launch: setup-tests ## Measure where the time of a cached launch goes, wit
 bench-streaming: setup-bench ## Measure the stream beside Selkies and GStreamer; writes bench/results/streaming.json (ARGS="--only latency --quick")
 	$(RUN)python -m bench.streaming $(ARGS)
 
-bench-fleet: setup-tests ## Measure decisions, places taken, a thousand agents, launches; writes bench/results/fleet.json
+bench-fleet: setup-bench ## Measure decisions, places taken, a thousand agents, launches beside JupyterHub; writes bench/results/fleet.json
 	$(RUN)python -m bench.fleet $(ARGS)
 
 bench-hour: setup-tests ## An hour of play on one seat: nothing may grow; writes bench/results/streaming-hour.json (MINUTES=60)

@@ -6,12 +6,12 @@ import tempfile
 from pathlib import Path
 
 from bench import place
-from bench.fleet import agents, reserving
+from bench.fleet import agents, reserving, spawning
 from bench.results import Row, show, write
 from orchestrator.settings import Settings
 from tests.postgresql import Databases, PostgresqlServer
 
-PARTS = ("place", "reserve", "agents")
+PARTS = ("place", "reserve", "agents", "spawn")
 
 
 def main() -> None:
@@ -31,6 +31,8 @@ def main() -> None:
                 rows += asyncio.run(agents.measure(Settings(data=Path(data), database_url=databases.take())))
         finally:
             databases.close()
+    if "spawn" in parts:
+        rows += asyncio.run(spawning.measure())
     if only:
         show(rows)
     else:

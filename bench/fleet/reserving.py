@@ -57,10 +57,10 @@ async def measure(settings: Settings) -> list[Row]:
     took_s = max(each.ended_s for each in done) - min(each.began_s for each in done)
     double = sum(max(0, count - SEATS) for count in full) + abs(sum(full) - placed - HOSTS * RUNNING_EACH)
     return [
-        Row("placements_committed_per_s", placed / took_s, "1/s", ">= 1000"),
-        Row("placements_committed", placed, ""),
-        Row("placements_refused", sum(each.refused for each in done), ""),
-        Row("placements_double", double, "", "0"),
+        Row("committed_placements_per_s", placed / took_s, "1/s", ">= 1000"),
+        Row("committed_placements", placed, ""),
+        Row("refused_placements", sum(each.refused for each in done), ""),
+        Row("double_placements", double, "", "0"),
     ]
 
 
