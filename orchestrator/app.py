@@ -112,7 +112,12 @@ def create_app(settings: Settings | None = None) -> Litestar:
 
 def _loops(services: Services) -> Sequence[Loop]:
     """What runs beside the requests."""
-    loops = (services.reconciler.run, services.save_disposal.run, services.prepulling.run)
+    loops = (
+        services.reconciler.run,
+        services.save_disposal.run,
+        services.prepulling.run,
+        services.agent_sync.watch,
+    )
     return loops if services.database.is_sqlite else (*loops, services.hearing.run)
 
 

@@ -22,6 +22,7 @@ from orchestrator.database.failures import named
 from orchestrator.errors import DatabaseUnavailable
 
 PLACER = "placing"  # somebody waits for a place, or a place may have become free
+FLEET = "fleet"  # a host has come, or an operator has changed one
 REREAD_S = 2.0
 
 _CHANNEL = "playhouse"
@@ -62,6 +63,12 @@ class Subscription:
         self._event.clear()
         was_released, self._is_released = self._is_released, False  # once, so that a loop that waits does not spin
         return not was_released
+
+    def heard(self) -> bool:
+        """Whether there is news since the last call; waits for none."""
+        has_news = self._event.is_set()
+        self._event.clear()
+        return has_news
 
     async def look_again(self, until_s: float) -> bool:
         """Wait for news until `until_s` by the loop's clock, but no longer than a lost notice may go unnoticed. False
@@ -118,6 +125,12 @@ class Notices:
         for subscriptions in self._subscriptions.values():
             for subscription in subscriptions:
                 subscription.release()
+
+    def subscription(self, topic: str) -> Subscription:
+        """One that lasts as long as the replica."""
+        subscription = Subscription()
+        self._subscriptions[topic].add(subscription)
+        return subscription
 
     @contextmanager
     def subscribe(self, topic: str) -> Generator[Subscription]:

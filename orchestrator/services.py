@@ -100,7 +100,7 @@ def _wire(settings: Settings, database: Database, installation: Installation, st
     clock = ClockWatch(database)
     ledger = Ledger(moves, saves, clock)
     warm_orders = WarmOrders(ledger, time.monotonic)
-    placement = Placement(database, ledger, random.random)
+    placement = Placement(database, ledger, notices, random.random)
     fleet_operations = FleetOperations(database, notices, ledger)
     play = Play(database, notices, catalog, saves, placement, moves)
     return Services(
@@ -124,10 +124,10 @@ def _wire(settings: Settings, database: Database, installation: Installation, st
         relays=Relays(settings.stun_urls, settings.turn_urls, settings.relay_secret()),
         seat_proxy=SeatProxy(database),
         identities=HostIdentities(database),
-        agent_sync=AgentSync(database, notices, ledger, warm_orders, installation.jwks, random.random),
+        agent_sync=AgentSync(database, notices, ledger, warm_orders, installation.jwks(), random.random),
         placement=placement,
         fleet_overview=FleetOverview(database, ledger),
         fleet_operations=fleet_operations,
         host_images=HostImages(database),
-        prepulling=Prepulling(database, notices, ledger),
+        prepulling=Prepulling(database, notices, ledger, placement),
     )

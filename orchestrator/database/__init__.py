@@ -2,6 +2,7 @@
 
 from orchestrator.database.engine import Database
 from orchestrator.database.insert import insert_unless_there
-from orchestrator.database.types import Base, JsonDict, JsonList, UtcDateTime
+from orchestrator.database.prepared import Prepared
+from orchestrator.database.types import Base, DatabaseNow, JsonDict, JsonList, UtcDateTime
 
-__all__ = ["Base", "Database", "JsonDict", "JsonList", "UtcDateTime", "insert_unless_there"]
+__all__ = ["Base", "Database", "DatabaseNow", "JsonDict", "JsonList", "Prepared", "UtcDateTime", "insert_unless_there"]

@@ -14,7 +14,9 @@ from typing import Any
 
 from sqlalchemy import Connection, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.pool import PoolProxiedConnection
 
 from orchestrator.database.failures import named
 
@@ -26,7 +28,6 @@ _SQLITE_NOW = text("SELECT strftime('%Y-%m-%dT%H:%M:%fZ', 'now')")
 _POSTGRESQL_NOW = text("SELECT clock_timestamp()")
 _POSTGRESQL_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
 _POSTGRESQL_OPTIONS: dict[str, Any] = {
-    "pool_pre_ping": True,  # what a restart of the database left in the pool is noticed and replaced
     "pool_size": POOL_SIZE,
     "max_overflow": POOL_OVERFLOW,
     "pool_timeout": POOL_WAIT_S,
@@ -57,6 +58,8 @@ class Database:
         self.is_sqlite = url.startswith("sqlite")
         self.engine = create_async_engine(url, **({} if self.is_sqlite else _POSTGRESQL_OPTIONS))
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+        autocommit = self.engine if self.is_sqlite else self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._single = async_sessionmaker(autocommit, expire_on_commit=False)
         # SQLite has one writer. Waiting here is fair and immediate; its own busy handler polls.
         self._writer = asyncio.Lock() if self.is_sqlite else None
         # READ COMMITTED looks anew with each statement; a report of several must be of one moment.
@@ -64,6 +67,8 @@ class Database:
         if self.is_sqlite:
             event.listen(self.engine.sync_engine, "connect", _configure_sqlite)
             event.listen(self.engine.sync_engine, "begin", _begin_sqlite)
+        else:
+            event.listen(self.engine.sync_engine, "checkout", _refuse_ended)
 
     @asynccontextmanager
     async def write(self) -> AsyncGenerator[AsyncSession]:
@@ -82,12 +87,29 @@ class Database:
                 await session.connection(execution_options=self._look)
                 yield session
 
+    @asynccontextmanager
+    async def statements(self, *, is_write: bool) -> AsyncGenerator[AsyncSession]:
+        """On PostgreSQL each statement is a transaction of its own, which spares two round trips: for whoever needs no
+        more than one to be whole. On SQLite they are one `write` or `read`.
+        """
+        if self.is_sqlite:
+            async with self.write() if is_write else self.read() as session:
+                yield session
+            return
+        with named():
+            async with self._single() as session:
+                yield session
+
     async def now(self, session: AsyncSession) -> datetime:
         """The database's clock in UTC, which decides every lease and deadline."""
         if self.is_sqlite:
             value: Any = (await session.execute(_SQLITE_NOW)).scalar_one()
             return datetime.fromisoformat(value)
-        return (await session.execute(_POSTGRESQL_NOW)).scalar_one().astimezone(UTC)
+        return self.told((await session.execute(_POSTGRESQL_NOW)).scalar_one())
+
+    def told(self, moment: datetime) -> datetime:
+        """What `DatabaseNow` gave within a larger statement, as `now` would say it."""
+        return moment.astimezone(UTC)
 
     async def lock(self, session: AsyncSession, name: str) -> None:
         """Until this transaction ends, no other one of any replica holds the lock `name`. SQLite's one writer has it
@@ -106,6 +128,15 @@ def _configure_sqlite(connection: DBAPIConnection, _record: object) -> None:
     for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=5000"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _refuse_ended(_connection: DBAPIConnection, _record: object, proxy: PoolProxiedConnection) -> None:
+    """What a restart of the database left in the pool is replaced. The driver knows that its connection has ended: to
+    ask the server each time would cost three round trips.
+    """
+    driver: Any = proxy.driver_connection
+    if driver.is_closed():
+        raise DisconnectionError
 
 
 def _begin_sqlite(connection: Connection) -> None:

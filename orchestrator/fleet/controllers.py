@@ -36,7 +36,7 @@ class AgentController(Controller):
         agent_sync: NamedDependency[AgentSync],
         authorization: Authorization = None,
     ) -> SyncResponse:
-        return await agent_sync.sync(await identities.authenticate(authorization), data)
+        return await agent_sync.sync(await identities.identify(authorization), data)
 
     @get("/wait", operation_id="waitForOrders")
     async def wait(
@@ -46,4 +46,4 @@ class AgentController(Controller):
         agent_sync: NamedDependency[AgentSync],
         authorization: Authorization = None,
     ) -> News:
-        return await agent_sync.wait(await identities.authenticate(authorization), revision)
+        return await agent_sync.wait(await identities.identify(authorization), revision)

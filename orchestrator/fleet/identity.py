@@ -28,6 +28,7 @@ _log = structlog.get_logger()
 class HostIdentities:
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._keys: dict[str, Ed25519PublicKey] = {}
 
     async def issue_join_token(self, labels: Mapping[str, str] = NO_LABELS) -> str:
         """A token that one host can join with once, within a day; the host gets `labels`. Only its hash is stored."""
@@ -102,22 +103,27 @@ class HostIdentities:
         return host_id
 
     async def authenticate(self, authorization: str | None) -> str:
-        """The host id behind an `Authorization` header. Raises `Unauthorized`."""
+        """The id of the host behind an `Authorization` header. Raises `Unauthorized`, also when it was removed."""
+        host_id = await self.identify(authorization)
+        async with self._database.read() as session:
+            removed_at = await session.scalar(select(Host.removed_at).where(Host.id == host_id))
+        if removed_at is not None:
+            raise Unauthorized("this host was removed")
+        return host_id
+
+    async def identify(self, authorization: str | None) -> str:
+        """The id of the host behind an `Authorization` header, for whoever looks at its row anyway: it may have been
+        removed. Raises `Unauthorized`. A host keeps its key for ever, so the database is asked for it once.
+        """
         scheme, _, token = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise Unauthorized("an agent token is needed")
         try:
             issuer = str(jwt.decode(token, options={"verify_signature": False}).get("iss", ""))
             host_id = issuer.removeprefix("host:")
-            async with self._database.read() as session:
-                host = await session.get(Host, host_id)
-            if host is None:
-                raise Unauthorized("this host is not known here")
-            if host.removed_at is not None:
-                raise Unauthorized("this host was removed")
             jwt.decode(
                 token,
-                _public_key(host.public_key),
+                self._keys.get(host_id) or await self._key(host_id),
                 algorithms=["EdDSA"],
                 audience=AGENT_AUDIENCE,
                 issuer=f"host:{host_id}",
@@ -127,6 +133,14 @@ class HostIdentities:
         except jwt.InvalidTokenError as error:
             raise Unauthorized("the agent token is not valid") from error
         return host_id
+
+    async def _key(self, host_id: str) -> Ed25519PublicKey:
+        async with self._database.read() as session:
+            encoded = await session.scalar(select(Host.public_key).where(Host.id == host_id))
+        if encoded is None:
+            raise Unauthorized("this host is not known here")
+        key = self._keys[host_id] = _public_key(encoded)
+        return key
 
 
 def _hash(token: str) -> str:

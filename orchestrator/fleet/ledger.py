@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from sqlalchemy import ColumnElement
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from agent_protocol import DesiredSession, ObservedSession
@@ -55,6 +56,16 @@ class SessionLedger(Protocol):
         """By game, how many sessions were begun since each of these moments and before the one ahead of it. Moments go
         back in time; the first span ends now.
         """
+        ...
+
+    def has_any(self) -> ColumnElement[bool]:
+        """Within a query of hosts: whether a session is about that one, which it has or had when it was lost."""
+        ...
+
+    async def unchanged(
+        self, session: AsyncSession, host_id: str, observed: tuple[ObservedSession, ...], now: datetime
+    ) -> tuple[DesiredSession, ...] | None:
+        """What `desired` would say, when `observe` would move or change nothing; else None. Locks nothing."""
         ...
 
     async def observe(

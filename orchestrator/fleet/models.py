@@ -20,7 +20,8 @@ class Host(Base):
     life (`host_life`), the newest change last.
 
     `pulling` maps images on their way there to the bytes still to come, and `pulls` are these as the host told of them.
-    `prepulls` are the ids of builds that it is to fetch unasked.
+    `prepulls` are the ids of builds that it is to fetch unasked. `report_digest` is of what its last report said beside
+    sessions, capacity and use (`fleet.reports`): who says the same again has nothing of that written.
     """
 
     __tablename__ = "hosts"
@@ -51,6 +52,7 @@ class Host(Base):
     pull_bytes_per_s: Mapped[float | None]
     pulls: Mapped[JsonList] = mapped_column(default=list, server_default="[]")
     prepulls: Mapped[JsonList] = mapped_column(default=list, server_default="[]")
+    report_digest: Mapped[str] = mapped_column(String(64), default="", server_default="")
     created_at: Mapped[datetime]
 
 

@@ -17,7 +17,7 @@ from orchestrator.fleet.host_life import FORGOTTEN_AFTER, LOST_AFTER_LEASE, Host
 from orchestrator.fleet.host_notes import facts_of, note
 from orchestrator.fleet.ledger import SessionLedger
 from orchestrator.fleet.models import Host
-from orchestrator.notices import PLACER, Notices
+from orchestrator.notices import FLEET, PLACER, Notices
 
 _log = structlog.get_logger()
 
@@ -54,6 +54,7 @@ class FleetOperations:
             host.edits += 1
             note(host, now)
             self._notices.publish_after_commit(session, PLACER)
+            self._notices.publish_after_commit(session, FLEET)
 
     async def remove(self, host_id: str, *, is_sure: bool = False) -> None:
         """Its key works no longer, and its row stays for the history. What it still runs moves elsewhere from its
@@ -69,6 +70,7 @@ class FleetOperations:
                 raise Conflict(f"this host still has {plays}; drain it first", code="host_in_use")
             _remove(host, now)
             self._notices.publish_after_commit(session, f"host:{host_id}")
+            self._notices.publish_after_commit(session, FLEET)
 
     async def note_changes(self, now: datetime) -> None:
         """Write down which hosts have fallen silent, and forget those that nobody misses."""

@@ -21,14 +21,17 @@ from orchestrator.fleet.ledger import SessionLedger
 from orchestrator.fleet.models import Host, labels_of
 from orchestrator.fleet.refusals import why_nowhere
 from orchestrator.fleet.snapshot import FleetSnapshot
+from orchestrator.notices import Notices
 from scheduler.fleet import Truths
 from scheduler.placement import UNPACKED_RATIO, among, could_ever_take, pick, why_never
 from scheduler.profiles import Profile
-from scheduler.values import Request, Resources, Score
+from scheduler.values import HostView, Request, Resources, Score
 
 BOOT_PRIOR_S = 5.0
 SEAT_PRIOR_S = 1.0
 """How long display, sound and worker take to start where no seat waits."""
+KEPT_S = 0.5
+"""How old the snapshot may be on which a host is chosen. Before it is said that none has room, it is looked at anew."""
 NOT_MEASURED: Mapping[str, float] = MappingProxyType({})
 
 
@@ -44,11 +47,11 @@ class Place:
 class Placement:
     """`draw` gives numbers in [0, 1): which of the near-best hosts is taken."""
 
-    def __init__(self, database: Database, ledger: SessionLedger, draw: Callable[[], float]) -> None:
+    def __init__(self, database: Database, ledger: SessionLedger, notices: Notices, draw: Callable[[], float]) -> None:
         self._database = database
         self._ledger = ledger
         self._draw = draw
-        self._snapshot = FleetSnapshot(ledger)
+        self._snapshot = FleetSnapshot(ledger, notices)
 
     async def probes(self) -> list[ProbedHost]:
         """Whom a player's page should measure before a launch."""
@@ -77,13 +80,19 @@ class Placement:
             far = distances(latencies, [_probed(host) for host in measured])
             request = replace(request, network_s=far.host_s, region_s=far.region_s, elsewhere_s=far.elsewhere_s)
         refused = set(without)
-        fleet = await self._snapshot.look(session, now)
-        request = among(fleet, request)
-        while best := pick(fleet, request, self._draw(), refused):
-            if await self._reserve(session, session_id, best.host_id, request, now):
-                return Place(best.host_id, request.resources, best)
-            refused.add(best.host_id)
+        for fresh_s in (KEPT_S, 0.0):
+            fleet = await self._snapshot.look(session, now, fresh_s)
+            request = among(fleet, request)
+            while best := pick(fleet, request, self._draw(), refused):
+                if await self._reserve(session, session_id, best.host_id, request, now):
+                    self._snapshot.took(best.host_id, request.resources)
+                    return Place(best.host_id, request.resources, best)
+                refused.add(best.host_id)
         return None
+
+    async def hosts(self, session: AsyncSession, now: datetime) -> list[HostView]:
+        """Every host with a valid lease, as it is seen here."""
+        return list(await self._snapshot.look(session, now))
 
     async def _reserve(
         self, session: AsyncSession, session_id: str, host_id: str, request: Request, now: datetime
@@ -106,7 +115,7 @@ class Placement:
     async def could(self, session: AsyncSession, builds: Sequence[BuildSpec], now: datetime) -> Mapping[str, Truths]:
         """For each build, which places of the fleet could take it if they were empty."""
         requests = [_request(build, await profiles.load(session, build.build_id)) for build in builds]
-        fleet = await self._snapshot.look(session, now)
+        fleet = await self._snapshot.look(session, now, KEPT_S)
         return {
             build.build_id: could_ever_take(fleet, request) for build, request in zip(builds, requests, strict=True)
         }
@@ -116,8 +125,11 @@ class Placement:
     ) -> str | None:
         """None when some ready host could take the build if it were empty; else why none could, for people."""
         request = _request(build, await profiles.load(session, build.build_id))
-        refusal = why_never(await self._snapshot.look(session, now), request, without)
-        return None if refusal is None else why_nowhere(refusal, request)
+        for fresh_s in (KEPT_S, 0.0):
+            refusal = why_never(await self._snapshot.look(session, now, fresh_s), request, without)
+            if refusal is None:
+                return None
+        return why_nowhere(refusal, request)
 
 
 def _request(build: BuildSpec, learned: dict[str, Profile]) -> Request:

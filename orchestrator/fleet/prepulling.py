@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import Text, cast, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from agent_protocol import BuildSpec
@@ -19,13 +19,11 @@ from orchestrator.database import Database
 from orchestrator.errors import DatabaseUnavailable
 from orchestrator.fleet.ledger import SessionLedger
 from orchestrator.fleet.models import Host
-from orchestrator.fleet.placement import unpacked_ratio
-from orchestrator.fleet.snapshot import ImageLayers, host_view
+from orchestrator.fleet.placement import Placement, unpacked_ratio
 from orchestrator.fleet.sync import raise_revision
 from orchestrator.notices import Notices
 from scheduler.copies import Image
 from scheduler.prepull import WINDOW_S, WINDOWS, demand, plan
-from scheduler.values import NOTHING
 
 INTERVAL_S = 60.0
 
@@ -41,11 +39,11 @@ class _Orders:
 
 
 class Prepulling:
-    def __init__(self, database: Database, notices: Notices, ledger: SessionLedger) -> None:
+    def __init__(self, database: Database, notices: Notices, ledger: SessionLedger, placement: Placement) -> None:
         self._database = database
         self._notices = notices
         self._ledger = ledger
-        self._layers = ImageLayers()
+        self._placement = placement
 
     async def run(self) -> None:
         """Until cancelled. A database that is away is the reconciler's news."""
@@ -69,24 +67,25 @@ class Prepulling:
             wanted_by = await self._ledger.launches_by_age(
                 session, [now - timedelta(seconds=WINDOW_S * (age + 1)) for age in range(WINDOWS)]
             )
-            hosts = list(await session.scalars(select(Host).where(Host.lease_until > now)))
-            reserved = await self._ledger.reserved(session)
-            await self._layers.learn(session)
+            views = await self._placement.hosts(session, now)
+            prepulls = await _prepulls(session)
         images: dict[str, Image] = {}
         for game_id, build in builds.items():  # several games may be of one image
             before = images[build.image_id].demand if build.image_id in images else 0.0
             images[build.image_id] = Image(_disk_bytes(build), before + demand(wanted_by.get(game_id, ())))
         by_image = {build.image_id: build.build_id for build in builds.values()}
         by_build = {build.build_id: build.image_id for build in builds.values()}
-        ordered = {host.id: [by_build[one] for one in host.prepulls if one in by_build] for host in hosts}
-        views = [host_view(host, reserved.get(host.id, NOTHING), now, self._layers) for host in hosts]
+        ordered = {
+            host_id: [by_build[one] for one in build_ids if one in by_build] for host_id, build_ids in prepulls.items()
+        }
         found, wanted = plan(views, images, ordered)
+        has = {view.host_id: view.image_ids for view in views}
         over: dict[str, str] = {}
-        for host, view in zip(hosts, views, strict=True):
-            for build_id in host.prepulls:
+        for host_id in prepulls.keys() & has.keys():
+            for build_id in prepulls[host_id]:
                 image_id = by_build.get(build_id)
-                if image_id is None or image_id in view.image_ids or not wanted[image_id]:
-                    over[host.id] = build_id
+                if image_id is None or image_id in has[host_id] or not wanted[image_id]:
+                    over[host_id] = build_id
         return _Orders({host_id: by_image[image_id] for host_id, image_id in found}, over)
 
     async def _tell(self, host_id: str, taken_back: str | None, given: str | None) -> None:
@@ -104,6 +103,12 @@ class Prepulling:
             self._notices.publish_after_commit(session, f"host:{host_id}")
         if after:
             _log.info("prepull.ordered", host=host_id, build=after[0])
+
+
+async def _prepulls(session: AsyncSession) -> dict[str, list[str]]:
+    """By host, the builds that it has been told to fetch; a host without any is left out."""
+    rows = await session.execute(select(Host.id, Host.prepulls).where(cast(Host.prepulls, Text) != "[]"))
+    return dict(rows.tuples().all())
 
 
 async def _pullable(session: AsyncSession) -> dict[str, BuildSpec]:

@@ -1,9 +1,11 @@
 """The hosts as `scheduler` sees them, kept from one decision to the next.
 
-Rows stay the truth: each look asks the database which hosts are there and which of them have reported or changed since,
-and reads anew only those. What live sessions reserve is summed anew each time (invariant 3).
+Rows stay the truth: a look asks the database which hosts are there and which of them have reported or changed since,
+reads anew only those, and sums what live sessions reserve (invariant 3). Looks that follow each other closely share
+one: a place is taken by a statement that counts for itself, so what a choice is made on may be a little old.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,9 +16,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from agent_protocol import BuildSpec, WarmSeats
 from orchestrator.catalog.models import Build
-from orchestrator.fleet import profiles
+from orchestrator.fleet import profiles, reports
 from orchestrator.fleet.ledger import SessionLedger
 from orchestrator.fleet.models import Host, labels_of
+from orchestrator.notices import FLEET, Notices
 from scheduler.fleet import Fleet
 from scheduler.placement import DEFAULT_PULL_BYTES_PER_S
 from scheduler.values import NOTHING, HostView, Resources
@@ -28,24 +31,50 @@ Mark = tuple[object, ...]
 
 
 class FleetSnapshot:
-    """One for each replica. It may be asked by several transactions at once."""
+    """One for each replica. It may be asked by several transactions at once.
 
-    def __init__(self, ledger: SessionLedger) -> None:
+    What it says may be `fresh_s` old: so long may a place that others took or gave back be unknown, or a host's load.
+    Which hosts there are, ready and as an operator wants them, is never older than the notice of it.
+    """
+
+    def __init__(self, ledger: SessionLedger, notices: Notices) -> None:
         self._ledger = ledger
+        self._news = notices.subscription(FLEET)
         self._fleet = Fleet()
         self._marks: dict[str, Mark] = {}
+        self._reserved: dict[str, Resources] = {}
         self._layers = ImageLayers()
+        self._looked_s = float("-inf")
+        self._holds_until: datetime | None = None
 
-    async def look(self, session: AsyncSession, now: datetime) -> Fleet:
-        """Every host with a valid lease, as this transaction sees it, until the caller awaits anything."""
+    async def look(self, session: AsyncSession, now: datetime, fresh_s: float = 0.0) -> Fleet:
+        """Every host with a valid lease, as this transaction sees it or as one did within `fresh_s`, until the caller
+        awaits anything.
+        """
+        began_s = asyncio.get_running_loop().time()
+        if self._news.heard() or self._holds_until is None or now >= self._holds_until:
+            self._looked_s = float("-inf")
+        if began_s - self._looked_s >= fresh_s:
+            await self._look(session, now)
+            self._looked_s = began_s
+        return self._fleet
+
+    def took(self, host_id: str, resources: Resources) -> None:
+        """A session has just been given this place."""
+        reserved = self._reserved.get(host_id, NOTHING) + resources
+        self._reserved[host_id] = reserved
+        if host_id in self._fleet:
+            self._fleet.reserve(host_id, reserved)
+
+    async def _look(self, session: AsyncSession, now: datetime) -> None:
         columns = Host.id, Host.incarnation, Host.seq, Host.edits, Host.lease_until
-        rows = await session.execute(select(*columns).where(Host.lease_until > now))
+        rows = (await session.execute(select(*columns).where(Host.lease_until > now))).all()
         marks = {host_id: tuple(mark) for host_id, *mark in rows}
         changed = [host_id for host_id, mark in marks.items() if self._marks.get(host_id) != mark]
         hosts = await _hosts(session, changed)
         if hosts:
             await self._layers.learn(session)
-        reserved = await self._ledger.reserved(session)
+        reserved = dict(await self._ledger.reserved(session))
         # From here on nothing else runs before the caller has looked.
         for host_id in self._marks.keys() - marks.keys():
             self._fleet.remove(host_id)
@@ -55,7 +84,8 @@ class FleetSnapshot:
             if host_id in self._fleet:
                 self._fleet.reserve(host_id, reserved.get(host_id, NOTHING))
         self._marks = {host_id: mark for host_id, mark in marks.items() if host_id in self._fleet}
-        return self._fleet
+        self._reserved = reserved
+        self._holds_until = min((row.lease_until for row in rows), default=None)
 
     def view(self, host: Host, reserved: Resources, now: datetime) -> HostView:
         """One row as `scheduler` sees it, with what is reserved there."""
@@ -87,7 +117,7 @@ def host_view(host: Host, reserved: Resources, now: datetime, known: ImageLayers
     """The row alone; its layers only where it is `known` which image has which."""
     capacity = host.capacity
     waiting = warm(host)
-    image_ids = frozenset(str(image["image_id"]) for image in host.images)
+    image_ids = reports.image_ids(host)
     return HostView(
         host_id=host.id,
         is_ready=host.lease_until is not None and host.lease_until > now and not host.is_draining,

@@ -1,41 +1,37 @@
 """One round of an agent: take in what its host sees, answer what it should run, renew its lease.
 
-The answer is read in the same transaction that stored the report, so no order is ever older than what it answers.
+A host that has nothing to tell is asked about and renewed by one statement each. Otherwise the answer is read in the
+transaction that stored the report. Either way no order is older than what it answers.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import JSON, BigInteger, Select, String, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from agent_protocol import (
-    PROTOCOL_VERSION,
-    BuildSpec,
-    DesiredSession,
-    HostPull,
-    News,
-    ObservedSession,
-    ObservedState,
-    SyncRequest,
-    SyncResponse,
-)
+from agent_protocol import PROTOCOL_VERSION, BuildSpec, DesiredSession, News, SyncRequest, SyncResponse
 from orchestrator.catalog.models import Build
-from orchestrator.database import Database
-from orchestrator.errors import Conflict, InvalidRequest, Unauthorized
+from orchestrator.database import Database, DatabaseNow, Prepared, UtcDateTime
+from orchestrator.errors import Conflict, DatabaseUnavailable, InvalidRequest, Unauthorized
+from orchestrator.fleet import reports
 from orchestrator.fleet.host_notes import note
 from orchestrator.fleet.ledger import SessionLedger
 from orchestrator.fleet.models import Host
-from orchestrator.fleet.warm import NOTHING_WAITS, WarmOrders
-from orchestrator.notices import PLACER, REREAD_S, Notices
-from scheduler.values import NOTHING
+from orchestrator.fleet.warm import NOTHING_WAITS, WarmOrder, WarmOrders
+from orchestrator.notices import FLEET, PLACER, REREAD_S, Notices
+from scheduler.values import NOTHING, Resources
 
 WAIT_LIMIT_S = 25.0
 SHORTEST_INTERVAL_S = 2.0
 SYNCS_PER_S = 100.0
 INTERVALS_PER_LEASE = 3
 LOOK_EVERY_S = REREAD_S / 2
+COUNTED_EVERY_S = 2.0
 
 
 def interval_s(hosts: int) -> float:
@@ -44,7 +40,7 @@ def interval_s(hosts: int) -> float:
 
 
 class AgentSync:
-    """`keys` gives the JWKS that agents verify stream tokens with; `draw` a number in [0, 1) for jitter."""
+    """`keys` is the JWKS that agents verify stream tokens with; `draw` gives a number in [0, 1) for jitter."""
 
     def __init__(
         self,
@@ -52,7 +48,7 @@ class AgentSync:
         notices: Notices,
         ledger: SessionLedger,
         warm: WarmOrders,
-        keys: Callable[[], dict[str, object]],
+        keys: dict[str, object],
         draw: Callable[[], float],
     ) -> None:
         self._database = database
@@ -61,12 +57,58 @@ class AgentSync:
         self._warm = warm
         self._keys = keys
         self._draw = draw
-        self._floor = _Floor(database)
+        self._floor = _Floor(database, notices)
+        self._known = Prepared(_known(ledger))
+        self._counted, self._counted_s = 0, -COUNTED_EVERY_S
 
     async def sync(self, host_id: str, request: SyncRequest) -> SyncResponse:
-        """Raises `InvalidRequest` for a protocol that we do not speak, `Conflict` `stale_sync` for an older report."""
+        """Raises `InvalidRequest` for a protocol that we do not speak, `Unauthorized` for a host that was removed,
+        `Conflict` `stale_sync` for an older report.
+        """
         if request.protocol != PROTOCOL_VERSION:
             raise InvalidRequest(f"this orchestrator speaks agent protocol {PROTOCOL_VERSION}")
+        return await self._renew(host_id, request) or await self._hear(host_id, request)
+
+    async def _renew(self, host_id: str, request: SyncRequest) -> SyncResponse | None:
+        """The round of a host that has nothing to tell: one look and one change, each a statement of its own. None, and
+        nothing done, when there is more to it.
+
+        What it answers is read between the two, and `revision` says that nothing of it has changed before the second.
+        """
+        async with self._database.statements(is_write=True) as session:
+            seen: reports.Seen | None = await self._known.first(session, {"host": host_id})
+            if seen is None:
+                return None
+            now = self._database.told(seen.now)
+            if not reports.is_quiet(seen, request, now):
+                return None
+            has_sessions = seen.has_sessions or bool(request.sessions)
+            desired = await self._ledger.unchanged(session, host_id, request.sessions, now) if has_sessions else ()
+            if desired is None:
+                return None
+            reserved = await self._reserved(session, host_id) if has_sessions else NOTHING
+            hosts = await self._hosts(session, now)
+            warm = NOTHING_WAITS
+            if not seen.is_draining:
+                warm = await self._warm.orders(session, request, hosts, reserved, now)
+            lease_until = now + timedelta(seconds=interval_s(hosts) * INTERVALS_PER_LEASE)
+            renewed = {
+                "host": host_id,
+                "known_revision": seen.revision,
+                "known_incarnation": seen.incarnation,
+                "known_seq": seen.seq,
+                "new_seq": request.seq,
+                "new_sync_at": now,
+                "new_lease_until": lease_until,
+                "new_capacity": request.capacity.model_dump(),
+                "new_usage": request.usage.model_dump(),
+            }
+            if await _RENEW.first(session, renewed) is None:
+                return None
+        return self._answer(now, lease_until, hosts, seen.revision, desired, warm, ())
+
+    async def _hear(self, host_id: str, request: SyncRequest) -> SyncResponse:
+        """The round of a host that has something to tell, in one transaction."""
         async with self._database.write() as session:
             now = await self._database.now(session)
             # Sessions are locked before their host, as by whoever moves one.
@@ -78,60 +120,89 @@ class AgentSync:
             if (request.incarnation, request.seq) <= (host.incarnation, host.seq):
                 raise Conflict("a newer report of this host was taken already", code="stale_sync")
             was_ready = host.lease_until is not None and host.lease_until > now
-            hosts = await session.scalar(select(func.count()).where(Host.lease_until > now)) or 1
-            interval = interval_s(hosts)
-            _store_report(host, request, now, now + timedelta(seconds=interval * INTERVALS_PER_LEASE))
+            hosts = await self._hosts(session, now)
+            lease_until = now + timedelta(seconds=interval_s(hosts) * INTERVALS_PER_LEASE)
+            images, before = frozenset(image.image_id for image in request.images), reports.image_ids(host)
+            reports.store(host, request, now, lease_until)
             note(host, now)
             desired = await self._ledger.desired(session, host_id, request.sessions, now)
-            reserved = (await self._ledger.reserved(session, host_id)).get(host_id, NOTHING)
+            reserved = await self._reserved(session, host_id)
             warm = NOTHING_WAITS
             if not host.is_draining:
                 warm = await self._warm.orders(session, request, hosts, reserved, now)
-            host.pulling = _pulling(request.sessions, desired) | _coming(request.pulls)
-            has = frozenset(image.image_id for image in request.images)
-            response = SyncResponse(
-                revision=await self._revision(session, host_id),
-                now=now,
-                sessions=desired,
-                warm_seats=warm.seats,
-                warm_titles=warm.titles,
-                next_sync_ms=int(1000 * interval * (0.9 + 0.2 * self._draw())),
-                lease_until=now + timedelta(seconds=interval * INTERVALS_PER_LEASE),
-                keys=self._keys(),
-                prepulls=await _prepulls(session, host, has),
-            )
+            host.pulling = reports.pulling(request, desired)
+            prepulls = await _prepulls(session, host, images)
             for session_id in changed:
                 self._notices.publish_after_commit(session, f"session:{session_id}")
             if not was_ready:
                 self._notices.publish_after_commit(session, PLACER)
-        return response
+            if not was_ready or images != before:
+                self._notices.publish_after_commit(session, FLEET)
+            revision = host.revision
+        return self._answer(now, lease_until, hosts, revision, desired, warm, prepulls)
+
+    def _answer(
+        self,
+        now: datetime,
+        lease_until: datetime,
+        hosts: int,
+        revision: int,
+        desired: tuple[DesiredSession, ...],
+        warm: WarmOrder,
+        prepulls: tuple[BuildSpec, ...],
+    ) -> SyncResponse:
+        return SyncResponse(
+            revision=revision,
+            now=now,
+            sessions=desired,
+            warm_seats=warm.seats,
+            warm_titles=warm.titles,
+            next_sync_ms=int(1000 * interval_s(hosts) * (0.9 + 0.2 * self._draw())),
+            lease_until=lease_until,
+            keys=self._keys,
+            prepulls=prepulls,
+        )
+
+    async def _reserved(self, session: AsyncSession, host_id: str) -> Resources:
+        return (await self._ledger.reserved(session, host_id)).get(host_id, NOTHING)
+
+    async def _hosts(self, session: AsyncSession, now: datetime) -> int:
+        """How many hosts share the interval, as it was no more than `COUNTED_EVERY_S` ago."""
+        moment_s = asyncio.get_running_loop().time()
+        if moment_s - self._counted_s >= COUNTED_EVERY_S:
+            self._counted = await session.scalar(select(func.count()).where(Host.lease_until > now)) or 0
+            self._counted_s = moment_s
+        return max(1, self._counted)
 
     async def wait(self, host_id: str, revision: int) -> News:
-        """What the host should run, as soon as its revision is not `revision`; at the latest after `WAIT_LIMIT_S`."""
+        """What the host should run, as soon as its revision is not `revision`; at the latest after `WAIT_LIMIT_S`.
+        Raises `Unauthorized` for a host that was removed.
+        """
         clock_s = asyncio.get_running_loop().time
         until_s = clock_s() + WAIT_LIMIT_S
-        with self._notices.subscribe(f"host:{host_id}") as notices:
-            news = await self._news(host_id, revision)
-            while news.revision == revision and clock_s() < until_s:
-                look_s = min(until_s, clock_s() + LOOK_EVERY_S)
-                if await notices.wait(look_s - clock_s()):
-                    news = await self._news(host_id, revision)
-                elif clock_s() < look_s:
-                    break  # the replica is about to end
-                elif await self._floor.revision(host_id, revision) != revision:
-                    news = await self._news(host_id, revision)
-            return news
+        with self._notices.subscribe(f"host:{host_id}") as notices, self._floor.held(host_id) as held:
+            async with self._database.statements(is_write=False) as session:
+                row = await _REVISION.first(session, {"host": host_id})
+            if row is None or row.removed_at is not None:
+                raise Unauthorized("this host was removed")
+            held.revision = revision
+            is_news = row.revision != revision
+            while is_news or await notices.wait(until_s - clock_s()):
+                news = await self._news(host_id)
+                if news.revision != revision:
+                    return news
+                is_news = False
+            return News(revision=revision)
 
-    async def _news(self, host_id: str, known: int) -> News:
+    async def _news(self, host_id: str) -> News:
         async with self._database.read() as session:
-            revision = await self._revision(session, host_id)
-            if revision == known:
-                return News(revision=revision)
-            desired = await self._ledger.desired(session, host_id, (), await self._database.now(session))
-            return News(revision=revision, sessions=desired)
+            row = await _REVISION.first(session, {"host": host_id})
+            desired = await self._ledger.desired(session, host_id, (), self._database.told(row.now))
+            return News(revision=row.revision, sessions=desired)
 
-    async def _revision(self, session: AsyncSession, host_id: str) -> int:
-        return await session.scalar(select(Host.revision).where(Host.id == host_id)) or 0
+    async def watch(self) -> None:
+        """Until cancelled: see `_Floor`."""
+        await self._floor.run()
 
 
 async def raise_revision(session: AsyncSession, host_id: str) -> None:
@@ -139,58 +210,48 @@ async def raise_revision(session: AsyncSession, host_id: str) -> None:
     await session.execute(update(Host).where(Host.id == host_id).values(revision=Host.revision + 1))
 
 
+@dataclass(eq=False)
+class _Held:
+    """A wait, and what it knows: None until it has looked."""
+
+    host_id: str
+    revision: int | None = None
+
+
 class _Floor:
-    """What the database says of every host's revision, for all who wait: one query, however many they are. A notice
-    that was lost costs at most `REREAD_S`.
+    """Looks what the database says of every host's revision, for all who wait: one query, however many they are. So a
+    notice that was lost costs at most `REREAD_S`.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, notices: Notices) -> None:
         self._database = database
-        self._alone = asyncio.Lock()
-        self._looked_s = -REREAD_S
-        self._revisions: dict[str, int] = {}
+        self._notices = notices
+        self._all: set[_Held] = set()
 
-    async def revision(self, host_id: str, known: int) -> int:
-        """As it was no more than `LOOK_EVERY_S` ago, and never less than `known`."""
-        async with self._alone:
-            clock_s = asyncio.get_running_loop().time
-            if clock_s() - self._looked_s >= LOOK_EVERY_S:
-                began_s = clock_s()
-                async with self._database.read() as session:
-                    rows = await session.execute(select(Host.id, Host.revision).where(Host.lease_until.is_not(None)))
-                self._revisions = {row.id: row.revision for row in rows}
-                self._looked_s = began_s
-        return max(known, self._revisions.get(host_id, known))
+    @contextmanager
+    def held(self, host_id: str) -> Generator[_Held]:
+        held = _Held(host_id)
+        self._all.add(held)
+        try:
+            yield held
+        finally:
+            self._all.discard(held)
 
+    async def run(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            if not self._all:
+                continue
+            with suppress(DatabaseUnavailable):  # the reconciler's news
+                await self._look()
 
-def _store_report(host: Host, request: SyncRequest, now: datetime, lease_until: datetime) -> None:
-    host.incarnation, host.seq = request.incarnation, request.seq
-    host.public_url = request.public_url
-    host.last_sync_at, host.lease_until = now, lease_until
-    host.capacity = request.capacity.model_dump()
-    host.usage = request.usage.model_dump()
-    host.warm_seats = [seats.model_dump() for seats in request.warm_seats]
-    host.images = [image.model_dump(mode="json") for image in request.images]
-    host.pulls = [pull.model_dump(mode="json") for pull in request.pulls]
-    if request.pull_bytes_per_s:
-        host.pull_bytes_per_s = request.pull_bytes_per_s
-
-
-def _pulling(observed: tuple[ObservedSession, ...], desired: tuple[DesiredSession, ...]) -> dict[str, int]:
-    """Image ids on their way to the host, with the bytes still to come."""
-    images = {session.session_id: session.build.image_id for session in desired}
-    return {
-        images[session.session_id]: max(0, session.progress.total - session.progress.done)
-        for session in observed
-        if session.state is ObservedState.PULLING
-        and session.session_id in images
-        and session.progress is not None
-        and session.progress.total is not None
-    }
-
-
-def _coming(pulls: tuple[HostPull, ...]) -> dict[str, int]:
-    return {pull.image_id: max(0, pull.total - pull.done) for pull in pulls if pull.total is not None}
+    async def _look(self) -> None:
+        async with self._database.statements(is_write=False) as session:
+            rows = await session.execute(select(Host.id, Host.revision).where(Host.lease_until.is_not(None)))
+        revisions: dict[str, int] = dict(rows.tuples().all())
+        for held in self._all:
+            if held.revision is not None and revisions.get(held.host_id, held.revision) != held.revision:
+                self._notices.hear(f"host:{held.host_id}")
 
 
 async def _prepulls(session: AsyncSession, host: Host, image_ids: frozenset[str]) -> tuple[BuildSpec, ...]:
@@ -199,3 +260,42 @@ async def _prepulls(session: AsyncSession, host: Host, image_ids: frozenset[str]
         return ()
     rows = await session.scalars(select(Build).where(Build.id.in_(host.prepulls)))
     return tuple(row.build_spec for row in rows if row.image_id not in image_ids)
+
+
+def _known(ledger: SessionLedger) -> Select[*tuple[Any, ...]]:
+    """A `reports.Seen` of one host."""
+    return select(
+        DatabaseNow().label("now"),
+        Host.incarnation,
+        Host.seq,
+        Host.revision,
+        Host.removed_at,
+        Host.is_draining,
+        Host.lease_until,
+        Host.noted_state,
+        Host.prepulls,
+        Host.report_digest,
+        ledger.has_any().label("has_sessions"),
+    ).where(Host.id == _HOST)
+
+
+_HOST = bindparam("host", type_=String)
+_REVISION = Prepared(select(DatabaseNow().label("now"), Host.revision, Host.removed_at).where(Host.id == _HOST))
+_RENEW = Prepared(
+    update(Host)
+    .where(
+        Host.id == _HOST,
+        Host.removed_at.is_(None),
+        Host.revision == bindparam("known_revision", type_=BigInteger),
+        Host.incarnation == bindparam("known_incarnation", type_=BigInteger),
+        Host.seq == bindparam("known_seq", type_=BigInteger),
+    )
+    .values(
+        seq=bindparam("new_seq", type_=BigInteger),
+        last_sync_at=bindparam("new_sync_at", type_=UtcDateTime),
+        lease_until=bindparam("new_lease_until", type_=UtcDateTime),
+        capacity=bindparam("new_capacity", type_=JSON),
+        usage=bindparam("new_usage", type_=JSON),
+    )
+    .returning(Host.id)
+)

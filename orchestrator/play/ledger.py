@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 import structlog
-from sqlalchemy import case, func, or_, select
+from sqlalchemy import ColumnElement, Select, case, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from agent_protocol import (
@@ -28,8 +28,8 @@ from orchestrator.fleet.models import Host
 from orchestrator.play import reservation
 from orchestrator.play.clock import ClockWatch
 from orchestrator.play.lifecycle import (
-    ACTIVE,
     FINAL,
+    ON_HOST,
     Advanced,
     EndedOnHost,
     Event,
@@ -48,6 +48,7 @@ SAME_INPUT = timedelta(seconds=1)
 MOST_PEERS = 1000
 _WHOLE_SESSIONS = {EndCode.STOPPED, EndCode.EXITED, EndCode.EXPIRED, EndCode.SAVE_FAILED}
 _FINAL = [position.value for position in FINAL]
+_ON_HOST = frozenset(position.value for position in ON_HOST)
 _REPORTED = {
     ObservedState.PULLING: Position.PULLING,
     ObservedState.RESTORING: Position.RESTORING,
@@ -63,6 +64,7 @@ class Ledger:
         self._moves = moves
         self._saves = saves
         self._clock = clock
+        self._builds: dict[str, BuildSpec] = {}
 
     async def reserved(self, session: AsyncSession, host_id: str | None = None) -> Mapping[str, Resources]:
         return await reserved(session, host_id)
@@ -103,22 +105,37 @@ class Ledger:
             found[game_id] = tuple(later - before for before, later in pairwise(reached))
         return found
 
+    def has_any(self) -> ColumnElement[bool]:
+        return or_(
+            exists().where(Session.host_id == Host.id, reservation.IS_ACTIVE),
+            exists().where(Session.former_host_id == Host.id, reservation.IS_ACTIVE),
+        )
+
+    async def unchanged(
+        self, session: AsyncSession, host_id: str, observed: tuple[ObservedSession, ...], now: datetime
+    ) -> tuple[DesiredSession, ...] | None:
+        rows = {row.id: row for row in await session.scalars(_concerned(host_id))}
+        seen = {item.session_id: item for item in observed}
+        is_settled = all(_is_settled(item, rows.get(item.session_id)) for item in observed)
+        if not is_settled or any(_is_news(row, host_id, seen.get(row.id)) for row in rows.values()):
+            return None
+        return await self._orders(session, [row for row in rows.values() if row.position in _ON_HOST], now)
+
     async def observe(
         self, session: AsyncSession, host_id: str, observed: tuple[ObservedSession, ...], now: datetime
     ) -> tuple[str, ...]:
         seen = {item.session_id: item for item in observed}
-        concerned = or_(Session.host_id == host_id, Session.former_host_id == host_id)
-        query = select(Session).where(concerned, Session.position.in_([position.value for position in ACTIVE]))
         changed: list[str] = []
         lessons: list[_Lesson] = []
-        for row in await session.scalars(query.order_by(Session.id).with_for_update()):
+        for row in await session.scalars(_concerned(host_id).order_by(Session.id).with_for_update()):
             before = revision_of(row)
             lesson = await self._hear(session, row, host_id, seen.get(row.id), now)
             if lesson is not None:
                 lessons.append(lesson)
             if revision_of(row) != before:
                 changed.append(row.id)
-        await self._learn(session, host_id, lessons, now)
+        if lessons:
+            await self._learn(session, host_id, lessons, now)
         return tuple(changed)
 
     async def _hear(
@@ -172,42 +189,90 @@ class Ledger:
     ) -> tuple[DesiredSession, ...]:
         mine = select(Session).where(Session.host_id == host_id, reservation.IS_ON_HOST)
         rows = {row.id: row for row in await session.scalars(mine)}
-        ahead = self._clock.ahead(now)
-        wanted: list[DesiredSession] = []
-        for row in rows.values():
-            # The newest, not what the session began with: a host that lost everything begins from here.
-            restore = await self._saves.restore_source(session, await self._saves.head_of(session, row.slot_id))
-            is_wanted = row.position != Position.STOPPING.value
-            wanted.append(await self._order(session, row, row.generation, ahead, restore, is_wanted=is_wanted))
-        strays = [item for item in observed if not _is_settled(item, rows.get(item.session_id))]
-        for item in strays:
+        wanted = list(await self._orders(session, list(rows.values()), now))
+        for item in observed:
+            if _is_settled(item, rows.get(item.session_id)):
+                continue
             row = await session.get(Session, item.session_id)
             if row is not None and host_id in {row.host_id, *row.placed_on}:
-                wanted.append(await self._order(session, row, item.generation, ahead, None, is_wanted=False))
+                build = await self._build(session, row.build_id)
+                wanted.append(_order(row, build, item.generation, self._clock.ahead(now), None, is_wanted=False))
         return tuple(wanted)
 
-    async def _order(
-        self,
-        session: AsyncSession,
-        row: Session,
-        generation: int,
-        ahead: timedelta,
-        restore: RestoreSource | None,
-        *,
-        is_wanted: bool,
-    ) -> DesiredSession:
-        build = await session.get_one(Build, row.build_id)
-        return DesiredSession(
-            session_id=row.id,
-            generation=generation,
-            want="run" if is_wanted else "stop",
-            build=BuildSpec.model_validate(build.spec),
-            restore=restore,
-            timezone=row.timezone,
-            epoch=row.epoch,
-            expires_at=row.expires_at + ahead,
-            ends_at=row.ends_at + ahead,
+    async def _orders(
+        self, session: AsyncSession, rows: Sequence[Session], now: datetime
+    ) -> tuple[DesiredSession, ...]:
+        """One for each row, as it stands."""
+        if not rows:
+            return ()
+        ahead = self._clock.ahead(now)
+        # The newest, not what the session began with: a host that lost everything begins from here.
+        heads = await self._saves.newest(session, {row.slot_id for row in rows})
+        return tuple(
+            [
+                _order(
+                    row,
+                    await self._build(session, row.build_id),
+                    row.generation,
+                    ahead,
+                    heads.get(row.slot_id),
+                    is_wanted=row.position != Position.STOPPING.value,
+                )
+                for row in rows
+            ]
         )
+
+    async def _build(self, session: AsyncSession, build_id: str) -> BuildSpec:
+        """Builds never change, so each is read once."""
+        if build_id not in self._builds:
+            self._builds[build_id] = (await session.get_one(Build, build_id)).build_spec
+        return self._builds[build_id]
+
+
+def _order(
+    row: Session,
+    build: BuildSpec,
+    generation: int,
+    ahead: timedelta,
+    restore: RestoreSource | None,
+    *,
+    is_wanted: bool,
+) -> DesiredSession:
+    return DesiredSession(
+        session_id=row.id,
+        generation=generation,
+        want="run" if is_wanted else "stop",
+        build=build,
+        restore=restore,
+        timezone=row.timezone,
+        epoch=row.epoch,
+        expires_at=row.expires_at + ahead,
+        ends_at=row.ends_at + ahead,
+    )
+
+
+def _concerned(host_id: str) -> Select[Session]:
+    """The sessions that a host has, and those that it had when it was lost."""
+    return select(Session).where(
+        or_(Session.host_id == host_id, Session.former_host_id == host_id), reservation.IS_ACTIVE
+    )
+
+
+def _is_news(row: Session, host_id: str, item: ObservedSession | None) -> bool:
+    """False only when this report leaves the row as it is. What is not plain is news: then it is heard in full."""
+    if row.is_host_silent or row.host_id != host_id or row.former_host_id is not None:
+        return True
+    if item is None:
+        return False
+    progress = item.progress.model_dump() if item.progress else None
+    said = (item.seat_ready, progress, item.paused, item.save_used_bytes, min(item.peers, MOST_PEERS))
+    known = (row.is_seat_ready, row.progress, row.is_paused, row.save_used_bytes, row.peers)
+    return (
+        item.generation != row.generation
+        or item.state.value != row.position
+        or said != known
+        or (item.last_input_at is not None and _is_new_input(item.last_input_at, row.last_input_at))
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +296,7 @@ def _sample(lesson: _Lesson, build: BuildSpec) -> Sample:
         boot_s=statistics.boot_s,
         out_of_memory=was_short_of_memory,
         failed=lesson.code not in _WHOLE_SESSIONS,
+        frame_s=statistics.frame_s,
     )
 
 
@@ -287,4 +353,3 @@ def _is_settled(item: ObservedSession, row: Session | None) -> bool:
     if item.state is ObservedState.ENDED:
         return True
     return row is not None and row.generation == item.generation
-        frame_s=statistics.frame_s,

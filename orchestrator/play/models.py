@@ -33,6 +33,12 @@ class Session(Base):
             postgresql_where=text(_IS_ACTIVE),
         ),
         Index("sessions_by_host", "host_id", sqlite_where=text(_IS_ACTIVE), postgresql_where=text(_IS_ACTIVE)),
+        Index(
+            "sessions_by_former_host",
+            "former_host_id",
+            sqlite_where=text(_IS_ACTIVE),
+            postgresql_where=text(_IS_ACTIVE),
+        ),
         Index("sessions_by_owner", "owner", "created_at"),
         Index("sessions_by_creation", "created_at"),
         UniqueConstraint("owner", "idempotency_key", name="one_session_per_idempotency_key"),

@@ -8,25 +8,41 @@ once cannot both count on the same room, and neither has to hold a lock while it
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import Float, Select, Update, bindparam, cast, exists, func, literal, literal_column, select, update
+from sqlalchemy import (
+    Float,
+    Select,
+    String,
+    Update,
+    bindparam,
+    cast,
+    exists,
+    func,
+    literal,
+    literal_column,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import aliased
 
+from orchestrator.database import Prepared, UtcDateTime
 from orchestrator.fleet.models import Host
-from orchestrator.play.lifecycle import ON_HOST, Position
+from orchestrator.play.lifecycle import ACTIVE, ON_HOST, Position
 from orchestrator.play.models import Session
 from scheduler.placement import CPU_TOLERANCE_CORES
 from scheduler.values import Resources
 
 # Written out: among values that are handed over later no plan may use an index that holds some positions only.
 IS_ON_HOST = Session.position.in_([literal_column(f"'{position.value}'") for position in ON_HOST])
+IS_ACTIVE = Session.position.in_([literal_column(f"'{position.value}'") for position in ACTIVE])
 LEAVES_A_HOST = (Session.position == literal_column(f"'{Position.PLACING.value}'")) & Session.former_host_id.is_not(
     None
 )
 """Waits for another host, and still takes its place on the former one."""
 
 _MOST_RACES = 8
-_HOST, _SESSION, _NOW = (bindparam(name) for name in ("host", "session", "now"))
+_HOST, _SESSION = (bindparam(name, type_=String) for name in ("host", "session"))
+_NOW = bindparam("now", type_=UtcDateTime)
 _CPU, _MEMORY, _SEATS = (bindparam(name, type_=Float) for name in ("cpu_cores", "memory_bytes", "seats"))
 
 
@@ -50,7 +66,7 @@ async def reserve(
     for _ in range(_MOST_RACES):
         if await _take(connection, values):
             return True
-        if (await connection.execute(_ROOM, values)).first() is None:
+        if await _ROOM.first(connection, values) is None:
             return False
     return False
 
@@ -58,11 +74,9 @@ async def reserve(
 async def _take(connection: AsyncSession | AsyncConnection, values: Mapping[str, object]) -> bool:
     bind = connection if isinstance(connection, AsyncConnection) else await connection.connection()
     if bind.dialect.name == "postgresql":
-        return (await bind.execute(_TAKE, values)).first() is not None
+        return await _TAKE.first(bind, values) is not None
     # SQLite has no changes within a query, and one writer: what the first statement saw is still true in the second.
-    if (await bind.execute(_HOLD, values)).first() is None:
-        return False
-    return (await bind.execute(_PLACE, values)).first() is not None
+    return await _HOLD.first(bind, values) is not None and await _PLACE.first(bind, values) is not None
 
 
 def _room() -> Select[str, int]:
@@ -110,7 +124,7 @@ def _place() -> Update:
     ).returning(Session.id)
 
 
-_ROOM = _room()
-_HOLD = _hold().returning(Host.id)
-_PLACE = _place()
-_TAKE = _place().where(exists(select(_hold().returning(Host.id).cte("held").c.id)))
+_ROOM = Prepared(_room())
+_HOLD = Prepared(_hold().returning(Host.id))
+_PLACE = Prepared(_place())
+_TAKE = Prepared(_place().where(exists(select(_hold().returning(Host.id).cte("held").c.id))))

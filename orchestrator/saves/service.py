@@ -4,7 +4,7 @@ What hosts send is `saves.intake`'s. The store is never asked inside a transacti
 """
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -91,22 +91,19 @@ class Saves:
             raise Conflict(f"all {SLOTS_PER_GAME} save slots of this game are in use", code="slots_full")
         return SlotChoice(new_id("cls"), free)
 
-    async def restore_source(self, session: AsyncSession, version_id: str | None) -> RestoreSource | None:
-        """Where a host gets this version from."""
-        version = await session.get(SaveVersion, version_id) if version_id else None
-        if version is None:
-            return None
-        return RestoreSource(
-            version_id=version.id,
-            path=f"/api/agents/saves/{version.id}",
-            digest=version.digest,
-            size_bytes=version.size_bytes,
-        )
-
-    async def head_of(self, session: AsyncSession, slot_id: str) -> str | None:
-        """The slot's newest state, None while the slot is empty."""
-        slot = await session.get(SaveSlot, slot_id)
-        return slot.head_version_id if slot else None
+    async def newest(self, session: AsyncSession, slot_ids: Collection[str]) -> dict[str, RestoreSource]:
+        """By slot, where a host gets its newest state from; an empty slot has none."""
+        heads = select(SaveSlot.id, SaveVersion).join(SaveVersion, SaveVersion.id == SaveSlot.head_version_id)
+        rows = await session.execute(heads.where(SaveSlot.id.in_(slot_ids)))
+        return {
+            slot_id: RestoreSource(
+                version_id=version.id,
+                path=f"/api/agents/saves/{version.id}",
+                digest=version.digest,
+                size_bytes=version.size_bytes,
+            )
+            for slot_id, version in rows
+        }
 
     async def versions(self, owner: str, slot_id: str) -> list[VersionSummary]:
         """What this slot can go back to, newest first. `NotFound`, `Forbidden` for another person's."""

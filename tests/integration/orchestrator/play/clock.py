@@ -22,9 +22,13 @@ class Clock:
         self.time = datetime.now(UTC)
         self._monotonic_s = time.monotonic()
         monkeypatch.setattr(services.database, "now", self._now)
+        monkeypatch.setattr(services.database, "told", self._told)
         monkeypatch.setattr(services.clock, "monotonic_s", lambda: self._monotonic_s)
 
     async def _now(self, _session: AsyncSession) -> datetime:
+        return self.time
+
+    def _told(self, _moment: datetime) -> datetime:
         return self.time
 
     async def settle(self) -> None:
