@@ -108,7 +108,7 @@ class Prepulling:
 async def _prepulls(session: AsyncSession) -> dict[str, list[str]]:
     """By host, the builds that it has been told to fetch; a host without any is left out."""
     rows = await session.execute(select(Host.id, Host.prepulls).where(cast(Host.prepulls, Text) != "[]"))
-    return dict(rows.tuples().all())
+    return {row.id: row.prepulls for row in rows}
 
 
 async def _pullable(session: AsyncSession) -> dict[str, BuildSpec]:

@@ -248,7 +248,7 @@ class _Floor:
     async def _look(self) -> None:
         async with self._database.statements(is_write=False) as session:
             rows = await session.execute(select(Host.id, Host.revision).where(Host.lease_until.is_not(None)))
-        revisions: dict[str, int] = dict(rows.tuples().all())
+        revisions = {row.id: row.revision for row in rows}
         for held in self._all:
             if held.revision is not None and revisions.get(held.host_id, held.revision) != held.revision:
                 self._notices.hear(f"host:{held.host_id}")

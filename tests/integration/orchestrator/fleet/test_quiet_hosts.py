@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -26,7 +27,7 @@ from orchestrator.errors import Conflict, Unauthorized
 from orchestrator.fleet.models import Host
 from orchestrator.fleet.operations import HostChange
 from orchestrator.fleet.sync import AgentSync
-from orchestrator.fleet.warm import WarmOrders
+from orchestrator.fleet.warm import NOTHING_WAITS, WarmOrder, WarmOrders
 from orchestrator.play.ledger import Ledger
 from orchestrator.play.models import Session
 from orchestrator.play.moves import Moves
@@ -38,6 +39,7 @@ from scheduler.values import Resources
 QUIET_SYNC = 2
 QUIET_SYNC_WITH_SESSIONS = 5
 WAIT = 1
+LOOK = "SELECT hosts.id, hosts.revision"
 WANTED = Resources(0.5, GIB // 2, 1)
 
 
@@ -184,16 +186,16 @@ class Interrupted(WarmOrders):
         self._services = services
         self._waiting = waiting
 
-    async def seats(
-        self, session: AsyncSession, request: SyncRequest, hosts: int, reserved: Resources, now: Any
-    ) -> tuple[WarmSeats, ...]:
+    async def orders(
+        self, session: AsyncSession, request: SyncRequest, hosts: int, reserved: Resources, now: datetime
+    ) -> WarmOrder:
         if self._waiting and not self._services.database.is_sqlite:  # SQLite has one writer
             session_id = self._waiting.pop()
             host_id = await session.scalar(select(Host.id))
             assert host_id is not None
             async with self._services.database.write() as placing:
                 assert await reserve(placing, session_id, host_id, WANTED, now)
-        return ()
+        return NOTHING_WAITS
 
 
 async def test_an_order_between_look_and_renewal_is_in_the_answer(services: Services, host: QuietHost) -> None:
@@ -211,11 +213,18 @@ async def test_an_order_between_look_and_renewal_is_in_the_answer(services: Serv
 
 async def test_a_notice_that_was_lost_is_made_up_for(services: Services, host: QuietHost) -> None:
     known = (await host.sync()).revision
-    floor = asyncio.create_task(services.agent_sync.watch())
     waiting = asyncio.create_task(services.agent_sync.wait(host.host_id, known))
-    async with services.database.write() as session:  # and publishes nothing
-        await session.execute(update(Host).values(revision=Host.revision + 1))
     async with asyncio.timeout(10):
+        with counted(services) as sent:
+            while not sent:  # noqa: ASYNC110 - nothing tells that it waits
+                await asyncio.sleep(0.01)
+        floor = asyncio.create_task(services.agent_sync.watch())
+        with counted(services) as sent:
+            while not any(statement.startswith(LOOK) for statement in sent):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        assert not waiting.done()
+        async with services.database.write() as session:  # and publishes nothing
+            await session.execute(update(Host).values(revision=Host.revision + 1))
         assert (await waiting).revision == known + 1
     floor.cancel()
     await asyncio.gather(floor, return_exceptions=True)
