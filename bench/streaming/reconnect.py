@@ -21,10 +21,10 @@ from bench.streaming.seat import SeatContender
 from bench.streaming.stage import HD, Stage, chromium, until, viewing
 
 WITHIN_S = 12.0
+LOOK_S = 2.0  # as long as it may take at most: one look is enough
 AWAY_S = 3.0
 ASLEEP_S = 15.0
-BEFORE_S = 0.5
-LOOK_S = 0.3
+SHORT_LOOK_S = 0.3
 
 Event = Callable[[], Awaitable[None]]
 
@@ -36,15 +36,14 @@ async def measure(rounds: int) -> list[Row]:
         chromium() as browser,
         viewing(browser, stage) as page,
     ):
-        events: dict[str, tuple[Event, float]] = {
-            "cut": (lambda: cut(network), AWAY_S),
-            "network_change_untold": (lambda: change(network), 0),
-            "network_change_told": (lambda: change_told(network, page), AWAY_S),
-            "sleep": (asleep, ASLEEP_S),
+        events: dict[str, Event] = {
+            "cut": lambda: cut(network),
+            "network_change_untold": lambda: change(network),
+            "network_change_told": lambda: change_told(network, page),
+            "sleep": asleep,
         }
         taken = {
-            name: [await back_after_s(page, stage, event, takes_s) for _ in range(rounds)]
-            for name, (event, takes_s) in events.items()
+            name: [await back_after_s(page, stage, event) for _ in range(rounds)] for name, event in events.items()
         }
         taken["reload"] = [await back_on_reload_s(page, stage) for _ in range(rounds)]
         taken["other_device"] = [await back_on_other_device_s(browser, stage) for _ in range(rounds)]
@@ -85,16 +84,15 @@ async def asleep() -> None:
             each.send_signal(signal.SIGCONT)
 
 
-async def back_after_s(page: Page, stage: Stage, event: Event, takes_s: float) -> float:
+async def back_after_s(page: Page, stage: Stage, event: Event) -> float:
     """Raises `TimeoutError` when no picture came back."""
     clock: dict[str, float] = await page.evaluate("(url) => probe.clockOffset(url)", f"{stage.url}clock")
-    watching = asyncio.create_task(what_is_shown(page, BEFORE_S + takes_s + WITHIN_S))
-    await asyncio.sleep(BEFORE_S)
     await event()
-    back_ms, newest = 1000 * time.monotonic(), newest_number(stage)
-    for at_ms, number in await watching:
-        if number is not None and is_newer(number, newest):
-            return (at_ms + clock["offset"] - back_ms) / 1000
+    back, newest = time.monotonic(), newest_number(stage)
+    while time.monotonic() - back < WITHIN_S:
+        for at_ms, number in await what_is_shown(page, LOOK_S):
+            if number is not None and is_newer(number, newest):
+                return (at_ms + clock["offset"]) / 1000 - back
     raise TimeoutError("no picture came back")
 
 
@@ -118,10 +116,10 @@ async def seen_after_s(page: Page, newest: int, began: float) -> float:
 
     await until(is_seen, "the page shows a picture", WITHIN_S)
     while time.monotonic() - began < WITHIN_S:
-        shown = await what_is_shown(page, LOOK_S)
+        shown = await what_is_shown(page, SHORT_LOOK_S)
         taken_s = time.monotonic() - began
         if any(number is not None and is_newer(number, newest) for _, number in shown):
-            return max(0.0, taken_s - LOOK_S)
+            return max(0.0, taken_s - SHORT_LOOK_S)
     raise TimeoutError("no picture came back")
 
 
