@@ -119,6 +119,13 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
+class SoundBehind:
+    """How much longer a page holds sound back than its network asks for."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Locks:
     """Whether the player's own Caps Lock and Num Lock are on."""
 
@@ -162,6 +169,7 @@ ControlMessage = (
     | Controls
     | Quality
     | Shown
+    | SoundBehind
 )
 
 
@@ -303,6 +311,10 @@ def _shown(fields: Fields) -> Shown:
     return Shown(seconds, _count(fields.get("frames")), _count(fields.get("decoded")))
 
 
+def _sound_behind(fields: Fields) -> SoundBehind:
+    return SoundBehind(max(0.0, _number(fields.get("ms"))) / 1000)
+
+
 _PARSERS: dict[str, Callable[[Fields], ControlMessage]] = {
     "key": _key,
     "button": _mouse_button,
@@ -319,4 +331,5 @@ _PARSERS: dict[str, Callable[[Fields], ControlMessage]] = {
     "gamepad": _gamepad,
     "quality": _quality,
     "shown": _shown,
+    "sound_behind": _sound_behind,
 }

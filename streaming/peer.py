@@ -6,6 +6,7 @@ It decides nothing about who may connect or what a message does; it tells its `P
 import asyncio
 import json
 import secrets
+import time
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -18,6 +19,7 @@ from streaming.errors import SeatError
 from streaming.link import Link
 from streaming.packets import Codec, EncodedPacket
 from streaming.protocol import SessionDescription
+from streaming.sound_catch_up import CatchUp, catching_up
 from streaming.tracks import AudioTrack, VideoTrack
 
 CONNECT_TIMEOUT_S = 20.0
@@ -47,6 +49,7 @@ class Peer:
         self._connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self._control: RTCDataChannel | None = None
         self._video, self._audio = VideoTrack(), AudioTrack()
+        self._catch_up = CatchUp()
         self.identity = secrets.token_urlsafe(6)
         self.codec = Codec.H264
         self.is_closed = False
@@ -103,7 +106,12 @@ class Peer:
         return self._video.offer(packet)
 
     def offer_audio(self, packet: EncodedPacket) -> None:
-        self._audio.offer(packet)
+        if time.monotonic() >= self._catch_up.silent_until_s:
+            self._audio.offer(packet)
+
+    def sound_is_behind(self, by_s: float) -> None:
+        """The page plays sound so much later than it has to: as much is left out."""
+        self._catch_up = catching_up(self._catch_up, by_s, time.monotonic())
 
     async def feedback(self) -> Feedback:
         return await aiortc_extensions.feedback_of(self.video_sender)

@@ -29,6 +29,7 @@ from streaming.page_messages import (
     Quality,
     ReleaseAll,
     Shown,
+    SoundBehind,
     parse_control,
 )
 from streaming.peer import Peer
@@ -188,9 +189,8 @@ class Studio:
                 self._viewers.peer_needs_keyframe(peer)
             case Controls():
                 self._viewers.hand_controls(peer, parsed.to)
-            case Quality() | Shown():
-                if peer is self._viewers.player:
-                    self._steering.follow(parsed, peer.link)
+            case Quality() | Shown() | SoundBehind():
+                self._stream_seen(peer, parsed)
             case _ if not self._viewers.holds_controls(peer):
                 pass  # the input of a page that does not hold the controls, or not any more
             case Copy():
@@ -205,6 +205,12 @@ class Studio:
                 if isinstance(parsed, Button | Key) and parsed.down:
                     self._video.expect_change(now)
                 self._note(self._holds_inputs, self._injector.holds_inputs)
+
+    def _stream_seen(self, peer: Peer, said: Quality | Shown | SoundBehind) -> None:
+        if isinstance(said, SoundBehind):
+            peer.sound_is_behind(said.seconds)
+        elif peer is self._viewers.player:
+            self._steering.follow(said, peer.link)
 
     def keyframe_wished(self, role: Role) -> None:
         self._keyframes.wish(role)

@@ -321,3 +321,11 @@ async def until_called(page: Page, api: FakeApi, path: str, times: int = 1) -> l
             return api.called(path)
         await page.evaluate("new Promise((resolve) => setTimeout(resolve, 10))")
     raise AssertionError(f"{path} was called {len(api.called(path))} times, not {times}")
+
+
+async def ask(page: Page, module: str, expression: str, argument: Any = None) -> Any:
+    """What a pure module of the pages answers: `expression` of the module `m` and the argument `given`."""
+    await page.goto("/static/img/favicon.svg")
+    return await page.evaluate(
+        f"async (given) => {{ const m = await import('/static/js/{module}.js'); return {expression}; }}", argument
+    )

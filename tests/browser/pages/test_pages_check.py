@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.browser.pages.pages_support import PLAY, SESSION, FakeApi, seated
-from tests.browser.pages.test_pages_pure import ask
+from tests.browser.pages.pages_support import PLAY, SESSION, FakeApi, ask, seated
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -6,8 +6,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from orchestrator.play import reasons
-from tests.browser.pages.pages_support import FIGURES, PLAY, SESSION, FakeApi, ended, play, status, until, why
-from tests.browser.pages.test_pages_pure import ask
+from tests.browser.pages.pages_support import FIGURES, PLAY, SESSION, FakeApi, ask, ended, play, status, until, why
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

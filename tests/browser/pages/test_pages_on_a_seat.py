@@ -1,9 +1,13 @@
 """The real pages on a real seat: the picture that a player chooses, and eight who watch."""
 
+import asyncio
+import signal
+import time
 from collections.abc import AsyncGenerator, Generator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
@@ -14,9 +18,23 @@ from tests.browser.pages.conftest import Replica
 from tests.browser.pages.pages_support import FIRST_PICTURE, until
 from tests.browser.pages.whole_house import House, whole_house
 from tests.integration.streaming.seat_support import Seat, new_seat_folder, running_seat
+from tests.integration.streaming.tone import tone
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
+STALL_S = 1.5
+FRESH_MS, FRESH_WITHIN_S = 400, 6.0  # on a machine that is busy; left alone, Chromium takes three times as long
+PEERS = """
+window.peers = [];
+window.RTCPeerConnection = class extends RTCPeerConnection {
+  constructor(...given) { super(...given); window.peers.push(this); }
+};
+"""
+HELD = """async () => {
+  const entries = [...(await window.peers.at(-1).getStats()).values()].filter(({type}) => type === 'inbound-rtp');
+  return ['video', 'audio'].map((kind) => entries.find((entry) => entry.kind === kind))
+    .map((entry) => ({seconds: entry?.jitterBufferDelay ?? 0, samples: entry?.jitterBufferEmittedCount ?? 0}));
+}"""
 SIZE = "[document.querySelector('video').videoWidth, document.querySelector('video').videoHeight]"
 
 
@@ -43,6 +61,7 @@ async def tab(browser: Browser, tabs: AsyncExitStack) -> Page:
     """A page of somebody else's browser."""
     context = await browser.new_context(viewport={"width": 1280, "height": 800})
     tabs.push_async_callback(context.close)
+    await context.add_init_script(PEERS)
     return await context.new_page()
 
 
@@ -98,6 +117,54 @@ async def test_the_player_is_sent_the_picture_chosen_of_those_that_the_game_has(
             await until(page, f"{SIZE}.join() === '{int(height) * 16 // 9},{height}'")
             await expect(page.locator("#picture-now")).to_contain_text(f"{height}, up to {rate} pictures a second")
         await tabs.aclose()
+
+
+async def test_after_a_stall_picture_and_sound_are_as_fresh_as_before(
+    browser: Browser, replica: Replica, tabs: AsyncExitStack, seat_folder: Path
+) -> None:
+    """The browser stands still for a while, as on a laptop that is busy: all that comes meanwhile is late."""
+    samples = seat_folder / "tone.raw"
+    samples.write_bytes(tone(60))
+    samples.chmod(0o644)
+    async with (
+        seat_of(seat_folder, 640, 360, 60) as seat,
+        whole_house(seat, replica) as house,
+        seat.drawing("--animate"),
+        seat.program("pacat", "--raw", "--format=s16le", "--rate=48000", "--channels=2", samples),
+    ):
+        page = await playing(browser, tabs, house)
+        await until(page, f"(await ({HELD})())[1].samples > 48000")
+        await stall()
+        woke_at = time.monotonic()
+        seen = list[tuple[float, float, float]]()
+        while not seen or max(seen[-1][1:]) > FRESH_MS:
+            video_ms, audio_ms = await held_ms(page)
+            seen.append((time.monotonic() - woke_at, video_ms, audio_ms))
+            assert seen[-1][0] < FRESH_WITHIN_S, seen
+        await tabs.aclose()
+
+
+async def stall() -> None:
+    browsers = [each for each in psutil.Process().children(recursive=True) if "chrom" in each.name()]
+    for each in browsers:
+        each.send_signal(signal.SIGSTOP)
+    try:
+        await asyncio.sleep(STALL_S)
+    finally:
+        for each in browsers:
+            each.send_signal(signal.SIGCONT)
+
+
+async def held_ms(page: Page) -> tuple[float, float]:
+    """For how long picture and sound of the next half second are held back by the browser."""
+    before = await page.evaluate(HELD)
+    await asyncio.sleep(0.5)
+    after = await page.evaluate(HELD)
+    video_ms, audio_ms = (
+        1000 * (later["seconds"] - earlier["seconds"]) / max(1, later["samples"] - earlier["samples"])
+        for earlier, later in zip(before, after, strict=True)
+    )
+    return video_ms, audio_ms
 
 
 async def test_eight_watch_a_ninth_is_told_why_not_and_the_controls_go_round(

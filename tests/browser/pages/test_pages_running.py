@@ -6,8 +6,18 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.browser.pages.pages_support import PLAY, SESSION, FakeApi, play, seated, status, until, until_called, why
-from tests.browser.pages.test_pages_pure import ask
+from tests.browser.pages.pages_support import (
+    PLAY,
+    SESSION,
+    FakeApi,
+    ask,
+    play,
+    seated,
+    status,
+    until,
+    until_called,
+    why,
+)
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

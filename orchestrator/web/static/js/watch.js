@@ -13,6 +13,7 @@ import { holderOf, NOBODY } from "./people.js";
 import { letterbox } from "./picture.js";
 import { RemotePointer } from "./remotepointer.js";
 import { Sound } from "./sound.js";
+import { SoundBehind } from "./soundbehind.js";
 import { pause } from "./status.js";
 import { Stream } from "./stream.js";
 import { tellHeight } from "./toolbar.js";
@@ -40,6 +41,7 @@ const stream = new Stream(findSeat);
 const pictureBox = () => letterbox(stage.getBoundingClientRect(), display.width / display.height);
 const pointer = new RemotePointer({ image: byId("remote-pointer"), stage, pictureBox });
 const sound = new Sound({ audio: byId("game-audio"), button: byId("sound-button"), hint: byId("sound-hint"), volume: byId("volume") });
+new SoundBehind(stream);
 const isHolder = () => holderOf(people)?.isYou ?? false;
 
 /** The stream as far as input knows it: silent while somebody else plays. */
