@@ -1,9 +1,11 @@
 """A network that goes away and comes back, and a second device: the page's own connection against a real seat."""
 
 import asyncio
+import signal
 import time
 from collections.abc import Callable
 
+import psutil
 import pytest
 from playwright.async_api import Browser, Page
 
@@ -55,6 +57,43 @@ async def test_the_picture_is_back_soon_after_the_network(
         back_after_s = time.monotonic() - mended_at
         record_property("back_after_s", back_after_s)
         assert back_after_s < 8  # on a machine that is busy; the figure for people is the record's
+        await until_moving(page, await frames(page))
+        assert (await seat.client.status()).players == 1
+        way.close()
+        await page.close()
+
+
+async def test_on_another_network_there_is_a_new_way_to_the_same_game(seat: Seat, browser: Browser) -> None:
+    async with seat.drawing("--animate"):
+        way = Way(seat)
+        page = await way.open_page(browser)
+        await until_moving(page)
+        way.close()  # nothing passes on the old ways any more; new ones can be made
+        await until_state(page, "reconnecting")
+        await until_moving(page, await frames(page))
+        assert await page.evaluate("window.stream.connectionCount") == 2
+        assert (await seat.client.status()).players == 1
+        way.close()
+        await page.close()
+
+
+async def test_whoever_wakes_from_sleep_goes_on_playing(seat: Seat, browser: Browser) -> None:
+    async with seat.drawing("--animate"):
+        way = Way(seat)
+        page = await way.open_page(browser)
+        await until_moving(page)
+        asleep = [each for each in psutil.Process().children(recursive=True) if "chrom" in each.name()]
+
+        async def is_given_up() -> bool:
+            return (await seat.client.status()).players == 0
+
+        try:
+            for each in asleep:
+                each.send_signal(signal.SIGSTOP)
+            await until(is_given_up, "the seat has given the sleeper up")
+        finally:
+            for each in asleep:
+                each.send_signal(signal.SIGCONT)
         await until_moving(page, await frames(page))
         assert (await seat.client.status()).players == 1
         way.close()
