@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import ColumnElement, delete, or_, select, true
+from sqlalchemy import ColumnElement, delete, exists, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from agent_protocol import BuildSpec
@@ -160,16 +160,20 @@ class Reconciler:
         await self._each(is_news, note)
 
     async def _give_away(self, now: datetime) -> None:
-        """What nobody is connected to leaves a host that is to be emptied, as soon as another has room."""
+        """What nobody is connected to leaves a host that is to be emptied, as soon as another has room. One at a time,
+        of all replicas: a place elsewhere is taken only once its session is there, and is good for one.
+        """
         emptied = select(Host.id).where(Host.is_draining, Host.moves_idle, Host.lease_until > now)
         is_idle = (Session.position == Position.RUNNING.value) & Session.is_paused & (Session.peers == 0)
 
         async def give_away(session: AsyncSession, row: Session) -> None:
+            if await session.scalar(select(exists().where(Session.position == Position.PLACING.value))):
+                return
             build = BuildSpec.model_validate((await session.get_one(Build, row.build_id)).spec)
             if await self._placement.has_room(session, build, now, [str(row.host_id)]):
                 await self._moves.apply(session, row, GivenAway(), now)
 
-        await self._each(is_idle & Session.host_id.in_(emptied), give_away)
+        await self._each(is_idle & Session.host_id.in_(emptied), give_away, lock="give-away")
 
     async def _place_waiting(self, now: datetime) -> None:
         back = select(Host.id).where(Host.lease_until > now)
@@ -206,15 +210,19 @@ class Reconciler:
         condition: ColumnElement[bool],
         act: Callable[[AsyncSession, Session], Awaitable[None]],
         in_vain: Callable[[str, Sequence[str]], bool] = lambda _build_id, _failed_hosts: False,
+        lock: str | None = None,
     ) -> None:
         """`act` on each row for which `condition` still holds once it is ours, the oldest first. A mistake in one stops
-        no other. Rows whose build and failed hosts say that it is `in_vain` are left out.
+        no other. Rows whose build and failed hosts say that it is `in_vain` are left out. With `lock`, no two acts of
+        any replicas overlap.
         """
         async for session_id, build_id, failed_hosts in self._ids(condition):
             if in_vain(build_id, failed_hosts):
                 continue
             try:
                 async with self._database.write() as session:
+                    if lock is not None:
+                        await self._database.lock(session, lock)
                     mine = select(Session).where(Session.id == session_id, condition)
                     row = await session.scalar(mine.with_for_update(skip_locked=True))
                     if row is not None:

@@ -271,3 +271,42 @@ async def test_what_nobody_is_connected_to_leaves_a_host_that_is_emptied_with_it
     await second.run(moved)
     assert (await status(player, order.session_id))["relocation"]["lostSeconds"] == 0
     assert (await admin.get(f"/api/admin/hosts/{first.host_id}")).json()["isDrained"] is True
+
+
+async def test_one_free_place_elsewhere_takes_one_session_from_a_host_that_is_emptied(
+    clock: Clock,
+    player: httpx.AsyncClient,
+    other_player: httpx.AsyncClient,
+    admin: httpx.AsyncClient,
+    make_host: HostMaker,
+    game: str,
+) -> None:
+    first = await make_host(name="first")
+    orders = [await running(player, first)]
+    assert (await launch(other_player)).status_code == 202
+    orders += [order for order in (await first.sync()).sessions if order.session_id != orders[0].session_id]
+    await first.run(orders[1])
+    second = await make_host(name="second", cpu_cores=1.0)
+    await admin.patch(f"/api/admin/hosts/{first.host_id}", json={"isDraining": True, "movesIdle": True})
+    people = (player, other_player)
+
+    async def look() -> list[str]:
+        for order in orders:
+            if order.session_id in first.observed:
+                first.see(order, ObservedState.RUNNING, seat_ready=True, paused=True)
+        for host in (first, second):
+            await host.sync()
+        await clock.skip(SECONDS)
+        views = [await status(person, order.session_id) for person, order in zip(people, orders, strict=True)]
+        return sorted(str(view["phase"]) for view in views)
+
+    assert await look() == ["placing", "ready"]
+    assert await look() == ["placing", "ready"]
+    [left] = [order for order in (await first.sync()).sessions if order.want == "stop"]
+    await first.end(left)
+    await reach(people[[order.session_id for order in orders].index(left.session_id)], left.session_id, "pulling")
+    [moved] = (await second.sync()).sessions
+    assert moved.session_id == left.session_id
+    await second.run(moved)
+    for _ in range(3):
+        assert await look() == ["ready", "ready"], "the other stays where it is, as long as there is no room"
