@@ -133,7 +133,7 @@ class Contact:
         """Once, now. Raises `ControlPlaneError`."""
         self._seq += 1
         report = self._house.report()
-        sent = self._clock.reading()
+        sent, known = self._clock.reading(), self._revision
         response = await self._client.sync(
             SyncRequest(
                 incarnation=self.incarnation,
@@ -149,7 +149,8 @@ class Contact:
             )
         )
         # Together, so that no deadline is ever judged by a time that is not its own.
-        self._revision, self.desired = response.revision, response.sessions
+        if not known <= response.revision < self._revision:  # else news of what came after it was here before it
+            self._revision, self.desired = response.revision, response.sessions
         self.warm_seats, self.warm_titles = response.warm_seats, response.warm_titles
         self.prepulls = response.prepulls
         if response.now is not None:

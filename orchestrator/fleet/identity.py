@@ -63,11 +63,18 @@ class HostIdentities:
         _log.info("join_token.revoked", token=token_id)
 
     async def join(self, request: JoinRequest) -> str:
-        """Make the machine a host and answer its id. Raises `Unauthorized` for a token that is unknown, used or old."""
+        """Make the machine a host and answer its id; again to whoever asks again with the same token and key. Raises
+        `Unauthorized` for a token that is unknown, used by another or old.
+        """
         _public_key(request.public_key)
         host_id = new_id("hst")
         async with self._database.write() as session:
             now = await self._database.now(session)
+            has_joined = (JoinToken.token_hash == _hash(request.token)) & (Host.public_key == request.public_key)
+            joined = select(Host.id).join(JoinToken, JoinToken.host_id == Host.id)
+            joined_as = await session.scalar(joined.where(has_joined, Host.removed_at.is_(None)))
+            if joined_as is not None:
+                return joined_as
             host = Host(
                 id=host_id,
                 name=request.name,

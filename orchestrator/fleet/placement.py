@@ -58,8 +58,9 @@ class Placement:
         columns = Host.id, Host.public_url, Host.labels, Host.own_labels
         async with self._database.read() as session:
             now = await self._database.now(session)
-            ready = select(Host).options(load_only(*columns)).where(Host.lease_until > now, Host.is_draining.is_(False))
-            return probes([_probed(host) for host in await session.scalars(ready)], self._draw())
+            is_ready = (Host.lease_until > now) & Host.is_draining.is_(False) & Host.removed_at.is_(None)
+            ready = await session.scalars(select(Host).options(load_only(*columns)).where(is_ready))
+            return probes([_probed(host) for host in ready], self._draw())
 
     async def find(
         self,

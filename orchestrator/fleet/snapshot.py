@@ -68,7 +68,7 @@ class FleetSnapshot:
 
     async def _look(self, session: AsyncSession, now: datetime) -> None:
         columns = Host.id, Host.incarnation, Host.seq, Host.edits, Host.lease_until
-        rows = (await session.execute(select(*columns).where(Host.lease_until > now))).all()
+        rows = (await session.execute(select(*columns).where(Host.lease_until > now, Host.removed_at.is_(None)))).all()
         marks = {host_id: tuple(mark) for host_id, *mark in rows}
         changed = [host_id for host_id, mark in marks.items() if self._marks.get(host_id) != mark]
         hosts = await _hosts(session, changed)

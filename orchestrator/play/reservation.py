@@ -101,6 +101,7 @@ def _room() -> Select[str, int]:
             seen.id == _HOST,
             seen.lease_until > _NOW,
             seen.is_draining.is_(False),
+            seen.removed_at.is_(None),
             taken.c.cpu_cores + _CPU <= seen.capacity["cpu_cores"].as_float() + CPU_TOLERANCE_CORES,
             cast(taken.c.memory_bytes, Float) + _MEMORY <= seen.capacity["memory_bytes"].as_float(),
             taken.c.seats + _SEATS <= seen.capacity["seats"].as_float(),

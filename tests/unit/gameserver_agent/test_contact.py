@@ -28,12 +28,14 @@ class ControlPlane(OrchestratorClient):
     def __init__(self) -> None:
         super().__init__("http://127.0.0.1:9", time.time)
         self.may_sync, self.syncs = asyncio.Event(), 0
+        self.asked = asyncio.Semaphore(0)
         self.news: asyncio.Queue[News] = asyncio.Queue()
         self.knows = News(revision=7, sessions=())
         self.may_sync.set()
 
     async def sync(self, request: SyncRequest) -> SyncResponse:
         self.syncs += 1
+        self.asked.release()
         await self.may_sync.wait()
         return SyncResponse(
             revision=self.knows.revision,
@@ -133,3 +135,17 @@ async def test_a_wait_that_ends_without_news_changes_nothing(tmp_path: Path) -> 
         plane.news.put_nowait(News(revision=8, sessions=(order("ses1"),)))
         assert await house.next_order() == ("news", ("ses1",))
         assert plane.syncs == 1
+
+
+async def test_an_answer_that_news_has_overtaken_takes_nothing_back(tmp_path: Path) -> None:
+    house, plane = House(), ControlPlane()
+    async with contact_of(house, plane, tmp_path) as contact:
+        assert await house.next_order() == ("sync", ())
+        plane.may_sync.clear()
+        contact.changed()
+        for _ in range(2):
+            await plane.asked.acquire()
+        plane.news.put_nowait(News(revision=8, sessions=(order("ses1"),)))
+        assert await house.next_order() == ("news", ("ses1",))
+        plane.may_sync.set()
+        assert await house.next_order() == ("sync", ("ses1",))

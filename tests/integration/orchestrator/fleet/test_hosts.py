@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 from click.testing import CliRunner, Result
+from sqlalchemy import update
 
 from orchestrator import cli
 from orchestrator.fleet.host_life import FORGOTTEN_AFTER
@@ -109,6 +110,29 @@ async def test_a_removed_host_is_known_no_more_and_stays_in_the_history(
     assert (gone["id"], gone["state"]) == (host.host_id, "gone")
     assert (await admin.delete(f"/api/admin/hosts/{host.host_id}")).status_code == 404
     assert (await launch(player)).status_code == 503
+
+
+async def test_a_clock_that_goes_back_brings_no_removed_host_to_life(
+    services: Services, player: httpx.AsyncClient, admin: httpx.AsyncClient, host: ScriptedHost, game: str
+) -> None:
+    await host.sync()
+    assert (await admin.delete(f"/api/admin/hosts/{host.host_id}")).status_code == 200
+    async with services.database.write() as session:
+        lease_until = await services.database.now(session) + timedelta(hours=1)
+        await session.execute(update(Host).where(Host.id == host.host_id).values(lease_until=lease_until))
+    assert (await launch(player)).status_code == 503
+
+
+async def test_a_host_whose_answer_was_lost_joins_again_with_the_same_token_and_is_the_same_host(
+    admin: httpx.AsyncClient, client: httpx.AsyncClient
+) -> None:
+    token = (await admin.post("/api/admin/join-tokens", json={})).json()["token"]
+    host = ScriptedHost(client, token)
+    assert (await host.join()).status_code == 200
+    joined_as = host.host_id
+    assert (await host.join()).status_code == 200
+    assert host.host_id == joined_as
+    assert (await ScriptedHost(client, token).join()).status_code == 401
 
 
 async def test_what_plays_on_a_host_that_is_removed_by_force_goes_on_elsewhere(
