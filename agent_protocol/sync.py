@@ -120,8 +120,8 @@ class ObservedSession(WireModel):
 
 
 class HostImage(WireModel):
-    """An image in the host's engine that carries our labels or that a build named. `last_used_at` is when a session of
-    it was here last; None when none was, as far as the host remembers.
+    """An image in the host's engine that carries our labels or that a build named. `last_used_at` is when it was
+    played here last, or fetched unasked; None when neither, as far as the host remembers.
     """
 
     image_id: str
@@ -131,17 +131,20 @@ class HostImage(WireModel):
 
 
 class HostPull(WireModel):
-    """An image on its way to the host. `unasked` says that no session waits for it."""
+    """An image on its way to the host. `unasked` says that no session waits for it. With a `failure`, for people, it is
+    one that was ordered unasked and could not be fetched lately, and is not on its way.
+    """
 
     image_id: str
     done: Bytes = 0
     total: Bytes | None = None
     unasked: bool = False
+    failure: str | None = Field(default=None, max_length=1000)
 
 
 class Capacity(WireModel):
     """What the host offers to games. `disk_evictable_bytes` is what cached images would give up on top of what is
-    free.
+    free, and `disk_kept_free_bytes` what images that nobody waits for leave free.
     """
 
     cpu_cores: Amount
@@ -149,6 +152,7 @@ class Capacity(WireModel):
     seats: int = Field(ge=0, le=10_000)
     disk_free_bytes: Bytes
     disk_evictable_bytes: Bytes = 0
+    disk_kept_free_bytes: Bytes = 0
 
 
 class Usage(WireModel):

@@ -99,9 +99,11 @@ class Agent:
         self._figures = self._meter.read()
         if self._services is None or self._care is None:
             return Report(self.observed(), self._engine.images, self._figures, None)
-        images, waiting = self._care.images, counted(self._services.warm.sizes()) + self._services.titles.report()
-        figures = replace(self._figures, capacity=self._care.offered(self._figures.capacity))
-        return Report(self.observed(), self._engine.images, figures, images.pull_bytes_per_s, waiting, images.pulls())
+        care, waiting = self._care, counted(self._services.warm.sizes()) + self._services.titles.report()
+        figures = replace(self._figures, capacity=care.offered(self._figures.capacity))
+        return Report(
+            self.observed(), self._engine.images, figures, care.images.pull_bytes_per_s, waiting, care.pulls()
+        )
 
     def wanted_images(self) -> frozenset[str]:
         """Ids of images that are needed here now or soon."""

@@ -40,14 +40,15 @@ def room_for(size_bytes: int, layer_bytes: int) -> int:
     return round(HEADROOM * (size_bytes or UNPACKED_RATIO * layer_bytes))
 
 
-def wanted_free_bytes(disk: Disk, needed_bytes: int = 0) -> int:
-    """How much of the disk should be free: room for what is about to come, and on a disk that is too full a quarter
-    of it. 0 when nothing has to go.
-    """
+def relief_bytes(disk: Disk) -> int:
+    """How much of the disk should be free again because it is too full; 0 when it is not."""
     is_full = disk.total_bytes - disk.free_bytes > FULL_SHARE * disk.total_bytes
-    relieved = round((1 - RELIEVED_SHARE) * disk.total_bytes) if is_full else 0
-    wanted = max(relieved, needed_bytes)
-    return wanted if wanted > disk.free_bytes else 0
+    return round((1 - RELIEVED_SHARE) * disk.total_bytes) if is_full else 0
+
+
+def kept_free_bytes(disk: Disk) -> int:
+    """How much of the disk stays free of what is fetched unasked, so that no image goes because another one came."""
+    return disk.total_bytes - int(FULL_SHARE * disk.total_bytes)
 
 
 def next_to_go(images: Iterable[CachedImage], kept: Collection[str]) -> str | None:

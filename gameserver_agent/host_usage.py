@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 
 from agent_protocol import Capacity, Usage
-from gameserver_agent.eviction import Disk
+from gameserver_agent.eviction import Disk, kept_free_bytes
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,13 @@ class HostMeter:
             usage=Usage(
                 cpu_cores=round(cores * cpu_percent / 100, 3), memory_bytes=max(0, memory.total - memory.available)
             ),
-            capacity=Capacity(cpu_cores=cores, memory_bytes=memory.total, seats=self._seats, disk_free_bytes=disk.free),
+            capacity=Capacity(
+                cpu_cores=cores,
+                memory_bytes=memory.total,
+                seats=self._seats,
+                disk_free_bytes=disk.free,
+                disk_kept_free_bytes=kept_free_bytes(Disk(disk.total, disk.free)),
+            ),
         )
 
 

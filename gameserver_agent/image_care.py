@@ -1,17 +1,18 @@
 """The host's cache of images between sessions: what is fetched unasked, and what goes when the disk fills.
 
 What to fetch is the orchestrator's decision, what goes is decided by `eviction`. One pre-pull at a time, never beside a
-session's pull; one that fails is tried again after a while, and one that is no longer wanted is given up.
+session's pull; one that fails is told and tried again after a while, and one that is no longer wanted is given up.
 """
 
 import asyncio
 import contextlib
 import random
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 
 import structlog
 
-from agent_protocol import BuildSpec, Capacity
+from agent_protocol import BuildSpec, Capacity, HostPull
 from gameserver_agent.backoff import delay_s
 from gameserver_agent.engine_watch import EngineWatch
 from gameserver_agent.errors import EngineError, SessionEndedError
@@ -24,6 +25,18 @@ from gameserver_agent.tasks import cancelled
 log = structlog.get_logger()
 _LOOK_EVERY_S = 10.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 5.0, 600.0
+_TOLD_FOR_S = 600.0
+_LONGEST_REASON = 500
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """`times` in a row, the last of them at `at_s` of the event loop's clock."""
+
+    image_id: str
+    times: int
+    at_s: float
+    reason: str
 
 
 class ImageCare:
@@ -45,7 +58,7 @@ class ImageCare:
         self._changed = changed
         self._prepulls: tuple[BuildSpec, ...] = ()
         self._fetching: tuple[str, asyncio.Task[None]] | None = None
-        self._failures: dict[str, int] = {}
+        self._failed: dict[str, _Failed] = {}
         self._not_before_s: dict[str, float] = {}
         self._has_news = asyncio.Event()
 
@@ -54,6 +67,21 @@ class ImageCare:
         if [build.build_id for build in prepulls] != [build.build_id for build in self._prepulls]:
             self._prepulls = prepulls
             self._has_news.set()
+
+    def pulls(self) -> tuple[HostPull, ...]:
+        """What is on its way now, and what of the pre-pulls failed lately: so the orchestrator orders something else
+        here for a while.
+        """
+        now_s = asyncio.get_running_loop().time()
+        here = {image.image_id for image in self._engine.found}
+        coming = self.images.pulls()
+        left_out = here | {pull.image_id for pull in coming}
+        failed = (
+            HostPull(image_id=one.image_id, unasked=True, failure=one.reason[:_LONGEST_REASON])
+            for one in self._failed.values()
+            if now_s - one.at_s < _TOLD_FOR_S and one.image_id not in left_out
+        )
+        return (*coming, *failed)
 
     def offered(self, capacity: Capacity) -> Capacity:
         """With what cached images would give up for others."""
@@ -80,7 +108,7 @@ class ImageCare:
         await self._fetch_next()
         if not self._engine.is_well:
             return
-        if self._evicting is not None and await self._evicting.make_room() and await self._engine.look():
+        if self._evicting is not None and await self._evicting.relieve() and await self._engine.look():
             self._changed()
         if self._engine.found:
             here = {image.image_id for image in self._engine.found}
@@ -108,11 +136,13 @@ class ImageCare:
         pause_s = _LOOK_EVERY_S
         try:
             if await self.images.prefetch(build):
-                self._failures.pop(build.build_id, None)
+                self._failed.pop(build.build_id, None)
                 await self._engine.look()
         except (SessionEndedError, EngineError) as error:
-            failures = self._failures[build.build_id] = self._failures.get(build.build_id, 0) + 1
-            pause_s = delay_s(failures, random.random, first_s=_FIRST_PAUSE_S, most_s=_LONGEST_PAUSE_S)
+            before, now_s = self._failed.get(build.build_id), asyncio.get_running_loop().time()
+            failed = _Failed(build.image_id, before.times + 1 if before else 1, now_s, str(error))
+            self._failed[build.build_id] = failed
+            pause_s = delay_s(failed.times, random.random, first_s=_FIRST_PAUSE_S, most_s=_LONGEST_PAUSE_S)
             log.warning("image.prepull_failed", build=build.build_id, reason=str(error), again_in_s=round(pause_s))
         finally:
             self._not_before_s[build.build_id] = asyncio.get_running_loop().time() + pause_s

@@ -1,4 +1,4 @@
-"""When a session of each image was here last, remembered across restarts in one small file.
+"""When each image was played here last, or fetched unasked, remembered across restarts in one small file.
 
 What is in it makes an image ours, besides labels and names: a build named it, and we fetched or ran it.
 """
@@ -35,8 +35,12 @@ class ImageUses:
     def note_unused(self, image_id: str) -> None:
         """A build names it, and nobody has played it here yet."""
         if image_id not in self._last_used_s:
-            self._last_used_s[image_id] = 0.0
-            self._is_written = False
+            self.note(image_id, 0.0)
+
+    def note_fetched(self, image_id: str, now_s: float) -> None:
+        """It is here now, unasked: what came last is not the first to go."""
+        if not self._last_used_s.get(image_id):
+            self.note(image_id, now_s)
 
     def keep_only(self, image_ids: Collection[str]) -> None:
         """Forget the others: neither are they here, nor does anybody want them."""

@@ -73,13 +73,19 @@ class Images:
             await self._let_go(pull)
 
     async def prefetch(self, build: BuildSpec) -> bool:
-        """Fetch it because somebody may want it soon. False when a session's pull goes first. Raises as `ensure`."""
+        """Fetch it because somebody may want it soon. False when a session's pull goes first. Raises as `ensure`, and
+        `disk_full` where the disk would be too full with it.
+        """
         self.uses.note_unused(build.image_id)
-        if await self._is_here(build):
-            return True
+        is_here = await self._is_here(build) or await self._fetch_unasked(build)
+        if is_here:
+            self.uses.note_fetched(build.image_id, self._now_s())
+        return is_here
+
+    async def _fetch_unasked(self, build: BuildSpec) -> bool:
         reference = _reference(build)
         if not self.is_busy:
-            await self._prepare(build, reference)
+            await self._prepare(build, reference, is_unasked=True)
         if self.is_busy and reference not in self._pulls:
             return False
         pull = self._begun(build, reference)
@@ -100,12 +106,17 @@ class Images:
             await self._evicting.until_settled(build.image_id)
         return await self._runtime.find_image(build.image_id) is not None
 
-    async def _prepare(self, build: BuildSpec, reference: str) -> None:
+    async def _prepare(self, build: BuildSpec, reference: str, *, is_unasked: bool = False) -> None:
         if reference in self._pulls:
             return
         await self.uses.write()  # whatever becomes of us, what we fetched is known to be ours
-        if self._evicting is not None:
-            await self._evicting.make_room(room_for(build.size_bytes, sum(build.layers.values())))
+        if self._evicting is None:
+            return
+        needed_bytes = room_for(build.size_bytes, sum(build.layers.values()))
+        if not is_unasked:
+            await self._evicting.make_room(needed_bytes)
+        elif not await self._evicting.make_room_unasked(needed_bytes):
+            raise SessionEndedError(EndCode.DISK_FULL, "The host's disk would be too full with this game's image.")
 
     def _begun(self, build: BuildSpec, reference: str) -> Pull:
         pull = self._pulls.get(reference)

@@ -12,7 +12,7 @@ from math import log
 
 import numpy as np
 
-from scheduler.fleet import Fleet
+from scheduler.fleet import Fleet, Kind
 from scheduler.placement import DISK_HEADROOM
 
 LEAST_FULL, MOST_FULL = 0.1, 0.95
@@ -58,30 +58,32 @@ def wanted_copies(images: Mapping[str, Image], budget_bytes: float, hosts: int, 
 
 def wanted_now(fleet: Fleet, images: Mapping[str, Image], full_share: float) -> dict[str, int]:
     """`wanted_copies` for the fleet as it is."""
-    budget = BUDGET_SHARE * float(fleet.disk_free_bytes[fleet.is_ready].sum())
+    budget = BUDGET_SHARE * float(fleet.disk_unasked_bytes[fleet.is_ready].sum())
     return wanted_copies(images, budget, int(np.count_nonzero(fleet.is_ready)), full_share)
 
 
 def fetches(fleet: Fleet, images: Mapping[str, Image], wanted: Mapping[str, int]) -> list[tuple[str, str]]:
     """Hosts and the image that each should fetch now: the copies that are missed most, each where most room is left
-    beside the copies to keep. At most one for a host, and none where a transfer runs: players' pulls go first.
+    beside the copies to keep and what is for sessions alone. At most one for a host, none where a transfer runs
+    (players' pulls go first), and none that could not be fetched there lately.
     """
     kept = np.zeros(len(fleet.is_ready))
     lacking: list[tuple[float, str]] = []
     for name, image in images.items():
         there = fleet.count("image", name)
         if 0 < there <= wanted[name]:
-            kept += float(image.bytes) * _held(fleet, name)
+            kept += float(image.bytes) * _held(fleet, "image", name)
         copies = there + fleet.count_pulling(name)
         if copies < wanted[name]:
             lacking.append(((copies + 1) / wanted[name], name))
-    room = fleet.disk_free_bytes - kept
+    room = fleet.disk_unasked_bytes - kept
     is_idle = fleet.is_ready & ~fleet.has_transfers()
     found: list[tuple[str, str]] = []
     for _, name in sorted(lacking):
         if not is_idle.any():
             break
-        free = np.where(is_idle & ~_held(fleet, name), room, -np.inf)
+        is_out = _held(fleet, "image", name) | _held(fleet, "unfetchable", name)
+        free = np.where(is_idle & ~is_out, room, -np.inf)
         best = int(np.argmax(free))
         if free[best] >= DISK_HEADROOM * images[name].bytes:
             is_idle[best] = False
@@ -94,6 +96,6 @@ def is_spare(fleet: Fleet, image_id: str, wanted: Mapping[str, int]) -> bool:
     return fleet.count("image", image_id) > wanted.get(image_id, 0)
 
 
-def _held(fleet: Fleet, image_id: str) -> np.ndarray:
-    held = fleet.holds("image", image_id)
+def _held(fleet: Fleet, kind: Kind, image_id: str) -> np.ndarray:
+    held = fleet.holds(kind, image_id)
     return np.zeros_like(fleet.is_ready) if held is None else held

@@ -16,7 +16,7 @@ from scheduler.transfers import Numbers, Places, Transfers
 from scheduler.values import HostView, Request, Resources
 
 Truths = NDArray[np.bool_]
-Kind = Literal["image", "layer", "label", "title", "class"]
+Kind = Literal["image", "layer", "label", "title", "class", "unfetchable"]
 Thing = tuple[Kind, str]
 
 ROOM_AT_FIRST = 8
@@ -42,6 +42,7 @@ class Fleet:
         self.is_ready: Truths = np.zeros(0, np.bool_)
         self.has_warm_seat: Truths = np.zeros(0, np.bool_)
         self.disk_free_bytes: Numbers = np.zeros(0)
+        self.disk_unasked_bytes: Numbers = np.zeros(0)  # of it, for what nobody waits for
         self.pull_bytes_per_s: Numbers = np.zeros(0)
         self.capacity: Numbers = np.zeros((3, 0))
         self.firm: Numbers = np.zeros((3, 0))  # reserved, less what warm seats would give up
@@ -70,6 +71,7 @@ class Fleet:
         self.is_ready[place] = host.is_ready
         self.has_warm_seat[place] = host.warm_seats > 0
         self.disk_free_bytes[place] = host.disk_free_bytes
+        self.disk_unasked_bytes[place] = max(0, host.disk_free_bytes - host.disk_kept_free_bytes)
         self.pull_bytes_per_s[place] = host.pull_bytes_per_s
         reserved, yielding, used = _amounts(host.reserved), _amounts(host.yielding), _amounts(host.used)
         self.capacity[:, place] = [offer if offer > 0 else NONE_OFFERED for offer in _amounts(host.capacity)]
@@ -197,6 +199,7 @@ class Fleet:
         self.is_ready = np.concatenate([self.is_ready, np.zeros(more, np.bool_)])
         self.has_warm_seat = np.concatenate([self.has_warm_seat, np.zeros(more, np.bool_)])
         self.disk_free_bytes = np.concatenate([self.disk_free_bytes, np.zeros(more)])
+        self.disk_unasked_bytes = np.concatenate([self.disk_unasked_bytes, np.zeros(more)])
         self.pull_bytes_per_s = np.concatenate([self.pull_bytes_per_s, np.ones(more)])
         self.capacity = np.hstack([self.capacity, np.full((3, more), NONE_OFFERED)])
         self.firm = np.hstack([self.firm, np.zeros((3, more))])
@@ -216,7 +219,8 @@ def _amounts(resources: Resources) -> tuple[float, float, float]:
 
 
 def _content(host: HostView) -> tuple[object, ...]:
-    return host.image_ids, host.layers, host.warm_titles, host.host_class, host.labels, host.pulling
+    held = host.image_ids, host.layers, host.warm_titles, host.host_class, host.labels
+    return *held, host.pulling, host.unfetchable
 
 
 def _things(host: HostView) -> set[Thing]:
@@ -224,5 +228,6 @@ def _things(host: HostView) -> set[Thing]:
     things.update(("layer", digest) for digest in host.layers)
     things.update(("title", image_id) for image_id in host.warm_titles)
     things.update(("label", label(key, value)) for key, value in host.labels.items())
+    things.update(("unfetchable", image_id) for image_id in host.unfetchable)
     things.add(("class", host.host_class))
     return things

@@ -44,8 +44,9 @@ class HostView:
     `is_ready` says that its lease is valid and it is not draining. `reserved` is the sum over live sessions and warm
     seats, and `yielding` the part of it that warm seats would give up for a session; `used` is what the whole machine
     uses, ours or not. `image_ids` are whole images, `layers` the digests that lie there, of these images and of others.
-    `pulling` maps an image to the bytes still to come. `warm_titles` are images of which a game waits at its title
-    screen.
+    `pulling` maps an image to the bytes still to come, and what is in `unfetchable` could not be fetched there lately.
+    `disk_kept_free_bytes` of `disk_free_bytes` are for sessions' images alone. `warm_titles` are images of which a game
+    waits at its title screen.
     """
 
     host_id: str
@@ -63,6 +64,8 @@ class HostView:
     yielding: Resources = NOTHING
     warm_seats: int = 0
     warm_titles: frozenset[str] = frozenset()
+    disk_kept_free_bytes: int = 0
+    unfetchable: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import random
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 
 import docker
@@ -99,23 +99,24 @@ class DockerRuntime:
         finally:
             given_up.set()
 
-    async def remove_image(self, image_id: str) -> bool:
+    async def remove_image(self, image_id: str, names: Collection[str] = ()) -> bool:
         def run(client: docker.APIClient) -> bool:
             try:
                 answer = client.inspect_image(image_id)
-                names = [*(answer.get("RepoTags") or ()), *(answer.get("RepoDigests") or ())]
-                for name in names:
+                tags = set(answer.get("RepoTags") or ())
+                if not tags <= set(names):
+                    return False
+                # Never by its id: that would take a tag with it that it got just now.
+                for name in (*tags, *(answer.get("RepoDigests") or ())):
                     with contextlib.suppress(docker.errors.ImageNotFound):  # its tag took the digest with it
                         client.remove_image(name)
-                if not names:
-                    client.remove_image(image_id)
+                client.inspect_image(image_id)
             except docker.errors.NotFound:
                 return True
             except docker.errors.APIError as error:
                 if error.status_code != 409:  # 409: a container has it
                     raise
-                return False
-            return True
+            return False
 
         return await self._images.call(run)
 

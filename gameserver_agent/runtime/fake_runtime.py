@@ -5,7 +5,7 @@ Games are `FakeProgram`s, found by the container's command; an unknown command s
 
 import asyncio
 import itertools
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -104,8 +104,10 @@ class FakeRuntime:
         report(image.size_bytes, image.size_bytes, image.size_bytes)
         self.images[image.image_id] = image
 
-    async def remove_image(self, image_id: str) -> bool:
+    async def remove_image(self, image_id: str, names: Collection[str] = ()) -> bool:
         self._require_engine()
+        if image_id in self.images and not set(self.images[image_id].names) <= set(names):
+            return False
         if any(container.spec.image_id == image_id for container in self._containers.values()):
             return False
         self.images.pop(image_id, None)

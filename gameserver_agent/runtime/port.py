@@ -4,7 +4,7 @@
 Every call has a deadline of its own and raises an `EngineError`; none waits for ever.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -104,8 +104,10 @@ class Runtime(Protocol):
         """
         ...
 
-    async def remove_image(self, image_id: str) -> bool:
-        """Drop it under all its names, unless a container has it: False then. What is not there is dropped already."""
+    async def remove_image(self, image_id: str, names: Collection[str] = ()) -> bool:
+        """Drop it with `names`, which are all its tags. False when a container has it, or it has another tag: that one
+        stays, and the image with it. What is not there is dropped already.
+        """
         ...
 
     async def create(self, spec: ContainerSpec) -> str:

@@ -24,12 +24,15 @@ class CachedImageView(Wire):
 
 
 class PullView(Wire):
-    """`total_bytes` is null until it is known. `unasked` says that no session waits for it."""
+    """`total_bytes` is null until it is known. `unasked` says that no session waits for it. With a `failure` it could
+    not be fetched lately, and is not on its way.
+    """
 
     image_id: str
     done_bytes: int
     total_bytes: int | None
     unasked: bool
+    failure: str | None
     games: list[str]
 
 
@@ -78,6 +81,7 @@ class HostImages:
                     done_bytes=pull.done,
                     total_bytes=pull.total,
                     unasked=pull.unasked,
+                    failure=pull.failure,
                     games=names[pull.image_id],
                 )
                 for pull in pulls

@@ -1,11 +1,12 @@
 """The loop that tells hosts which images to fetch before anybody asks. What to fetch is decided by `scheduler.prepull`.
 
 Every replica runs it. An order is a build's id in its host's row, given only while the row has none, so what two
-replicas decide at once is done once; it is taken back when the image is there, or nobody plays the game any more.
+replicas decide at once is done once; it is taken back when the image is there, when the host could not fetch it, or
+when nobody plays the game any more.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -24,6 +25,7 @@ from orchestrator.fleet.sync import raise_revision
 from orchestrator.notices import Notices
 from scheduler.copies import Image
 from scheduler.prepull import WINDOW_S, WINDOWS, demand, plan
+from scheduler.values import HostView
 
 INTERVAL_S = 60.0
 
@@ -69,24 +71,8 @@ class Prepulling:
             )
             views = await self._placement.hosts(session, now)
             prepulls = await _prepulls(session)
-        images: dict[str, Image] = {}
-        for game_id, build in builds.items():  # several games may be of one image
-            before = images[build.image_id].demand if build.image_id in images else 0.0
-            images[build.image_id] = Image(_disk_bytes(build), before + demand(wanted_by.get(game_id, ())))
-        by_image = {build.image_id: build.build_id for build in builds.values()}
-        by_build = {build.build_id: build.image_id for build in builds.values()}
-        ordered = {
-            host_id: [by_build[one] for one in build_ids if one in by_build] for host_id, build_ids in prepulls.items()
-        }
-        found, wanted = plan(views, images, ordered)
-        has = {view.host_id: view.image_ids for view in views}
-        over: dict[str, str] = {}
-        for host_id in prepulls.keys() & has.keys():
-            for build_id in prepulls[host_id]:
-                image_id = by_build.get(build_id)
-                if image_id is None or image_id in has[host_id] or not wanted[image_id]:
-                    over[host_id] = build_id
-        return _Orders({host_id: by_image[image_id] for host_id, image_id in found}, over)
+        # Of a large fleet it is seconds, and shares nothing with anybody.
+        return await asyncio.to_thread(_planned, views, prepulls, builds, wanted_by)
 
     async def _tell(self, host_id: str, taken_back: str | None, given: str | None) -> None:
         async with self._database.write() as session:
@@ -103,6 +89,34 @@ class Prepulling:
             self._notices.publish_after_commit(session, f"host:{host_id}")
         if after:
             _log.info("prepull.ordered", host=host_id, build=after[0])
+
+
+def _planned(
+    views: Sequence[HostView],
+    prepulls: Mapping[str, Sequence[str]],
+    builds: Mapping[str, BuildSpec],
+    wanted_by: Mapping[str, Sequence[int]],
+) -> _Orders:
+    """From the hosts, the builds that each was told to fetch, and each game's build and launches by age. Pure."""
+    images: dict[str, Image] = {}
+    for game_id, build in builds.items():  # several games may be of one image
+        before = images[build.image_id].demand if build.image_id in images else 0.0
+        images[build.image_id] = Image(_disk_bytes(build), before + demand(wanted_by.get(game_id, ())))
+    by_image = {build.image_id: build.build_id for build in builds.values()}
+    by_build = {build.build_id: build.image_id for build in builds.values()}
+    ordered = [(view, prepulls[view.host_id]) for view in views if view.host_id in prepulls]
+    on_their_way = {
+        view.host_id: {by_build[one] for one in build_ids if one in by_build} - view.unfetchable
+        for view, build_ids in ordered
+    }
+    found, wanted = plan(views, images, on_their_way)
+    over: dict[str, str] = {}
+    for view, build_ids in ordered:
+        for build_id in build_ids:
+            image_id = by_build.get(build_id)
+            if image_id is None or image_id in view.image_ids | view.unfetchable or not wanted[image_id]:
+                over[view.host_id] = build_id
+    return _Orders({host_id: by_image[image_id] for host_id, image_id in found}, over)
 
 
 async def _prepulls(session: AsyncSession) -> dict[str, list[str]]:

@@ -62,7 +62,7 @@ async def engine(request: pytest.FixtureRequest) -> AsyncGenerator[Engine]:
     label = uuid.uuid4().hex[:8]
     if request.param == "fake":
         fake = FakeRuntime(PROGRAMS)
-        fake.images["sha256:tiny"] = Image("sha256:tiny", (), 1)
+        fake.images["sha256:tiny"] = Image("sha256:tiny", (), 1, ("playhouse/tiny:latest",))
         made = Engine(fake, "sha256:tiny", label)
     else:
         docker_engine: DockerEngine = request.getfixturevalue("docker_engine")
@@ -86,9 +86,19 @@ async def test_a_pull_of_what_no_registry_has_says_so(engine: Engine) -> None:
 
 async def test_an_image_that_a_container_has_is_not_dropped(engine: Engine) -> None:
     await engine.runtime.create(engine.spec(SLEEPS))
-    assert not await engine.runtime.remove_image(engine.image_id)
-    assert await engine.runtime.find_image(engine.image_id) is not None
+    found = await engine.runtime.find_image(engine.image_id)
+    assert found is not None
+    assert not await engine.runtime.remove_image(engine.image_id, found.names)
+    assert await engine.runtime.find_image(engine.image_id) == found
     assert await engine.runtime.remove_image("sha256:" + "0" * 64)
+
+
+async def test_an_image_with_another_name_than_was_judged_is_not_dropped(engine: Engine) -> None:
+    found = await engine.runtime.find_image(engine.image_id)
+    assert found is not None
+    assert found.names
+    assert not await engine.runtime.remove_image(engine.image_id, ("playhouse/other:1",))
+    assert await engine.runtime.find_image(engine.image_id) == found
 
 
 async def test_a_container_is_made_then_started(engine: Engine) -> None:

@@ -5,7 +5,7 @@ becomes of registry, agent and disk meanwhile.
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Collection, Generator
 from pathlib import Path
 
 import pytest
@@ -160,8 +160,8 @@ async def test_the_image_that_was_played_longest_ago_makes_room_and_one_in_use_s
 
     drop = runtime.remove_image
 
-    async def remove(image_id: str) -> bool:
-        has_gone = await drop(image_id)
+    async def remove(image_id: str, names: Collection[str]) -> bool:
+        has_gone = await drop(image_id, names)
         full.add(image_id)
         return has_gone
 
@@ -170,7 +170,7 @@ async def test_the_image_that_was_played_longest_ago_makes_room_and_one_in_use_s
     for build in games:
         await images.ensure(build, unheard)
     evicting = Evicting(runtime, uses=ImageUses(tmp_path / "images.json"), wanted=set[str], disk=disk)
-    assert await evicting.make_room() == 2
+    assert await evicting.relieve() == 2
     assert await runtime.find_image(games[2].image_id) is not None
     assert [await runtime.find_image(build.image_id) for build in games[:2]] == [None, None]
 

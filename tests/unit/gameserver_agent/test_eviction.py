@@ -7,9 +7,10 @@ from gameserver_agent.eviction import (
     CachedImage,
     Disk,
     evictable_bytes,
+    kept_free_bytes,
     next_to_go,
+    relief_bytes,
     room_for,
-    wanted_free_bytes,
 )
 
 GB = 10**9
@@ -19,17 +20,16 @@ FOREIGN = CachedImage("foreign", GB, 0.0, False)
 
 
 def test_a_disk_with_room_keeps_everything() -> None:
-    assert wanted_free_bytes(Disk(100 * GB, 15 * GB)) == 0
-    assert wanted_free_bytes(Disk(100 * GB, 50 * GB), needed_bytes=50 * GB) == 0
+    assert relief_bytes(Disk(100 * GB, 15 * GB)) == 0
 
 
 def test_a_full_disk_is_relieved_to_a_quarter() -> None:
-    assert wanted_free_bytes(Disk(100 * GB, 15 * GB - 1)) == 25 * GB
+    assert relief_bytes(Disk(100 * GB, 15 * GB - 1)) == 25 * GB
 
 
-def test_what_is_about_to_come_gets_its_room() -> None:
-    assert wanted_free_bytes(Disk(100 * GB, 20 * GB), needed_bytes=30 * GB) == 30 * GB
-    assert wanted_free_bytes(Disk(100 * GB, 10 * GB), needed_bytes=5 * GB) == 25 * GB
+@given(st.integers(0, 10**16))
+def test_a_disk_that_was_filled_unasked_is_never_too_full(total_bytes: int) -> None:
+    assert relief_bytes(Disk(total_bytes, kept_free_bytes(Disk(total_bytes, 0)))) == 0
 
 
 def test_the_room_for_a_pull_is_what_it_takes_on_the_disk() -> None:

@@ -63,6 +63,24 @@ def test_nothing_is_fetched_where_a_transfer_runs_or_no_room_is() -> None:
     assert fetches(Fleet([replace(BARE, is_ready=False)]), asked, {"a": 1}) == []
 
 
+def test_room_that_is_for_sessions_alone_is_not_filled_unasked() -> None:
+    asked = {"a": Image(2 * GIB, 1.0)}
+    filled = Fleet([replace(BARE, disk_kept_free_bytes=8 * GIB)])
+    assert fetches(filled, asked, {"a": 1}) == []
+    assert wanted_now(filled, asked, 0.5) == {"a": 0}
+    assert fetches(Fleet([replace(BARE, disk_kept_free_bytes=20 * GIB)]), asked, {"a": 1}) == []
+    assert fetches(Fleet([replace(BARE, disk_kept_free_bytes=7 * GIB)]), asked, {"a": 1}) == [(BARE.host_id, "a")]
+
+
+def test_what_could_not_be_fetched_goes_elsewhere_and_its_host_gets_something_else() -> None:
+    asked = {"a": Image(2 * GIB, 1.0), "b": Image(2 * GIB, 1.0)}
+    broken = replace(BARE, host_id="host-0", unfetchable=frozenset({"a"}))
+    fleet = Fleet([broken, replace(BARE, host_id="host-1", disk_free_bytes=5 * GIB)])
+    assert fetches(fleet, asked, {"a": 2, "b": 1}) == [("host-1", "a"), ("host-0", "b")]
+    fleet.put(replace(broken, unfetchable=frozenset[str]()))
+    assert fetches(fleet, asked, {"a": 2, "b": 1}) == [("host-0", "a"), ("host-1", "b")]
+
+
 def test_only_copies_beyond_the_wanted_ones_are_spare() -> None:
     fleet = _fleet("a b", "a", "c")
     wanted = {"a": 1, "b": 1}

@@ -1,13 +1,16 @@
 """Images across hosts: layers decide where a game starts, what people play is fetched before they ask."""
 
+import threading
 from typing import Any
 
 import httpx
+import pytest
 
 from agent_protocol import Capacity, HostImage, HostPull, SyncResponse
 from orchestrator.catalog.definition import GameDefinition
 from orchestrator.catalog.images import EngineImage
 from orchestrator.services import Services
+from scheduler.prepull import plan
 from tests.integration.orchestrator.conftest import HostMaker, ScriptedHost
 from tests.integration.orchestrator.play.scenes import launch
 
@@ -78,7 +81,14 @@ async def test_what_people_play_is_ordered_once_and_taken_back_when_it_is_there(
     shown = (await admin.get(f"/api/admin/hosts/{second.host_id}/images")).json()
     assert shown["ordered"] == [build.build_id]
     assert shown["pulling"] == [
-        {"imageId": build.image_id, "doneBytes": 5 * MB, "totalBytes": 220 * MB, "unasked": True, "games": ["hit 1.0"]}
+        {
+            "imageId": build.image_id,
+            "doneBytes": 5 * MB,
+            "totalBytes": 220 * MB,
+            "unasked": True,
+            "failure": None,
+            "games": ["hit 1.0"],
+        }
     ]
 
     here = HostImage.model_validate(
@@ -90,6 +100,46 @@ async def test_what_people_play_is_ordered_once_and_taken_back_when_it_is_there(
     assert shown["ordered"] == []
     assert shown["images"][0]["games"] == ["hit 1.0"]
     assert shown["images"][0]["lastUsedAt"].startswith("2026-01-02T03:04:05")
+
+
+async def test_what_a_host_could_not_fetch_is_taken_back_and_something_else_is_ordered(
+    services: Services, make_host: HostMaker, player: httpx.AsyncClient, admin: httpx.AsyncClient
+) -> None:
+    for slug in ("broken", "sound"):
+        await add_pushed(services, slug)
+    await make_host(images=(image_id("broken"), image_id("sound")))
+    assert (await launch(player, "broken")).status_code == 202
+    second = await make_host(name="second", images=())
+    await services.prepulling.round()
+    [first_order] = (await second.sync()).prepulls
+    assert first_order.image_id == image_id("broken")
+
+    assert (await launch(admin, "sound")).status_code == 202
+    failed = HostPull(image_id=first_order.image_id, unasked=True, failure="The registry does not give it.")
+    await sync(second, pulls=(failed,))
+    shown = (await admin.get(f"/api/admin/hosts/{second.host_id}/images")).json()
+    assert [pull["failure"] for pull in shown["pulling"]] == ["The registry does not give it."]
+    await services.prepulling.round()
+    [next_order] = (await sync(second, pulls=(failed,))).prepulls
+    assert next_order.image_id == image_id("sound")
+    await services.prepulling.round()
+    assert (await sync(second, pulls=(failed,))).prepulls == (next_order,)
+
+
+async def test_a_disk_that_is_full_of_other_things_is_not_filled_unasked(
+    services: Services, make_host: HostMaker, player: httpx.AsyncClient
+) -> None:
+    await add_pushed(services, "hit")
+    await make_host(images=(image_id("hit"),))
+    assert (await launch(player, "hit")).status_code == 202
+    second = await make_host(name="second", images=())
+    full: dict[str, Any] = {"cpu_cores": 4, "memory_bytes": 8 * 1024**3, "seats": 4, "disk_free_bytes": 130 * 10**9}
+    await sync(second, capacity=Capacity(**full, disk_kept_free_bytes=150 * 10**9))
+    await services.prepulling.round()
+    kept = Capacity(**full, disk_kept_free_bytes=100 * 10**9)
+    assert (await sync(second, capacity=kept)).prepulls == ()
+    await services.prepulling.round()
+    assert len((await sync(second, capacity=kept)).prepulls) == 1
 
 
 async def test_room_that_cached_images_would_give_up_counts_as_room(
@@ -104,6 +154,22 @@ async def test_room_that_cached_images_would_give_up_counts_as_room(
     await sync(host, capacity=Capacity(**capacity, disk_evictable_bytes=10**9))
     await services.reconciler.round()
     assert len((await sync(host, capacity=Capacity(**capacity, disk_evictable_bytes=10**9))).sessions) == 1
+
+
+async def test_while_it_is_decided_what_to_fetch_the_event_loop_is_free(
+    services: Services, host: ScriptedHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[int] = []
+
+    def noted(*arguments: Any) -> Any:
+        threads.append(threading.get_ident())
+        return plan(*arguments)
+
+    monkeypatch.setattr("orchestrator.fleet.prepulling.plan", noted)
+    await host.sync()
+    await services.prepulling.round()
+    assert threads
+    assert threading.get_ident() not in threads
 
 
 async def test_images_are_shown_to_operators_alone(
