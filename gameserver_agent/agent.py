@@ -13,7 +13,7 @@ from functools import partial
 
 import structlog
 
-from agent_protocol import EndReport, ObservedSession, ObservedState, SavedVersion
+from agent_protocol import BuildSpec, EndReport, ObservedSession, ObservedState, SavedVersion
 from gameserver_agent.clock import OrchestratorClock
 from gameserver_agent.contact import Contact, Report, counted
 from gameserver_agent.engine_watch import EngineWatch
@@ -125,7 +125,7 @@ class Agent:
                 task.was_reported = True
         if self._services is not None:
             self._services.warm.want((size_of(one.width, one.height), one.count) for one in self._contact.warm_seats)
-            self._services.titles.want(self._contact.warm_titles)
+            self._services.titles.want(self._contact.warm_titles, self._beginning())
         await self.ordered()
 
     async def ordered(self) -> None:
@@ -133,6 +133,15 @@ class Agent:
             self._has_news.set()
         else:
             await self._reconcile()
+
+    def _beginning(self) -> list[BuildSpec]:
+        """Of each session that may take a title yet."""
+        states = {session_id: task.observed().state for session_id, task in self._sessions.items()}
+        return [
+            session.build
+            for session in self._contact.desired or ()
+            if session.want == "run" and states.get(session.session_id, ObservedState.PULLING) is ObservedState.PULLING
+        ]
 
     # Told from outside.
 

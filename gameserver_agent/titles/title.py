@@ -61,27 +61,24 @@ def new_title_id() -> str:
     return secrets.token_hex(8)
 
 
-async def raised(title_id: str, build: BuildSpec, parts: TitleParts) -> Title:
-    """A game that has drawn its title and stands still. Raises `AgentError`, `OSError` or TimeoutError, all undone."""
-    place = await finished_despite_cancellation(asyncio.ensure_future(parts.seats.claim_waiting()))
-    try:
-        config = parts.seat_config(build).model_copy(update={"waits": True})
-        async with asyncio.timeout(_SEAT_STARTS_WITHIN_S):
-            seat = await parts.seats.open(place, config)
-        home = HomeFolder(parts.folder(title_id))
-        making = asyncio.ensure_future(asyncio.to_thread(home.make, build.limits.save_bytes, place.owner))
-        await finished_despite_cancellation(making)
-        spec = title_container(title_id, build, parts.ours, place, seat.hello, str(home.path))
-        container_id = await finished_despite_cancellation(asyncio.ensure_future(parts.runtime.create(spec)))
-        await parts.runtime.start(container_id)
-        await _until_drawn(seat)
-        await asyncio.sleep(SETTLES_S)
-        await parts.runtime.pause(container_id)
-        await require_still(container_id, parts.runtime)
-        sample = await parts.runtime.sample(container_id)
-    except BaseException:
-        await removed(title_id, place, None, parts)
-        raise
+async def raised(title_id: str, build: BuildSpec, place: SeatPlace, parts: TitleParts) -> Title:
+    """A game that has drawn its title and stands still. Raises `AgentError`, `OSError` or TimeoutError; what was begun
+    by then is the caller's to remove.
+    """
+    config = parts.seat_config(build).model_copy(update={"waits": True})
+    async with asyncio.timeout(_SEAT_STARTS_WITHIN_S):
+        seat = await parts.seats.open(place, config)
+    home = HomeFolder(parts.folder(title_id))
+    making = asyncio.ensure_future(asyncio.to_thread(home.make, build.limits.save_bytes, place.owner))
+    await finished_despite_cancellation(making)
+    spec = title_container(title_id, build, parts.ours, place, seat.hello, str(home.path))
+    container_id = await finished_despite_cancellation(asyncio.ensure_future(parts.runtime.create(spec)))
+    await parts.runtime.start(container_id)
+    await _until_drawn(seat)
+    await asyncio.sleep(SETTLES_S)
+    await parts.runtime.pause(container_id)
+    await require_still(container_id, parts.runtime)
+    sample = await parts.runtime.sample(container_id)
     return Title(title_id, build, place, seat, home, container_id, 0.0 if sample is None else sample.cpu_seconds)
 
 
@@ -94,33 +91,34 @@ async def require_still(container_id: str, runtime: Runtime) -> None:
 
 async def removed(title_id: str, place: SeatPlace, seat: Seat | None, parts: TitleParts) -> bool:
     """Every step is tried even when another has failed, and may be taken again; False when something is left."""
-    return await finished_despite_cancellation(asyncio.ensure_future(_remove(title_id, place, seat, parts)))
+    if seat is not None:
+        await seat.leave()
+    is_game_gone = await _tried(title_id, _remove_container(title_id, parts))
+    is_seat_gone = await _tried(title_id, parts.seats.release(place))
+    return await _tried(title_id, _remove_home(title_id, parts)) and is_game_gone and is_seat_gone
 
 
 async def clear(parts: TitleParts, known: frozenset[str]) -> None:
     """Whatever earlier agents left of titles that no session has taken: their seats are cleared as all that wait are.
-    Those `known` are sessions' by now. Raises `AgentError` or `OSError`; may be called again.
+    Those `known` are sessions' by now. Every one is tried even when another has failed, but the home of a game that may
+    live stays. Raises `AgentError` or `OSError` when nothing can be seen; may be called again.
     """
+    alive: set[str] = set()
     for container in await parts.runtime.list_containers(parts.ours):
         title_id = container.labels.get(TITLE_LABEL)
-        if title_id is not None and title_id not in known:
-            await parts.runtime.remove(container.container_id)
+        if title_id is None or title_id in known:
+            continue
+        if not await _tried(title_id, parts.runtime.remove(container.container_id)):
+            alive.add(title_id)
     for folder in await asyncio.to_thread(_folders, parts.data / "titles"):
-        await _remove_home(folder.name, parts)
+        if folder.name not in alive:
+            await _tried(folder.name, _remove_home(folder.name, parts))
 
 
 async def _until_drawn(seat: Seat) -> None:
     async with asyncio.timeout(DRAWS_WITHIN_S):
         while not await seat.is_drawn():  # noqa: ASYNC110 - a seat that waits tells nothing by itself
             await asyncio.sleep(_LOOK_EVERY_S)
-
-
-async def _remove(title_id: str, place: SeatPlace, seat: Seat | None, parts: TitleParts) -> bool:
-    if seat is not None:
-        await seat.leave()
-    is_game_gone = await _tried(title_id, _remove_container(title_id, parts))
-    is_seat_gone = await _tried(title_id, parts.seats.release(place))
-    return await _tried(title_id, _remove_home(title_id, parts)) and is_game_gone and is_seat_gone
 
 
 async def _tried(title_id: str, step: Coroutine[object, object, None]) -> bool:

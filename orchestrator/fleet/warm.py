@@ -75,7 +75,13 @@ class WarmOrders:
         wanted = waiting(demand.sizes_per_s, hosts, room, here, SEAT_MEMORY_BYTES)
         count = sum(wanted.values())
         left = replace(room, seats=room.seats - count, memory_bytes=room.memory_bytes - count * SEAT_MEMORY_BYTES)
-        at_title = titles(demand.titles_per_s, hosts, left, titles_here, demand.needed_bytes)
+        images = {image.image_id for image in request.images}
+        per_s = {
+            build_id: per_s
+            for build_id, per_s in demand.titles_per_s.items()
+            if demand.builds[build_id].image_id in images
+        }
+        at_title = titles(per_s, hosts, left, titles_here, demand.needed_bytes)
         return WarmOrder(
             tuple(WarmSeats(width=width, height=height, count=count) for (width, height), count in wanted.items()),
             tuple(

@@ -11,6 +11,7 @@ import pytest
 from agent_protocol import DesiredSession, ObservedState, WarmTitles
 from gameserver_agent.errors import EngineError
 from gameserver_agent.leftovers import end_leftovers
+from gameserver_agent.runtime.fake_runtime import FakeProgram
 from gameserver_agent.sessions.container import TITLE_LABEL
 from gameserver_agent.sessions.session_task import SessionTask
 from gameserver_agent.tasks import cancelled
@@ -25,7 +26,6 @@ ONE = (WarmTitles(build=NOVEL, count=1, memory_bytes=7),)
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gameserver_agent.titles.title.SETTLES_S", 0.0)
-    monkeypatch.setattr("gameserver_agent.titles.waiting.SURPLUS_FOR_S", 1.0)
     monkeypatch.setattr("gameserver_agent.titles.waiting._LOOK_EVERY_S", 0.02)
     monkeypatch.setattr("gameserver_agent.titles.waiting._ASK_EVERY_S", 0.02)
 
@@ -73,7 +73,7 @@ async def test_a_title_stands_still_and_says_what_it_takes(host: Host) -> None:
 
 async def test_of_two_sessions_one_takes_it_and_the_boot_of_the_other_alone_is_learned_from(host: Host) -> None:
     async with kept(host, *ONE):
-        host.services.titles.want(())
+        host.services.titles.want((), [NOVEL])
         (container_id,) = await title_containers(host)
         tasks = [session(host, "ses1"), session(host, "ses2")]
         for task in tasks:
@@ -106,7 +106,7 @@ async def test_a_title_of_no_use_costs_the_session_nothing_but_time(
 ) -> None:
     monkeypatch.setattr("gameserver_agent.titles.waiting._ASK_EVERY_S", 3600)
     async with kept(host, *ONE):
-        host.services.titles.want(())
+        host.services.titles.want((), [NOVEL])
         (container_id,) = await title_containers(host)
         match trouble:
             case "game":
@@ -133,7 +133,7 @@ async def test_a_title_of_no_use_costs_the_session_nothing_but_time(
 
 async def test_a_stop_is_heard_while_a_title_is_taken(host: Host) -> None:
     async with kept(host, *ONE):
-        host.services.titles.want(())
+        host.services.titles.want((), [NOVEL])
         restore = {"version_id": "ver1", "path": "/x", "digest": "0", "size_bytes": 1}
         task = session(
             host, restore=DesiredSession.model_validate({**order().model_dump(), "restore": restore}).restore
@@ -161,7 +161,6 @@ async def test_one_that_dies_is_replaced_and_one_that_is_not_wanted_goes(host: H
 async def test_a_launch_while_titles_are_given_up_ends_nothing_else(
     host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gameserver_agent.titles.waiting.SURPLUS_FOR_S", 0.0)
     titles, remove, may_go = host.services.titles, host.runtime.remove, asyncio.Event()
 
     async def slowly(container_id: str) -> None:
@@ -193,6 +192,100 @@ async def test_none_is_raised_of_an_image_that_is_not_here(host: Host) -> None:
     await cancelled(keeping)
     assert (host.runtime.pulls, titles.report()) == (0, ())
     await host.assert_nothing_is_left()
+
+
+async def test_all_that_are_too_many_go_at_once_and_one_for_each_session_that_begins_is_spared(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gameserver_agent.titles.waiting._LOOK_EVERY_S", 3600)
+    titles, remove = host.services.titles, host.runtime.remove
+    together, begun = asyncio.Event(), list[str]()
+
+    async def remove_together(container_id: str) -> None:
+        begun.append(container_id)
+        if len(begun) == 2:
+            together.set()
+        await together.wait()
+        await remove(container_id)
+
+    async with kept(host, ONE[0].model_copy(update={"count": 3})):
+        await until(lambda: sum(said.count for said in titles.report()) == 3)
+        monkeypatch.setattr(host.runtime, "remove", remove_together)
+        titles.want((), [NOVEL])
+        assert [said.count for said in titles.report()] == [1]
+        await until(together.is_set)
+        await until(lambda: len(titles.known()) == 1)
+    await host.assert_nothing_is_left()
+
+
+async def test_one_that_rises_makes_way_too(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host.seats, "_boots", False)
+    async with kept(host) as keeping:
+        host.services.titles.want(ONE)
+        await until(lambda: bool(host.runtime.specs))
+        host.services.titles.want(())
+        await until(lambda: not host.services.titles.known())
+        assert not keeping.done()
+        await host.assert_nothing_is_left()
+
+
+@pytest.mark.parametrize("trouble", ["image", "game"])
+async def test_one_that_does_not_rise_keeps_no_other_from_rising(
+    host: Host, monkeypatch: pytest.MonkeyPatch, trouble: str
+) -> None:
+    broken = NOVEL.model_copy(update={"build_id": "bld0", "command": ("broken",)})
+    if trouble == "image":
+        broken = broken.model_copy(update={"image_id": "sha256:absent"})
+    host.runtime.programs["broken",] = FakeProgram(exit_code=1)
+    async with kept(host, WarmTitles(build=broken, count=1, memory_bytes=7), *ONE):
+        assert [said.build_id for said in host.services.titles.report()] == ["bld1"]
+    await host.assert_nothing_is_left()
+
+
+async def test_one_that_fails_while_the_engine_stutters_is_ended_later(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remove, is_away, refused = host.runtime.remove, True, list[str]()
+
+    async def stutter(container_id: str) -> None:
+        if is_away:
+            refused.append(container_id)
+            raise EngineError("no answer")
+        await remove(container_id)
+
+    monkeypatch.setattr(host.runtime, "pause", stutter)
+    monkeypatch.setattr(host.runtime, "remove", stutter)
+    async with kept(host):
+        host.services.titles.want(ONE)
+        await until(lambda: len(refused) > 2)
+        host.services.titles.want(())
+        assert len(await title_containers(host)) == 1
+        assert host.services.titles.known()
+        is_away = False
+        await until(lambda: not host.services.titles.known())
+        await host.assert_nothing_is_left()
+
+
+async def test_a_container_that_will_not_go_keeps_nothing_else_that_an_earlier_agent_left(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gameserver_agent.titles.waiting._ASK_EVERY_S", 3600)
+    remove = host.runtime.remove
+    async with kept(host, ONE[0].model_copy(update={"count": 2})):
+        await until(lambda: sum(said.count for said in host.services.titles.report()) == 2)
+        stubborn, _ = await title_containers(host)
+
+        async def refuse(container_id: str) -> None:
+            if container_id == stubborn:
+                raise EngineError("no")
+            await remove(container_id)
+
+        monkeypatch.setattr(host.runtime, "remove", refuse)
+        later = replace(host.services)
+        await later.titles.clear(frozenset())
+        assert await title_containers(host) == [stubborn]
+        assert len(list((host.folder / "data" / "titles").iterdir())) == 1
+        monkeypatch.undo()
 
 
 async def test_what_waits_is_no_leftover_and_what_an_earlier_agent_left_is(host: Host) -> None:

@@ -78,6 +78,8 @@ async def test_a_game_that_was_played_waits_at_its_title_where_its_build_says_th
     (title,) = answer.warm_titles
     assert (title.build.waits_at_title, title.count) == (True, 1)
     assert title.memory_bytes > SEAT_MEMORY_BYTES
+    # One whose image is not there is not ordered: it could not rise.
+    assert (await answer_to(host, images=())).warm_titles == ()
     # Told of, it is counted, and keeps nobody out.
     room = Capacity(cpu_cores=4, memory_bytes=2 * 1024**3, seats=1, disk_free_bytes=100 * 1024**3)
     waits = TITLE.model_copy(update={"build_id": title.build.build_id})
