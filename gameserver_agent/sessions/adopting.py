@@ -1,6 +1,7 @@
 """Taking up a session that an earlier agent has run: what is still there goes on, and what is not has a reason."""
 
 import asyncio
+from dataclasses import replace
 
 from agent_protocol import EndReport, ObservedState
 from gameserver_agent.errors import AgentError, SeatError, SessionEndedError
@@ -44,6 +45,9 @@ async def take_up(live: LiveSession, clearing: Clearing) -> bool:
         live.meter = Meter(started_s=live.told_by_engine_s(None if status is None else status.started_at))
     if status is None or not status.is_running:
         raise await _ended_meanwhile(live, status)
+    if status.is_paused and live.state is not ObservedState.RUNNING:  # taken at its title, and it has not moved since
+        await live.services.runtime.unpause(live.require_container())
+        status = replace(status, is_paused=False)
     live.meter = live.meter.paused(live.now_s()) if status.is_paused else live.meter.thawed(live.now_s())
     await _adopt_seat(live)
     if live.state is not ObservedState.RUNNING:

@@ -1,8 +1,9 @@
 """A session that begins where a game waits at its title: seat, home and container of the title become the session's.
 
-Bound on the disk first, which can be done once. The save is brought into the home under the game that stands still, and
-only then does the game move and hear that somebody plays. Before all of that is done nothing of it is in the session's
-record: whatever fails, or dies, in between leaves a session that begins as any other, and a title that is cleared away.
+Bound on the disk first, which can be done once. The save is brought into the home under the game that stands still,
+then the session's record names the title, and only then does the game move and hear that somebody plays. Whatever
+fails, or dies, before the record is written leaves a session that begins as any other, and a title that is cleared
+away; an agent that dies after it leaves a session that the next one takes up.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ import os
 from pathlib import Path
 
 from agent_protocol import ObservedState
-from gameserver_agent.errors import AgentError, SessionEndedError
+from gameserver_agent.errors import AgentError, SeatError, SessionEndedError
 from gameserver_agent.sessions.container import TAKEN
 from gameserver_agent.sessions.live import LiveSession
 from gameserver_agent.sessions.state import RESTORING_WITHIN_S
@@ -49,11 +50,12 @@ async def _take(live: LiveSession, title: Title) -> None:
     await all_or_first_error(_take_seat(live, title), _bring_save(live, title))
     told = asyncio.to_thread(_tell, title.place.session, live.desired.timezone, live.desired.language)
     await finished_despite_cancellation(asyncio.ensure_future(told))
-    await services.runtime.unpause(title.container_id)
     live.container_id = title.container_id
     live.meter = Meter(started_s=live.now_s(), waited_cpu_seconds=title.cpu_seconds)
+    if not await live.note():  # the next agent would take it for a title that nobody has taken
+        raise SeatError("the session's record could not be written")
+    await services.runtime.unpause(title.container_id)
     live.become(ObservedState.BOOTING, force=True)
-    await live.note()
 
 
 async def _take_seat(live: LiveSession, title: Title) -> None:
@@ -75,6 +77,7 @@ async def _bring_save(live: LiveSession, title: Title) -> None:
 async def _give_up(live: LiveSession, title: Title) -> None:
     live.place = live.seat = live.container_id = live.meter = live.title_id = None
     live.become(ObservedState.PULLING, force=True)
+    await live.note()
     await live.services.titles.discard(title)
 
 

@@ -112,12 +112,13 @@ class LiveSession:
             self.meter = self.meter.thawed(self.now_s())
             self.services.changed()
 
-    async def note(self) -> None:
+    async def note(self) -> bool:
         """Write the record. One that cannot be written is said once, and ends nothing: the next one is tried. Each is
-        written to its end before the next is begun, so that the newest stays.
+        written to its end before the next is begun, so that the newest stays. False when it was not written.
         """
         async with self._writing:
             await self._note()
+            return self._is_recorded
 
     async def _note(self) -> None:
         if self.meter is not None:

@@ -97,6 +97,7 @@ class Playing:
     async def _begin(self) -> None:
         live = self._live
         live.become(ObservedState.PULLING, force=True)
+        live.services.images.uses.note(live.desired.build.image_id, live.now_s())  # also where nothing is to be fetched
         try:
             clearing = asyncio.ensure_future(asyncio.to_thread(live.services.kept.clear_for_start, live.session_id))
             await finished_despite_cancellation(clearing)

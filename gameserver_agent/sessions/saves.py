@@ -66,9 +66,11 @@ class SessionSaves:
 
     async def prepare_taken(self, owner: Owner) -> None:
         """The same for a home that a game which stands still has begun to use: a restored save takes the place of all
-        that is in it.
+        that is in it. Raises `SaveError` where that home is of no use, and a fresh one may be.
         """
-        await self._prepare(owner, self.home.empty if self._desired.restore is not None else lambda: None)
+        if self._desired.restore is not None:
+            await finished_despite_cancellation(asyncio.ensure_future(asyncio.to_thread(self.home.empty)))
+        await self._prepare(owner, lambda: None)
 
     async def _prepare(self, owner: Owner, make: Callable[[], None]) -> None:
         source = self._desired.restore

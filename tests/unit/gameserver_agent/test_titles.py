@@ -8,11 +8,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from agent_protocol import DesiredSession, ObservedState, WarmTitles
-from gameserver_agent.errors import EngineError
+from agent_protocol import DesiredSession, ObservedState, RestoreSource, WarmTitles
+from gameserver_agent.errors import EngineError, SaveError
 from gameserver_agent.leftovers import end_leftovers
 from gameserver_agent.runtime.fake_runtime import FakeProgram
+from gameserver_agent.saves.home import HomeFolder
 from gameserver_agent.sessions.container import TITLE_LABEL
+from gameserver_agent.sessions.record import SessionFolder, SessionRecord
 from gameserver_agent.sessions.session_task import SessionTask
 from gameserver_agent.tasks import cancelled
 from tests.unit.gameserver_agent.orders import order
@@ -20,6 +22,7 @@ from tests.unit.gameserver_agent.test_session_task import BUILD, OURS, Host, hos
 
 __all__ = ["host"]
 NOVEL = BUILD.model_copy(update={"waits_at_title": True})
+RESTORE = RestoreSource(version_id="ver1", path="/x", digest="0", size_bytes=1)
 ONE = (WarmTitles(build=NOVEL, count=1, memory_bytes=7),)
 
 
@@ -134,14 +137,85 @@ async def test_a_title_of_no_use_costs_the_session_nothing_but_time(
 async def test_a_stop_is_heard_while_a_title_is_taken(host: Host) -> None:
     async with kept(host, *ONE):
         host.services.titles.want((), [NOVEL])
-        restore = {"version_id": "ver1", "path": "/x", "digest": "0", "size_bytes": 1}
-        task = session(
-            host, restore=DesiredSession.model_validate({**order().model_dump(), "restore": restore}).restore
-        )
+        task = session(host, restore=RESTORE)
         await host.until(task, lambda seen: seen.state == ObservedState.RESTORING and seen.seat_ready)
         task.stop("stopped", "")
         await host.ended(task)
         assert host.store.sent == []
+        await host.assert_nothing_is_left()
+
+
+async def test_a_home_that_cannot_be_emptied_costs_the_session_nothing_but_time(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = list[HomeFolder]()
+
+    def fail(home: HomeFolder) -> None:
+        failed.append(home)
+        raise SaveError("find took too long")
+
+    monkeypatch.setattr(HomeFolder, "empty", fail)
+    async with kept(host, *ONE):
+        host.services.titles.want((), [NOVEL])
+        task = session(host, restore=RESTORE)
+        await until(lambda: bool(failed) and task.title_id is None)
+        await host.until(task, lambda seen: seen.seat_ready or seen.state == ObservedState.ENDED)
+        task.stop("stopped", "")
+        ended = (await host.ended(task)).end
+        assert ended is not None
+        assert ended.code == "stopped"
+        await host.assert_nothing_is_left()
+
+
+async def test_a_title_whose_session_cannot_be_recorded_is_not_played(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = SessionFolder.write
+
+    def refuse(folder: SessionFolder, record: SessionRecord) -> None:
+        if record.title_id is not None:
+            raise OSError("no room")
+        write(folder, record)
+
+    monkeypatch.setattr(SessionFolder, "write", refuse)
+    async with kept(host, *ONE):
+        host.services.titles.want((), [NOVEL])
+        task = session(host)
+        await host.running(task)
+        assert task.title_id is None
+        assert await title_containers(host) == []
+        task.stop("stopped", "")
+        await host.ended(task)
+        await host.assert_nothing_is_left()
+
+
+async def test_an_agent_that_dies_before_a_taken_game_moves_leaves_a_session_that_goes_on(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unpause, records = host.runtime.unpause, list[SessionRecord | None]()
+
+    async def die(_: str) -> None:
+        records.append(SessionFolder(host.services.session_folder("ses1")).read())
+        await asyncio.Event().wait()
+
+    async with kept(host, *ONE):
+        host.services.titles.want((), [NOVEL])
+        (container_id,) = await title_containers(host)
+        monkeypatch.setattr(host.runtime, "unpause", die)
+        dead = session(host)
+        await until(lambda: bool(records))
+        (record,) = records
+        assert record is not None
+        assert record.title_id == dead.title_id
+        assert host.services.images.uses.last_used_s(NOVEL.image_id) is not None
+        monkeypatch.setattr(host.runtime, "unpause", unpause)
+        task = SessionTask(record.desired, host.services, record)
+        task.begin()
+        await host.running(task)
+        assert not (await host.runtime.status(container_id)).is_paused
+        task.stop("stopped", "")
+        await host.ended(task)
+        await dead.leave()
         await host.assert_nothing_is_left()
 
 
