@@ -6,7 +6,7 @@ orchestrator. What to do is decided by `reconcile.plan` alone. No loop's trouble
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -68,6 +68,7 @@ class Agent:
         self._care: ImageCare | None = None
         self._is_leaving = False
         self._has_leftovers = False
+        self._is_clear = asyncio.Event()
 
     # What the HTTP server sees.
 
@@ -165,7 +166,9 @@ class Agent:
             self.changed()
 
     async def adopt(self, services: SessionServices) -> None:
-        """Take up what an earlier agent left. Waits for the engine; nothing is decided before."""
+        """Take up the sessions that an earlier agent left. Waits for the engine; nothing is decided before. What else
+        was left goes once the agent runs: the orchestrator hears of the sessions at once.
+        """
         self._services = services
         self._engine.uses = services.images.uses
         self._care = ImageCare(
@@ -173,19 +176,21 @@ class Agent:
         )
         await self._engine.until_it_answers()
         records = await asyncio.to_thread(_records, services)
-        await services.titles.clear(frozenset(record.title_id for record in records if record.title_id is not None))
         for record in records:
             task = SessionTask(record.desired, services, record)
             self._sessions[record.desired.session_id] = task
             task.begin()
-        await self._end_leftovers(services)
-        await services.warm.clear()
 
     async def run(self, outbox: Outbox) -> None:
         """Until cancelled. Raises `ControlPlaneRefusedError` when the orchestrator no longer knows this host."""
         loops = [self._contact.keep, self._keep_looking, partial(outbox.keep_sending, self.is_active)]
         if self._services is not None:
-            loops += [self._services.kept.keep_trying, self._services.warm.keep, self._services.titles.keep]
+            warm, titles = self._services.warm.keep, self._services.titles.keep
+            loops += [
+                self._services.kept.keep_trying,
+                partial(self._once_clear, warm),
+                partial(self._once_clear, titles),
+            ]
         if self._care is not None:
             loops.append(self._care.keep)
         await all_or_first_error(*(kept_alive(loop, until=ControlPlaneRefusedError) for loop in loops))
@@ -228,6 +233,9 @@ class Agent:
     async def _keep_looking(self) -> None:
         loop = asyncio.get_running_loop()
         engine_at_s = 0.0
+        if self._services is not None and not self._is_clear.is_set():
+            async with self._deciding:  # nothing is begun beside what is left of it
+                await self._clear(self._services)
         while True:
             self._has_news.clear()
             await self._reconcile()
@@ -271,10 +279,24 @@ class Agent:
                 task = self._sessions.pop(session_id)
                 await task.forget()
 
+    async def _clear(self, services: SessionServices) -> None:
+        """Of all that earlier agents left and no session has."""
+        await services.titles.clear(self._taken_titles())
+        await self._end_leftovers(services)
+        await services.warm.clear()
+        self._is_clear.set()
+
+    async def _once_clear(self, keep: Callable[[], Coroutine[object, object, None]]) -> None:
+        await self._is_clear.wait()
+        await keep()
+
+    def _taken_titles(self) -> frozenset[str]:
+        return frozenset(task.title_id for task in self._sessions.values() if task.title_id is not None)
+
     async def _end_leftovers(self, services: SessionServices) -> None:
         known = {session_id: task.desired.generation for session_id, task in self._sessions.items()}
-        taken = {task.title_id for task in self._sessions.values() if task.title_id is not None}
-        self._has_leftovers = not await end_leftovers(services, known, services.titles.known() | taken)
+        titles = services.titles.known() | self._taken_titles()
+        self._has_leftovers = not await end_leftovers(services, known, titles)
 
 
 def _records(services: SessionServices) -> Sequence[SessionRecord]:

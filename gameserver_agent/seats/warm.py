@@ -80,7 +80,12 @@ class WarmSeats:
 
     async def clear(self) -> None:
         """End what an earlier agent left waiting."""
-        for place in await self._seats.waiting():
+        try:
+            left = await self._seats.waiting()
+        except OSError as error:  # the next agent tries again
+            log.warning("warm_seat.unseen", reason=str(error))
+            return
+        for place in left:
             await self._release(place)
 
     async def keep(self) -> None:

@@ -134,6 +134,7 @@ async def test_an_agent_that_is_killed_leaves_no_title_and_keeps_the_one_that_wa
     await agent.start()
     await control_plane.until_synced(2)
     await control_plane.until_waiting(0)
+    await agent.released(left)
     assert titles(docker_engine) == {first}
     assert seat_processes(left) == ()
     assert not left.folder.exists()

@@ -4,18 +4,22 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from agent_protocol import ObservedState
 from gameserver_agent.agent import Agent
 from gameserver_agent.clock import OrchestratorClock
+from gameserver_agent.contact import Contact
 from gameserver_agent.host_usage import HostMeter
 from gameserver_agent.identity import DataFolder, Membership
 from gameserver_agent.orchestrator_client import OrchestratorClient
 from gameserver_agent.tasks import cancelled
+from tests.unit.gameserver_agent.orders import order
 from tests.unit.gameserver_agent.test_session_task import Host, host
-from tests.unit.gameserver_agent.test_titles import ONE, until
+from tests.unit.gameserver_agent.test_titles import NOVEL, ONE, until
 
 __all__ = ["host"]
 
@@ -89,6 +93,49 @@ async def test_an_engine_that_hangs_does_not_make_the_end_of_all_sessions_late(
         finally:
             is_over.set()
             await stopping
+
+
+async def test_a_session_takes_the_title_that_its_own_room_leaves_no_place_for(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gameserver_agent.titles.title.SETTLES_S", 0.0)
+    async with asyncio.timeout(30), adopted(host, tmp_path) as agent, running(agent, host):
+        host.services.titles.want(ONE)
+        await until(lambda: bool(host.services.titles.report()))
+        contact: Contact = vars(agent)["_contact"]
+        contact.desired, contact.warm_titles = (order(build=NOVEL, now=datetime.now(UTC)),), ()
+        await agent.answered(agent.report())
+        await until(lambda: any(seen.state == ObservedState.RUNNING for seen in agent.observed()))
+        assert len(host.runtime.specs) == 1
+        assert await agent.stop_sessions(10)
+    await host.assert_nothing_is_left()
+
+
+async def test_sessions_are_reported_while_what_an_earlier_agent_left_is_cleared_away(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_go_on, began = asyncio.Event(), asyncio.Event()
+
+    async def slowly(_: frozenset[str]) -> None:
+        began.set()
+        await may_go_on.wait()
+
+    async with asyncio.timeout(30):
+        task = host.session()
+        await host.running(task)
+        await task.leave()
+        monkeypatch.setattr(host.services.titles, "clear", slowly)
+        async with adopted(host, tmp_path) as agent, running(agent, host):
+            await began.wait()
+            (seen,) = agent.report().sessions
+            assert seen.session_id == "ses1"
+            host.services.titles.want(ONE)
+            await agent.ordered()  # waits for nothing
+            assert not host.services.titles.known()
+            may_go_on.set()
+            await until(lambda: bool(host.services.titles.known()))
+            assert await agent.stop_sessions(10)
+        await host.assert_nothing_is_left()
 
 
 @asynccontextmanager
