@@ -19,6 +19,7 @@ from orchestrator.errors import InvalidRequest, StoreUnavailable
 
 PARTIALS = ".partial"
 _READ_BYTES = 256 * 1024
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 Result = TypeVar("Result")
 
 
@@ -176,8 +177,8 @@ class _Partial:
         self._file: BinaryIO | None = None
 
     def open(self) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = self._path.open("xb")
+        _make_folder(self._path.parent)
+        self._file = os.fdopen(os.open(self._path, _NEW, 0o600), "wb")
 
     def write(self, piece: bytes) -> None:
         assert self._file is not None
@@ -187,7 +188,7 @@ class _Partial:
         assert self._file is not None
         self._file.flush()
         os.fsync(self._file.fileno())
-        target.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(target.parent)
         try:
             os.link(self._path, target)
         except FileExistsError:
@@ -225,6 +226,12 @@ async def _on_disk(work: Callable[[], Result]) -> Result:
         raise
     except OSError as error:
         raise store_unavailable() from error
+
+
+def _make_folder(folder: Path) -> None:
+    """In the store's folder, which may have to be made as well: what people play is for nobody else's eyes."""
+    for each in (folder.parent, folder):
+        each.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def _remove_old(folder: Path, moment_s: float) -> None:

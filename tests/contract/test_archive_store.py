@@ -233,6 +233,13 @@ async def test_a_store_whose_folder_is_missing_is_away_and_not_empty(tmp_path: P
         await store.delete(KEY)
 
 
+async def test_what_a_folder_keeps_is_for_its_owners_eyes_only(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path / "saves")
+    await store.put(KEY, _digest(ARCHIVE), len(ARCHIVE), pieces(ARCHIVE))
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (store.root, *store.root.rglob("*"))}
+    assert modes == {"saves": 0o700, PARTIALS: 0o700, "slot": 0o700, "session-1.tar.zst": 0o600}
+
+
 @pytest.mark.parametrize("call", ["fsync", "link"])
 async def test_a_full_disk_leaves_no_half(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
     def full(*_: object) -> None:
