@@ -6,6 +6,7 @@ orchestrator. What to do is decided by `reconcile.plan` alone. No loop's trouble
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -13,7 +14,7 @@ from functools import partial
 
 import structlog
 
-from agent_protocol import BuildSpec, EndReport, ObservedSession, ObservedState, SavedVersion
+from agent_protocol import BuildSpec, DesiredSession, EndReport, ObservedSession, ObservedState, SavedVersion
 from gameserver_agent.clock import OrchestratorClock
 from gameserver_agent.contact import Contact, Report, counted
 from gameserver_agent.engine_watch import EngineWatch
@@ -22,7 +23,7 @@ from gameserver_agent.host_usage import HostFigures, HostMeter
 from gameserver_agent.http.app import PlayableSession
 from gameserver_agent.identity import DataFolder, Membership
 from gameserver_agent.image_care import ImageCare
-from gameserver_agent.leftovers import end_leftovers
+from gameserver_agent.leftovers import Leftovers
 from gameserver_agent.orchestrator_client import OrchestratorClient
 from gameserver_agent.reconcile import Action, Forget, NoteEnded, Renew, Start, Stop, plan
 from gameserver_agent.runtime.port import Runtime
@@ -31,7 +32,7 @@ from gameserver_agent.seats.warm_plan import size_of
 from gameserver_agent.sessions.record import SessionFolder, SessionRecord
 from gameserver_agent.sessions.services import SessionServices
 from gameserver_agent.sessions.session_task import SessionTask
-from gameserver_agent.tasks import all_or_first_error, kept_alive
+from gameserver_agent.tasks import all_or_first_error, cancelled, kept_alive
 
 log = structlog.get_logger()
 _LOOK_EVERY_S = 1.0
@@ -67,8 +68,10 @@ class Agent:
         self._services: SessionServices | None = None
         self._care: ImageCare | None = None
         self._is_leaving = False
-        self._has_leftovers = False
         self._is_clear = asyncio.Event()
+        self._leftovers = Leftovers(time.monotonic)
+        self._looks_at_leftovers = False
+        self._forgetting: dict[str, asyncio.Task[None]] = {}
 
     # What the HTTP server sees.
 
@@ -193,7 +196,10 @@ class Agent:
             ]
         if self._care is not None:
             loops.append(self._care.keep)
-        await all_or_first_error(*(kept_alive(loop, until=ControlPlaneRefusedError) for loop in loops))
+        try:
+            await all_or_first_error(*(kept_alive(loop, until=ControlPlaneRefusedError) for loop in loops))
+        finally:
+            await cancelled(*self._forgetting.values())
 
     async def leave(self) -> None:
         """The agent goes; games and their seats live on."""
@@ -243,9 +249,11 @@ class Agent:
                 engine_at_s = loop.time() + _LOOK_AT_ENGINE_EVERY_S
                 if await self._engine.look():
                     self.changed()
-                if self._has_leftovers and self._engine.is_well and self._services is not None:
-                    async with self._deciding:
-                        await self._end_leftovers(self._services)
+                self._looks_at_leftovers = self._engine.is_well
+            if self._looks_at_leftovers and self._services is not None:
+                self._looks_at_leftovers = False
+                async with self._deciding:
+                    await self._look_at_leftovers(self._services)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_LOOK_EVERY_S):
                     await self._has_news.wait()
@@ -261,28 +269,30 @@ class Agent:
 
     async def _do(self, action: Action, services: SessionServices) -> None:
         match action:
+            case Start(desired) | NoteEnded(desired) if desired.session_id in self._forgetting:
+                pass  # what is left of the session before it goes first
             case Start(desired):
-                task = SessionTask(desired, services)
-                self._sessions[desired.session_id] = task
-                task.begin()
+                self._begin(desired, services)
             case Renew(desired):
                 await self._sessions[desired.session_id].renew(desired)
             case Stop(session_id, code, message):
                 self._sessions[session_id].stop(code, message)
+            case NoteEnded(desired, code, message) if self._leftovers.is_running_already(desired):
+                self._take_up(desired, services).stop(code, message)
             case NoteEnded(desired, code, message):
+                self._looks_at_leftovers |= self._leftovers.stands_in_the_way(desired)
                 record = SessionRecord(
                     desired=desired, state=ObservedState.ENDED, end=EndReport(code=code, message=message)
                 )
                 self._sessions[desired.session_id] = SessionTask(desired, services, record)
                 self.changed()
             case Forget(session_id):
-                task = self._sessions.pop(session_id)
-                await task.forget()
+                self._forget(session_id)
 
     async def _clear(self, services: SessionServices) -> None:
         """Of all that earlier agents left and no session has."""
         await services.titles.clear(self._taken_titles())
-        await self._end_leftovers(services)
+        await self._look_at_leftovers(services)
         await services.warm.clear()
         self._is_clear.set()
 
@@ -293,10 +303,49 @@ class Agent:
     def _taken_titles(self) -> frozenset[str]:
         return frozenset(task.title_id for task in self._sessions.values() if task.title_id is not None)
 
-    async def _end_leftovers(self, services: SessionServices) -> None:
+    def _begin(self, desired: DesiredSession, services: SessionServices) -> None:
+        """What is in the way has to go before: it is tried again with the next look."""
+        if self._leftovers.is_running_already(desired):
+            self._take_up(desired, services)
+        elif self._leftovers.stands_in_the_way(desired):
+            self._looks_at_leftovers = True
+        else:
+            self._sessions[desired.session_id] = task = SessionTask(desired, services)
+            task.begin()
+
+    def _take_up(self, desired: DesiredSession, services: SessionServices) -> SessionTask:
+        """A game that lives here though its record is lost."""
+        log.warning("orphan.taken_up", session=desired.session_id, generation=desired.generation)
+        self._leftovers.taken_up(desired)
+        record = SessionRecord(desired=desired, state=ObservedState.BOOTING)
+        self._sessions[desired.session_id] = task = SessionTask(desired, services, record)
+        task.begin()
+        return task
+
+    def _forget(self, session_id: str) -> None:
+        """Nobody waits for it: a home that will not go holds up no other session."""
+        if session_id not in self._forgetting:
+            forgetting = asyncio.create_task(self._forgotten(session_id), name=f"forget {session_id}")
+            self._forgetting[session_id] = forgetting
+
+    async def _forgotten(self, session_id: str) -> None:
+        try:
+            await self._sessions[session_id].forget()
+        except OSError as error:
+            log.warning("session.not_forgotten", session=session_id, reason=str(error))
+        else:
+            del self._sessions[session_id]
+        finally:
+            del self._forgetting[session_id]
+            self._has_news.set()
+
+    async def _look_at_leftovers(self, services: SessionServices) -> None:
         known = {session_id: task.desired.generation for session_id, task in self._sessions.items()}
-        titles = services.titles.known() | self._taken_titles()
-        self._has_leftovers = not await end_leftovers(services, known, titles)
+
+        def titles() -> frozenset[str]:
+            return services.titles.known() | self._taken_titles()
+
+        await self._leftovers.look(services, known, self._contact.desired, titles)
 
 
 def _records(services: SessionServices) -> Sequence[SessionRecord]:

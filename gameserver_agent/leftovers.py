@@ -1,18 +1,20 @@
 """What an earlier agent left on this host and no record explains: a container, a seat, a home with a save in it.
 
-Each is ended, and its home is kept for a later capture; `MOST_AT_ONCE` in one look, so that a mistake of ours cannot
-empty a host before anybody sees it in the log. Nothing is touched that does not carry this host's labels or lie in this
-agent's folders, and nothing of a session that is known here.
+What lives is ended when `orphans` says so, and its home is kept for a later capture; what is dead goes at once. Nothing
+is touched that does not carry this host's labels or lie in this agent's folders, and nothing of a session that is known
+here.
 """
 
 import asyncio
 import contextlib
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import structlog
 
+from agent_protocol import DesiredSession
 from gameserver_agent.errors import ContainerNotFoundError, EngineError, SaveError, SeatError
+from gameserver_agent.orphans import Orphan, Waiting, judge
 from gameserver_agent.runtime.port import Container
 from gameserver_agent.saves.home import HomeFolder
 from gameserver_agent.sessions.container import GENERATION_LABEL, SESSION_LABEL, TITLE_LABEL
@@ -21,38 +23,73 @@ from gameserver_agent.sessions.services import SessionServices
 log = structlog.get_logger()
 _SESSION_ID = re.compile(r"[A-Za-z0-9_-]+")
 _GRACE_S = 5.0
-MOST_AT_ONCE = 4
 
 
-async def end_leftovers(services: SessionServices, known: Mapping[str, int], titles: Collection[str] = ()) -> bool:
-    """`known` are the sessions of this agent with their generations, `titles` those that it has or its sessions took.
-    True when nothing unknown is left; never raises what the engine, a seat or the disk may do.
-    """
-    try:
-        containers = await services.runtime.list_containers(services.ours)
-    except EngineError as error:
-        log.warning("leftovers.unseen", reason=str(error))
-        return False
-    unknown = [
-        container
-        for container in containers
-        if _generation(container) != known.get(_session_id(container))
-        and container.labels.get(TITLE_LABEL) not in titles
-    ]
-    now, later = unknown[:MOST_AT_ONCE], unknown[MOST_AT_ONCE:]
-    if later:
-        log.warning("leftovers.many", containers=len(unknown), ended_now=len(now))
-    ended = await asyncio.gather(*(_end_container(services, container, known) for container in now))
-    still_there = {_session_id(container) for container, gone in zip(now, ended, strict=True) if not gone}
-    still_there |= {_session_id(container) for container in later}
-    try:
-        folders = {*await asyncio.to_thread(_session_folders, services), *await services.seats.known()}
-    except OSError as error:
-        log.warning("leftovers.unseen", reason=str(error))
-        return False
-    left = sorted(session_id for session_id in folders if session_id not in known and session_id not in still_there)
-    kept = [await _end_seat_and_keep_home(services, session_id, None) for session_id in left]
-    return not later and all(ended) and all(kept)
+class Leftovers:
+    """Of one host. `orphans` are those that lived when it was last looked at."""
+
+    def __init__(self, now_s: Callable[[], float]) -> None:
+        self.orphans: frozenset[Orphan] = frozenset()
+        self._waiting = Waiting()
+        self._now_s = now_s
+
+    async def look(
+        self,
+        services: SessionServices,
+        known: Mapping[str, int],
+        desired: Sequence[DesiredSession] | None,
+        titles: Callable[[], Collection[str]],
+    ) -> None:
+        """Once. `known` are the sessions of this agent with their generations; `titles` tells those that it has or its
+        sessions took, which may change meanwhile; `desired` is None until the orchestrator was heard. Never raises what
+        the engine, a seat or the disk may do.
+        """
+        told = set(titles())
+        try:
+            containers = await services.runtime.list_containers(services.ours)
+            seats = set(await services.seats.known())
+            folders = await asyncio.to_thread(_session_folders, services)
+        except (EngineError, OSError) as error:
+            log.warning("leftovers.unseen", reason=str(error))
+            return
+        told.update(titles())
+        unknown = [
+            one
+            for one in containers
+            if _generation(one) != known.get(_session_id(one)) and one.labels.get(TITLE_LABEL) not in told
+        ]
+        living = {_orphan(one): one for one in unknown if one.is_running}
+        with_container = {_session_id(one) for one in containers}
+        alone = {Orphan(each, -1, None) for each in seats if each not in known and each not in with_container}
+        verdict = judge({*living, *alone}, desired, self._waiting, self._now_s())
+        self._waiting = verdict.waiting
+        self._say_of_new({*living, *alone})
+        dead = [one for one in unknown if not one.is_running]
+        ending = [*dead, *(living[orphan] for orphan in verdict.due if orphan in living)]
+        gone = await asyncio.gather(*(_end_container(services, one, known) for one in ending))
+        ended = {_orphan(one) for one, is_gone in zip(ending, gone, strict=True) if is_gone}
+        left = {_session_id(one) for one in ending if _orphan(one) not in ended}
+        spared = left | {orphan.session_id for orphan in {*living, *alone} - set(verdict.due)}
+        for session_id in sorted({*folders, *seats} - known.keys() - spared):
+            await _end_seat_and_keep_home(services, session_id, None)
+        self.orphans = frozenset((living.keys() - ended) | (alone - set(verdict.due)))
+
+    def stands_in_the_way(self, order: DesiredSession) -> bool:
+        """Whether something of this session has to go before it can start here."""
+        return any(orphan.session_id == order.session_id for orphan in self.orphans)
+
+    def is_running_already(self, order: DesiredSession) -> bool:
+        """Whether the very game lives here, and only its record is lost."""
+        same = (order.session_id, order.generation)
+        return any((each.session_id, each.generation) == same and each.name is not None for each in self.orphans)
+
+    def taken_up(self, order: DesiredSession) -> None:
+        """It is no orphan any more."""
+        self.orphans = frozenset(orphan for orphan in self.orphans if orphan.session_id != order.session_id)
+
+    def _say_of_new(self, seen: set[Orphan]) -> None:
+        for orphan in seen - self.orphans:
+            log.warning("orphan.seen", session=orphan.session_id, generation=orphan.generation, name=orphan.name)
 
 
 async def _end_container(services: SessionServices, container: Container, known: Mapping[str, int]) -> bool:
@@ -103,6 +140,10 @@ async def _end_seat_and_keep_home(services: SessionServices, session_id: str, ge
 def _session_folders(services: SessionServices) -> list[str]:
     folder = services.data / "sessions"
     return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+
+
+def _orphan(container: Container) -> Orphan:
+    return Orphan(_session_id(container), _generation(container), container.name)
 
 
 def _session_id(container: Container) -> str:

@@ -240,7 +240,7 @@ async def test_a_game_that_ended_while_the_agent_was_away_is_reported_with_its_s
 
 
 async def test_containers_of_others_are_never_touched(
-    agent: AgentProcess, tiny_image: str, docker_engine: DockerEngine
+    agent: AgentProcess, control_plane: ControlPlane, tiny_image: str, docker_engine: DockerEngine
 ) -> None:
     foreign = {"playhouse.installation": INSTALLATION, "playhouse.host": "another"}
     orphaned = {"playhouse.installation": INSTALLATION, "playhouse.host": HOST_ID, "playhouse.session": "gone"}
@@ -251,7 +251,11 @@ async def test_containers_of_others_are_never_touched(
         await agent.start()
         await agent.play(desired_session("ses1", tiny_image, _SLEEP))
         await agent.stop("ses1")
-        assert docker_engine.container_names() == {"users-own", "other-host"}
+        assert docker_engine.container_names() == {"users-own", "other-host", "orphan"}, "nobody has said a word of it"
+        await control_plane.want(desired_session("gone", tiny_image, _SLEEP).model_copy(update={"want": "stop"}))
+        async with asyncio.timeout(20):
+            while docker_engine.container_names() != {"users-own", "other-host"}:  # noqa: ASYNC110 - an engine that is asked
+                await asyncio.sleep(0.1)
     finally:
         docker_engine.remove("users-own")
         docker_engine.remove("other-host")
@@ -351,11 +355,52 @@ async def test_a_damaged_record_costs_the_session_but_not_its_save(
     assert await agent.end() == 0
     (agent.folder / "data" / "sessions" / "ses1" / "record.json").write_text("{")
     await control_plane.want_stop("ses1")
+    control_plane.observed.clear()
     await agent.start()
+    ended = await agent.ended("ses1")
+    assert ended.end is not None
+    assert ended.end.code == "stopped"
     await control_plane.until_saved({"end": b"bye\n"})
     assert docker_engine.container_names() == set()
     assert programs_of(uid) == []
     assert not (agent.folder / "seats" / HOST_ID).exists()
+
+
+async def test_a_game_whose_record_is_damaged_is_taken_up_where_it_is_still_wanted(
+    agent: AgentProcess, control_plane: ControlPlane, tiny_image: str, docker_engine: DockerEngine
+) -> None:
+    await agent.start()
+    await agent.play(desired_session("ses1", tiny_image, _SLEEP))
+    worker = agent.worker("ses1")
+    assert await agent.end() == 0
+    (agent.folder / "data" / "sessions" / "ses1" / "record.json").write_text("{")
+    control_plane.observed.clear()
+    await agent.start()
+    await control_plane.until("ses1", lambda seen: seen.state == ObservedState.RUNNING)
+    assert agent.worker("ses1") == worker
+    assert docker_engine.container_names() == {"playhouse-ses1-1"}
+    ended = await agent.stop("ses1")
+    assert ended.end is not None
+    assert ended.end.code == "stopped"
+    await control_plane.until_saved({"end": b"bye\n"})
+    assert docker_engine.container_names() == set()
+
+
+async def test_a_game_that_nobody_names_any_more_plays_on_for_a_while(
+    agent: AgentProcess, control_plane: ControlPlane, tiny_image: str, docker_engine: DockerEngine
+) -> None:
+    await agent.start()
+    await agent.play(desired_session("ses1", tiny_image, _SLEEP))
+    assert await agent.end() == 0
+    (agent.folder / "data" / "sessions" / "ses1" / "record.json").write_text("{")
+    order = control_plane.desired.pop("ses1")
+    await agent.start()
+    await agent.until_log("orphan.seen", within_s=20)
+    await control_plane.until_synced(3)
+    assert docker_engine.container_names() == {"playhouse-ses1-1"}
+    await control_plane.want(order)
+    await control_plane.until("ses1", lambda seen: seen.state == ObservedState.RUNNING)
+    await agent.stop("ses1")
 
 
 async def test_a_missing_image_is_named(agent: AgentProcess, tiny_image: str) -> None:

@@ -10,7 +10,6 @@ import pytest
 
 from agent_protocol import DesiredSession, ObservedState, RestoreSource, WarmTitles
 from gameserver_agent.errors import EngineError, SaveError
-from gameserver_agent.leftovers import end_leftovers
 from gameserver_agent.runtime.fake_runtime import FakeProgram
 from gameserver_agent.saves.home import HomeFolder
 from gameserver_agent.sessions.container import TITLE_LABEL
@@ -18,6 +17,7 @@ from gameserver_agent.sessions.record import SessionFolder, SessionRecord
 from gameserver_agent.sessions.session_task import SessionTask
 from gameserver_agent.tasks import cancelled
 from tests.unit.gameserver_agent.orders import order
+from tests.unit.gameserver_agent.test_leftovers import reaped
 from tests.unit.gameserver_agent.test_session_task import BUILD, OURS, Host, host
 
 __all__ = ["host"]
@@ -364,7 +364,7 @@ async def test_a_container_that_will_not_go_keeps_nothing_else_that_an_earlier_a
 
 async def test_what_waits_is_no_leftover_and_what_an_earlier_agent_left_is(host: Host) -> None:
     async with kept(host, *ONE):
-        assert await end_leftovers(host.services, {}, host.services.titles.known())
+        await reaped(host)
         (container_id,) = await title_containers(host)
         later = replace(host.services)
         await later.titles.clear(host.services.titles.known())

@@ -8,7 +8,6 @@ import pytest
 
 from agent_protocol import BuildSpec, EndReport, ObservedSession, ObservedState
 from gameserver_agent.errors import ControlPlaneUnreachableError, SaveRefusedError, SeatError
-from gameserver_agent.leftovers import end_leftovers
 from gameserver_agent.runtime.fake_runtime import FakeProgram, FakeRuntime
 from gameserver_agent.seats.fake_seats import FakeSeat
 from gameserver_agent.sessions import ending, kept, pictures
@@ -16,6 +15,7 @@ from gameserver_agent.sessions.record import SessionFolder, SessionRecord
 from gameserver_agent.sessions.session_task import SessionTask
 from tests.unit.gameserver_agent.orders import order
 from tests.unit.gameserver_agent.test_kept_saves import kept_homes, played, refuse_captures
+from tests.unit.gameserver_agent.test_leftovers import reaped
 from tests.unit.gameserver_agent.test_session_task import BUILD, OURS, Host, host
 
 __all__ = ["host"]
@@ -192,7 +192,7 @@ async def test_a_home_that_a_restart_left_without_a_record_is_kept_and_sent(host
     await first.leave()
     await gone_with_the_machine(host)
     (host.services.session_folder("ses1") / "record.json").unlink()
-    assert await end_leftovers(host.services, {})
+    await reaped(host)
     assert await host.services.kept.try_again()
     assert len(host.services.outbox.letters()) == 1
     await host.assert_nothing_is_left()
@@ -201,7 +201,7 @@ async def test_a_home_that_a_restart_left_without_a_record_is_kept_and_sent(host
 async def test_a_seat_that_belongs_to_nothing_is_swept(host: Host) -> None:
     await host.seats.claim("ses9")
     assert await host.seats.known() == ("ses9",)
-    assert await end_leftovers(host.services, {})
+    await reaped(host)
     assert await host.seats.known() == ()
 
 
