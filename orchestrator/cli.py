@@ -6,6 +6,7 @@ Every command works beside a running replica. What the operator can mend is one 
 import asyncio
 import importlib
 import logging
+import os
 import sys
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ from orchestrator.accounts.schemas import Registration
 from orchestrator.catalog.definition import InvalidDefinition, load_definition
 from orchestrator.catalog.images import ImageUnavailable
 from orchestrator.catalog.sources import image_of
+from orchestrator.embedded.engine import private_engine_of
 from orchestrator.errors import ApiError, DatabaseUnavailable, StoreUnavailable
 from orchestrator.fleet.host_lines import label_words, lines_of, plays, state_words, table_of, token_line
 from orchestrator.fleet.models import labels_of
@@ -123,7 +125,7 @@ def add_game(file: Path, docker_host: str | None, push_to: str | None) -> None:
                 push_to=push_to,
                 registry=settings.registry,
                 insecure=settings.insecure_registries,
-                docker_host=docker_host,
+                docker_host=docker_host or private_engine_of(settings.data, os.environ),
             )
         )
         added = _call(settings, lambda services: services.catalog.add_game(definition, image))
@@ -147,7 +149,7 @@ def list_games() -> None:
 
 @main.group()
 def hosts() -> None:
-    """Machines that run games."""
+    """Machines that run games. HOST is an id, or a name that no other has."""
 
 
 @hosts.command("list")
@@ -167,7 +169,7 @@ def list_hosts(*, gone: bool) -> None:
 def show_host(host_id: str) -> None:
     """Print all about one host: its state, when it changed, and what plays there."""
     with _friendly():
-        detail = _call(Settings(), lambda services: services.fleet_overview.host(host_id))
+        detail = _call(Settings(), lambda services: _host(services, host_id))
     click.echo("\n".join(lines_of(detail)))
 
 
@@ -205,7 +207,12 @@ def label_host(host_id: str, labels: tuple[str, ...]) -> None:
 def remove_host(host_id: str, *, force: bool) -> None:
     """Take HOST out of the fleet for good: its key works no longer."""
     with _friendly():
-        _call(Settings(), lambda services: services.fleet_operations.remove(host_id, is_sure=force))
+
+        async def remove(services: Services) -> None:
+            known_as = await services.fleet_overview.id_of(host_id)
+            await services.fleet_operations.remove(known_as, is_sure=force)
+
+        _call(Settings(), remove)
     click.echo(f"{host_id} was removed.")
 
 
@@ -254,11 +261,16 @@ def _change_host(host_id: str, change: HostChange) -> HostDetail:
     """The host after the change."""
 
     async def do(services: Services) -> HostDetail:
-        await services.fleet_operations.change(host_id, change)
-        return await services.fleet_overview.host(host_id)
+        known_as = await services.fleet_overview.id_of(host_id)
+        await services.fleet_operations.change(known_as, change)
+        return await services.fleet_overview.host(known_as)
 
     with _friendly():
         return _call(Settings(), do)
+
+
+async def _host(services: Services, word: str) -> HostDetail:
+    return await services.fleet_overview.host(await services.fleet_overview.id_of(word))
 
 
 def _labels(words: Sequence[str]) -> dict[str, str]:

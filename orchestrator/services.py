@@ -5,6 +5,9 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import URL, make_url
 
 from migrations import revisions
 from orchestrator.accounts.service import Accounts
@@ -75,12 +78,16 @@ class Services:
 
 @asynccontextmanager
 async def open_services(settings: Settings) -> AsyncGenerator[Services, None]:
-    """The services on the migrated database of `settings`; NotMigrated when it is behind. Closes it at the end."""
+    """The services on the migrated database of `settings`; NotMigrated when it is behind or not there. Closes it at
+    the end.
+    """
+    url = make_url(settings.database_url)
+    _require_file(url, settings)
     settings.data.mkdir(parents=True, exist_ok=True)
     database = Database(settings.database_url)
     try:
         if not (await revisions(database.engine)).is_current:
-            raise NotMigrated("The database is not up to date. Run `orchestrator migrate` first.")
+            raise NotMigrated(f"The database {url!s} is not up to date. Run `orchestrator migrate` first.")
         installation = await load_or_create(database)
         async with open_store(settings) as store:
             services = _wire(settings, database, installation, store)
@@ -90,6 +97,15 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services, None]:
                 await services.seat_proxy.close()
     finally:
         await database.close()
+
+
+def _require_file(url: URL, settings: Settings) -> None:
+    """Whoever forgot to say which folder would make a second, empty database there."""
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
+        raise NotMigrated(
+            f"There is no database in {settings.data.absolute()}. Say with ORCHESTRATOR_DATA in which folder it is, or "
+            "begin one there with `orchestrator migrate`."
+        )
 
 
 def _wire(settings: Settings, database: Database, installation: Installation, store: ArchiveStore) -> Services:

@@ -5,12 +5,24 @@ from dataclasses import dataclass
 
 import xcffib
 import xcffib.xfixes
+import xcffib.xproto
 
 from streaming.pixels import straight_rgba
 from streaming.png import encode_png
 from streaming.xconnection import XConnection
 
 LARGEST_PIXELS = 128
+ARROW = 68  # XC_left_ptr of the server's own cursor font; its mask is the next glyph
+BLACK, WHITE = (0, 0, 0), (0xFFFF, 0xFFFF, 0xFFFF)
+
+
+def show_arrow(display: XConnection) -> None:
+    """From now on the pointer is an arrow wherever no game says otherwise; a server's own is a fat cross."""
+    font, arrow = display.new_identity(), display.new_identity()
+    name = b"cursor"
+    display.core.OpenFont(font, len(name), name)
+    display.core.CreateGlyphCursor(arrow, font, font, ARROW, ARROW + 1, *BLACK, *WHITE)
+    display.core.ChangeWindowAttributes(display.root, xcffib.xproto.CW.Cursor, [arrow])
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import Protocol
 
 from streaming.clipboard import Clipboard
-from streaming.cursor import CursorImage, CursorWatch
+from streaming.cursor import CursorImage, CursorWatch, show_arrow
 from streaming.errors import SeatFailed
 from streaming.focus import FocusKeeper
 from streaming.pointer_watch import PointerWatch
@@ -41,6 +41,7 @@ class Surroundings:
         self._display = display
         self._listener = listener
         self._focus = FocusKeeper(display)
+        show_arrow(display)
         self._cursor = CursorWatch(display)
         self._cursor_image = CursorImage(visible=False)
         self._cursor_timer: asyncio.TimerHandle | None = None

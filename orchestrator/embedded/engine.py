@@ -41,6 +41,16 @@ def find_engine(environment: Mapping[str, str], usual: Path = USUAL_SOCKET) -> F
     return FoundEngine(f"unix://{usual}") if engine_api.answers(usual) else None
 
 
+def private_engine_of(data: Path, environment: Mapping[str, str], usual: Path = USUAL_SOCKET) -> str | None:
+    """The private engine that runs under this folder now, where nobody named another and none is at the usual place.
+    Blocks.
+    """
+    if environment.get("DOCKER_HOST") or engine_api.answers(usual):
+        return None
+    private = PrivateEngine(data)
+    return private.docker_host if private.is_answering() else None
+
+
 @asynccontextmanager
 async def open_engine(data: Path, say: Callable[[str], None]) -> AsyncGenerator[engine_api.Engine]:
     """An engine that answers for as long as the block runs. A private one is watched, and stopped at the end."""

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from agent_protocol import BuildSpec
 from orchestrator.catalog.models import Build, Game
 from orchestrator.database import Database
-from orchestrator.errors import NotFound
+from orchestrator.errors import InvalidRequest, NotFound
 from orchestrator.fleet import profiles
 from orchestrator.fleet.host_life import HostState, state_of
 from orchestrator.fleet.host_notes import facts_of
@@ -99,6 +99,19 @@ class FleetOverview:
             counts = await self._ledger.count_by_host(session)
             rows = await session.scalars(query if with_gone else query.where(Host.removed_at.is_(None)))
             return [_overview(host, now, reserved.get(host.id, NOTHING), counts.get(host.id, 0)) for host in rows]
+
+    async def id_of(self, word: str) -> str:
+        """Of the host with this id, or of the only one with this name. Raises `NotFound` and `InvalidRequest`; what
+        was removed has no name any more.
+        """
+        is_named = (Host.name == word) & Host.removed_at.is_(None)
+        async with self._database.read() as session:
+            found = list(await session.scalars(select(Host.id).where((Host.id == word) | is_named).order_by(Host.id)))
+        if not found:
+            raise NotFound(f"there is no host '{word}'")
+        if len(found) > 1 and word not in found:
+            raise InvalidRequest(f"several hosts are called '{word}': {', '.join(found)}")
+        return word if word in found else found[0]
 
     async def host(self, host_id: str) -> HostDetail:
         """One host, also one that was removed, with what plays there. Raises `NotFound`."""

@@ -46,7 +46,11 @@ class End:
 
 
 STOPPED_BY_PLAYER = End(Reason.STOPPED, "You stopped the game.", Decider.PLAYER)
-IDLE = End(Reason.IDLE, "Nobody played for 30 minutes, so the game was saved and stopped.", Decider.ORCHESTRATOR)
+IDLE = End(
+    Reason.IDLE,
+    "Nobody played for 30 minutes, so the game was stopped. What was saved in it is kept.",
+    Decider.ORCHESTRATOR,
+)
 CAP = End(Reason.SESSION_CAP, "The session reached its longest time of 8 hours.", Decider.ORCHESTRATOR)
 NO_PLACE = End(Reason.NO_SERVERS, "No host had room for the game within two minutes.", Decider.ORCHESTRATOR)
 SILENT_STOP = End(
@@ -61,7 +65,7 @@ HOST_LOST = End(
 )
 HOST_DRAINED = End(
     Reason.HOST_DRAINED,
-    "The machine that ran the game is being serviced, and no other had room in time. Your game is saved.",
+    "The machine that ran the game is being serviced, and no other had room in time. What was saved in it is kept.",
     Decider.ORCHESTRATOR,
 )
 PULL_STALLED = End(Reason.PULL_STALLED, "The game's files stopped arriving at the host.", Decider.ORCHESTRATOR)

@@ -136,7 +136,7 @@ async def test_a_slow_stop_tells_what_goes_on_and_waits_for_the_figures(page: Pa
     await play(page, api)
     await page.keyboard.press("Control+Alt+Enter")
     await page.locator("#stop-button").click()
-    await expect(page.get_by_role("heading", name="Saving your game")).to_be_visible()
+    await expect(page.get_by_role("heading", name="Keeping your saves")).to_be_visible()
     await expect(page.get_by_text("This takes longer than usual")).to_have_count(0)
     await expect(page.get_by_text("This takes longer than usual")).to_be_visible(timeout=8000)
     await api.push(status("stopped", statistics={"duration": 61, "cpuSeconds": 9.5, "peakMemoryMb": 300}))

@@ -127,7 +127,8 @@ async def test_a_reload_finds_the_same_game(seat: Seat, page: Page) -> None:
 async def test_the_page_learns_display_cursor_and_figures(seat: Seat, page: Page) -> None:
     assert await heard(page, "display") == {"type": "display", "width": 1280, "height": 720, "fps": 60}
     cursor = await heard(page, "cursor")
-    assert base64.b64decode(str(cursor["png"])).startswith(b"\x89PNG") == cursor["visible"]
+    assert base64.b64decode(str(cursor["png"])).startswith(b"\x89PNG")
+    assert (cursor["visible"], cursor["hot_x"], cursor["hot_y"]) == (True, 1, 1), "an arrow, not the server's cross"
     await tell(page, type="ping", t=12.5)
     assert await heard(page, "pong") == {"type": "pong", "t": 12.5}
     figures = await heard(page, "stats")

@@ -16,7 +16,7 @@ const toLibrary = (look) => create("a", { class: `button ${look}`, href: "/" }, 
 /** The session is being stopped; `isLong` when it takes its time. */
 export function stoppingScene({ hasPlayed, isLong }) {
   const [heading, text] = hasPlayed
-    ? ["Saving your game", "The game is being saved and stopped. This takes a few seconds."]
+    ? ["Keeping your saves", "The game is being stopped, and what you saved in it is kept. This takes a few seconds."]
     : ["Cancelling the start", "The game is being stopped before it begins."];
   const more = "This takes longer than usual. The game gets time to close, then its save is sent. After a minute at most it is ended, with the last good save kept. You can leave this page: it goes on without you.";
   return scene("stopping", heading, lead(text, { role: "status" }), isLong && create("p", { class: "hint", role: "status" }, more), isLong && create("div", { class: "button-row" }, toLibrary("button-quiet")));

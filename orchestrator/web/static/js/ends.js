@@ -9,11 +9,11 @@ const WAIT = "Try again in a minute.";
  * that cannot help. `leadsToSaves` where the player may want an earlier save.
  */
 const ENDS = {
-  stopped: { title: "Until next time", short: "You stopped it", text: "Your progress is saved.", again: "Play again", isCalm: true, isOurText: true },
-  game_exited: { title: "The game was closed", text: "The game was closed from inside. Your progress is saved.", again: "Play again", isCalm: true, isOurText: true },
-  idle: { title: "Stopped while you were away", text: "Nobody played for half an hour, so the game was saved and stopped.", again: "Play again", isCalm: true },
-  session_cap: { title: "Time for a break", short: "Reached the longest time", text: "Eight hours is the longest that one session lasts. The game was saved and stopped.", again: "Play again", isCalm: true },
-  expired: { title: "The time was up", text: "The machine ended the game when its time was over. Your progress is saved.", again: "Play again", isCalm: true },
+  stopped: { title: "Until next time", short: "You stopped it", text: "What you saved in the game is kept.", again: "Play again", isCalm: true, isOurText: true },
+  game_exited: { title: "The game was closed", text: "The game was closed from inside. What you saved in it is kept.", again: "Play again", isCalm: true, isOurText: true },
+  idle: { title: "Stopped while you were away", text: "Nobody played for half an hour, so the game was stopped. What you saved in it is kept.", again: "Play again", isCalm: true },
+  session_cap: { title: "Time for a break", short: "Reached the longest time", text: "Eight hours is the longest that one session lasts. The game was stopped. What you saved in it is kept.", again: "Play again", isCalm: true },
+  expired: { title: "The time was up", text: "The machine ended the game when its time was over. What you saved in it is kept.", again: "Play again", isCalm: true },
   stop_timeout: { title: "Stopped without an answer", text: "The machine did not confirm the stop in time. Your last save is kept.", again: "Play again", leadsToSaves: true },
   crashed: { title: "The game crashed", text: "The game ended with an error.", next: "Start it again. If it fails in the same place, its last lines say more.", again: "Play again" },
   out_of_memory: { title: "The game ran out of memory", text: "It needed more memory than it may have, and was ended.", again: "Play again" },
@@ -28,7 +28,7 @@ const ENDS = {
   save_full: { title: "Your save folder is full", text: "The game wrote more than a save may hold, so it was stopped.", next: "Delete old saves inside the game, or start a new game in another slot.", again: "Play again", leadsToSaves: true },
   disk_full: { title: "The machine has no room left", text: "The disk of the machine is full.", next: WAIT, again: "Try again" },
   host_lost: { title: "The machine went away", text: "The machine that ran the game went away, and no other could take over. Your last save is kept.", again: "Play again" },
-  host_drained: { title: "The machine is being serviced", text: "The machine that ran the game is being serviced, and no other had room in time. Your game is saved.", again: "Play again" },
+  host_drained: { title: "The machine is being serviced", text: "The machine that ran the game is being serviced, and no other had room in time. What you saved in the game is kept.", again: "Play again" },
   host_restarted: { title: "The machine was started anew", text: "The machine that ran the game was started anew. Your last save is kept.", again: "Play again" },
   no_servers: { title: "No machine is free", text: "Every machine that could run this game is busy or away.", next: WAIT, again: "Try again" },
   pull_stalled: { title: "The game's files did not arrive", text: "The machine could not fetch the game.", next: WAIT, again: "Try again" },
@@ -45,7 +45,7 @@ const UNKNOWN = { title: "The game could not go on", text: "Something went wrong
 
 const CANCELLED = { title: "The start was cancelled", short: "Cancelled before it began", text: "The game was stopped before it began. Nothing was lost.", again: "Play again", isCalm: true, isOurText: true };
 
-const STOPPED_BY_OTHERS = { title: "The game was stopped", short: "Stopped with its save", text: "The game was saved and stopped.", again: "Play again", isCalm: true, isOurText: true };
+const STOPPED_BY_OTHERS = { title: "The game was stopped", short: "Stopped with its save", text: "Somebody who looks after this Playhouse stopped it. What you saved in the game is kept.", again: "Play again", isCalm: true, isOurText: true };
 
 const DECIDERS = { player: "you", game: "the game itself", host: "the machine that ran it", orchestrator: "Playhouse" };
 

@@ -59,7 +59,7 @@ function capNote({ endsAt }, nowMs) {
 function idleNote({ expiresAt, endsAt }, nowMs) {
   const leftMs = Date.parse(expiresAt) - nowMs;
   if (!(leftMs <= IDLE_WITHIN_MS) || Date.parse(endsAt) <= Date.parse(expiresAt)) return null;
-  return { key: "idle", text: `Are you still there? The game is saved and stopped in ${minutes(leftMs)}.` };
+  return { key: "idle", text: `Are you still there? The game is stopped in ${minutes(leftMs)}. Save it if you want to keep this moment.` };
 }
 
 function saveNote({ save }) {

@@ -20,6 +20,7 @@ export class Toolbar {
     this._toolbar = toolbar;
     this._bar = bar;
     this._handle = handle;
+    this._stage = stage;
     this._marginAbove = marginAbove;
     this._isPlaying = false;
     this._canTuck = false;
@@ -78,6 +79,7 @@ export class Toolbar {
 
   tuck() {
     if (!this._canTuck) return;
+    if (this._bar.contains(document.activeElement)) this._stage.focus(); // the next key is for the game
     this._toolbar.classList.add("is-tucked");
     this._handle.setAttribute("aria-expanded", "false");
   }
@@ -96,7 +98,8 @@ export class Toolbar {
   }
 
   _isInUse() {
-    return this._bar.matches(":hover") || this._toolbar.contains(document.activeElement) || this._toolbar.querySelector(":popover-open") !== null;
+    // A button that was clicked keeps the focus, and is not in use for that.
+    return this._bar.matches(":hover") || this._toolbar.querySelector(":focus-visible") !== null || this._toolbar.querySelector(":popover-open") !== null;
   }
 }
 

@@ -270,9 +270,17 @@ async def test_a_host_on_the_command_line(player: httpx.AsyncClient, host: Scrip
     assert "draining" in await say("list")
     assert "gpu=yes" in await say("label", host.host_id, "gpu=yes", "site-")
     await host.end(order, "exited", "bye")
-    assert "drained" in await say("drain", host.host_id)
+    assert "drained" in await say("drain", "host-a")
     shown = await say("show", host.host_id)
     assert ("labels    gpu=yes" in shown, "state     drained" in shown) == (True, True)
     assert "ready" in await say("undrain", host.host_id)
     assert await say("remove", host.host_id) == f"{host.host_id} was removed.\n"
     assert host.host_id in await say("list", "--gone")
+
+
+@only_on("sqlite")
+async def test_a_name_that_several_hosts_have_is_none(make_host: HostMaker, run: Run) -> None:
+    one, other = await make_host(name="twin"), await make_host(name="twin")
+    refused = await asyncio.to_thread(run, "show", "twin")
+    assert (refused.exit_code, "several hosts are called 'twin'" in refused.output) == (1, True)
+    assert {one.host_id, other.host_id} <= set(refused.output.replace(",", " ").split())
