@@ -54,9 +54,15 @@ def spent_s(pids: Iterable[int]) -> float:
 
 def pss_mb(pids: Iterable[int]) -> float:
     """Proportional set size: pages that several processes share count by their share."""
-    return sum(_pss_bytes(pid) for pid in pids) / MEGABYTE
+    return sum(_bytes_of(pid, "Pss") for pid in pids) / MEGABYTE
 
 
-def _pss_bytes(pid: int) -> int:
-    found = re.search(r"^Pss:\s+(\d+) kB", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE)
-    return int(found[1]) * 1024 if found else 0
+def private_mb(pids: Iterable[int]) -> float:
+    """What no other process has: it does not change with how many others use the same libraries."""
+    return sum(_bytes_of(pid, "Private_Clean", "Private_Dirty") for pid in pids) / MEGABYTE
+
+
+def _bytes_of(pid: int, *kinds: str) -> int:
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    sizes: list[tuple[str, str]] = re.findall(r"^(\w+):\s+(\d+) kB", rollup, re.MULTILINE)
+    return 1024 * sum(int(size) for kind, size in sizes if kind in kinds)
