@@ -6,6 +6,7 @@ Whoever must hear of it is told after the commit: the session's watchers, the ho
 from datetime import datetime
 
 import structlog
+from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from orchestrator.fleet.models import Host
@@ -13,6 +14,7 @@ from orchestrator.fleet.sync import raise_revision
 from orchestrator.notices import PLACER, Notices
 from orchestrator.play.lifecycle import FINAL, ON_HOST, Effect, Event, Life, Position, step
 from orchestrator.play.models import Session, life_of, store_life
+from orchestrator.saves.models import SaveSlot
 
 _log = structlog.get_logger()
 
@@ -44,6 +46,9 @@ class Moves:
             row.running_since = row.running_since or now
         if after.position in FINAL:
             row.ended_at = now
+            if row.running_since is not None:  # also when nothing was saved
+                slot = update(SaveSlot).where(SaveSlot.id == row.slot_id)
+                await session.execute(slot.values(last_played_at=now))
         if after.host_id != before.host_id or after.position in FINAL:
             row.is_seat_ready, row.progress, row.is_paused, row.is_host_silent = False, None, False, False
             row.peers = 0

@@ -39,8 +39,13 @@ async def test_without_a_choice_the_slot_last_played_goes_on(
         order = await start(player, host, fresh=True)
         await host.put_save(order, archive)
         await finish(player, host, order)
-    assert [slot["slot"] for slot in await slots(player)] == [1, 2]
-    assert await restored(host, await start(player, host)) == b"second"
+    first, _ = await slots(player)
+    order = await start(player, host)
+    assert await restored(host, order) == b"second"
+    await finish(player, host, order)
+    order = await start(player, host, saveSlotId=first["id"])
+    await finish(player, host, order)
+    assert await restored(host, await start(player, host)) == b"first", "also who saved nothing has played"
 
 
 async def test_a_fourth_new_game_finds_every_slot_full(
