@@ -62,6 +62,7 @@ class ControlPlane:
     url: str = ""
     signing: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
     host_key: Ed25519PublicKey | None = None
+    joined: tuple[str, str] | None = None
     news: asyncio.Condition = field(default_factory=asyncio.Condition)
     runner: web.AppRunner | None = None
 
@@ -206,13 +207,15 @@ class ControlPlane:
 
     async def _join(self, request: web.Request) -> web.Response:
         order = JoinRequest.model_validate_json(await request.read())
-        if order.token not in self.tokens:
-            return _refused(401, "unauthorized", "this join token is unknown or used")
-        self.tokens.remove(order.token)
-        entry = {"kty": "OKP", "crv": "Ed25519", "x": order.public_key}
-        key = jwt.PyJWK(entry, algorithm="EdDSA").key
-        assert isinstance(key, Ed25519PublicKey)
-        self.host_key, self.last_report = key, (0, 0)
+        if self.joined != (order.token, order.public_key):
+            if order.token not in self.tokens:
+                return _refused(401, "unauthorized", "this join token is unknown or used")
+            self.tokens.remove(order.token)
+            self.joined = order.token, order.public_key
+            entry = {"kty": "OKP", "crv": "Ed25519", "x": order.public_key}
+            key = jwt.PyJWK(entry, algorithm="EdDSA").key
+            assert isinstance(key, Ed25519PublicKey)
+            self.host_key, self.last_report = key, (0, 0)
         answer = JoinResponse(host_id=self.host_id, installation=INSTALLATION, keys=self.keys)
         return web.Response(text=answer.model_dump_json(), content_type="application/json")
 
