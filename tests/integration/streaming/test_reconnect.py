@@ -94,8 +94,12 @@ async def test_whoever_wakes_from_sleep_goes_on_playing(seat: Seat, browser: Bro
         finally:
             for each in asleep:
                 each.send_signal(signal.SIGCONT)
+
+        async def is_back() -> bool:
+            return (await seat.client.status()).players == 1
+
+        await until(is_back, "the sleeper is a player again")
         await until_moving(page, await frames(page))
-        assert (await seat.client.status()).players == 1
         way.close()
         await page.close()
 
