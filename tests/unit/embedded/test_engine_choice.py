@@ -29,7 +29,7 @@ def test_the_private_engine_of_a_folder_is_spoken_to_only_where_no_other_is_mean
 ) -> None:
     private, usual = PrivateEngine(tmp_path).docker_host, tmp_path / "docker.sock"
     running = {Path(private.removeprefix("unix://"))}
-    monkeypatch.setattr(engine_api, "answers", lambda path: path in running)
+    monkeypatch.setattr(engine_api, "answers", running.__contains__)
     assert private_engine_of(tmp_path, {}, usual) == private
     assert private_engine_of(tmp_path, {"DOCKER_HOST": "unix:///elsewhere"}, usual) is None
     running.add(usual)
