@@ -28,7 +28,7 @@ def main() -> None:
 @click.option("--orchestrator-public-url", default=None, help="Where players open it, when that is another URL.")
 @click.option("--token", default=None, help="One-time token of `orchestrator hosts token`; needed once.")
 @click.option("--token-file", type=click.Path(path_type=Path, exists=True, dir_okay=False), default=None)
-@click.option("--host", default="0.0.0.0", show_default=True, help="Address to listen on.")  # noqa: S104
+@click.option("--host", default="0.0.0.0", show_default=True, help="Address to listen on.")  # noqa: S104 - players
 @click.option("--port", type=click.IntRange(0, 65535), default=9100, show_default=True, help="0 takes a free one.")
 @click.option("--public-url", default=None, help="Where players reach this agent; needed on another machine.")
 @click.option("--docker-host", default=None, help="The Docker Engine, unix://… or tcp://…")

@@ -216,7 +216,7 @@ async def _hub(folder: Path, docker_host: str, starts: _Starts) -> AsyncGenerato
             times.container_s.append(await starts.since(began_s))
             async with client.delete(f"{user}/server") as answer:
                 assert answer.status in {202, 204}, await answer.text()
-            while (await _json(client, user))["servers"]:  # noqa: ASYNC110
+            while (await _json(client, user))["servers"]:  # noqa: ASYNC110 - as above
                 await asyncio.sleep(0.05)
 
         yield spawn
