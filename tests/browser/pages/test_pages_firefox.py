@@ -116,13 +116,16 @@ async def test_a_captured_mouse_moves_the_games_beyond_every_edge_and_lets_go_by
         await drawing.feels("motion 640 360$")
         await desk.person.press("ControlLeft", "AltLeft", "KeyM")
         await desk.true("document.pointerLockElement?.id === 'stage'")
-        for _ in range(10):
+        # Until the game's own edge, and further than the screen: when Firefox brings its own pointer back to the
+        # middle, it may tell of a push twice or not at all, so that no number of pushes is a distance.
+        for _ in range(DESK.width // 60):
             desk.person.push(-60, 0)
             await asyncio.sleep(0.02)
-        # Not to the pixel: when Firefox brings its own pointer back to the middle, it may tell of a push twice.
-        await drawing.feels(r"motion \d{1,2} 360$")
-        desk.person.push(0, 25)
-        await drawing.feels(r"motion \d{1,2} 385$")
+        await drawing.feels("motion 0 360$")
+        for _ in range(3):
+            desk.person.push(0, 25)
+            await asyncio.sleep(0.02)
+        await drawing.feels("motion 0 (385|410|435)$")
         await desk.person.press("ControlLeft", "AltLeft", "KeyM")
         await desk.true("document.pointerLockElement === null")
         await desk.person.press("KeyQ")
