@@ -14,7 +14,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 
 from streaming.encoders.live_options import set_option
-from streaming.encoders.port import BT601, BT709, BUFFER_FRAMES, CLOCK, LIMITED_RANGE, encoded
+from streaming.encoders.port import BT601, BT709, CLOCK, LIMITED_RANGE, buffer_frames, encoded
 from streaming.packets import Codec, EncodedPacket
 
 LARGE_PICTURE_PIXELS = 1920 * 1080
@@ -90,7 +90,7 @@ class H264Encoder:
         nominal_bps = int(bitrate_bps * NOMINAL_FPS / fps)
         self._context.bit_rate = nominal_bps
         set_option(self._context, "maxrate", nominal_bps)
-        set_option(self._context, "bufsize", int(bitrate_bps / fps * BUFFER_FRAMES))
+        set_option(self._context, "bufsize", int(bitrate_bps / fps * buffer_frames(fps)))
 
     def encode(self, picture: av.VideoFrame, pts: int, keyframe: bool) -> EncodedPacket | None:
         taken = picture if picture.format.name == self._format else picture.reformat(format=self._format, threads=1)

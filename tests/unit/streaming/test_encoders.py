@@ -13,7 +13,7 @@ from streaming.encode_plan import Encode
 from streaming.encoders.choice import best_h264, choose_h264, open_encoder
 from streaming.encoders.h264 import H264Encoder, H264Kind
 from streaming.encoders.live_options import set_option
-from streaming.encoders.port import BUFFER_FRAMES, Encoder
+from streaming.encoders.port import BUFFER_S, Encoder, buffer_frames
 from streaming.encoders.vp8 import Vp8Encoder
 from streaming.encodings import Encodings
 from streaming.packets import Codec, EncodedPacket
@@ -102,8 +102,19 @@ def test_no_frame_is_held_back_and_what_comes_out_is_the_picture(codec: Codec) -
 
 def test_the_buffer_bounds_every_frame() -> None:
     packets = moving(encoder_of(Codec.H264), 120)
-    assert max(len(packet.data) for packet in packets) < BITRATE_BPS / 8 / FPS * (BUFFER_FRAMES + 1)
+    assert max(len(packet.data) for packet in packets) < BITRATE_BPS / 8 / FPS * (buffer_frames(FPS) + 1)
     assert bits_per_second(packets) < BITRATE_BPS * 1.15
+
+
+def test_at_half_the_pictures_none_occupies_the_link_for_longer() -> None:
+    encoder, surprise = encoder_of(Codec.H264), converter(pixels_of(noise()), WIDTH, HEIGHT)()
+    encoder.aim(BITRATE_BPS // 2, FPS / 2)
+    still = converter(pixels_of(plain(200, 100, 50)), WIDTH, HEIGHT)()
+    for place in range(30):
+        encoder.encode(still, place * 3000, place == 0)
+    packet = encoder.encode(surprise, 30 * 3000, False)
+    assert packet is not None
+    assert len(packet.data) < 1.3 * BITRATE_BPS / 2 / 8 * BUFFER_S
 
 
 def test_h264_changes_its_rate_within_a_frame_and_without_a_keyframe() -> None:
@@ -114,7 +125,7 @@ def test_h264_changes_its_rate_within_a_frame_and_without_a_keyframe() -> None:
     encoder.aim(BITRATE_BPS * 2, FPS)
     faster = moving(encoder, 60, first=120)
     assert not any(packet.is_keyframe for packet in slower + faster)
-    assert max(len(packet.data) for packet in slower[1:]) < BITRATE_BPS / 8 / 8 / FPS * (BUFFER_FRAMES + 2)
+    assert max(len(packet.data) for packet in slower[1:]) < BITRATE_BPS / 8 / 8 / FPS * (buffer_frames(FPS) + 2)
     assert bits_per_second(slower[10:]) < BITRATE_BPS / 8 * 1.2
     assert BITRATE_BPS * 1.2 < bits_per_second(faster[30:]) < BITRATE_BPS * 2.2
 
