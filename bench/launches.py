@@ -2,12 +2,13 @@
 
 `make play` with a browser on the same machine: the page and the agent tell their moments by one clock. Each game is
 there for each kind of launch: `title`, where it waits at its title; `warm`, with a display of the size for which a seat
-waits; `cold`, with one that is two pixels wider, for which none does. The last two say that it may not wait at its
+waits; `cold`, with one that nobody has ever asked for, so that none does. The last two say that it may not wait at its
 title. Tiny Counter draws as soon as it runs; The Question is a real game with an engine that takes its time. Each
 launch after a game's first brings the save of the one before it.
 """
 
 import argparse
+import itertools
 import json
 import os
 import re
@@ -96,10 +97,12 @@ def main() -> None:
 
 def measure(data: Path, count: int) -> list[Launch]:
     """Each of `KINDS` `count` times; one launch more fills the caches, and makes a game wanted."""
-    house, found = House(data), list[Launch]()
+    house, found, odd_widths = House(data), list[Launch](), itertools.count(1282, 2)
     try:
         house.start()
-        _add_games(data)
+        _build_counter(data)
+        for game, kind in KINDS:
+            _add_game(data, game, kind, 1280)
         house.interrupt()
         log = AgentLog(data / "logs" / "agent.log")
         house.start()  # an agent that starts looks at once which images there are
@@ -111,6 +114,8 @@ def measure(data: Path, count: int) -> list[Launch]:
                         log.until_one_waits("warm_seat.waits", "seat.taken", "warm_seat.lost", "warm_seat.given_up")
                     if kind == TITLE and number:
                         log.until_one_waits("title.waits", "title.taken", "title.lost", "title.given_up")
+                    if kind == COLD:  # a size that was launched before would soon be kept waiting
+                        _add_game(data, game, kind, next(odd_widths))
                     launch = _launched(player, log, game, kind)
                     if number:
                         found.append(_as(kind, launch))
@@ -172,23 +177,27 @@ def _epoch_ms(event: dict[str, Any]) -> float:
     return datetime.fromisoformat(event["timestamp"]).timestamp() * 1000
 
 
-def _add_games(data: Path) -> None:
-    """Each game for each kind of its launches."""
-    docker_host = PrivateEngine(data).docker_host
-    environment = {**os.environ, "ORCHESTRATOR_DATA": str(data), "DOCKER_HOST": docker_host}
-    subprocess.run([sys.executable, GAMES / COUNTER / "build.py"], env=environment, check=True, capture_output=True)
+def _build_counter(data: Path) -> None:
+    subprocess.run([sys.executable, GAMES / COUNTER / "build.py"], env=_at(data), check=True, capture_output=True)
+
+
+def _add_game(data: Path, game: str, kind: str, width: int) -> None:
+    """A game for one kind of launches, or its next build, with a display of this width."""
+    text = (GAMES / game / "game.toml").read_text()
+    text = re.sub(r"(?m)^height = .*", "height = 720", text)
+    text = re.sub(r"(?m)^width = .*", f"width = {width}", text)
+    text = re.sub(r"(?m)^slug = .*", f'slug = "{game}-{kind}"', text)
+    if kind != TITLE:
+        text = re.sub(r"(?m)^waits_at_title = .*", "", text)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "game.toml"
-        for game, kind in KINDS:
-            text = (GAMES / game / "game.toml").read_text()
-            text = re.sub(r"(?m)^height = .*", "height = 720", text)
-            text = re.sub(r"(?m)^width = .*", f"width = {1282 if kind == COLD else 1280}", text)
-            text = re.sub(r"(?m)^slug = .*", f'slug = "{game}-{kind}"', text)
-            if kind != TITLE:
-                text = re.sub(r"(?m)^waits_at_title = .*", "", text)
-            file.write_text(text)
-            command = [sys.executable, "-m", "orchestrator", "games", "add", file, "--docker-host", docker_host]
-            subprocess.run(command, env=environment, check=True, capture_output=True)
+        file.write_text(text)
+        command = [sys.executable, "-m", "orchestrator", "games", "add", file]
+        subprocess.run(command, env=_at(data), check=True, capture_output=True)
+
+
+def _at(data: Path) -> dict[str, str]:
+    return {**os.environ, "ORCHESTRATOR_DATA": str(data), "DOCKER_HOST": PrivateEngine(data).docker_host}
 
 
 if __name__ == "__main__":
