@@ -15,7 +15,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from enum import StrEnum
@@ -28,6 +28,7 @@ from aiobotocore.session import get_session
 
 _START_TIMEOUT_S = 90.0
 _NAMES = count(1)
+PORTS = 4
 
 # Serves until its standard input ends, as it does when the process that started it has gone, however it went.
 _KEEPER = """
@@ -44,19 +45,65 @@ KEYS = {
 }
 
 
+def serving(folder: Path, ports: Sequence[int]) -> tuple[str, ...]:
+    """The command of a server whose everything lies in `folder`, on these `PORTS` ports: S3 speaks on the first."""
+    s3, filer, master, volume = ports
+    weed = Path(sys.executable).parent / "weed"
+    if not weed.exists():
+        raise FileNotFoundError("the S3 server is missing: run `deploy/setup test`")
+    keys = {"accessKey": KEYS["AWS_ACCESS_KEY_ID"], "secretKey": KEYS["AWS_SECRET_ACCESS_KEY"]}
+    house = {"name": "house", "credentials": [keys], "actions": ["Admin", "Read", "Write", "List"]}
+    (folder / "s3.json").write_text(json.dumps({"identities": [house]}))
+    options = {
+        "dir": folder,
+        "ip": "127.0.0.1",
+        "ip.bind": "127.0.0.1",
+        "filer": "true",
+        "filer.port": filer,
+        "master.port": master,
+        "master.telemetry": "false",
+        "master.volumeSizeLimitMB": 64,
+        "s3": "true",
+        "s3.config": folder / "s3.json",
+        "s3.iam": "false",
+        "s3.port": s3,
+        "s3.port.iceberg": 0,
+        "s3.port.lance": 0,
+        "volume.max": 100,
+        "volume.port": volume,
+    }
+    return (str(weed), "server", *(f"-{name}={value}" for name, value in options.items()))
+
+
+async def make_bucket(endpoint: str, bucket: str) -> None:
+    """It is there and takes objects, or this fails: the door of a server answers before what is behind it does."""
+    async with client_of(endpoint) as client:
+        with contextlib.suppress(client.exceptions.BucketAlreadyExists, client.exceptions.BucketAlreadyOwnedByYou):
+            await client.create_bucket(Bucket=bucket)
+        await client.put_object(Bucket=bucket, Key="probe", Body=b"probe")
+        await client.delete_object(Bucket=bucket, Key="probe")
+
+
+def client_of(endpoint: str) -> Any:
+    return get_session().create_client(
+        "s3",
+        endpoint_url=endpoint,
+        region_name=KEYS["AWS_REGION"],
+        aws_access_key_id=KEYS["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=KEYS["AWS_SECRET_ACCESS_KEY"],
+    )
+
+
 class S3Server:
     """`with`: a running server on 127.0.0.1. `KEYS` are the only ones that it lets in."""
 
     def __init__(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="playhouse-s3-"))
         self._keeper: subprocess.Popen[bytes] | None = None
-        self.ports = _free_ports(4)
+        self.ports = free_ports()
         self.endpoint = f"http://127.0.0.1:{self.ports[0]}"
 
     def __enter__(self) -> Self:
-        keys = {"accessKey": KEYS["AWS_ACCESS_KEY_ID"], "secretKey": KEYS["AWS_SECRET_ACCESS_KEY"]}
-        house = {"name": "house", "credentials": [keys], "actions": ["Admin", "Read", "Write", "List"]}
-        (self._folder / "s3.json").write_text(json.dumps({"identities": [house]}))
         self.start()
         return self
 
@@ -66,32 +113,10 @@ class S3Server:
 
     def start(self) -> None:
         """Returns when the server answers."""
-        s3, filer, master, volume = self.ports
-        weed = Path(sys.executable).parent / "weed"
-        if not weed.exists():
-            raise FileNotFoundError("the S3 server is missing: run `deploy/setup test`")
-        options = {
-            "dir": self._folder,
-            "ip": "127.0.0.1",
-            "ip.bind": "127.0.0.1",
-            "filer": "true",
-            "filer.port": filer,
-            "master.port": master,
-            "master.telemetry": "false",
-            "master.volumeSizeLimitMB": 64,
-            "s3": "true",
-            "s3.config": self._folder / "s3.json",
-            "s3.iam": "false",
-            "s3.port": s3,
-            "s3.port.iceberg": 0,
-            "s3.port.lance": 0,
-            "volume.max": 100,
-            "volume.port": volume,
-        }
         outside = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         with (self._folder / "server.log").open("ab") as log:
             self._keeper = keeper = subprocess.Popen(
-                ["/bin/sh", "-c", _KEEPER, "keeper", weed, "server", *(f"-{k}={v}" for k, v in options.items())],
+                ["/bin/sh", "-c", _KEEPER, "keeper", *serving(self._folder, self.ports)],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
@@ -104,9 +129,9 @@ class S3Server:
             if keeper.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError((self._folder / "server.log").read_text()[-4000:])
             time.sleep(0.1)
-        while True:  # the door answers before what is behind it does
+        while True:
             try:
-                _run(self._make("first"))
+                _run(make_bucket(self.endpoint, "first"))
             except Exception:
                 if time.monotonic() > deadline:
                     raise
@@ -121,33 +146,17 @@ class S3Server:
     def make_bucket(self) -> str:
         """The name of a bucket that nobody else has."""
         name = f"saves-{next(_NAMES)}"
-        _run(self._make(name))
+        _run(make_bucket(self.endpoint, name))
         return name
 
     async def spoil(self, bucket: str, key: str, content: bytes) -> None:
         """Put other bytes under a key, as no store ever should."""
-        async with self._client() as client:
+        async with client_of(self.endpoint) as client:
             await client.put_object(Bucket=bucket, Key=key, Body=content)
 
     async def keys(self, bucket: str) -> list[str]:
-        async with self._client() as client:
+        async with client_of(self.endpoint) as client:
             return [entry["Key"] for entry in (await client.list_objects_v2(Bucket=bucket)).get("Contents", ())]
-
-    async def _make(self, bucket: str) -> None:
-        async with self._client() as client:
-            with contextlib.suppress(client.exceptions.BucketAlreadyExists, client.exceptions.BucketAlreadyOwnedByYou):
-                await client.create_bucket(Bucket=bucket)
-            await client.put_object(Bucket=bucket, Key="probe", Body=b"probe")
-            await client.delete_object(Bucket=bucket, Key="probe")
-
-    def _client(self) -> Any:
-        return get_session().create_client(
-            "s3",
-            endpoint_url=self.endpoint,
-            region_name=KEYS["AWS_REGION"],
-            aws_access_key_id=KEYS["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=KEYS["AWS_SECRET_ACCESS_KEY"],
-        )
 
     def _answers(self) -> bool:
         try:
@@ -244,8 +253,8 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
         thread.submit(asyncio.run, work).result()
 
 
-def _free_ports(wanted: int) -> list[int]:
-    """Ports that are free together with the ones ten thousand above them, which this server uses as well."""
+def free_ports() -> list[int]:
+    """`PORTS` ports that are free together with the ones ten thousand above them, which a server uses as well."""
     with contextlib.ExitStack() as held:
         found: list[int] = []
         for port in range(12_000 + os.getpid() % 4000, 22_000):
@@ -255,6 +264,6 @@ def _free_ports(wanted: int) -> list[int]:
             except OSError:
                 continue
             found.append(port)
-            if len(found) == wanted:
+            if len(found) == PORTS:
                 return found
     raise RuntimeError("no ports are free for an S3 server")

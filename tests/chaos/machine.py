@@ -33,8 +33,17 @@ def replica_start(settings: Settings, port: int) -> Start:
         "ORCHESTRATOR_DATA": str(settings.data),
         "ORCHESTRATOR_DATABASE_URL": settings.database_url,
         "ORCHESTRATOR_PUBLIC_URL": settings.public_url,
+        "ORCHESTRATOR_STORE_URL": settings.store_url,
+        "ORCHESTRATOR_STORE_ENDPOINT": settings.store_endpoint,
     }
     return Start(words, environment)
+
+
+def without_store_keys(start: Start) -> Start:
+    """A game host never has any."""
+    return Start(
+        start.command, {name: value for name, value in start.environment.items() if not name.startswith("AWS_")}
+    )
 
 
 def engine_start(run: Path, root: Path) -> Start:

@@ -1,26 +1,26 @@
 """Judges a house after an evening: which promises were kept. What needs a moment to be tidied up gets it."""
 
 import asyncio
-import contextlib
 import io
 import itertools
-import os
+import math
 import subprocess
 import tarfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import zstandard
 from sqlalchemy import select
 
 from orchestrator.catalog.models import Game
-from orchestrator.database import Database
 from orchestrator.play.lifecycle import FINAL
 from orchestrator.play.models import Session
+from orchestrator.saves.disposal import Disposal
 from orchestrator.saves.models import SaveSlot, SaveVersion, UnwantedArchive
+from orchestrator.saves.store import ArchiveStore
 from orchestrator.services import Services
 from tests.chaos.clearing import mounts_below, processes, processes_of, x_leftovers
 from tests.chaos.house import House
@@ -73,10 +73,20 @@ async def judge(house: House, observer: Observer, history: list[Past]) -> Verdic
 
 async def let_days_pass(services: Services) -> None:
     """What a killed replica had stored and could not name any more is found by the sweep, which gives it a day."""
-    for file in (services.settings.data / "saves").rglob("*"):
-        with contextlib.suppress(FileNotFoundError):
-            os.utime(file, times=(time.time() - DAYS_S, time.time() - DAYS_S))
-    await services.save_disposal.sweep()
+    await Disposal(services.database, cast(ArchiveStore, _DaysAgo(services.store))).sweep()
+
+
+class _DaysAgo:
+    """A store as it will be in some days, to the sweep's eyes."""
+
+    def __init__(self, store: ArchiveStore) -> None:
+        self._store = store
+
+    def stored_before(self, moment_s: float) -> AsyncIterator[str]:
+        return self._store.stored_before(moment_s + DAYS_S)
+
+    async def clear_abandoned(self, moment_s: float) -> None:
+        await self._store.clear_abandoned(moment_s + DAYS_S)
 
 
 def save_ages(runs: list[Run], head: Written | None, faults_at_s: Sequence[float]) -> dict[str, float]:
@@ -128,7 +138,7 @@ async def _head(house: House) -> Written | None:
     assert len(heads) <= 1, "one player, one game, one slot"
     if not heads:
         return None
-    counter = counter_of(house.data / "saves", heads[0])
+    counter = await counter_of(house.services.store, heads[0])
     return counter[1] if counter else None
 
 
@@ -138,15 +148,15 @@ async def _versions(house: House) -> dict[str, Written]:
         versions = list(await session.scalars(select(SaveVersion)))
     newest: dict[str, Written] = {}
     for version in versions:
-        if counter := counter_of(house.data / "saves", version):
+        if counter := await counter_of(house.services.store, version):
             run, written = counter
             newest[run] = max(written, newest.get(run, written), key=lambda each: each.count)
     return newest
 
 
-def counter_of(store: Path, version: SaveVersion) -> tuple[str, Written] | None:
+async def counter_of(store: ArchiveStore, version: SaveVersion) -> tuple[str, Written] | None:
     """What the archive of this version holds: the run that wrote it, and its last number."""
-    packed = (store / version.key).read_bytes()
+    packed = b"".join([piece async for piece in store.read(version.key)])
     with tarfile.open(fileobj=io.BytesIO(zstandard.ZstdDecompressor().stream_reader(packed).read())) as archive:
         for member in archive:
             if Path(member.name).name == "counter.json" and (content := archive.extractfile(member)):
@@ -199,7 +209,7 @@ async def leftovers(house: House) -> list[str]:
     found += [
         f"reserved {host.reserved}" for host in await house.services.fleet_overview.hosts() if host.reserved.seats
     ]
-    found += await unnamed_archives(house.services.database, house.data / "saves")
+    found += await unnamed_archives(house.services)
     return found
 
 
@@ -236,16 +246,12 @@ def loop_devices(folder: Path) -> list[str]:
     return [line for line in listed.stdout.splitlines() if str(folder) in line]
 
 
-async def unnamed_archives(database: Database, store: Path) -> list[str]:
+async def unnamed_archives(services: Services) -> list[str]:
     """What lies in the store and is named nowhere, and the other way round."""
-    async with database.read() as session:
+    async with services.database.read() as session:
         versions = list(await session.scalars(select(SaveVersion)))
         unwanted = set(await session.scalars(select(UnwantedArchive.key)))
     named = {version.key for version in versions} | {version.picture_key for version in versions} | unwanted
-    stored = await asyncio.to_thread(_stored, store)
+    stored = {key async for key in services.store.stored_before(math.inf)}
     missing = [f"version without archive {version.key}" for version in versions if version.key not in stored]
     return missing + [f"{UNNAMED}{key}" for key in sorted(stored - named)]
-
-
-def _stored(store: Path) -> set[str]:
-    return {path.relative_to(store).as_posix() for path in store.rglob("*") if path.is_file()}

@@ -187,8 +187,7 @@ async def leftovers(town: Town) -> list[str]:
     for the next one are nobody's yet.
     """
     town.learn_seats()
-    database = town.services.database
-    async with database.read() as session:
+    async with town.services.database.read() as session:
         rows = await session.scalars(select(Session).where(Session.position.not_in(_FINAL)))
         found = [f"session {row.id} {row.position}" for row in rows]
     waiting_uids = set[int]()
@@ -208,14 +207,13 @@ async def leftovers(town: Town) -> list[str]:
     with contextlib.suppress(subprocess.SubprocessError):
         found += [f"loop device {line}" for line in await asyncio.to_thread(loop_devices, town.folder)]
     found += [f"reserved {host.reserved}" for host in await town.services.fleet_overview.hosts() if host.reserved.seats]
-    return found + await unnamed_archives(database, town.data / "saves")
+    return found + await unnamed_archives(town.services)
 
 
 async def _judge_saves(
     town: Town, observer: FleetObserver, since: datetime, struck_s: Sequence[tuple[float, float]], judgement: _Judgement
 ) -> None:
     """Each player has one slot; nothing of it is older than it may be, and what came late stands beside the head."""
-    store = town.data / "saves"
     async with town.services.database.read() as session:
         rows = list(await session.scalars(select(Session).where(Session.created_at >= since)))
         versions = list(await session.scalars(select(SaveVersion)))
@@ -231,7 +229,7 @@ async def _judge_saves(
         newest: dict[str, Written] = {}
         head: Written | None = None
         for version in mine:
-            counter = await asyncio.to_thread(counter_of, store, version)
+            counter = await counter_of(town.services.store, version)
             if counter is None:
                 continue
             run, written = counter

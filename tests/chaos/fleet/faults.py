@@ -21,6 +21,8 @@ async def strike(town: Town, planned: Strike) -> None:
             await _cut(town.database_lines[planned.number], planned.lasts_s)
         case What.REGISTRY_LINE:
             await _cut(town.registry_line, planned.lasts_s)
+        case What.STORE_LINE:
+            await _cut(town.store_line, planned.lasts_s)
         case What.DATABASE:
             await _database(town, planned)
         case What.AGENT:
@@ -31,6 +33,8 @@ async def strike(town: Town, planned: Strike) -> None:
             await _part(town.replicas[planned.number], planned)
         case What.REGISTRY:
             await _part(town.registry, planned)
+        case What.STORE:
+            await _part(town.store, planned)
     if planned.lasts_s:
         town.note(f"over: {planned.what} {planned.number}")
 

@@ -26,9 +26,11 @@ class What(StrEnum):
     REPLICA = "replica"
     DATABASE = "database"
     REGISTRY = "registry"
+    STORE = "store"
     HOST_LINE = "line of host"
     DATABASE_LINE = "line to the database of replica"
     REGISTRY_LINE = "line to the registry"
+    STORE_LINE = "line to the store"
 
 
 COUNT = {
@@ -38,7 +40,7 @@ COUNT = {
     What.HOST_LINE: HOSTS,
     What.DATABASE_LINE: REPLICAS,
 }
-LINES = (What.HOST_LINE, What.DATABASE_LINE, What.REGISTRY_LINE)
+LINES = (What.HOST_LINE, What.DATABASE_LINE, What.REGISTRY_LINE, What.STORE_LINE)
 KINDS = tuple((what, way) for what in What for way in Way if (way is Way.CUT) == (what in LINES))
 LONG_CUT_S = (13.0, 17.0)
 LASTS_S = (1.0, 5.0)

@@ -7,7 +7,7 @@ from tests.chaos.fleet.schedule import What, schedule, shortened
 from tests.chaos.fleet.town import Town
 from tests.chaos.seeds import seat_runtime
 
-SEEDS = {0: What.AGENT, 12: What.DATABASE, 15: What.HOST_LINE}
+SEEDS = {15: What.STORE, 18: What.HOST_LINE, 31: What.DATABASE}
 
 
 @pytest.mark.timeout(420)

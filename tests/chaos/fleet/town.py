@@ -1,4 +1,5 @@
-"""A real fleet on one machine: three engines with an agent each, two replicas, PostgreSQL and a registry, as processes.
+"""A real fleet on one machine: three engines with an agent each, two replicas, PostgreSQL, a registry and S3,
+as processes.
 
 Between them lie lines that can be cut. It is opened once, and any number of schedules are played in it.
 """
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import docker
 import httpx
+import pytest
 from sqlalchemy import select
 
 from bench.house import free_port
@@ -36,12 +38,15 @@ from tests.chaos.machine import (
     log_tails,
     replica_start,
     tiny_counter,
+    without_store_keys,
 )
 from tests.chaos.parts import Part, Prepare, Start
 from tests.postgresql import PostgresqlServer
+from tests.s3_server import KEYS, free_ports, make_bucket, serving
 
 READY_WITHIN_S = 90.0
 SEATS = 2
+BUCKET = "saves"
 RESTART_PAUSE_S = 0.3
 _REGISTRY = """
 version: 0.1
@@ -91,7 +96,7 @@ class FleetHost:
         token = "" if has_joined else await self._town.services.identities.issue_join_token()
         folders = AgentFolders(self.agent_data, self.seats, self._town.seat_runtime)
         url = f"http://127.0.0.1:{self.line_port}"
-        return agent_start(self.name, url, self.docker_host, folders, token, SEATS)
+        return without_store_keys(agent_start(self.name, url, self.docker_host, folders, token, SEATS))
 
 
 class Town:
@@ -114,6 +119,10 @@ class Town:
         self._registry_line_port = 0
         self._registry_port = free_port()
         self.registry_line = Link("line to the registry", [self._registry_port])
+        self._store_ports = free_ports()
+        self._store_line_port = 0
+        self.store_line = Link("line to the store", [self._store_ports[0]])
+        self.store = self.part("store", self._store_start)
         self.registry = self.part("registry", self._registry_start)
         self.replicas = [self.part(f"replica {number}", self._replica(number)) for number in range(REPLICAS)]
         self._services: Services | None = None
@@ -126,11 +135,16 @@ class Town:
 
     @property
     def parts(self) -> list[Part]:
-        return [self.registry, *self.replicas, *(part for host in self.hosts for part in (host.engine, host.agent))]
+        return [
+            self.registry,
+            self.store,
+            *self.replicas,
+            *(part for host in self.hosts for part in (host.engine, host.agent)),
+        ]
 
     @property
     def links(self) -> list[Link]:
-        return [self.registry_line, *self.database_lines, *(host.line for host in self.hosts)]
+        return [self.registry_line, self.store_line, *self.database_lines, *(host.line for host in self.hosts)]
 
     def note(self, text: str) -> None:
         """A line of the timeline. The referee holds one with `BUG` in it against the town."""
@@ -151,7 +165,7 @@ class Town:
         """Everything up inside the block, and nothing left of it afterwards, whatever happened inside."""
         self.folder.chmod(0o711)
         (self.folder / OWNER).write_text(str(os.getpid()))
-        for folder in (self.data, self.logs):
+        for folder in (self.data, self.logs, self.folder / "store"):
             folder.mkdir(mode=0o711)
         for host in self.hosts:
             host.make_folders()
@@ -159,13 +173,16 @@ class Town:
             await asyncio.to_thread(self.database.__enter__)
             try:
                 await self._open()
-                async with open_services(self._settings(self.database.url("house"))) as services:
-                    self._services = services
-                    try:
-                        await self._start()
-                        yield
-                    finally:
-                        await self._stop()
+                with pytest.MonkeyPatch.context() as patch:
+                    for name, value in KEYS.items():
+                        patch.setenv(name, value)
+                    async with open_services(self._settings(self.database.url("house"), self._store_url)) as services:
+                        self._services = services
+                        try:
+                            await self._start()
+                            yield
+                        finally:
+                            await self._stop()
             finally:
                 await asyncio.to_thread(self.database.__exit__)
         finally:
@@ -178,9 +195,11 @@ class Town:
             host.line_port = await host.line.start()
         self._database_ports = [await line.start() for line in self.database_lines]
         self._registry_line_port = await self.registry_line.start()
+        self._store_line_port = await self.store_line.start()
 
     async def _start(self) -> None:
-        await asyncio.gather(self.registry.start(), *(host.engine.start() for host in self.hosts))
+        await asyncio.gather(self.registry.start(), self.store.start(), *(host.engine.start() for host in self.hosts))
+        await self._until_store_answers()
         await asyncio.gather(*(replica.start() for replica in self.replicas))
         await asyncio.gather(*(host.until_engine_answers() for host in self.hosts))
         await self._publish()
@@ -215,6 +234,7 @@ class Town:
         deadline = time.monotonic() + READY_WITHIN_S
         for host in self.hosts:
             await host.until_engine_answers()
+        await self._until_store_answers()
         while not await self._is_ready():
             assert time.monotonic() < deadline, f"the town is not ready\n{self.log_tails()}"
             await asyncio.sleep(0.1)
@@ -240,17 +260,39 @@ class Town:
         await asyncio.gather(*(replica.stop() for replica in self.replicas))
         for host in self.hosts:
             await asyncio.to_thread(engine_api.remove_all_containers, host.engine_run / "docker.sock")
-        await asyncio.gather(self.registry.stop(), *(host.engine.stop() for host in self.hosts))
+        await asyncio.gather(self.registry.stop(), self.store.stop(), *(host.engine.stop() for host in self.hosts))
         for link in self.links:
             await link.stop()
 
-    def _settings(self, database_url: str) -> Settings:
-        return Settings(data=self.data, public_url=self.urls[0], database_url=database_url)
+    @property
+    def _store_url(self) -> str:
+        """Past the line."""
+        return f"http://127.0.0.1:{self._store_ports[0]}"
+
+    async def _until_store_answers(self) -> None:
+        deadline = time.monotonic() + READY_WITHIN_S
+        while True:
+            try:
+                async with asyncio.timeout(5):
+                    return await make_bucket(self._store_url, BUCKET)
+            except Exception:  # whatever a server says that is not there yet, it is asked again
+                assert time.monotonic() < deadline, f"the store does not answer\n{self.log_tails()}"
+                await asyncio.sleep(0.1)
+
+    def _settings(self, database_url: str, store_endpoint: str) -> Settings:
+        return Settings(
+            data=self.data,
+            public_url=self.urls[0],
+            database_url=database_url,
+            store_url=f"s3://{BUCKET}",
+            store_endpoint=store_endpoint,
+        )
 
     def _replica(self, number: int) -> Prepare:
         async def prepare(_: int | None) -> Start:
             url = f"postgresql+asyncpg://house@127.0.0.1:{self._database_ports[number]}/house"
-            return replica_start(self._settings(url), self.ports[number])
+            settings = self._settings(url, f"http://127.0.0.1:{self._store_line_port}")
+            return replica_start(settings, self.ports[number])
 
         return prepare
 
@@ -258,6 +300,9 @@ class Town:
         configuration = self.folder / "registry.yml"
         configuration.write_text(_REGISTRY.format(root=self.folder / "registry", port=self._registry_port))
         return Start(("docker-registry", "serve", str(configuration)), os.environ)
+
+    async def _store_start(self, last_exit: int | None) -> Start:
+        return Start(serving(self.folder / "store", self._store_ports), os.environ)
 
     # What faults take hold of.
 

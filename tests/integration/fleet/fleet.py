@@ -26,7 +26,15 @@ from orchestrator.services import Services, open_services
 from orchestrator.settings import Settings
 from tests.chaos.clearing import clear, seat_uids
 from tests.chaos.fleet.link import Link
-from tests.chaos.machine import AgentFolders, agent_start, build_image, log_tails, replica_start, tiny_counter
+from tests.chaos.machine import (
+    AgentFolders,
+    agent_start,
+    build_image,
+    log_tails,
+    replica_start,
+    tiny_counter,
+    without_store_keys,
+)
 from tests.chaos.observer import Written, read_counter
 from tests.chaos.parts import Part, Prepare, Start
 from tests.chaos.player import Player
@@ -65,9 +73,7 @@ class FleetHost:
         token = "" if (self.data / "host.json").exists() else await self._fleet.services.identities.issue_join_token()
         folders = AgentFolders(self.data, self.seats, self._fleet.seat_runtime)
         url = f"http://127.0.0.1:{self._fleet.door_port}"
-        start = agent_start(self.name, url, self._fleet.engine.url, folders, token)
-        no_keys = {name: value for name, value in start.environment.items() if not name.startswith("AWS_")}
-        return Start(start.command, no_keys)
+        return without_store_keys(agent_start(self.name, url, self._fleet.engine.url, folders, token))
 
 
 class Fleet:
@@ -158,9 +164,7 @@ class Fleet:
 
     def _replica(self, port: int) -> Prepare:
         async def prepare(_: int | None) -> Start:
-            start = replica_start(self._settings(), port)
-            store = {"ORCHESTRATOR_STORE_URL": self._store_url, "ORCHESTRATOR_STORE_ENDPOINT": self.store.url}
-            return Start(start.command, {**start.environment, **store})
+            return replica_start(self._settings(), port)
 
         return prepare
 
