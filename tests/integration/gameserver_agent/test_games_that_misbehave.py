@@ -8,7 +8,7 @@ from agent_protocol import DesiredSession, ObservedSession
 from tests.integration.docker_engine import DockerEngine
 from tests.integration.gameserver_agent.agent_process import AgentProcess
 from tests.integration.gameserver_agent.control_plane import HOST_ID, ControlPlane, desired_session, files_of
-from tests.integration.gameserver_agent.test_agent_process import programs_of
+from tests.integration.gameserver_agent.processes import programs_of
 
 _MB = 1024**2
 

@@ -28,7 +28,7 @@ from streaming.protocol import SessionDescription
 from tests.integration.docker_engine import DockerEngine, RunningEngine, import_tiny_image
 from tests.integration.gameserver_agent.agent_process import AgentProcess
 from tests.integration.gameserver_agent.control_plane import HOST_ID, ControlPlane, desired_session, files_of
-from tests.integration.gameserver_agent.test_agent_process import living_processes
+from tests.integration.gameserver_agent.processes import living_processes
 from tests.unit.gameserver_agent.test_session_task import Store
 
 _MB = 1024**2
