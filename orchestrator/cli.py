@@ -25,9 +25,10 @@ from orchestrator.accounts.schemas import Registration
 from orchestrator.catalog.definition import InvalidDefinition, load_definition
 from orchestrator.catalog.images import ImageUnavailable
 from orchestrator.catalog.sources import image_of
+from orchestrator.columns import columns
 from orchestrator.embedded.engine import private_engine_of
 from orchestrator.errors import ApiError, DatabaseUnavailable, StoreUnavailable
-from orchestrator.fleet.host_lines import label_words, lines_of, plays, state_words, table_of, token_line
+from orchestrator.fleet.host_lines import label_words, lines_of, plays, state_words, table_of, token_lines
 from orchestrator.fleet.models import labels_of
 from orchestrator.fleet.operations import HostChange
 from orchestrator.fleet.overview import HostDetail
@@ -143,8 +144,9 @@ def list_games() -> None:
         listed = _call(Settings(), lambda services: services.catalog.list_builds())
     if not listed:
         click.echo("There are no games yet. Add one with `orchestrator games add FILE.toml`.")
-    for game, build in listed:
-        click.echo(f"{game.slug}\t{build.version}\t{game.title}\t{build.build_spec.image}")
+        return
+    rows = [(game.slug, build.version, game.title, build.build_spec.image) for game, build in listed]
+    click.echo("\n".join(columns(("SLUG", "VERSION", "TITLE", "IMAGE"), rows)))
 
 
 @main.group()
@@ -231,8 +233,10 @@ def list_host_tokens() -> None:
     """Print the tokens that nobody has used yet, by their ids."""
     with _friendly():
         tokens = _call(Settings(), lambda services: services.identities.join_tokens())
-    for token in tokens:
-        click.echo(token_line(token))
+    if not tokens:
+        click.echo("No token waits to be used. Make one with `orchestrator hosts token`.")
+        return
+    click.echo("\n".join(token_lines(tokens)))
 
 
 @hosts.command("revoke-token")

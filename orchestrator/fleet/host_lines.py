@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from orchestrator.columns import columns
 from orchestrator.fleet.host_life import HostState
 from orchestrator.fleet.ledger import SessionOnHost
 from orchestrator.fleet.models import JoinToken, labels_of
@@ -11,8 +12,8 @@ from orchestrator.fleet.overview import HostDetail, HostOverview
 
 def table_of(hosts: Sequence[HostOverview]) -> list[str]:
     """One line for each host under a headline, in columns."""
-    rows = [("HOST", "NAME", "STATE", "SESSIONS", "LOAD", "IMAGES", "HEARD", "LABELS")]
-    rows += [
+    headline = ("HOST", "NAME", "STATE", "SESSIONS", "LOAD", "IMAGES", "HEARD", "LABELS")
+    rows = [
         (
             overview.host.id,
             overview.host.name,
@@ -25,8 +26,7 @@ def table_of(hosts: Sequence[HostOverview]) -> list[str]:
         )
         for overview in hosts
     ]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return ["  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return columns(headline, rows)
 
 
 def lines_of(detail: HostDetail) -> list[str]:
@@ -64,10 +64,10 @@ def state_words(overview: HostOverview) -> str:
     return overview.state.value
 
 
-def token_line(token: JoinToken) -> str:
-    """A join token that nobody has used yet; the token itself is known to nobody but who made it."""
-    words = f"{token.id}  until {token.expires_at:%Y-%m-%d %H:%M} UTC  {label_words(token.labels)}"
-    return words.rstrip()
+def token_lines(tokens: Sequence[JoinToken]) -> list[str]:
+    """The join tokens that nobody has used yet; a token itself is known to nobody but who made it."""
+    rows = [(token.id or "", f"{token.expires_at:%Y-%m-%d %H:%M} UTC", label_words(token.labels)) for token in tokens]
+    return columns(("TOKEN", "GOOD UNTIL", "LABELS"), rows)
 
 
 def label_words(labels: Mapping[str, str]) -> str:

@@ -184,6 +184,13 @@ async def test_the_numbers_tell_host_network_and_decoder_apart(page: Page, api: 
     stage, numbers = await box_of(page, "#stage"), await box_of(page, "#numbers")
     assert stage["y"] + stage["height"] <= numbers["y"], "the picture makes room"
     await until(page, "document.querySelectorAll('#numbers .graph-line[d*=L]').length === 6")
+    await page.reload()
+    await expect(page.locator("#numbers")).to_be_visible()
+    await page.keyboard.press("Control+Alt+Enter")
+    await page.locator("#numbers-button").click()
+    await page.reload()
+    await until(page, "document.getElementById('curtain').hidden")
+    await expect(page.locator("#numbers")).to_be_hidden()
 
 
 async def test_the_seat_is_told_each_second_what_was_seen(page: Page, api: FakeApi, seat: Page) -> None:

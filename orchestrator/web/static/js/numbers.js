@@ -9,6 +9,7 @@ import { ShownFrames } from "./shownframes.js";
 
 const EVERY_MS = 1000;
 const GRAPH_HEIGHT = 20;
+const REMEMBERED = "playhouse:numbers";
 
 export class Numbers {
   constructor({ panel, button, stream }) {
@@ -20,7 +21,12 @@ export class Numbers {
     this._minute = new Minute();
     this._shown = new ShownFrames();
     this._cells = new Map();
-    button.addEventListener("click", () => this._toggle());
+    this._isWanted = localStorage.getItem(REMEMBERED) === "on";
+    button.addEventListener("click", () => {
+      this._isWanted = !this._isWanted;
+      localStorage.setItem(REMEMBERED, this._isWanted ? "on" : "off");
+      this.show(true);
+    });
     setInterval(() => this._second(), EVERY_MS);
   }
 
@@ -58,11 +64,12 @@ export class Numbers {
     if (!this._panel.hidden) this._draw();
   }
 
-  _toggle() {
-    const isShown = this._panel.hidden;
+  /** While somebody plays, when they want them; as they last wanted them in this browser. */
+  show(isPlaying) {
+    const isShown = isPlaying && this._isWanted;
     this._panel.hidden = !isShown;
     document.body.classList.toggle("has-numbers", isShown); // the picture makes room for them
-    this._button.setAttribute("aria-pressed", String(isShown));
+    this._button.setAttribute("aria-pressed", String(this._isWanted));
     if (isShown) this._draw();
   }
 

@@ -289,6 +289,7 @@ function show(scene, make) {
   byId("toolbar").hidden = !["starting", "playing", "replaced"].includes(scene);
   for (const id of ["sound-button", "numbers-button", "people-button", "settings-button"]) byId(id).hidden = !isPlaying;
   document.body.classList.toggle("playing", isPlaying);
+  numbers.show(isPlaying);
   controls.allow(isPlaying);
   toolbar.allowTucking(isPlaying);
   if (!isPlaying) for (const id of ["settings", "people"]) byId(id).hidePopover();

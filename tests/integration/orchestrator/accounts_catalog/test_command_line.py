@@ -101,7 +101,9 @@ def test_a_game_is_added_once_and_listed(run: Run, game_file: str, monkeypatch: 
     assert added.output.startswith("Added the-question 1.0")
     again = run("games", "add", game_file, "--docker-host", "unix:///somewhere")
     assert again.output.startswith("Already there: the-question 1.0")
-    assert run("games", "list").output == "the-question\t1.0\tThe Question\tplayhouse/the-question:1.0\n"
+    headline, line = run("games", "list").output.splitlines()
+    assert headline.split() == ["SLUG", "VERSION", "TITLE", "IMAGE"]
+    assert line.split() == ["the-question", "1.0", "The", "Question", "playhouse/the-question:1.0"]
 
 
 def test_a_missing_image_is_one_line(run: Run, game_file: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -242,10 +242,12 @@ def test_hosts_on_the_command_line(run: Run) -> None:
     assert run("list").output.startswith("There are no hosts yet.")
     assert run("token", "--label", "gpu=yes").output.startswith("join_")
     assert run("token", "--label", "gpu").exit_code == 2
-    line = run("tokens").output
-    assert "gpu=yes" in line
+    headline, line = run("tokens").output.splitlines()
+    assert headline.split() == ["TOKEN", "GOOD", "UNTIL", "LABELS"]
+    assert line.endswith("gpu=yes")
     token_id = line.split()[0]
     assert run("revoke-token", token_id).output == f"{token_id} was revoked.\n"
+    assert run("tokens").output.startswith("No token waits")
     refused = run("revoke-token", token_id)
     assert (refused.exit_code, refused.output.count("\n")) == (1, 1)
     for words in (("show",), ("drain",), ("undrain",), ("remove",), ("label", "gpu=yes")):
