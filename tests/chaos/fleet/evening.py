@@ -133,7 +133,9 @@ async def _evening(town: Town, plan: FleetSchedule, judgement: _Judgement) -> No
         await asyncio.gather(*(asyncio.to_thread(town.forget_image, host) for host in town.hosts))
     finally:
         watching.cancel()
-        await asyncio.gather(watching, return_exceptions=True)
+        [ended] = await asyncio.gather(watching, return_exceptions=True)
+        if not isinstance(ended, asyncio.CancelledError):
+            judgement.problems.append(f"the observer went blind: {ended!r}")
         for player in players:
             await player.close()
 

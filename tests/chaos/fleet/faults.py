@@ -34,7 +34,7 @@ async def strike(town: Town, planned: Strike) -> None:
         case What.REGISTRY:
             await _part(town.registry, planned)
         case What.STORE:
-            await _part(town.store, planned)
+            await _store(town, planned)
     if planned.lasts_s:
         town.note(f"over: {planned.what} {planned.number}")
 
@@ -58,6 +58,15 @@ async def _part(part: Part, planned: Strike) -> None:
     finally:
         if part.process_id == stalled:
             part.signal(signal.SIGCONT)
+
+
+async def _store(town: Town, planned: Strike) -> None:
+    """It takes its time to end and to begin again: so long it is away."""
+    struck = town.store.process_id
+    await _part(town.store, planned)
+    while planned.way in _SIGNALS and town.store.process_id in {struck, None}:  # noqa: ASYNC110 - nothing tells of it
+        await asyncio.sleep(0.05)
+    await town.until_store_answers()
 
 
 async def _database(town: Town, planned: Strike) -> None:

@@ -44,7 +44,7 @@ class FleetObserver:
         for look in range(10**9):
             await asyncio.to_thread(self._look_at_homes)
             if look % DEEP_LOOK_EVERY == 0:
-                with contextlib.suppress(DatabaseUnavailable):
+                with contextlib.suppress(DatabaseUnavailable, TimeoutError):
                     async with asyncio.timeout(3):
                         self.looks.append(await self.look())
             await asyncio.sleep(LOOK_EVERY_S)

@@ -199,7 +199,7 @@ class Town:
 
     async def _start(self) -> None:
         await asyncio.gather(self.registry.start(), self.store.start(), *(host.engine.start() for host in self.hosts))
-        await self._until_store_answers()
+        await self.until_store_answers()
         await asyncio.gather(*(replica.start() for replica in self.replicas))
         await asyncio.gather(*(host.until_engine_answers() for host in self.hosts))
         await self._publish()
@@ -234,7 +234,7 @@ class Town:
         deadline = time.monotonic() + READY_WITHIN_S
         for host in self.hosts:
             await host.until_engine_answers()
-        await self._until_store_answers()
+        await self.until_store_answers()
         while not await self._is_ready():
             assert time.monotonic() < deadline, f"the town is not ready\n{self.log_tails()}"
             await asyncio.sleep(0.1)
@@ -269,7 +269,7 @@ class Town:
         """Past the line."""
         return f"http://127.0.0.1:{self._store_ports[0]}"
 
-    async def _until_store_answers(self) -> None:
+    async def until_store_answers(self) -> None:
         deadline = time.monotonic() + READY_WITHIN_S
         while True:
             try:
