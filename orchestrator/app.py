@@ -18,7 +18,9 @@ from litestar.plugins.pydantic import PydanticPlugin
 from litestar.types import ControllerRouterHandler
 
 from orchestrator.accounts import tokens
+from orchestrator.accounts.account_controllers import AccountController
 from orchestrator.accounts.controllers import AuthController
+from orchestrator.accounts.recovery_controllers import ConfirmationController, RecoveryController
 from orchestrator.api_description import WholeDescription
 from orchestrator.background import Loop, running
 from orchestrator.catalog.controllers import GamesController
@@ -57,6 +59,9 @@ _MAX_BODY_BYTES = 1024**2
 _ROUTE_HANDLERS: Sequence[ControllerRouterHandler] = (
     HealthController,
     AuthController,
+    AccountController,
+    RecoveryController,
+    ConfirmationController,
     GamesController,
     SessionController,
     InviteController,
@@ -117,6 +122,7 @@ def _loops(services: Services) -> Sequence[Loop]:
         services.save_disposal.run,
         services.prepulling.run,
         services.agent_sync.watch,
+        services.postman.run,
     )
     return loops if services.database.is_sqlite else (*loops, services.hearing.run)
 

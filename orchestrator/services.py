@@ -10,6 +10,10 @@ from pathlib import Path
 from sqlalchemy import URL, make_url
 
 from migrations import revisions
+from orchestrator.accounts.my_account import MyAccount
+from orchestrator.accounts.passwords import Passwords
+from orchestrator.accounts.postman import Postman
+from orchestrator.accounts.recovery import Recovery
 from orchestrator.accounts.service import Accounts
 from orchestrator.catalog.service import Catalog
 from orchestrator.database import Database
@@ -22,6 +26,7 @@ from orchestrator.fleet.prepulling import Prepulling
 from orchestrator.fleet.sync import AgentSync
 from orchestrator.fleet.warm import WarmOrders
 from orchestrator.installation import Installation, load_or_create
+from orchestrator.mail.opening import mailer_of
 from orchestrator.notices import Hearing, Notices
 from orchestrator.play.clock import ClockWatch
 from orchestrator.play.invites import Invites
@@ -55,6 +60,9 @@ class Services:
     hearing: Hearing
     clock: ClockWatch
     accounts: Accounts
+    my_account: MyAccount
+    recovery: Recovery
+    postman: Postman
     catalog: Catalog
     saves: Saves
     save_intake: SaveIntake
@@ -110,6 +118,8 @@ def _require_file(url: URL, settings: Settings) -> None:
 
 def _wire(settings: Settings, database: Database, installation: Installation, store: ArchiveStore) -> Services:
     notices = Notices()
+    passwords = Passwords()
+    postman = Postman(database, notices, mailer_of(settings), settings.public_url)
     catalog = Catalog(database)
     saves = Saves(database, store)
     moves = Moves(notices)
@@ -126,7 +136,10 @@ def _wire(settings: Settings, database: Database, installation: Installation, st
         notices=notices,
         hearing=Hearing(database, notices),
         clock=clock,
-        accounts=Accounts(database, installation),
+        accounts=Accounts(database, installation, passwords, postman),
+        my_account=MyAccount(database, passwords),
+        recovery=Recovery(database, passwords, postman),
+        postman=postman,
         catalog=catalog,
         saves=saves,
         save_intake=SaveIntake(database, store),

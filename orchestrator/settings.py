@@ -1,12 +1,14 @@
 """What an operator decides, read from `ORCHESTRATOR_*` in the environment. It decides nothing by itself."""
 
 from collections.abc import Sequence
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from orchestrator.mail.smtp_url import parse_smtp_url
 from orchestrator.saves.s3_location import parse_endpoint, parse_store_url
 
 Urls = Annotated[Sequence[str], NoDecode]
@@ -27,9 +29,15 @@ class Settings(BaseSettings):
     them, are spoken to by plain HTTP, and those of this machine always are; see docs/registry.md.
 
     `stun_urls` and `turn_urls`, with commas between them, are handed to pages; see docs/relays.md.
+
+    Letters leave through the server of `smtp_url` (`smtps://user:password@host`) as from `mail_from`; without one they
+    are files in the folder `mail` of `data`. Without `open_sign_up` accounts are made by the operator alone. See
+    docs/accounts.md.
     """
 
-    model_config = SettingsConfigDict(env_prefix="ORCHESTRATOR_", env_ignore_empty=True, frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="ORCHESTRATOR_", env_ignore_empty=True, frozen=True, hide_input_in_errors=True
+    )
 
     data: Path = Path("data")
     database_url: str = Field(default_factory=_sqlite_in_data)
@@ -43,6 +51,9 @@ class Settings(BaseSettings):
     turn_urls: Urls = ()
     turn_secret: SecretStr = SecretStr("")
     turn_secret_file: Path | None = None
+    smtp_url: SecretStr = SecretStr("")
+    mail_from: str = ""
+    open_sign_up: bool = True
 
     @field_validator("store_url")
     @classmethod
@@ -73,6 +84,31 @@ class Settings(BaseSettings):
         if self.turn_urls and not (self.turn_secret.get_secret_value() or self.turn_secret_file):
             raise ValueError("turn_urls need a turn_secret, or a turn_secret_file")
         return self
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _is_a_mail_server(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value():
+            parse_smtp_url(value.get_secret_value())
+        return value
+
+    @field_validator("mail_from")
+    @classmethod
+    def _is_a_sender(cls, value: str) -> str:
+        if value and (not value.isprintable() or not parseaddr(value)[1].partition("@")[2]):
+            raise ValueError("must be an e-mail address, such as Playhouse <play@example.org>")
+        return value
+
+    @model_validator(mode="after")
+    def _letters_have_a_sender(self) -> "Settings":
+        if self.has_mail_server and not self.mail_from:
+            raise ValueError("smtp_url needs a mail_from")
+        return self
+
+    @property
+    def has_mail_server(self) -> bool:
+        """Whether letters reach people; without, they are files that an operator reads."""
+        return bool(self.smtp_url.get_secret_value())
 
     def relay_secret(self) -> str:
         """What is shared with the relays; empty without any. Reads the file where one is named."""

@@ -199,7 +199,7 @@ def signed_in(new_client: Callable[[], httpx.AsyncClient], services: Services) -
             session.add(account)
         client = new_client()
         known = Account(account.id, account.email, account.name, None, role)
-        client.cookies.set(tokens.COOKIE, services.accounts.issue_token(known))
+        client.cookies.set(tokens.COOKIE, await services.accounts.issue_token(known))
         return client
 
     return sign_in

@@ -115,7 +115,7 @@ async def add_people(services: Services, count: int) -> list[str]:
             for person in people
         ]
         await session.execute(insert(AccountRow), rows)
-    return [services.accounts.issue_token(person) for person in people]
+    return [await services.accounts.issue_token(person) for person in people]
 
 
 async def add_sessions(database: Database, running_on: Sequence[str], waiting: int) -> list[str]:

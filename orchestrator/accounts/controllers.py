@@ -17,6 +17,7 @@ from litestar.response import Redirect
 from orchestrator.accounts import csrf, tokens
 from orchestrator.accounts.account import SignedIn
 from orchestrator.accounts.dependencies import provide_signed_in
+from orchestrator.accounts.device_names import device_name
 from orchestrator.accounts.schemas import (
     Credentials,
     CsrfToken,
@@ -37,6 +38,13 @@ _DESTINATION = ResponseSpec(
     Destination, generate_examples=False, description="The same as JSON, when that is asked for."
 )
 _ONWARD = ResponseSpec(None, description="A form is answered with a redirect.")
+
+
+class SignUpClosed(Forbidden):
+    """The operator alone makes accounts."""
+
+    def __init__(self) -> None:
+        super().__init__("New accounts are made by the people who run this Playhouse. Please ask them for one.")
 
 
 class AuthController(Controller):
@@ -75,13 +83,15 @@ class AuthController(Controller):
             error = Forbidden("The CSRF token is missing or wrong. Please load the page again.")
             return _failure(request, error, "/signin?error=MissingCSRF", wants_json)
         try:
-            account = await accounts.sign_in(data.email, data.password, address=address_of(request))
+            token = await accounts.sign_in(
+                data.email, data.password, address=address_of(request), device=_device_of(request)
+            )
         except RateLimited as error:
             return _failure(request, error, "/signin?error=RateLimited", wants_json)
         except ApiError as error:
             return _failure(request, error, "/signin?error=CredentialsSignin", wants_json)
         path = local_path(data.callback_url, settings.public_url, origin_of(request))
-        return _onward(request, path, wants_json, _session_cookie(settings, accounts.issue_token(account)))
+        return _onward(request, path, wants_json, _session_cookie(settings, token))
 
     @get("/session", operation_id="getSession")
     async def session(self, request: AnyRequest) -> SessionView | NoSession:
@@ -97,10 +107,10 @@ class AuthController(Controller):
         settings: NamedDependency[Settings],
         data: Annotated[SignOut, Body(media_type=RequestEncodingType.URL_ENCODED)],
     ) -> Response[Any]:
-        """Revokes the session's token, clears the cookie, and redirects to the home page."""
+        """Makes the session's token worthless, clears the cookie, and redirects to the home page."""
         _require_csrf_token(request, accounts, data.csrf_token)
         if token := request.cookies.get(tokens.COOKIE):
-            await accounts.revoke(token)
+            await accounts.sign_out(token)
         path = local_path(data.callback_url, settings.public_url, origin_of(request))
         cleared = _cookie(settings, tokens.COOKIE, "", max_age_s=0)
         return _onward(request, path, _wants_json(request, data.json_answer), cleared)
@@ -112,19 +122,24 @@ class AuthController(Controller):
         """A new account, signed in at once.
 
         Takes `email`, `password` (8 characters or more), `name` and `csrfToken` as JSON or as a form. JSON is answered
-        with 201 and the session, a form with a redirect to `callbackUrl`, or to `/register?error=` on failure.
+        with 201 and the session, a form with a redirect to `callbackUrl`, or to `/register?error=` on failure. A letter
+        asks for the proof of the address; one can play before. Where sign-up is closed: 403.
         """
         fields = await read_fields(request)
         wants_json = request.content_type[0] == MediaType.JSON or _wants_json(request, bool(fields.get("json")))
         try:
             _require_csrf_token(request, accounts, fields.get("csrfToken"))
+            if not settings.open_sign_up:
+                raise SignUpClosed
             wanted = parse(Registration, fields)
-            account = await accounts.register(wanted.email, wanted.password, wanted.name, address=address_of(request))
+            token = await accounts.register(
+                wanted.email, wanted.password, wanted.name, address=address_of(request), device=_device_of(request)
+            )
         except ApiError as error:
             if wants_json:
                 raise
             return Redirect(f"/register?error={_REGISTRATION_ERRORS.get(type(error), 'Registration')}", status_code=302)
-        cookie = _session_cookie(settings, token := accounts.issue_token(account))
+        cookie = _session_cookie(settings, token)
         if not wants_json:
             path = local_path(fields.get("callbackUrl"), settings.public_url, origin_of(request))
             return Redirect(path, status_code=302, cookies=[cookie])
@@ -135,6 +150,7 @@ class AuthController(Controller):
 _REGISTRATION_ERRORS: dict[type[ApiError], str] = {
     Conflict: "EmailTaken",
     Forbidden: "MissingCSRF",
+    SignUpClosed: "SignUpClosed",
     InvalidRequest: "InvalidFields",
     RateLimited: "RateLimited",
 }
@@ -144,6 +160,10 @@ def _view(signed_in: SignedIn) -> SessionView:
     account = signed_in.account
     user = SessionUser(id=account.id, name=account.name, email=account.email, image=account.image)
     return SessionView(user=user, expires=utc_milliseconds(signed_in.expires_at))
+
+
+def _device_of(request: AnyRequest) -> str:
+    return device_name(request.headers.get("user-agent"))
 
 
 def _has_csrf_token(request: AnyRequest, accounts: Accounts, submitted: object) -> bool:

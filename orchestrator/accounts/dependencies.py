@@ -30,6 +30,11 @@ async def provide_account(request: AnyRequest) -> Account:
     return (await _require(request)).account
 
 
+async def provide_required_sign_in(request: AnyRequest) -> SignedIn:
+    """The person who asks, with the token that proves it. Unauthorized when nobody is signed in."""
+    return await _require(request)
+
+
 async def provide_optional_account(request: AnyRequest) -> Account | None:
     found = await provide_signed_in(request)
     return found.account if found else None

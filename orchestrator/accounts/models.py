@@ -1,8 +1,8 @@
-"""Tables of people: their accounts, the tokens they gave back, and how often a sign-in was tried."""
+"""Tables of people: their accounts and devices, letters to them, and how often something was tried."""
 
 from datetime import datetime
 
-from sqlalchemy import Enum, String
+from sqlalchemy import Enum, ForeignKey, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from orchestrator.accounts.account import AccountState, Role
@@ -14,7 +14,9 @@ def _values(members: type[Role] | type[AccountState]) -> list[str]:
 
 
 class AccountRow(Base):
-    """`email` is kept in lower case. Without a `password_hash` nobody signs in by password."""
+    """`email` is kept in lower case, and is proven to be this person's since `email_verified_at`. Without a
+    `password_hash` nobody signs in by password.
+    """
 
     __tablename__ = "accounts"
 
@@ -27,16 +29,47 @@ class AccountRow(Base):
     state: Mapped[AccountState] = mapped_column(
         Enum(AccountState, native_enum=False, length=16, values_callable=_values), default=AccountState.ACTIVE
     )
+    email_verified_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
 
 
-class RevokedToken(Base):
-    """A session token that its owner gave back. It may be forgotten once it would have expired anyway."""
+class Device(Base):
+    """A browser in which a person is signed in. `id` is its token's: a token without this row is worth nothing."""
 
-    __tablename__ = "revoked_tokens"
+    __tablename__ = "devices"
 
-    jti: Mapped[str] = mapped_column(String(40), primary_key=True)
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str] = mapped_column(String(60))
+    signed_in_at: Mapped[datetime]
     expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class MailToken(Base):
+    """A secret that was sent to an address, by its SHA-256: whoever has it reads that address's letters. Good once."""
+
+    __tablename__ = "mail_tokens"
+
+    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), index=True)
+    purpose: Mapped[str] = mapped_column(String(16))
+    email: Mapped[str] = mapped_column(String(320))
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class MailOrder(Base):
+    """A letter to be written and sent to whoever has an address then. Its secret is made with it, so none lies here.
+    Some replica takes it by lease.
+    """
+
+    __tablename__ = "mail_orders"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    purpose: Mapped[str] = mapped_column(String(16))
+    email: Mapped[str] = mapped_column(String(320))
+    tries: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    due_at: Mapped[datetime] = mapped_column(index=True)
+    ordered_at: Mapped[datetime]
 
 
 class SignInThrottle(Base):

@@ -1,13 +1,17 @@
-"""The bodies of `/api/auth`, named as the public API names them (docs/compatibility.md)."""
+"""The bodies of `/api/auth` and `/api/account`, named as the public API names them (docs/compatibility.md)."""
 
 from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from orchestrator.http import Schema
+from orchestrator.accounts.account import SignedIn
+from orchestrator.accounts.models import Device
+from orchestrator.accounts.my_account import Particulars
+from orchestrator.http import Schema, Timestamp, Wire
 
 Email = Annotated[str, StringConstraints(strip_whitespace=True, max_length=320, pattern=r"^[^@\s\x00]+@[^@\s\x00]+$")]
 Password = Annotated[str, StringConstraints(min_length=8, max_length=1000)]
+Secret = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=r"^[^\x00]*$")]
 
 
@@ -59,3 +63,82 @@ class Destination(Schema):
     """Where the browser should go next."""
 
     url: str
+
+
+class AccountView(Wire):
+    """One's own account. `role` is `player` or `admin`. Without a password nobody signs in by password. An address is
+    verified once a letter to it was answered.
+    """
+
+    id: str
+    name: str
+    email: str
+    role: str
+    created_at: Timestamp
+    has_password: bool
+    email_verified: bool
+
+
+class AccountPatch(Wire):
+    name: Name
+
+
+class PasswordChange(Wire):
+    current_password: str = Field(max_length=1000)
+    new_password: Password
+
+
+class ResetRequest(Wire):
+    email: Email
+
+
+class PasswordReset(Wire):
+    """`token` is from the letter: what stands behind the `#` of its link."""
+
+    token: Secret
+    password: Password
+
+
+class Confirmation(Wire):
+    """`token` is from the letter: what stands behind the `#` of its link."""
+
+    token: Secret
+
+
+class DeviceView(Wire):
+    """A browser in which the person is signed in, such as `Firefox on Linux`."""
+
+    id: str
+    name: str
+    signed_in_at: Timestamp
+    expires_at: Timestamp
+    is_current: bool
+
+
+class DevicesAnswer(Wire):
+    """The newest first."""
+
+    devices: list[DeviceView]
+
+
+def account_view(found: Particulars) -> AccountView:
+    account = found.account
+    return AccountView(
+        id=account.id,
+        name=account.name,
+        email=account.email,
+        role=account.role.value,
+        created_at=found.created_at,
+        has_password=found.has_password,
+        email_verified=found.is_email_verified,
+    )
+
+
+def device_view(device: Device, signed_in: SignedIn) -> DeviceView:
+    return DeviceView(
+        id=device.id,
+        name=device.name,
+        signed_in_at=device.signed_in_at,
+        expires_at=device.expires_at,
+        is_current=device.id == signed_in.token_id,
+    )

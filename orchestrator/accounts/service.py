@@ -7,38 +7,51 @@ last alike.
 from datetime import UTC, datetime
 
 import structlog
-from sqlalchemy import delete, select
+from sqlalchemy import Select, delete, or_, select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from orchestrator.accounts import throttle, tokens
 from orchestrator.accounts.account import Account, AccountState, Role, SignedIn
-from orchestrator.accounts.models import AccountRow, RevokedToken
+from orchestrator.accounts.device_names import UNKNOWN
+from orchestrator.accounts.letters import Purpose
+from orchestrator.accounts.models import AccountRow, Device
 from orchestrator.accounts.passwords import Passwords, Verdict
-from orchestrator.database import Database, insert_unless_there
+from orchestrator.accounts.postman import Postman
+from orchestrator.database import Database
 from orchestrator.errors import Conflict, Unauthorized
 from orchestrator.ids import new_id
 from orchestrator.installation import Installation
+
+MOST_DEVICES = 50  # of one person; the ones signed in longest ago give way
 
 log = structlog.get_logger()
 
 
 class Accounts:
-    def __init__(self, database: Database, installation: Installation) -> None:
+    def __init__(self, database: Database, installation: Installation, passwords: Passwords, postman: Postman) -> None:
         self.installation = installation
         self._database = database
-        self._passwords = Passwords()
+        self._passwords = passwords
+        self._postman = postman
         self._throttle = throttle.Throttle(database)
 
-    async def register(self, email: str, password: str, name: str, *, address: str) -> Account:
-        """A new player from `address`. Conflict `email_taken`, RateLimited."""
+    async def register(self, email: str, password: str, name: str, *, address: str, device: str = UNKNOWN) -> str:
+        """A new player from `address`, signed in on `device`: the session token. A letter asks for the proof of the
+        e-mail address. Conflict `email_taken`, RateLimited.
+        """
         await self._throttle.count(throttle.REGISTRATIONS_OF_ADDRESS, address)
-        return await self.create(email, password, name)
+        account = await self.create(email, password, name, is_email_proven=False)
+        return await self.issue_token(account, device)
 
-    async def create(self, email: str, password: str, name: str, role: Role = Role.PLAYER) -> Account:
+    async def create(
+        self, email: str, password: str, name: str, role: Role = Role.PLAYER, *, is_email_proven: bool = True
+    ) -> Account:
         """A new account. Conflict `email_taken` when one has this address, in whatever case it is written."""
         password_hash = await self._passwords.hash(password)
         try:
             async with self._database.write() as session:
+                now = await self._database.now(session)
                 row = AccountRow(
                     id=new_id("clx"),
                     email=email.lower(),
@@ -46,58 +59,96 @@ class Accounts:
                     password_hash=password_hash,
                     role=role,
                     state=AccountState.ACTIVE,
-                    created_at=await self._database.now(session),
+                    email_verified_at=now if is_email_proven else None,
+                    created_at=now,
                 )
                 session.add(row)
+                if not is_email_proven:
+                    self._postman.order(session, Purpose.VERIFY_EMAIL, row.email, now)
         except IntegrityError as error:
             raise Conflict("An account with this e-mail address exists already.", code="email_taken") from error
         log.info("account.created", account_id=row.id, role=role.value)
-        return _account(row)
+        return account_of(row)
 
-    async def sign_in(self, email: str, password: str, *, address: str) -> Account:
-        """The account of these credentials. Unauthorized, or RateLimited after too many tries from `address`."""
+    async def sign_in(self, email: str, password: str, *, address: str, device: str = UNKNOWN) -> str:
+        """The session token of who has these credentials. Unauthorized, or RateLimited after too many tries from
+        `address`.
+        """
         email = email.lower()
         await self._throttle.count(throttle.SIGN_INS_OF_ADDRESS, address)
         await self._throttle.count(throttle.SIGN_IN, address, email)
         async with self._database.read() as session:
             row = (await session.execute(select(AccountRow).where(AccountRow.email == email))).scalar_one_or_none()
-        verdict = await self._passwords.verify(password, row.password_hash if row else None)
+        seen_hash = row.password_hash if row else None
+        verdict = await self._passwords.verify(password, seen_hash)
         if row is None or verdict is Verdict.WRONG or row.state is not AccountState.ACTIVE:
             log.info("sign_in.refused", account_id=row.id if row else None)
-            raise Unauthorized("The e-mail address or the password is wrong.")
+            raise _wrong_credentials()
         upgraded = await self._passwords.hash(password) if verdict is Verdict.RIGHT_BUT_OUTDATED else None
         async with self._database.write() as session:
             await self._throttle.forget(session, throttle.SIGN_IN, address, email)
-            if upgraded is not None:
-                (await session.get_one(AccountRow, row.id)).password_hash = upgraded
-        return _account(row)
+            row = await session.get(AccountRow, row.id, with_for_update=True)
+            # The password may have been changed while this one was checked: then it opens nothing any more.
+            if row is None or row.password_hash != seen_hash or row.state is not AccountState.ACTIVE:
+                raise _wrong_credentials()
+            row.password_hash = upgraded or seen_hash
+            return await self._admit(session, account_of(row), device)
 
-    def issue_token(self, account: Account) -> str:
-        """A session token for `account`, good for 30 days or until it is revoked."""
-        return tokens.issue(account, self.installation, datetime.now(UTC))
+    async def issue_token(self, account: Account, device: str = UNKNOWN) -> str:
+        """A session token for `account` on one more device, good for 30 days or until that is signed out."""
+        async with self._database.write() as session:
+            return await self._admit(session, account, device)
+
+    async def _admit(self, session: AsyncSession, account: Account, device: str) -> str:
+        now, token_id = datetime.now(UTC), new_id("tok")
+        await session.execute(delete(Device).where(Device.id.in_(_outlived(account, now))))
+        device_row = Device(
+            id=token_id, account_id=account.id, name=device, signed_in_at=now, expires_at=now + tokens.LIFETIME
+        )
+        session.add(device_row)
+        return tokens.issue(account, token_id, self.installation, now)
 
     async def authenticate(self, token: str) -> SignedIn | None:
-        """Whom a token proves, now: None when it is foreign, expired or revoked, or the account suspended."""
+        """Whom a token proves, now: None when it is foreign, expired or signed out, or the account suspended."""
         claims = tokens.read(token, self.installation)
         if claims is None:
             return None
-        revoked = select(RevokedToken.jti).where(RevokedToken.jti == claims.token_id)
-        active = select(AccountRow).where(AccountRow.id == claims.account_id, AccountRow.state == AccountState.ACTIVE)
+        query = (
+            select(AccountRow)
+            .join(Device, Device.account_id == AccountRow.id)
+            .where(Device.id == claims.token_id, AccountRow.id == claims.account_id)
+            .where(AccountRow.state == AccountState.ACTIVE)
+        )
         async with self._database.read() as session:
-            row = (await session.execute(active.where(~revoked.exists()))).scalar_one_or_none()
-        return None if row is None else SignedIn(_account(row), claims.token_id, claims.expires_at)
+            row = (await session.execute(query)).scalar_one_or_none()
+        return None if row is None else SignedIn(account_of(row), claims.token_id, claims.expires_at)
 
-    async def revoke(self, token: str) -> None:
+    async def sign_out(self, token: str) -> None:
         """Make `token` worthless at once. Doing it twice, or to a token that already is, changes nothing."""
         claims = tokens.read(token, self.installation)
         if claims is None:
             return
         async with self._database.write() as session:
-            await session.execute(
-                delete(RevokedToken).where(RevokedToken.expires_at <= await self._database.now(session))
-            )
-            await insert_unless_there(session, RevokedToken, jti=claims.token_id, expires_at=claims.expires_at)
+            await session.execute(delete(Device).where(Device.id == claims.token_id))
 
 
-def _account(row: AccountRow) -> Account:
+def account_of(row: AccountRow) -> Account:
     return Account(row.id, row.email, row.name, row.image, row.role)
+
+
+def _outlived(account: Account, now: datetime) -> Select[str]:
+    """Devices to forget when one more signs in: whose time is over, whosoever they are, and this person's beyond the
+    most. Those that another replica is at are passed by: two that clear never wait for each other.
+    """
+    newest = Device.signed_in_at.desc(), Device.id
+    own = select(Device.id).where(Device.account_id == account.id, Device.expires_at > now)
+    too_many = own.order_by(*newest).offset(MOST_DEVICES - 1)
+    return (
+        select(Device.id)
+        .where(or_(Device.expires_at <= now, Device.id.in_(too_many)))
+        .with_for_update(skip_locked=True)
+    )
+
+
+def _wrong_credentials() -> Unauthorized:
+    return Unauthorized("The e-mail address or the password is wrong.")

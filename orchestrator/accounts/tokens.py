@@ -1,6 +1,6 @@
 """The session token: a JWT of 30 days that only this installation can make and only its own pages accept.
 
-Whether it was revoked, and whether its account still exists, is the service's to ask.
+Whether its device is still signed in, and whether its account still exists, is the service's to ask.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 import jwt
 
 from orchestrator.accounts.account import Account
-from orchestrator.ids import new_id
 from orchestrator.installation import Installation
 
 COOKIE = "next-auth.session-token"
@@ -28,7 +27,7 @@ class Claims:
     expires_at: datetime
 
 
-def issue(account: Account, installation: Installation, now: datetime) -> str:
+def issue(account: Account, token_id: str, installation: Installation, now: datetime) -> str:
     claims = {
         "iss": installation.installation_id,
         "aud": _AUDIENCE,
@@ -39,7 +38,7 @@ def issue(account: Account, installation: Installation, now: datetime) -> str:
         "role": account.role.value,
         "iat": now,
         "exp": now + LIFETIME,
-        "jti": new_id("tok"),
+        "jti": token_id,
     }
     return jwt.encode(claims, installation.cookie_secret, algorithm=_ALGORITHM)
 

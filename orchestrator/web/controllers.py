@@ -15,6 +15,7 @@ from litestar.response import Redirect, Template
 from orchestrator.accounts import csrf
 from orchestrator.accounts.account import Account
 from orchestrator.accounts.dependencies import provide_optional_account
+from orchestrator.accounts.my_account import MyAccount
 from orchestrator.accounts.service import Accounts
 from orchestrator.errors import NotFound
 from orchestrator.http import AnyRequest, local_path
@@ -33,6 +34,7 @@ _REGISTRATION_FAILURES = {
     "InvalidFields": "Please give a name, an e-mail address, and a password of at least 8 characters.",
     "RateLimited": "Too many tries. Wait a minute, then try again.",
     "MissingCSRF": "The page was open for too long. Please try again.",
+    "SignUpClosed": "New accounts are made by the people who run this Playhouse. Please ask them for one.",
 }
 _UNKNOWN_FAILURE = "That did not work. Please try again."
 
@@ -112,6 +114,55 @@ class PagesController(Controller):
             return _to_sign_in(request)
         return _page("history.html", request, accounts, settings, account, {})
 
+    @get("/account")
+    async def own_account(
+        self,
+        request: AnyRequest,
+        accounts: NamedDependency[Accounts],
+        my_account: NamedDependency[MyAccount],
+        settings: NamedDependency[Settings],
+        account: NamedDependency[Account | None],
+    ) -> Template | Redirect:
+        """One's own account."""
+        if account is None:
+            return _to_sign_in(request)
+        found = await my_account.particulars(account)
+        context = {"email_verified": found.is_email_verified, "has_password": found.has_password}
+        return _page("account.html", request, accounts, settings, account, context)
+
+    @get("/forgot-password")
+    async def forgot_password(
+        self,
+        request: AnyRequest,
+        accounts: NamedDependency[Accounts],
+        settings: NamedDependency[Settings],
+        account: NamedDependency[Account | None],
+    ) -> Template:
+        """Asks for a letter with a link to the next page."""
+        return _page("forgot_password.html", request, accounts, settings, account, {})
+
+    @get("/reset-password")
+    async def reset_password(
+        self,
+        request: AnyRequest,
+        accounts: NamedDependency[Accounts],
+        settings: NamedDependency[Settings],
+        account: NamedDependency[Account | None],
+    ) -> Template:
+        """Chooses a new password; the letter's secret never reaches the server with the address."""
+        return _page("reset_password.html", request, accounts, settings, account, {})
+
+    @get("/confirm-email")
+    async def confirm_email(
+        self,
+        request: AnyRequest,
+        accounts: NamedDependency[Accounts],
+        settings: NamedDependency[Settings],
+        account: NamedDependency[Account | None],
+    ) -> Template:
+        """Proves an e-mail address; the letter's secret never reaches the server with the address."""
+        return _page("confirm_email.html", request, accounts, settings, account, {})
+
     @get("/play/{session_id:str}")
     async def play(
         self,
@@ -179,7 +230,13 @@ def _page(
         cookies = [Cookie(csrf.COOKIE, value=cookie, path="/", httponly=True, samesite="lax", secure=is_secure)]
     return Template(
         name,
-        context={"account": account, "csrf_token": csrf.token_of(cookie, secret), **context},
+        context={
+            "account": account,
+            "csrf_token": csrf.token_of(cookie, secret),
+            "open_sign_up": settings.open_sign_up,
+            "has_mail_server": settings.has_mail_server,
+            **context,
+        },
         cookies=cookies,
         headers=PAGE_HEADERS,
         media_type=MediaType.HTML,

@@ -53,7 +53,8 @@ def served(data: Path) -> Generator[Served]:
 async def _prepared(settings: Settings) -> tuple[str, str]:
     async with open_services(settings) as services:
         await add_game(services)
-        return services.accounts.issue_token(await _person(services)), await services.identities.issue_join_token()
+        cookie = await services.accounts.issue_token(await _person(services))
+        return cookie, await services.identities.issue_join_token()
 
 
 async def _person(services: Services) -> Account:

@@ -164,7 +164,7 @@ async def signed_in(services: Services) -> str:
                 created_at=await services.database.now(session),
             )
         )
-    return services.accounts.issue_token(account)
+    return await services.accounts.issue_token(account)
 
 
 async def refusal(call: Awaitable[object]) -> tuple[int, str]:

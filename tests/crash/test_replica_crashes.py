@@ -158,7 +158,9 @@ async def prepared(tmp_path: Path, migrated_template: Path, monkeypatch: pytest.
                 created_at=await services.database.now(session),
             )
             session.add(account)
-        cookie = services.accounts.issue_token(Account(account.id, account.email, account.name, None, Role.PLAYER))
+        cookie = await services.accounts.issue_token(
+            Account(account.id, account.email, account.name, None, Role.PLAYER)
+        )
         async with Wire(app, replica).client() as client:
             host = ScriptedHost(client, await services.identities.issue_join_token())
             await host.sync()

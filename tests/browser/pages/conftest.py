@@ -35,6 +35,7 @@ CHROMIUM_ARGUMENTS = (
 class Replica:
     url: str
     cookies: dict[str, str]
+    data: Path
 
 
 @pytest.fixture(scope="session")
@@ -55,7 +56,7 @@ def replica(tmp_path_factory: pytest.TempPathFactory, migrated_template: Path) -
         token = client.get("/api/auth/csrf").json()["csrfToken"]
         person = {"email": "ada@example.org", "password": PASSWORD, "name": "Ada", "csrfToken": token}
         assert client.post("/api/auth/register", json=person).status_code == 201
-        yield Replica(url, dict(client.cookies))
+        yield Replica(url, dict(client.cookies), data)
     server.should_exit = True
     thread.join(20)
     assert not thread.is_alive()

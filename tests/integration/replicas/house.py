@@ -87,7 +87,7 @@ class House:
         account = Account(row.id, row.email, row.name, None, row.role)
         browsers = self.browser(self.a), self.browser(self.b)
         for browser in browsers:
-            browser.cookies.set(tokens.COOKIE, self.services.accounts.issue_token(account))
+            browser.cookies.set(tokens.COOKIE, await self.services.accounts.issue_token(account))
         return browsers
 
     async def host(self, replica: Replica, *, cpu_cores: float = 100.0) -> ScriptedHost:

@@ -12,8 +12,10 @@ from orchestrator.settings import Settings
 async def test_the_first_start_makes_an_admin_who_can_sign_in(settings: Settings) -> None:
     async with open_services(settings) as services:
         made = await demo_account(services.accounts, settings.data)
-        account = await services.accounts.sign_in(EMAIL, made.password or "", address="127.0.0.1")
-    assert account.role is Role.ADMIN
+        token = await services.accounts.sign_in(EMAIL, made.password or "", address="127.0.0.1")
+        signed_in = await services.accounts.authenticate(token)
+    assert signed_in is not None
+    assert signed_in.account.role is Role.ADMIN
     assert stat.S_IMODE((settings.data / FILE).stat().st_mode) == 0o600
 
 

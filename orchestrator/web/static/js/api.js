@@ -61,6 +61,15 @@ export const listVersions = (slotId) => call("GET", `/api/saves/${encodeURICompo
 export const restoreVersion = (slotId, versionId) => call("POST", `/api/saves/${encodeURIComponent(slotId)}/restore`, { body: { versionId } });
 export const signIn = (form) => call("POST", "/api/auth/callback/credentials", { body: new URLSearchParams(form) });
 export const register = (form) => call("POST", "/api/auth/register", { body: form });
+export const changeAccount = (changes) => call("PATCH", "/api/account", { body: changes });
+export const changePassword = (change) => call("POST", "/api/account/password", { body: change });
+export const askForConfirmation = () => call("POST", "/api/account/confirmation");
+export const forgotPassword = (email) => call("POST", "/api/auth/forgot-password", { body: { email } });
+export const resetPassword = (reset) => call("POST", "/api/auth/reset-password", { body: reset });
+export const confirmEmail = (token) => call("POST", "/api/auth/confirm-email", { body: { token } });
+export const listDevices = () => call("GET", "/api/account/devices");
+export const signOutDevice = (deviceId) => call("DELETE", `/api/account/devices/${encodeURIComponent(deviceId)}`);
+export const signOutOtherDevices = () => call("DELETE", "/api/account/devices");
 
 /** With `waitS` the server holds its answer until something changes. */
 export const readStatus = (sessionId, { waitS, after, signal } = {}) => call("GET", `/api/game/session-status?${query({ sessionId, wait: waitS, after })}`, { signal });

@@ -11,7 +11,8 @@ from sqlalchemy import select, update
 
 from orchestrator.accounts import throttle, tokens
 from orchestrator.accounts.account import Account, AccountState, Role
-from orchestrator.accounts.models import AccountRow, RevokedToken, SignInThrottle
+from orchestrator.accounts.models import AccountRow, Device, SignInThrottle
+from orchestrator.accounts.service import MOST_DEVICES
 from orchestrator.services import Services
 
 EMAIL, PASSWORD = "ada@example.org", "correct horse"
@@ -152,23 +153,42 @@ async def test_a_token_that_was_signed_out_is_worthless_wherever_it_was_copied(
     assert (await thief.get("/api/games")).status_code == 401
 
 
-async def test_revoking_twice_is_the_same_and_forgets_what_has_expired(account: Account, services: Services) -> None:
-    async with services.database.write() as writing:
-        writing.add(RevokedToken(jti="tokold", expires_at=datetime.now(UTC) - timedelta(seconds=1)))
-    token = services.accounts.issue_token(account)
-    await services.accounts.revoke(token)
-    await services.accounts.revoke(token)
-    await services.accounts.revoke("no token")
-    async with services.database.read() as reading:
-        assert "tokold" not in (kept := (await reading.execute(select(RevokedToken.jti))).scalars().all())
-        assert len(kept) == 1
+async def test_signing_out_twice_is_the_same(account: Account, services: Services) -> None:
+    token, other = await services.accounts.issue_token(account), await services.accounts.issue_token(account)
+    await services.accounts.sign_out(token)
+    await services.accounts.sign_out(token)
+    await services.accounts.sign_out("no token")
     assert await services.accounts.authenticate(token) is None
+    assert await services.accounts.authenticate(other) is not None
+
+
+async def test_a_sign_in_forgets_devices_whose_time_is_over_and_keeps_a_bounded_number(
+    account: Account, services: Services
+) -> None:
+    now = datetime.now(UTC)
+    async with services.database.write() as writing:
+        writing.add(Device(id="tokold", account_id=account.id, name="", signed_in_at=now, expires_at=now))
+        writing.add_all(
+            Device(
+                id=f"tok{number}",
+                account_id=account.id,
+                name="",
+                signed_in_at=now - timedelta(hours=number),
+                expires_at=now + timedelta(days=1),
+            )
+            for number in range(MOST_DEVICES)
+        )
+    await services.accounts.issue_token(account)
+    async with services.database.read() as reading:
+        kept = set(await reading.scalars(select(Device.id)))
+    assert len(kept) == MOST_DEVICES
+    assert kept.isdisjoint({"tokold", f"tok{MOST_DEVICES - 1}"}), "the expired one and the oldest give way"
 
 
 async def test_an_expired_or_foreign_token_is_nobody(
     client: httpx.AsyncClient, account: Account, services: Services
 ) -> None:
-    expired = tokens.issue(account, services.installation, datetime.now(UTC) - timedelta(days=31))
+    expired = tokens.issue(account, "tok1", services.installation, datetime.now(UTC) - timedelta(days=31))
     for token in (expired, "nonsense", "a.b.c"):
         client.cookies.set(tokens.COOKIE, token)
         assert await session(client) == {}
@@ -288,7 +308,7 @@ async def test_registering_needs_the_csrf_token(client: httpx.AsyncClient) -> No
 
 
 async def test_an_admin_is_known_by_the_database_not_by_the_token(services: Services, account: Account) -> None:
-    token = services.accounts.issue_token(account)
+    token = await services.accounts.issue_token(account)
     async with services.database.write() as writing:
         await writing.execute(update(AccountRow).values(role=Role.ADMIN))
     found = await services.accounts.authenticate(token)

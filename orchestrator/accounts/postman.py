@@ -1,0 +1,134 @@
+"""Letters to people: ordered in a transaction, written and sent by a loop. Every replica runs it; orders are taken by
+lease.
+
+Ordering asks nobody whether the address is known: a request costs the same either way. No secret is kept: it is made
+when its letter is written, and only its hash is stored. A letter whose sending was not answered may arrive twice, each
+with a link that works.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+import structlog
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from orchestrator.accounts.account import AccountState
+from orchestrator.accounts.letters import LIFETIMES, Purpose, write_letter
+from orchestrator.accounts.models import AccountRow, MailOrder, MailToken
+from orchestrator.database import Database
+from orchestrator.errors import DatabaseUnavailable
+from orchestrator.ids import new_id
+from orchestrator.mail.letter import Letter, MailAway, Mailer, MailRefused
+from orchestrator.notices import REREAD_S, Notices
+
+TOPIC = "mail"
+LEASE = timedelta(seconds=60)
+FIRST_RETRY = timedelta(seconds=5)
+LONGEST_RETRY = timedelta(minutes=30)
+GIVEN_UP_AFTER = timedelta(days=1)
+BATCH = 10
+LONGEST_BACKOFF_S = 60.0
+
+_log = structlog.get_logger()
+
+
+class Postman:
+    def __init__(self, database: Database, notices: Notices, mailer: Mailer, public_url: str) -> None:
+        self._database = database
+        self._notices = notices
+        self._mailer = mailer
+        self._public_url = public_url
+        self._is_away = False
+
+    def order(self, session: AsyncSession, purpose: Purpose, email: str, now: datetime) -> None:
+        """A letter for whoever has this address, sent soon after the caller's transaction."""
+        session.add(MailOrder(id=new_id("let"), purpose=purpose.value, email=email, due_at=now, ordered_at=now))
+        self._notices.publish_after_commit(session, TOPIC)
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        failures = 0
+        with self._notices.subscribe(TOPIC) as news:
+            while True:
+                try:
+                    await self.round()
+                    failures = 0
+                except DatabaseUnavailable:
+                    failures += 1
+                await news.wait(min(LONGEST_BACKOFF_S, REREAD_S * 2**failures))
+
+    async def round(self) -> None:
+        """Send what is due."""
+        while orders := await self._take():
+            await asyncio.gather(*(self._send(order) for order in orders))
+
+    async def _take(self) -> Sequence[MailOrder]:
+        async with self._database.write() as session:
+            now = await self._database.now(session)
+            due = select(MailOrder).where(MailOrder.due_at <= now).order_by(MailOrder.due_at).limit(BATCH)
+            orders = list(await session.scalars(due.with_for_update(skip_locked=True)))
+            for order in orders:
+                order.due_at = now + LEASE
+        return orders
+
+    async def _send(self, order: MailOrder) -> None:
+        try:
+            letter = await self._write(order)
+            if letter is not None:
+                await self._mailer.send(letter)
+        except MailRefused as error:
+            _log.info("mail.refused", letter=order.id, error=str(error))
+        except MailAway as error:
+            await self._put_off(order, error)
+            return
+        async with self._database.write() as session:
+            await session.execute(delete(MailOrder).where(MailOrder.id == order.id))
+        if self._is_away:
+            self._is_away = False
+            _log.info("mail.recovered")
+
+    async def _write(self, order: MailOrder) -> Letter | None:
+        """The letter with a secret of its own; None where there is nobody to write to, or nothing to say any more."""
+        purpose, secret = Purpose(order.purpose), secrets.token_urlsafe(32)
+        async with self._database.write() as session:
+            now = await self._database.now(session)
+            over = select(MailToken.token_hash).where(MailToken.expires_at <= now).with_for_update(skip_locked=True)
+            await session.execute(delete(MailToken).where(MailToken.token_hash.in_(over)))
+            person = select(AccountRow).where(AccountRow.email == order.email)
+            row = await session.scalar(person.where(AccountRow.state == AccountState.ACTIVE))
+            if row is None or (purpose is Purpose.VERIFY_EMAIL and row.email_verified_at is not None):
+                return None
+            token = MailToken(
+                token_hash=hash_of(secret),
+                account_id=row.id,
+                purpose=purpose.value,
+                email=row.email,
+                expires_at=now + LIFETIMES[purpose],
+            )
+            session.add(token)
+        return write_letter(purpose, row.email, self._public_url, secret)
+
+    async def _put_off(self, order: MailOrder, error: MailAway) -> None:
+        if not self._is_away:
+            _log.warning("mail.away", error=str(error))
+        self._is_away = True
+        async with self._database.write() as session:
+            now = await self._database.now(session)
+            row = await session.get(MailOrder, order.id, with_for_update=True)
+            if row is None:
+                return
+            if now - row.ordered_at >= GIVEN_UP_AFTER:
+                await session.delete(row)
+                _log.warning("mail.given_up", letter=row.id)
+                return
+            row.due_at = now + min(LONGEST_RETRY, FIRST_RETRY * 2 ** min(row.tries, 16))
+            row.tries += 1
+
+
+def hash_of(secret: str) -> str:
+    """By what a secret is known here."""
+    return sha256(secret.encode()).hexdigest()

@@ -1,0 +1,226 @@
+"""Letters as they leave the house: to a real SMTP server, and into a folder."""
+
+import asyncio
+import ssl
+import stat
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from orchestrator.mail.folder import LETTERS_KEPT, FolderMailer
+from orchestrator.mail.letter import Letter, MailAway, Mailer, MailRefused
+from orchestrator.mail.opening import mailer_of
+from orchestrator.mail.smtp import SmtpMailer
+from orchestrator.mail.smtp_url import Privacy, SmtpServer
+from orchestrator.settings import Settings
+
+SENDER = "Playhouse <play@example.org>"
+LETTER = Letter("ada@example.org", "Zwölf Grüße", "Hello,\n\n    https://play.example/reset-password#s3cret\n\n🎩\n")
+USER, PASSWORD = "play", "s3cret words"
+
+
+class Postbox:
+    """What an SMTP server was handed, and what it answers to a recipient."""
+
+    def __init__(self) -> None:
+        self.taken: list[tuple[str | None, list[str], EmailMessage]] = []
+        self.answer = "250 OK"
+
+    async def handle_RCPT(  # noqa: N802 - the server's name for it
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
+    ) -> str:
+        if self.answer.startswith("250"):
+            envelope.rcpt_tos.append(address)
+        return self.answer
+
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
+        content = envelope.content
+        assert isinstance(content, bytes)
+        self.taken.append((envelope.mail_from, envelope.rcpt_tos, message_from_bytes(content, policy=policy.default)))
+        return "250 OK"
+
+
+@pytest.fixture
+def postbox() -> Postbox:
+    return Postbox()
+
+
+@pytest.fixture
+def certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
+    """For 127.0.0.1, and trusted by this process."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(minutes=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, SHA256())
+    )
+    path = tmp_path / "server.pem"
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path.write_bytes(signed.public_bytes(Encoding.PEM) + private)
+    monkeypatch.setenv("SSL_CERT_FILE", str(path))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(path)
+    return context
+
+
+@asynccontextmanager
+async def serving(postbox: Postbox, ssl_context: ssl.SSLContext | None = None, **options: Any) -> AsyncGenerator[int]:
+    """The port of a server."""
+
+    def meet() -> SMTP:
+        return SMTP(postbox, hostname="mail.example", **options)
+
+    server = await asyncio.get_running_loop().create_server(meet, "127.0.0.1", 0, ssl=ssl_context)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+
+
+def authenticator(_server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, data: object) -> AuthResult:
+    assert isinstance(data, LoginPassword)
+    is_right = (data.login, data.password) == (USER.encode(), PASSWORD.encode())
+    return AuthResult(success=is_right, handled=False)  # the server words the answer
+
+
+def by_smtp(port: int, privacy: Privacy = Privacy.NONE, user: str | None = None, password: str | None = None) -> Mailer:
+    return SmtpMailer(SmtpServer("127.0.0.1", port, privacy, user, password), SENDER)
+
+
+def same_letter(message: EmailMessage) -> None:
+    assert (message["From"], message["To"], message["Subject"]) == (SENDER, LETTER.to, LETTER.subject)
+    assert message.get_content().replace("\r\n", "\n") == LETTER.text
+    assert message["Auto-Submitted"] == "auto-generated"
+    assert message["Message-ID"].endswith("@example.org>")
+    assert abs(message["Date"].datetime - datetime.now(UTC)) < timedelta(minutes=1)
+
+
+async def test_a_letter_arrives_at_a_server_as_it_was_written(postbox: Postbox) -> None:
+    async with serving(postbox) as port:
+        await by_smtp(port).send(LETTER)
+    [(sender, recipients, message)] = postbox.taken
+    assert (sender, recipients) == ("play@example.org", [LETTER.to])
+    same_letter(message)
+
+
+async def test_a_password_is_said_under_tls_alone(postbox: Postbox, certificate: ssl.SSLContext) -> None:
+    options: dict[str, Any] = {"tls_context": certificate, "authenticator": authenticator, "auth_required": True}
+    async with serving(postbox, **options) as port:
+        await by_smtp(port, Privacy.STARTTLS, USER, PASSWORD).send(LETTER)
+        with pytest.raises(MailAway, match="SMTPAuthenticationError") as refused:
+            await by_smtp(port, Privacy.STARTTLS, USER, "wrong").send(LETTER)
+    same_letter(postbox.taken[0][2])
+    assert "wrong" not in str(refused.value)
+    assert len(postbox.taken) == 1
+
+
+async def test_tls_from_the_first_byte(postbox: Postbox, certificate: ssl.SSLContext) -> None:
+    async with serving(postbox, ssl_context=certificate) as port:
+        await by_smtp(port, Privacy.TLS).send(LETTER)
+    same_letter(postbox.taken[0][2])
+
+
+async def test_a_server_without_tls_gets_nothing_where_tls_was_asked_for(postbox: Postbox) -> None:
+    async with serving(postbox) as port:
+        for privacy in (Privacy.STARTTLS, Privacy.TLS):
+            with pytest.raises(MailAway):
+                await by_smtp(port, privacy).send(LETTER)
+    assert postbox.taken == []
+
+
+async def test_a_certificate_of_a_stranger_gets_nothing(
+    postbox: Postbox, certificate: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE")
+    async with serving(postbox, tls_context=certificate) as port:
+        with pytest.raises(MailAway):
+            await by_smtp(port, Privacy.STARTTLS).send(LETTER)
+    assert postbox.taken == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "failure"), [("550 No such user", MailRefused), ("451 Busy", MailAway), ("452 Full", MailAway)]
+)
+async def test_what_the_server_says_decides_whether_to_try_again(
+    postbox: Postbox, answer: str, failure: type[Exception]
+) -> None:
+    postbox.answer = answer
+    async with serving(postbox) as port:
+        with pytest.raises(failure):
+            await by_smtp(port).send(LETTER)
+
+
+async def test_a_server_that_is_away_is_tried_again(postbox: Postbox) -> None:
+    async with serving(postbox) as port:
+        pass
+    with pytest.raises(MailAway):
+        await by_smtp(port).send(LETTER)
+
+
+@pytest.mark.parametrize("to", ["a,b@example.org", "a<b@example.org", "@", "a@b\r\nBcc: eve@example.org", "a;b@c"])
+async def test_an_address_that_is_none_is_written_to_nobody(postbox: Postbox, tmp_path: Path, to: str) -> None:
+    async with serving(postbox) as port:
+        for mailer in (by_smtp(port), FolderMailer(tmp_path / "mail", SENDER)):
+            with pytest.raises(MailRefused):
+                await mailer.send(Letter(to, "s", "t"))
+    assert postbox.taken == []
+    assert not (tmp_path / "mail").exists()
+
+
+async def test_without_a_server_a_letter_is_a_file_for_the_operators_eyes(tmp_path: Path) -> None:
+    folder = tmp_path / "mail"
+    mailer = FolderMailer(folder, SENDER)
+    for _ in range(LETTERS_KEPT + 2):
+        await mailer.send(LETTER)
+    files = list(folder.iterdir())
+    assert len(files) == LETTERS_KEPT, "the newest stay"
+    same_letter(message_from_bytes(files[0].read_bytes(), policy=policy.default))
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+async def test_a_folder_that_cannot_be_written_to_is_tried_again(tmp_path: Path) -> None:
+    (tmp_path / "mail").write_text("in the way")
+    with pytest.raises(MailAway, match="cannot be written to"):
+        await FolderMailer(tmp_path / "mail", SENDER).send(LETTER)
+
+
+def test_the_settings_say_which_way_letters_go(tmp_path: Path) -> None:
+    folder = mailer_of(Settings(data=tmp_path))
+    assert isinstance(folder, FolderMailer)
+    assert folder.folder == tmp_path / "mail"
+    assert isinstance(mailer_of(Settings(smtp_url="smtps://mail.example", mail_from=SENDER)), SmtpMailer)  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"smtp_url": "http://ada:s3cret@mail.example", "mail_from": SENDER},
+        {"smtp_url": "smtps://ada:s3cret@mail.example"},
+        {"mail_from": "nobody"},
+        {"mail_from": "a@b\nBcc: c@d"},
+    ],
+)
+def test_settings_that_cannot_be_say_so_without_the_password(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"mail_from|smtp_url") as refused:
+        Settings(**wrong)
+    assert "s3cret" not in str(refused.value)
