@@ -68,8 +68,8 @@ class BuildDefinition(_Definition):
     waits_at_title: bool = False
 
 
-class GameDefinition(_Definition):
-    """Lengths are those of the public API (docs/compatibility.md)."""
+class GameDescription(_Definition):
+    """What people read of a game. Lengths are those of the public API (docs/compatibility.md)."""
 
     slug: Slug
     title: str = Field(min_length=1, max_length=200)
@@ -81,6 +81,11 @@ class GameDefinition(_Definition):
     release_date: date | None = None
     content_rating: str | None = Field(default=None, max_length=50)
     languages: tuple[str, ...] = ()
+
+
+class GameDefinition(GameDescription):
+    """A game and how it is run."""
+
     build: BuildDefinition
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import aliased, selectinload
 
 from agent_protocol import BuildSpec
 from orchestrator.accounts.account import Account
-from orchestrator.catalog.definition import GameDefinition
+from orchestrator.catalog.definition import BuildDefinition, GameDefinition, GameDescription
 from orchestrator.catalog.images import EngineImage
 from orchestrator.catalog.models import Build, Favorite, Game, GameTag
 from orchestrator.database import Database, insert_unless_there
@@ -130,14 +130,8 @@ class Catalog:
         async with self._database.write() as session:
             await self._database.lock(session, f"game:{definition.slug}")
             now = await self._database.now(session)
-            game = await _upsert_game(session, definition, now)
-            statement = select(Build).where(Build.game_id == game.id).order_by(Build.number)
-            builds = (await session.execute(statement)).scalars().all()
-            build = next((known for known in builds if _is_same(known, definition, image)), None)
-            is_new = build is None
-            if build is None:
-                build = _new_build(game, len(builds) + 1, definition, image, now)
-                session.add(build)
+            game = await upsert_game(session, definition, now)
+            build, is_new = await add_build(session, game.id, definition.build, image, now)
             game.current_build_id = build.id
         if is_new:
             log.info("build.added", game=definition.slug, build_id=build.id, version=build.version)
@@ -164,7 +158,10 @@ def _ordering(sort: Sort, order: Order | None) -> list[UnaryExpression[Any]]:
     return [column.desc() if order == "desc" else column.asc(), *by_title]
 
 
-async def _upsert_game(session: AsyncSession, definition: GameDefinition, now: datetime) -> Game:
+async def upsert_game(session: AsyncSession, definition: GameDescription, now: datetime) -> Game:
+    """The game of this slug, made where it is missing, described as `definition` says. The caller holds the lock
+    `game:{slug}`.
+    """
     found = select(Game).where(Game.slug == definition.slug).options(selectinload(Game.tag_rows))
     game = (await session.execute(found)).scalar_one_or_none()
     if game is None:
@@ -186,25 +183,33 @@ async def _upsert_game(session: AsyncSession, definition: GameDefinition, now: d
     return game
 
 
-def _is_same(build: Build, definition: GameDefinition, image: EngineImage) -> bool:
-    return build.version == definition.build.version and build.build_spec == _spec(build.id, definition, image)
-
-
-def _new_build(game: Game, number: int, definition: GameDefinition, image: EngineImage, now: datetime) -> Build:
+async def add_build(
+    session: AsyncSession, game_id: str, definition: BuildDefinition, image: EngineImage, now: datetime
+) -> tuple[Build, bool]:
+    """The build of this definition and image, and whether it is new: a game never has the very same one twice. The
+    caller holds the lock `game:{slug}`.
+    """
+    statement = select(Build).where(Build.game_id == game_id).order_by(Build.number)
+    builds = (await session.execute(statement)).scalars().all()
+    for known in builds:
+        if known.version == definition.version and known.build_spec == _spec(known.id, definition, image):
+            return known, False
     build_id = new_id("bld")
-    return Build(
+    build = Build(
         id=build_id,
-        game_id=game.id,
-        number=number,
-        version=definition.build.version,
+        game_id=game_id,
+        number=len(builds) + 1,
+        version=definition.version,
         image_id=image.image_id,
         spec=_spec(build_id, definition, image).model_dump(mode="json"),
         created_at=now,
     )
+    session.add(build)
+    return build, True
 
 
-def _spec(build_id: str, definition: GameDefinition, image: EngineImage) -> BuildSpec:
-    fields = definition.build.model_dump(exclude={"version"})
+def _spec(build_id: str, definition: BuildDefinition, image: EngineImage) -> BuildSpec:
+    fields = definition.model_dump(exclude={"version"})
     if image.reference is not None:
         fields["image"] = image.reference
     return BuildSpec(
