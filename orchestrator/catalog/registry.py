@@ -1,7 +1,8 @@
 """What a registry knows of an image, by the distribution API: the digest of its manifest, its layers, its config.
 
-It reads manifests and never a layer. Whoever has logged in with `docker login` is known here as well: passwords come
-from Docker's own configuration, for the registry that they are kept for, and for token servers that it names.
+`resolve` reads manifests and never a layer; `open_registry` is for whoever has more to ask of one. Whoever has logged
+in with `docker login` is known here as well: passwords come from Docker's own configuration, for the registry that they
+are kept for, and for token servers that it names.
 """
 
 import asyncio
@@ -9,19 +10,22 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Collection, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import aiohttp
 import docker.auth
 from docker.errors import DockerException
+from yarl import URL
 
 from orchestrator.catalog.images import ImageUnavailable
 from orchestrator.catalog.manifests import ACCEPTED, Elsewhere, InvalidManifest, read_manifest
 from orchestrator.catalog.references import ImageReference, is_plain_http
 
 _DEADLINE_S = 30.0
+_QUIET_S = 120.0
 _MOST_BYTES = 4 * 1024**2
 _PARAMETER = re.compile(r'(\w+)="([^"]*)"')
 
@@ -64,23 +68,39 @@ async def resolve(
     reference: ImageReference, *, insecure: tuple[str, ...] = (), find_login: FindLogin = docker_login
 ) -> RegistryImage:
     """The image that `reference` names in its registry, for linux/amd64. Raises `ImageUnavailable`."""
-    registry = reference.registry or ""
-    scheme = "http" if is_plain_http(registry, insecure) else "https"
-    timeout = aiohttp.ClientTimeout(total=_DEADLINE_S)
+    async with open_registry(reference, insecure=insecure, find_login=find_login) as registry:
+        return await found_in(registry, reference)
+
+
+@asynccontextmanager
+async def open_registry(
+    reference: ImageReference,
+    *,
+    insecure: tuple[str, ...] = (),
+    find_login: FindLogin = docker_login,
+    deadline_s: float | None = _DEADLINE_S,
+) -> AsyncGenerator["RegistrySession"]:
+    """The registry that `reference` names. What fails in the block, and does not answer within `deadline_s` (None: for
+    as long as bytes flow), is `ImageUnavailable`.
+    """
+    name = reference.registry or ""
+    scheme = "http" if is_plain_http(name, insecure) else "https"
+    timeout = aiohttp.ClientTimeout(total=deadline_s, sock_connect=_DEADLINE_S, sock_read=_QUIET_S)
     try:
         async with aiohttp.ClientSession(timeout=timeout) as session:
-            manifests = _Manifests(session, f"{scheme}://{registry}/v2/{reference.repository}/manifests/", find_login)
-            return await _found(manifests, reference.wanted)
+            yield RegistrySession(session, f"{scheme}://{name}", find_login)
     except InvalidManifest as error:
         raise ImageUnavailable(f"{reference}: {error}.") from error
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         why = "it took too long" if isinstance(error, TimeoutError) else str(error)
-        raise ImageUnavailable(f"The registry {registry} does not answer: {why}") from error
+        raise ImageUnavailable(f"The registry {name} does not answer: {why}") from error
 
 
-async def _found(manifests: "_Manifests", wanted: str) -> RegistryImage:
+async def found_in(registry: "RegistrySession", reference: ImageReference) -> RegistryImage:
+    """As `resolve`, in a registry that is open. Raises `ImageUnavailable`, `InvalidManifest`."""
+    wanted = reference.wanted
     for _ in range(2):  # an index, then the image
-        body = await manifests.get(wanted)
+        body = await registry.read(f"/v2/{reference.repository}/manifests/{wanted}", accept=", ".join(ACCEPTED))
         digest = f"sha256:{hashlib.sha256(body).hexdigest()}"
         if wanted.startswith("sha256:") and digest != wanted:
             raise InvalidManifest(f"the registry answered another manifest than {wanted}")
@@ -91,25 +111,47 @@ async def _found(manifests: "_Manifests", wanted: str) -> RegistryImage:
     raise InvalidManifest("the registry's index leads to another index")
 
 
-class _Manifests:
-    def __init__(self, session: aiohttp.ClientSession, base: str, find_login: FindLogin) -> None:
-        self._session = session
-        self._base = base
-        self._find_login = find_login
-        self._headers = {"Accept": ", ".join(ACCEPTED)}
+class RegistrySession:
+    """Requests to one registry, with its answer to a 401 where it asks for one."""
 
-    async def get(self, wanted: str) -> bytes:
-        url = self._base + wanted
+    def __init__(self, session: aiohttp.ClientSession, origin: str, find_login: FindLogin) -> None:
+        self._session = session
+        self._origin = origin
+        self._find_login = find_login
+        self._authorization: str | None = None
+
+    @asynccontextmanager
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: Callable[[], AsyncIterable[bytes] | bytes] | None = None,
+        fine: Collection[int] = (200,),
+    ) -> AsyncGenerator[aiohttp.ClientResponse]:
+        """Its answer, when the status is `fine`; else `ImageUnavailable`. `path` may be a whole address of its own, as
+        in `Location`; `body` is asked for the body, again where it has to be sent again.
+        """
+        url = path if "://" in path else self._origin + path
         for attempt in (1, 2):
-            async with self._session.get(url, headers=self._headers) as answer:
-                if answer.status == 401 and attempt == 1:
-                    challenge = answer.headers.get("WWW-Authenticate", "")
-                elif answer.status == 200:
-                    return await _bounded(answer)
-                else:
+            sent = dict(headers or {})
+            if self._authorization is not None and url.startswith(f"{self._origin}/"):
+                sent["Authorization"] = self._authorization
+            data = None if body is None else body()
+            async with self._session.request(method, URL(url, encoded=True), headers=sent, data=data) as answer:
+                if answer.status in fine:
+                    yield answer
+                    return
+                if answer.status != 401 or attempt == 2:
                     raise _refused(answer.status, url)
-            self._headers["Authorization"] = await self._authorize(url, challenge)
-        raise _refused(401, url)
+                challenge = answer.headers.get("WWW-Authenticate", "")
+            self._authorization = await self._authorize(url, challenge)
+
+    async def read(self, path: str, *, accept: str = "*/*") -> bytes:
+        """A small answer whole."""
+        async with self.ask("GET", path, headers={"Accept": accept}) as answer:
+            return await _bounded(answer)
 
     async def _authorize(self, url: str, challenge: str) -> str:
         """An answer to a 401 (https://distribution.github.io/distribution/spec/auth/token/)."""
