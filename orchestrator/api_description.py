@@ -14,6 +14,7 @@ REFUSALS = {
     "403": ("forbidden", "It belongs to somebody else, or comes from another site."),
     "404": ("not_found", "There is no such thing."),
     "409": ("session_active", "It cannot be done as things stand; the code says why."),
+    "412": ("unsupported_version", "Another version of a protocol than the one that is spoken here."),
     "413": ("too_large", "The body is too large."),
     "429": ("rate_limited", "Too often; `Retry-After` says when it may be tried again."),
     "502": ("host_unreachable", "The game's host does not answer at the moment."),

@@ -42,6 +42,9 @@ from orchestrator.http import (
 from orchestrator.play.controllers import SessionController
 from orchestrator.play.invite_controllers import InviteController, WatchController
 from orchestrator.play.proxy import SeatProxyController
+from orchestrator.publishers.admin_controllers import OwnKeysController, PublisherAdminController
+from orchestrator.publishers.controllers import PublishedGamesController
+from orchestrator.publishers.upload_controllers import ArchiveController, ResumableUploadController
 from orchestrator.replica import sole_replica
 from orchestrator.saves.agent_controllers import AgentSaveController
 from orchestrator.saves.controllers import SaveController
@@ -72,6 +75,11 @@ _ROUTE_HANDLERS: Sequence[ControllerRouterHandler] = (
     AgentSaveController,
     FleetAdminController,
     HostImagesController,
+    PublishedGamesController,
+    ArchiveController,
+    ResumableUploadController,
+    OwnKeysController,
+    PublisherAdminController,
     PagesController,
     favicon,
     static_file,
@@ -123,6 +131,8 @@ def _loops(services: Services) -> Sequence[Loop]:
         services.prepulling.run,
         services.agent_sync.watch,
         services.postman.run,
+        services.uploads.run,
+        services.publishing.run,
     )
     return loops if services.database.is_sqlite else (*loops, services.hearing.run)
 

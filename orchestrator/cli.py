@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -33,8 +34,10 @@ from orchestrator.fleet.models import labels_of
 from orchestrator.fleet.operations import HostChange
 from orchestrator.fleet.overview import HostDetail
 from orchestrator.fleet.schemas import JoinTokenRequest
-from orchestrator.http import parse
+from orchestrator.http import parse, utc_seconds
 from orchestrator.logging import configure_logging
+from orchestrator.publishers.models import PublisherKey
+from orchestrator.publishers.schemas import PublisherForm
 from orchestrator.replica import StartupError, sole_replica
 from orchestrator.saves.store import StoreRefused
 from orchestrator.services import Services, open_services
@@ -150,6 +153,74 @@ def list_games() -> None:
 
 
 @main.group()
+def partners() -> None:
+    """Publishers and their keys. PUBLISHER is an id or a name."""
+
+
+@partners.command("create")
+@click.argument("name")
+def create_partner(name: str) -> None:
+    """Make the publisher NAME and print its key, which is shown this once."""
+    with _friendly():
+        wanted = parse(PublisherForm, {"name": name}).name
+        made = _call(Settings(), lambda services: services.publisher_keys.create(wanted))
+    click.echo(f"{made.publisher.id}\t{made.secret}")
+
+
+@partners.command("list")
+def list_partners() -> None:
+    """Print every publisher."""
+    with _friendly():
+        listed = _call(Settings(), lambda services: services.publisher_keys.list())
+    if not listed:
+        click.echo("There are no publishers yet. Make one with `orchestrator partners create NAME`.")
+        return
+    click.echo("\n".join(columns(("ID", "NAME"), [(publisher.id, publisher.name) for publisher in listed])))
+
+
+@partners.command("keys")
+@click.argument("publisher")
+def list_partner_keys(publisher: str) -> None:
+    """Print the keys of PUBLISHER: id, how it begins, and whether it works."""
+
+    async def read(services: Services) -> list[tuple[str, str, str]]:
+        _, keys = await services.publisher_keys.keys_of(await services.publisher_keys.id_of(publisher))
+        return [(key.id, f"{key.hint}…", _key_words(key)) for key in keys]
+
+    with _friendly():
+        rows = _call(Settings(), read)
+    click.echo("\n".join(columns(("ID", "BEGINS", "STATE"), rows)))
+
+
+@partners.command("rotate")
+@click.argument("publisher")
+@click.option("--grace-hours", type=click.FloatRange(0, 720), default=24.0, show_default=True)
+def rotate_partner_key(publisher: str, grace_hours: float) -> None:
+    """Print a new key of PUBLISHER, this once. Those before it stay good for the hours of grace."""
+
+    async def rotate(services: Services) -> str:
+        publisher_id = await services.publisher_keys.id_of(publisher)
+        return (await services.publisher_keys.rotate(publisher_id, timedelta(hours=grace_hours))).secret
+
+    with _friendly():
+        click.echo(_call(Settings(), rotate))
+
+
+@partners.command("revoke")
+@click.argument("publisher")
+@click.argument("key_id", metavar="KEY")
+def revoke_partner_key(publisher: str, key_id: str) -> None:
+    """Make a key of PUBLISHER worthless at once, by its id."""
+
+    async def revoke(services: Services) -> None:
+        await services.publisher_keys.revoke(await services.publisher_keys.id_of(publisher), key_id)
+
+    with _friendly():
+        _call(Settings(), revoke)
+    click.echo(f"{key_id} was revoked.")
+
+
+@main.group()
 def hosts() -> None:
     """Machines that run games. HOST is an id, or a name that no other has."""
 
@@ -259,6 +330,12 @@ def up(host: str, port: int) -> None:
         embedded = importlib.import_module("orchestrator.embedded.up")
         code: int = embedded.run(host=host, port=port, data=settings.data)
     sys.exit(code)
+
+
+def _key_words(key: PublisherKey) -> str:
+    if key.revoked_at is not None:
+        return f"revoked {utc_seconds(key.revoked_at)}"
+    return f"good until {utc_seconds(key.expires_at)}" if key.expires_at else "good"
 
 
 def _change_host(host_id: str, change: HostChange) -> HostDetail:

@@ -6,6 +6,8 @@
     ├── Forbidden        403 forbidden
     ├── NotFound         404 not_found
     ├── Conflict         409 (its own code: session_active, session_ended, slots_full, …)
+    ├── UnsupportedVersion 412 unsupported_version
+    ├── TooLarge         413 too_large
     ├── RateLimited      429 rate_limited, with Retry-After
     ├── NoServers        503 no_servers, with Retry-After
     ├── StoreUnavailable 503 store_unavailable, with Retry-After
@@ -58,6 +60,18 @@ class Conflict(ApiError):
     def __init__(self, message: str, *, code: str, details: dict[str, str] | None = None) -> None:
         super().__init__(message, code=code)
         self.details = details or {}
+
+
+class UnsupportedVersion(ApiError):
+    """Of a protocol that runs on top of HTTP."""
+
+    status = 412
+    code = "unsupported_version"
+
+
+class TooLarge(ApiError):
+    status = 413
+    code = "too_large"
 
 
 class RateLimited(ApiError):

@@ -37,6 +37,13 @@ from orchestrator.play.reconciler import Reconciler
 from orchestrator.play.relays import Relays
 from orchestrator.play.service import Play
 from orchestrator.play.stream_access import StreamAccess
+from orchestrator.publishers.games import PublishedGames
+from orchestrator.publishers.keys import PublisherKeys
+from orchestrator.publishers.publishing import Publishing
+from orchestrator.publishers.spool import Spool
+from orchestrator.publishers.uploads import Uploads
+from orchestrator.publishers.versions import GameVersions
+from orchestrator.publishers.where import DestinationOf
 from orchestrator.replica import StartupError
 from orchestrator.saves.disposal import Disposal
 from orchestrator.saves.intake import SaveIntake
@@ -82,6 +89,11 @@ class Services:
     fleet_operations: FleetOperations
     host_images: HostImages
     prepulling: Prepulling
+    publisher_keys: PublisherKeys
+    published_games: PublishedGames
+    game_versions: GameVersions
+    uploads: Uploads
+    publishing: Publishing
 
 
 @asynccontextmanager
@@ -120,6 +132,7 @@ def _wire(settings: Settings, database: Database, installation: Installation, st
     notices = Notices()
     passwords = Passwords()
     postman = Postman(database, notices, mailer_of(settings), settings.public_url)
+    spool = Spool(settings.data / "uploads")
     catalog = Catalog(database)
     saves = Saves(database, store)
     moves = Moves(notices)
@@ -159,4 +172,9 @@ def _wire(settings: Settings, database: Database, installation: Installation, st
         fleet_operations=fleet_operations,
         host_images=HostImages(database),
         prepulling=Prepulling(database, notices, ledger, placement),
+        publisher_keys=PublisherKeys(database),
+        published_games=PublishedGames(database),
+        game_versions=GameVersions(database),
+        uploads=Uploads(database, notices, spool),
+        publishing=Publishing(database, notices, spool, DestinationOf(settings)),
     )

@@ -26,7 +26,8 @@ class Settings(BaseSettings):
     unless said otherwise; keys come from where AWS's own tools look for them. See docs/saves-in-s3.md.
 
     `registry` (`host:port/prefix`) is where `games add` pushes images to; `insecure_registries`, with commas between
-    them, are spoken to by plain HTTP, and those of this machine always are; see docs/registry.md.
+    them, are spoken to by plain HTTP, and those of this machine always are; see docs/registry.md. `base_image` is what
+    publishers' games are laid on: a name in that registry, or in the engine; see docs/publishers.md.
 
     `stun_urls` and `turn_urls`, with commas between them, are handed to pages; see docs/relays.md.
 
@@ -47,6 +48,7 @@ class Settings(BaseSettings):
     store_region: str = ""
     registry: str | None = None
     insecure_registries: Names = ()
+    base_image: str = "playhouse/runtime:1"
     stun_urls: Urls = ()
     turn_urls: Urls = ()
     turn_secret: SecretStr = SecretStr("")

@@ -6,8 +6,9 @@ from orchestrator.database.types import Base
 from orchestrator.fleet import models as fleet
 from orchestrator.installation import models as installation
 from orchestrator.play import models as play
+from orchestrator.publishers import models as publishers
 from orchestrator.saves import models as saves
 
-__all__ = ["accounts", "catalog", "fleet", "installation", "metadata", "play", "saves"]
+__all__ = ["accounts", "catalog", "fleet", "installation", "metadata", "play", "publishers", "saves"]
 
 metadata = Base.metadata

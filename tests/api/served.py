@@ -15,6 +15,7 @@ from orchestrator.accounts import tokens
 from orchestrator.accounts.account import Account, AccountState, Role
 from orchestrator.accounts.models import AccountRow
 from orchestrator.app import create_app
+from orchestrator.publishers.schemas import GameForm
 from orchestrator.services import Services, open_services
 from orchestrator.settings import Settings
 from tests.integration.orchestrator.conftest import ScriptedHost, add_game
@@ -29,13 +30,14 @@ class Served:
     url: str
     signed_in: dict[str, str]
     as_host: dict[str, str]
+    as_publisher: dict[str, str]
 
 
 @contextmanager
 def served(data: Path) -> Generator[Served]:
     """Until the block ends. `data` holds a migrated database."""
     settings = Settings(data=data, database_url=f"sqlite+aiosqlite:///{data / 'orchestrator.sqlite3'}")
-    cookie, join_token = asyncio.run(_prepared(settings))
+    cookie, join_token, key = asyncio.run(_prepared(settings))
     listener = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     server = uvicorn.Server(uvicorn.Config(create_app(settings), log_config=None, access_log=False))
@@ -43,18 +45,23 @@ def served(data: Path) -> Generator[Served]:
     thread.start()
     try:
         host = asyncio.run(_joined(url, join_token))
-        yield Served(url, {"Cookie": f"{tokens.COOKIE}={cookie}"}, host.headers)
+        bearer = {"Authorization": f"Bearer {key}"}
+        yield Served(url, {"Cookie": f"{tokens.COOKIE}={cookie}"}, host.headers, bearer)
     finally:
         server.should_exit = True
         thread.join(DEADLINE_S)
         listener.close()
 
 
-async def _prepared(settings: Settings) -> tuple[str, str]:
+async def _prepared(settings: Settings) -> tuple[str, str, str]:
     async with open_services(settings) as services:
         await add_game(services)
+        publisher = await services.publisher_keys.create("Stephen Albert")
+        form = {"slug": "garden", "title": "Garden", "developer": "Somebody", "description": "", "tags": ["A"]}
+        form |= {"launcher": "garden.sh", "renpyDir": "Garden"}
+        await services.published_games.create(publisher.publisher, GameForm.model_validate(form))
         cookie = await services.accounts.issue_token(await _person(services))
-        return cookie, await services.identities.issue_join_token()
+        return cookie, await services.identities.issue_join_token(), publisher.secret
 
 
 async def _person(services: Services) -> Account:

@@ -21,10 +21,13 @@ EXAMPLES = 5
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 
 
+schemathesis.serializer.alias(["application/gzip", "application/offset+octet-stream"], "application/octet-stream")
+
 Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 Case = schemathesis.Case[Any]
 api = schemathesis.openapi.from_dict(with_refusals(create_app(Settings()).openapi_schema.to_schema()))
 every_operation: Decorator = api.parametrize()
+every_publisher_operation: Decorator = api.include(path_regex="^/api/(partners|games/{slug}/upload)").parametrize()
 every_agent_operation: Decorator = api.include(path_regex="^/api/agents").parametrize()
 bounded = settings(
     max_examples=EXAMPLES,
@@ -52,3 +55,9 @@ def test_to_a_player_it_answers_as_described(case: Case, replica: Served) -> Non
 @bounded
 def test_to_a_host_it_answers_as_described(case: Case, replica: Served) -> None:
     case.call_and_validate(base_url=replica.url, headers=replica.as_host, allow_redirects=False, checks=CHECKS)
+
+
+@every_publisher_operation
+@bounded
+def test_to_a_publisher_it_answers_as_described(case: Case, replica: Served) -> None:
+    case.call_and_validate(base_url=replica.url, headers=replica.as_publisher, allow_redirects=False, checks=CHECKS)

@@ -1,0 +1,24 @@
+"""Which publisher is asking. A path that needs one has `guards=[with_key]`, which runs before the body is looked at."""
+
+from litestar.handlers import BaseRouteHandler
+
+from orchestrator.http import AnyConnection, AnyRequest
+from orchestrator.publishers.keys import PublisherKeys
+from orchestrator.publishers.models import Publisher
+
+_CACHE = "publisher"
+
+
+async def with_key(connection: AnyConnection, _handler: BaseRouteHandler) -> None:
+    """Guard: Unauthorized without a good key, RateLimited."""
+    keys: PublisherKeys = connection.app.state.publisher_keys
+    scheme, _, secret = connection.headers.get("authorization", "").partition(" ")
+    address = connection.client.host if connection.client else "unknown"
+    is_bearer = scheme.lower() == "bearer"
+    connection.state[_CACHE] = await keys.authenticate(secret.strip() if is_bearer else None, address=address)
+
+
+async def provide_publisher(request: AnyRequest) -> Publisher:
+    """Whose key this is; only behind the guard."""
+    found: Publisher = request.state[_CACHE]
+    return found
