@@ -163,6 +163,17 @@ class PagesController(Controller):
         """Proves an e-mail address; the letter's secret never reaches the server with the address."""
         return _page("confirm_email.html", request, accounts, settings, account, {})
 
+    @get("/publishers")
+    async def publishers(
+        self,
+        request: AnyRequest,
+        accounts: NamedDependency[Accounts],
+        settings: NamedDependency[Settings],
+        account: NamedDependency[Account | None],
+    ) -> Template:
+        """The console of whoever has a publisher's key; the key never reaches the server with the page."""
+        return _page("publishers.html", request, accounts, settings, account, {})
+
     @get("/play/{session_id:str}")
     async def play(
         self,

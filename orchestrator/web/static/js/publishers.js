@@ -1,0 +1,249 @@
+/** The publisher's console: who has a key sees their games, describes new ones, uploads archives and chooses versions. The key stays in this tab. */
+import { callAs } from "./api.js";
+import { byId, create, failureNotice } from "./dom.js";
+import { formatAgo, formatBytes, formatDuration } from "./format.js";
+import { describeFailure } from "./messages.js";
+import { PartedUpload } from "./parts.js";
+
+const KEY = "publisher-key";
+const LOOK_AGAIN_MS = 1500;
+const STATUS = {
+  pending_upload: "Waits for its archive",
+  processing: "Being checked",
+  active: "Active",
+  rejected: "Not taken",
+  suspended: "Suspended",
+};
+const shelf = byId("console");
+const announcer = byId("console-status");
+const door = byId("key-form");
+const outside = byId("outside");
+const inside = byId("inside");
+const newGame = byId("new-game");
+let call = null;
+let key = "";
+let upload = null;
+let uploading = null;
+
+const gamePath = (slug) => `/api/partners/games/${encodeURIComponent(slug)}`;
+
+/** What the publisher is told; only a key that does not work has words of its own here. */
+function wordsFor(failure) {
+  if (failure.status === 401) return "This key does not work. It may have been revoked, or its time is over.";
+  if (failure.status === 0 || failure.status >= 500) return describeFailure(failure).text;
+  return failure.message || describeFailure(failure).text;
+}
+
+async function open(given) {
+  key = given;
+  call = callAs(key);
+  const { name } = await call("GET", "/api/partners/keys");
+  sessionStorage.setItem(KEY, key);
+  byId("publisher-name").textContent = name;
+  outside.hidden = true;
+  inside.hidden = false;
+  await showGames();
+}
+
+function leave() {
+  upload?.stop();
+  sessionStorage.removeItem(KEY);
+  location.reload();
+}
+
+async function showGames() {
+  const { games } = await call("GET", "/api/partners/games");
+  const open = new Set([...shelf.querySelectorAll("details[open]")].map((element) => element.dataset.slug));
+  shelf.replaceChildren(games.length === 0 ? empty() : create("ul", { class: "console-games" }, games.map((game) => gameItem(game, open.has(game.slug)))));
+  shelf.removeAttribute("aria-busy");
+  announcer.textContent = games.length === 1 ? "1 game" : `${games.length} games`;
+}
+
+function empty() {
+  return create("div", { class: "empty" }, create("h2", {}, "No games yet"), create("p", {}, "Describe your first one, then upload its archive."));
+}
+
+function gameItem(game, isOpen) {
+  const body = create("div", { class: "console-body", id: `game-${game.slug}` });
+  const item = create(
+    "details",
+    { class: "console-game", "data-slug": game.slug },
+    create(
+      "summary",
+      {},
+      create("span", { class: "console-title" }, create("strong", {}, game.title), create("span", { class: "hint" }, `${game.slug} · changed ${formatAgo(game.updatedAt, Date.now())}`)),
+      create("span", { class: `console-state console-${game.status}` }, STATUS[game.status] ?? game.status),
+    ),
+    body,
+  );
+  item.addEventListener("toggle", () => item.open && showGame(game.slug, body));
+  if (isOpen) item.open = true;
+  return create("li", {}, item);
+}
+
+async function showGame(slug, body) {
+  try {
+    const [details, { versions }, figures] = await Promise.all([call("GET", gamePath(slug)), call("GET", `${gamePath(slug)}/versions`), call("GET", `${gamePath(slug)}/statistics`)]);
+    if (uploading === slug) return;
+    body.replaceChildren(facts(details, figures), news(details), uploadForm(details, body), versionList(slug, versions, body));
+    if (details.upload?.state === "processing") lookAgain(slug, body);
+  } catch (failure) {
+    body.replaceChildren(failureNotice(wordsFor(failure), create("button", { class: "button button-quiet button-small", type: "button", onclick: () => showGame(slug, body) }, "Try again")));
+  }
+}
+
+function lookAgain(slug, body) {
+  setTimeout(async () => {
+    if (!body.isConnected || uploading === slug) return;
+    const { upload: newest } = await call("GET", gamePath(slug)).catch(() => ({ upload: { state: "processing" } }));
+    if (newest?.state === "processing") lookAgain(slug, body);
+    else await showGames();
+  }, LOOK_AGAIN_MS);
+}
+
+function facts(details, figures) {
+  const { servers, cached } = details.cacheStatus;
+  const rows = [
+    ["Launcher", details.launcher],
+    ["Saves", details.renpyDir ? `~/.renpy/${details.renpyDir}` : details.savePaths.join(", ")],
+    ["Game servers", `${cached} of ${servers} hold it`],
+    ["Played", figures.sessions === 0 ? "Not yet" : `${figures.sessions === 1 ? "once" : `${figures.sessions} times`}, ${formatDuration(figures.hours * 3600)}`],
+    ["Crashes", String(figures.crashes)],
+    ["First picture", figures.bootSeconds === null ? "–" : `after ${figures.bootSeconds.toFixed(1)} s`],
+  ];
+  return create("dl", { class: "facts" }, rows.flatMap(([name, value]) => [create("dt", {}, name), create("dd", {}, value)]));
+}
+
+/** What became of the newest upload, where that is not plain from the status. */
+function news(details) {
+  if (details.status === "suspended") return failureNotice(`Suspended by the operator: ${details.reason}`);
+  const newest = details.upload;
+  if (newest === null) return "";
+  if (newest.state === "processing") return create("div", { class: "notice", role: "status" }, create("p", {}, "The archive has arrived and is being checked."));
+  if (newest.state === "rejected") return failureNotice(`The archive was not taken. ${newest.reasons.map((reason) => reason.message).join(" ")}`);
+  if (newest.state === "receiving" && newest.receivedBytes > 0 && newest.url)
+    return create("div", { class: "notice", role: "status" }, create("p", {}, `${formatBytes(newest.receivedBytes)} of ${formatBytes(newest.sizeBytes)} have arrived. Choose the same file again to go on.`));
+  return "";
+}
+
+function uploadForm(details, body) {
+  const id = `archive-${details.slug}`;
+  const version = create("input", { class: "input", id: `version-${details.slug}`, type: "text", maxlength: 100, placeholder: "counted when empty" });
+  const file = create("input", { class: "input console-file", id, type: "file", accept: ".gz,.tgz,application/gzip", required: true });
+  const button = create("button", { class: "button", type: "submit" }, details.versionId ? "Upload a new version" : "Upload");
+  const form = create(
+    "form",
+    { class: "console-upload" },
+    create("div", { class: "field" }, create("label", { for: id }, "Archive (tar.gz, one folder)"), file),
+    create("div", { class: "field" }, create("label", { for: version.id }, "Version"), version),
+    button,
+  );
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    send(details, file.files[0], version.value.trim(), body);
+  });
+  return form;
+}
+
+async function send(details, file, version, body) {
+  const { slug } = details;
+  const bar = create("progress", { max: file.size, value: 0, "aria-label": `Upload of ${details.title}` });
+  const words = create("p", { role: "status" }, "Starting");
+  const stop = create("button", { class: "button button-quiet button-small", type: "button", onclick: () => upload.stop() }, "Pause");
+  body.replaceChildren(create("div", { class: "console-progress" }, words, bar, stop));
+  const began = performance.now();
+  let told = 0;
+  let from = null;
+  uploading = slug;
+  upload = new PartedUpload({
+    key,
+    file,
+    progress: (sent, isWaiting) => {
+      if (isWaiting) {
+        words.textContent = "The network is away. The upload goes on when it is back.";
+        return;
+      }
+      from ??= sent;
+      bar.value = sent;
+      const seconds = (performance.now() - began) / 1000;
+      const rate = sent > from && seconds > 1 ? `, ${formatBytes((sent - from) / seconds)} a second` : "";
+      if (sent === file.size || performance.now() - told > 500) words.textContent = `${formatBytes(sent)} of ${formatBytes(file.size)}${rate}`;
+      told = performance.now();
+    },
+  });
+  const newest = details.upload;
+  const goesOn = newest?.state === "receiving" && newest.url && newest.sizeBytes === file.size;
+  let refusal = null;
+  try {
+    await upload.run(`${gamePath(slug)}/uploads`, { version, address: goesOn ? newest.url : null });
+  } catch (failure) {
+    if (failure.name !== "AbortError") refusal = failure;
+  }
+  uploading = null;
+  await showGames();
+  if (refusal !== null) byId(`game-${slug}`).prepend(failureNotice(wordsFor(refusal)));
+}
+
+function versionList(slug, versions, body) {
+  if (versions.length === 0) return "";
+  const rows = versions.map((version) =>
+    create(
+      "li",
+      { class: "console-version" },
+      create("span", {}, create("strong", {}, version.version), version.isActive && create("span", { class: "mark" }, "Played"), create("span", { class: "hint" }, ` ${formatBytes(version.sizeBytes)}, ${formatAgo(version.createdAt, Date.now())}`)),
+      !version.isActive && create("button", { class: "button button-quiet button-small", type: "button", "aria-label": `Go back to version ${version.version}`, onclick: () => activate(slug, version, body) }, "Go back to it"),
+    ),
+  );
+  return create("section", { class: "console-versions" }, create("h3", {}, "Versions"), create("ul", {}, rows));
+}
+
+async function activate(slug, version, body) {
+  try {
+    await call("POST", `${gamePath(slug)}/versions/${version.id}/activate`);
+    announcer.textContent = `Version ${version.version} is played from now on.`;
+    await showGame(slug, body);
+  } catch (failure) {
+    body.prepend(failureNotice(wordsFor(failure)));
+  }
+}
+
+function formOf(fields) {
+  const text = (name) => String(fields.get(name) ?? "").trim();
+  const list = (name) => text(name).split(",").map((part) => part.trim()).filter(Boolean);
+  const form = { slug: text("slug"), title: text("title"), developer: text("developer"), description: text("description"), tags: list("tags"), launcher: text("launcher") };
+  return { ...form, ...(text("renpyDir") ? { renpyDir: text("renpyDir") } : {}), ...(list("savePaths").length ? { savePaths: list("savePaths") } : {}) };
+}
+
+newGame.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const failures = byId("new-game-failure");
+  failures.replaceChildren();
+  const form = formOf(new FormData(newGame));
+  try {
+    await call("POST", "/api/partners/games", { body: form });
+    newGame.reset();
+    byId("new-game-dialog").close();
+    await showGames();
+    const made = shelf.querySelector(`details[data-slug="${CSS.escape(form.slug)}"]`);
+    made.open = true;
+    made.querySelector("summary").focus();
+  } catch (failure) {
+    failures.replaceChildren(failureNotice(wordsFor(failure)));
+  }
+});
+byId("new-game-button").addEventListener("click", () => byId("new-game-dialog").showModal());
+byId("new-game-close").addEventListener("click", () => byId("new-game-dialog").close());
+byId("leave").addEventListener("click", leave);
+door.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  byId("key-failure").replaceChildren();
+  try {
+    await open(String(new FormData(door).get("key")).trim());
+  } catch (failure) {
+    byId("key-failure").replaceChildren(failureNotice(wordsFor(failure)));
+  }
+});
+window.addEventListener("beforeunload", (event) => uploading !== null && event.preventDefault());
+
+const known = sessionStorage.getItem(KEY);
+if (known) open(known).catch(() => sessionStorage.removeItem(KEY));

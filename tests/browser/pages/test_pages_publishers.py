@@ -1,0 +1,158 @@
+"""The publisher's console on the real API: a game, an archive that is refused, one that is taken, and the way back."""
+
+import os
+import secrets
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import BrowserContext, Page, Route, expect
+
+from orchestrator.publishers.where import DestinationOf
+from orchestrator.services import open_services
+from orchestrator.settings import Settings
+from tests.browser.pages.conftest import Replica
+from tests.integration.orchestrator.publishers.conftest import KeptImages
+from tests.packing import LAUNCHER, Packed, launcher, tar_gz
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+SHOTS = Path("test-artifacts/publishers")
+
+
+@pytest.fixture(autouse=True)
+def images(monkeypatch: pytest.MonkeyPatch) -> KeptImages:
+    kept = KeptImages()
+
+    async def find(_: DestinationOf) -> KeptImages:
+        return kept
+
+    monkeypatch.setattr(DestinationOf, "__call__", find)
+    return kept
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def key(replica: Replica) -> str:
+    url = f"sqlite+aiosqlite:///{replica.data / 'orchestrator.sqlite3'}"
+    async with open_services(Settings(data=replica.data, database_url=url)) as services:
+        return (await services.publisher_keys.create(f"Tiny Games {secrets.token_hex(3)}")).secret
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def console(context: BrowserContext, key: str) -> AsyncGenerator[Page]:
+    """The console with its key given."""
+    page = await context.new_page()
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    await page.goto("/publishers")
+    await page.get_by_label("Your key").fill(key)
+    await page.get_by_role("button", name="Open the console").click()
+    await expect(page.get_by_role("heading", name="Games of Tiny Games")).to_be_visible()
+    yield page
+    assert problems == []
+    await page.close()
+
+
+async def describe(page: Page, slug: str) -> None:
+    await page.get_by_role("button", name="Describe a game").click()
+    fields = {
+        "Title": "Garden of Forking Paths",
+        "Short name in its address": slug,
+        "Developer": "Ts'ui Pên",
+        "Description": "A labyrinth of time.",
+        "Tags": "Mystery, Visual Novel",
+        "Launcher": LAUNCHER,
+        "Ren'Py save folder": "GardenOfForkingPaths-1698234567",
+    }
+    for label, value in fields.items():
+        await page.get_by_label(label, exact=True).fill(value)
+    await page.get_by_role("button", name="Create it").click()
+
+
+async def choose(page: Page, file: Path) -> None:
+    await page.get_by_label("Archive (tar.gz, one folder)").set_input_files(file)
+    await page.get_by_role("button", name="Upload").click()
+
+
+def archive(folder: Path, name: str, *members: Packed) -> Path:
+    file = folder / name
+    file.write_bytes(tar_gz(members))
+    return file
+
+
+async def shot(page: Page, name: str) -> None:
+    await page.screenshot(path=SHOTS / f"{name}.png", full_page=True)
+
+
+async def test_from_a_description_to_a_game_that_is_played_and_back(console: Page, tmp_path: Path) -> None:
+    slug = f"garden-{secrets.token_hex(4)}"
+    await expect(console.get_by_text("No games yet")).to_be_visible()
+    await shot(console, "empty")
+    await describe(console, slug)
+    state = console.locator(".console-state")
+    await expect(state).to_have_text("Waits for its archive")
+    await shot(console, "waits")
+
+    await choose(console, archive(tmp_path, "wrong.tar.gz", Packed("garden/other.sh", b"#!/bin/sh\n", mode=0o755)))
+    await expect(state).to_have_text("Not taken")
+    await expect(console.get_by_role("alert")).to_contain_text(f"There is no '{LAUNCHER}' in 'garden'")
+    await shot(console, "rejected")
+
+    noise = Packed("garden/game/noise", os.urandom(9_000_000))  # more than one part
+    await choose(console, archive(tmp_path, "right.tar.gz", launcher(), noise))
+    await expect(state).to_have_text("Active")
+    await expect(console.get_by_role("alert")).to_have_count(0)
+    await console.get_by_label("Version", exact=True).fill("2.0 <b>beta</b>")
+    await choose(console, archive(tmp_path, "newer.tar.gz", launcher(), Packed("garden/new", b"x")))
+    rows = console.locator(".console-version")
+    await expect(rows).to_have_count(2)
+    await expect(rows.first).to_contain_text("2.0 <b>beta</b>Played")
+    await rows.nth(1).get_by_role("button", name="Go back to version 1").click()
+    await expect(rows.nth(1)).to_contain_text("1Played")
+    await shot(console, "versions")
+
+
+async def test_an_upload_goes_on_where_the_network_broke(console: Page, tmp_path: Path) -> None:
+    await describe(console, f"garden-{secrets.token_hex(4)}")
+    await expect(console.locator(".console-state")).to_have_text("Waits for its archive")
+    offsets: list[str] = []
+
+    async def breaks_once(route: Route) -> None:
+        if route.request.method != "PATCH":
+            await route.continue_()
+            return
+        offsets.append(await route.request.header_value("upload-offset") or "")
+        if len(offsets) == 2:
+            await route.abort("connectionreset")
+        else:
+            await route.continue_()
+
+    await console.route("**/uploads/*", breaks_once)
+    await choose(console, archive(tmp_path, "large.tar.gz", launcher(), Packed("garden/noise", os.urandom(9_000_000))))
+    await expect(console.locator(".console-state")).to_have_text("Active", timeout=30_000)
+    assert offsets == ["0", "8388608", "8388608"]
+
+
+async def test_a_key_that_does_not_work_is_said_and_one_that_works_is_forgotten(console: Page, key: str) -> None:
+    await console.reload()
+    await expect(console.get_by_role("heading", name="Games of")).to_be_visible()
+    await console.get_by_role("button", name="Forget the key").click()
+    await expect(console.get_by_label("Your key")).to_be_visible()
+    assert await console.evaluate("sessionStorage.length") == 0
+    await console.get_by_label("Your key").fill(key[:-1])
+    await console.keyboard.press("Enter")
+    await expect(console.get_by_role("alert")).to_contain_text("This key does not work")
+    await shot(console, "wrong-key")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_on_a_phone_nothing_is_cut_off(console: Page, tmp_path: Path, scheme: str) -> None:
+    await console.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    await console.set_viewport_size({"width": 360, "height": 740})
+    await describe(console, f"garden-{secrets.token_hex(4)}")
+    await choose(console, archive(tmp_path, "right.tar.gz", launcher()))
+    await expect(console.locator(".console-state")).to_have_text("Active")
+    await expect(console.locator(".console-version")).to_have_count(1)
+    assert await console.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    await shot(console, f"phone-{scheme}")
