@@ -67,11 +67,20 @@ async def test_every_tool_has_its_word_and_room_for_it(phone: Page) -> None:
     assert await phone.evaluate(BEYOND_THE_EDGE) == []
 
 
+async def test_a_phone_held_upright_is_told_to_turn_for_a_while(phone: Page) -> None:
+    hint = phone.locator(".turn-hint")
+    await expect(hint).to_be_visible()
+    await hint.evaluate("(element) => element.getAnimations().forEach((each) => each.finish())")
+    await expect(hint).to_be_hidden()
+    await phone.set_viewport_size({"width": 844, "height": 390})
+    await expect(hint).to_have_css("display", "none")
+
+
 async def test_notes_keys_numbers_and_toolbar_lie_on_nothing_of_each_other(phone: Page, seat: Page) -> None:
     await phone.locator("#numbers-button").tap()
     await seat.evaluate("window.seat.tell({type: 'clipboard', text: 'copied'})")
     await expect(phone.locator("#copied-note")).to_be_visible()
-    shown = ("#toolbar-bar", "#sound-hint", "#copied-note", "#key-bar", "#numbers")
+    shown = ("#toolbar-bar", "#sound-hint", "#copied-note", ".turn-hint", "#key-bar", "#numbers")
     boxes = {name: await box_of(phone, name) for name in shown}
     for one, other in combinations(shown, 2):
         a, b = boxes[one], boxes[other]
