@@ -58,11 +58,13 @@ class Refused(Exception):
 class Player:
     """One browser. With several replicas each request goes to the next one, as behind a balancer."""
 
-    def __init__(self, urls: list[str], note: Callable[[str], None]) -> None:
+    def __init__(self, urls: list[str], note: Callable[[str], None], address: str | None = None) -> None:
+        """`address` is where it comes from, since each address may make so many accounts only."""
         self._urls = itertools.cycle(urls)
         self._origin = urls[0]
         self._note = note
-        self._client = httpx.AsyncClient(timeout=ANSWER_WITHIN_S)
+        transport = httpx.AsyncHTTPTransport(local_address=address)
+        self._client = httpx.AsyncClient(timeout=ANSWER_WITHIN_S, transport=transport)
         self._frames_told_s = 0.0
         self.stop_took_s: list[float] = []
 

@@ -111,7 +111,8 @@ async def _evening(town: Town, plan: FleetSchedule, judgement: _Judgement) -> No
     observer = FleetObserver(town, since)
     struck_s: list[tuple[float, float]] = []
     watching = asyncio.create_task(observer.watch())
-    players = [Player(town.urls, _named(town, number)) for number in range(len(plan.scripts))]
+    address = f"127.1.{plan.seed // 250 % 250}.{plan.seed % 250 + 1}"
+    players = [Player(town.urls, _named(town, number), address) for number in range(len(plan.scripts))]
     try:
         for player in players:
             await player.register()
