@@ -45,11 +45,13 @@ async def load(session: AsyncSession, build_id: str) -> dict[str, Profile]:
 
 
 async def record(session: AsyncSession, build_id: str, class_name: str, sample: Sample, now: datetime) -> Profile:
-    """Fold one session's sample into the profile and answer the new one."""
+    """Fold one session's sample into the profile and answer the new one. What another version of the program keeps in
+    the row stays there.
+    """
     await insert_unless_there(
         session, BuildProfile, build_id=build_id, host_class=class_name, profile=asdict(EMPTY), updated_at=now
     )
     row = await session.get_one(BuildProfile, (build_id, class_name), with_for_update=True)
     profile = updated(restored(row.profile), sample)
-    row.profile, row.updated_at = asdict(profile), now
+    row.profile, row.updated_at = {**row.profile, **asdict(profile)}, now
     return profile
