@@ -16,7 +16,7 @@ from scheduler.transfers import Numbers, Places, Transfers
 from scheduler.values import HostView, Request, Resources
 
 Truths = NDArray[np.bool_]
-Kind = Literal["image", "layer", "label", "title", "class", "unfetchable"]
+Kind = Literal["image", "layer", "label", "seat", "title", "class", "unfetchable"]
 Thing = tuple[Kind, str]
 
 ROOM_AT_FIRST = 8
@@ -40,7 +40,6 @@ class Fleet:
         self._transfers = Transfers()
         self._order: Places | None = None
         self.is_ready: Truths = np.zeros(0, np.bool_)
-        self.has_warm_seat: Truths = np.zeros(0, np.bool_)
         self.disk_free_bytes: Numbers = np.zeros(0)
         self.disk_unasked_bytes: Numbers = np.zeros(0)  # of it, for what nobody waits for
         self.pull_bytes_per_s: Numbers = np.zeros(0)
@@ -69,7 +68,6 @@ class Fleet:
         before = self._views[place]
         self._views[place] = host
         self.is_ready[place] = host.is_ready
-        self.has_warm_seat[place] = host.warm_seats > 0
         self.disk_free_bytes[place] = host.disk_free_bytes
         self.disk_unasked_bytes[place] = max(0, host.disk_free_bytes - host.disk_kept_free_bytes)
         self.pull_bytes_per_s[place] = host.pull_bytes_per_s
@@ -197,7 +195,6 @@ class Fleet:
         self._views += [None] * more
         self._free += range(there + more - 1, there - 1, -1)
         self.is_ready = np.concatenate([self.is_ready, np.zeros(more, np.bool_)])
-        self.has_warm_seat = np.concatenate([self.has_warm_seat, np.zeros(more, np.bool_)])
         self.disk_free_bytes = np.concatenate([self.disk_free_bytes, np.zeros(more)])
         self.disk_unasked_bytes = np.concatenate([self.disk_unasked_bytes, np.zeros(more)])
         self.pull_bytes_per_s = np.concatenate([self.pull_bytes_per_s, np.ones(more)])
@@ -219,14 +216,15 @@ def _amounts(resources: Resources) -> tuple[float, float, float]:
 
 
 def _content(host: HostView) -> tuple[object, ...]:
-    held = host.image_ids, host.layers, host.warm_titles, host.host_class, host.labels
+    held = host.image_ids, host.layers, host.warm_seats, host.warm_titles, host.host_class, host.labels
     return *held, host.pulling, host.unfetchable
 
 
 def _things(host: HostView) -> set[Thing]:
     things: set[Thing] = {("image", image_id) for image_id in host.image_ids}
     things.update(("layer", digest) for digest in host.layers)
-    things.update(("title", image_id) for image_id in host.warm_titles)
+    things.update(("seat", size) for size in host.warm_seats)
+    things.update(("title", build_id) for build_id in host.warm_titles)
     things.update(("label", label(key, value)) for key, value in host.labels.items())
     things.update(("unfetchable", image_id) for image_id in host.unfetchable)
     things.add(("class", host.host_class))

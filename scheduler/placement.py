@@ -14,6 +14,7 @@ Weng et al., "Beware of Fragmentation", USENIX ATC 2023. All are turned into sec
 cached image, a busy host and a distant one are weighed in one currency.
 """
 
+import math
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
@@ -74,20 +75,24 @@ CPU_TOLERANCE_CORES = 1e-9
 """Ten reservations of 0.1 core fit into one core, although their sum in floating point is not exactly 1."""
 
 _TOLERANCE = np.array([[CPU_TOLERANCE_CORES], [0.0], [0.0]])
+_At = slice | Places
+_ALL = slice(None)
 
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """The cost of each place of a `Fleet`, and what it is made of: see `Score`. `is_fit` says where `refuse` has no
-    objection; elsewhere the figures mean nothing.
+    """The cost of places of a `Fleet`, and what it is made of: see `Score`. `is_fit` says where `refuse` has no
+    objection; elsewhere the figures mean nothing. One figure for each of `places`.
     """
 
+    places: Places
     is_fit: Truths
     seconds: Numbers
     ready_s: Numbers
     load: Numbers
     stranded: Numbers
     fragments: Numbers
+    disk_bytes: Numbers
 
 
 def refuse(host: HostView, request: Request) -> Refusal | None:
@@ -96,10 +101,18 @@ def refuse(host: HostView, request: Request) -> Refusal | None:
     CPU, memory and seats are counted from reservations alone, exactly as the transaction that reserves counts them.
     """
     fleet = Fleet([host])
-    for refusal, is_refused in _refusals(fleet, request, fleet.firm, fleet.missing_bytes(request)):
+    for refusal, is_refused in _refusals(
+        fleet, request, fleet.firm, _disk_bytes(request, fleet.missing_bytes(request))
+    ):
         if is_refused[0]:
             return refusal
     return None
+
+
+def whole_disk_bytes(request: Request) -> int:
+    """What must be free on a host that holds nothing of the image."""
+    whole = float(sum(request.layers.values()) or request.image_bytes)
+    return math.ceil(_disk_bytes(request, np.array([whole]))[0])
 
 
 def could_ever_fit(hosts: Fleet | HostView, request: Request, without: Collection[str] = ()) -> bool:
@@ -152,11 +165,8 @@ def rank(hosts: Fleet | Iterable[HostView], request: Request, most: int | None =
 
 def pick(fleet: Fleet, request: Request, draw: float, without: Collection[str] = ()) -> Score | None:
     """The host to try next, never one of `without`: what `choose` says of `rank`. None when no host can take it."""
-    found = costs(fleet, request)
-    found.is_fit[fleet.places(without)] = False
-    fit = np.flatnonzero(found.is_fit)
-    if len(fit):
-        fit = fit[found.seconds[fit] <= found.seconds[fit].min() + NEAR_BEST_SECONDS]
+    refused = fleet.places(without)
+    found, fit = _near_best(fleet, request, refused)
     return choose(_ordered(fleet, found, fit, found.load, NEAR_BEST_COUNT), draw)
 
 
@@ -179,7 +189,8 @@ def choose(ranked: Sequence[Score], draw: float) -> Score | None:
 
 def among(fleet: Fleet, request: Request) -> Request:
     """`request` with what it must know of the whole fleet, so that a host can be judged by itself."""
-    firm, capacity = fleet.firm[:, fleet.is_ready].sum(axis=1), fleet.capacity[0, fleet.is_ready].sum()
+    ready = fleet.is_ready.astype(np.float64)
+    firm, capacity = fleet.firm @ ready, fleet.capacity[0] @ ready
     fullness = firm[0] / capacity if capacity > 0 else 0.0
     return replace(
         request,
@@ -188,43 +199,66 @@ def among(fleet: Fleet, request: Request) -> Request:
     )
 
 
-def costs(fleet: Fleet, request: Request) -> Costs:
-    """What `score` says of every host, and where `refuse` lets it pass."""
-    missing = fleet.missing_bytes(request)
+def costs(fleet: Fleet, request: Request, places: Places | None = None) -> Costs:
+    """What `score` says of these hosts, of all when none are named, and where `refuse` lets it pass."""
+    at = _ALL if places is None else places
+    everywhere = fleet.missing_bytes(request)
+    missing, ahead = everywhere[at], fleet.bytes_ahead(request, everywhere)[at]
+    disk_bytes = _disk_bytes(request, missing)
+    firm, capacity = fleet.firm[:, at], fleet.capacity[:, at]
     is_fit = np.ones(len(missing), np.bool_)
-    for _, is_refused in _refusals(fleet, request, fleet.firm, missing):
+    for _, is_refused in _refusals(fleet, request, firm, disk_bytes, at):
         is_fit &= ~is_refused
-    wanted = _wanted(request)
-    taken = (fleet.firm + wanted) / fleet.capacity
-    load = (taken + UNRESERVED_USE_WEIGHT * fleet.unreserved / fleet.capacity).max(axis=0)
+    taken = (firm + _wanted(request)) / capacity
+    load = (taken + UNRESERVED_USE_WEIGHT * fleet.unreserved[:, at] / capacity).max(axis=0)
     # Seats are a number that an operator typed, not something that is paid for: they cannot be stranded.
     stranded = np.abs(taken[0] - taken[1])
-    ready_s = _ready_s(fleet, request, missing)
-    fragments = _fragments(fleet, request)
+    ready_s = _ready_s(fleet, request, missing, ahead, at)
+    fragments = _fragments(firm[0], capacity[0], request)
     over = np.maximum(0.0, load - LOAD_KNEE)
     seconds = ready_s + LOAD_SECONDS * over * over + STRANDED_SECONDS * stranded + request.fragment_seconds * fragments
-    seconds += DELAY_SECONDS * _network_s(fleet, request)
-    return Costs(is_fit, seconds, ready_s, load, stranded, fragments)
+    seconds += DELAY_SECONDS * _network_s(fleet, request)[at]
+    everyone = np.arange(len(missing)) if places is None else places
+    return Costs(everyone, is_fit, seconds, ready_s, load, stranded, fragments, disk_bytes)
+
+
+def _near_best(
+    fleet: Fleet, request: Request, refused: Sequence[int], places: Places | None = None
+) -> tuple[Costs, Places]:
+    """The costs of `places`, of all when none are named, and which of them are near the best of those that fit."""
+    found = costs(fleet, request, places)
+    if refused:
+        found.is_fit[np.isin(found.places, refused)] = False
+    fit = np.flatnonzero(found.is_fit)
+    if len(fit):
+        fit = fit[found.seconds[fit] <= found.seconds[fit].min() + NEAR_BEST_SECONDS]
+    return found, fit
 
 
 def _refusals(
-    fleet: Fleet, request: Request, firm: Numbers, missing: Numbers | None
+    fleet: Fleet, request: Request, firm: Numbers, disk_bytes: Numbers | None, at: _At = _ALL
 ) -> Iterator[tuple[Refusal, Truths]]:
-    """Why places cannot take `request` on top of `firm`, and which; disk is looked at when `missing` is given."""
-    yield Refusal.NOT_READY, ~fleet.is_ready
+    """Why the places `at` cannot take `request` on top of `firm`, and which; disk is looked at when `disk_bytes` are
+    given.
+    """
+    yield Refusal.NOT_READY, ~fleet.is_ready[at]
     for key, value in request.required_labels.items():
         held = fleet.holds("label", label(key, value))
-        yield Refusal.LABELS, np.ones_like(fleet.is_ready) if held is None else ~held
-    too_much = firm + _wanted(request) > fleet.capacity + _TOLERANCE
+        yield Refusal.LABELS, np.ones(firm.shape[1], np.bool_) if held is None else ~held[at]
+    too_much = firm + _wanted(request) > fleet.capacity[:, at] + _TOLERANCE
     yield Refusal.CPU, too_much[0]
     yield Refusal.MEMORY, too_much[1]
     yield Refusal.SEATS, too_much[2]
     if not request.is_pullable:
         held = fleet.holds("image", request.image_id)
         pulling = fleet.is_pulling(request.image_id)
-        yield Refusal.IMAGE, ~pulling if held is None else ~(held | pulling)
-    if missing is not None:
-        yield Refusal.DISK, fleet.disk_free_bytes < missing * request.unpacked_ratio * DISK_HEADROOM
+        yield Refusal.IMAGE, ~(pulling if held is None else held | pulling)[at]
+    if disk_bytes is not None:
+        yield Refusal.DISK, fleet.disk_free_bytes[at] < disk_bytes
+
+
+def _disk_bytes(request: Request, missing: Numbers) -> Numbers:
+    return missing * request.unpacked_ratio * DISK_HEADROOM
 
 
 def _network_s(fleet: Fleet, request: Request) -> Numbers:
@@ -239,54 +273,55 @@ def _network_s(fleet: Fleet, request: Request) -> Numbers:
     return network_s
 
 
-def _ready_s(fleet: Fleet, request: Request, missing: Numbers) -> Numbers:
+def _ready_s(fleet: Fleet, request: Request, missing: Numbers, ahead: Numbers, at: _At) -> Numbers:
     """Seconds until the first frame: the image, or the seat beside it if that takes longer, then the boot."""
     unpacked_s = missing * request.unpacked_ratio / UNPACK_BYTES_PER_S
-    fetched_s = (missing + fleet.bytes_ahead(request, missing)) / fleet.pull_bytes_per_s + unpacked_s
+    fetched_s = (missing + ahead) / fleet.pull_bytes_per_s[at] + unpacked_s
     boot_s = np.full_like(missing, request.boot_prior_s)
     for host_class, mean_s in request.boot_s.items():
         held = fleet.holds("class", host_class)
         if held is not None:
-            boot_s[held] = mean_s
-    warm = fleet.holds("title", request.image_id)
-    has_seat = fleet.has_warm_seat
-    if warm is not None:
-        boot_s[warm] = 0.0
-        has_seat = has_seat | warm
-    if request.seat_s:
-        return np.maximum(fetched_s, np.where(has_seat, 0.0, request.seat_s)) + boot_s
-    return fetched_s + boot_s
+            boot_s[held[at]] = mean_s
+    seat_s = np.full_like(missing, request.seat_s)
+    seat = fleet.holds("seat", request.seat_size)
+    if seat is not None:
+        seat_s[seat[at]] = 0.0
+    title = fleet.holds("title", request.build_id)
+    if title is not None:
+        seat_s[title[at]] = boot_s[title[at]] = 0.0
+    return np.maximum(fetched_s, seat_s) + boot_s
 
 
-def _fragments(fleet: Fleet, request: Request) -> Numbers:
+def _fragments(firm: Numbers, capacity: Numbers, request: Request) -> Numbers:
     """Cores that the session adds to those that are free and likely too few for the next one.
 
     A gap is too small for a session with the probability that one asks for more: as if what they ask for were
     distributed exponentially about `usual_cores`.
     """
     usual_cores = max(LEAST_USUAL_CORES, request.usual_cores)
-    free = np.maximum(0.0, fleet.capacity[0] - fleet.firm[0])
+    free = np.maximum(0.0, capacity - firm)
     left = np.maximum(0.0, free - request.resources.cpu_cores)
     return left * np.exp(-left / usual_cores) - free * np.exp(-free / usual_cores)
 
 
-def _ordered(fleet: Fleet, found: Costs, places: Places, figure: Numbers, most: int) -> list[Score]:
-    """The `most` places with the least `figure`, in its order; equal ones in that of their ids."""
-    if 0 < most < len(places):
-        worst = np.partition(figure[places], most - 1)[most - 1]
-        places = places[figure[places] <= worst]
-    best = places[np.lexsort((fleet.order()[places], figure[places]))][:most]
-    return [_score_at(fleet, found, int(place)) for place in best]
+def _ordered(fleet: Fleet, found: Costs, fit: Places, figure: Numbers, most: int) -> list[Score]:
+    """Of the costs `fit` the `most` with the least `figure`, in its order; equal ones in that of their hosts' ids."""
+    if 0 < most < len(fit):
+        worst = np.partition(figure[fit], most - 1)[most - 1]
+        fit = fit[figure[fit] <= worst]
+    best = fit[np.lexsort((fleet.order()[found.places[fit]], figure[fit]))][:most]
+    return [_score_at(fleet, found, int(number)) for number in best]
 
 
-def _score_at(fleet: Fleet, found: Costs, place: int) -> Score:
+def _score_at(fleet: Fleet, found: Costs, number: int) -> Score:
     return Score(
-        fleet.view_at(place).host_id,
-        float(found.seconds[place]),
-        float(found.ready_s[place]),
-        float(found.load[place]),
-        float(found.stranded[place]),
-        float(found.fragments[place]),
+        fleet.view_at(int(found.places[number])).host_id,
+        float(found.seconds[number]),
+        float(found.ready_s[number]),
+        float(found.load[number]),
+        float(found.stranded[number]),
+        float(found.fragments[number]),
+        math.ceil(found.disk_bytes[number]),
     )
 
 

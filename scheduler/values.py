@@ -37,6 +37,11 @@ class Resources:
 NOTHING = Resources(0.0, 0, 0)
 
 
+def seat_size(width: int, height: int) -> str:
+    """The name of the size that a seat has for a picture of so many pixels: even, as 4:2:0 video needs."""
+    return f"{width // 2 * 2}x{height // 2 * 2}"
+
+
 @dataclass(frozen=True, slots=True)
 class HostView:
     """One host as the snapshot shows it.
@@ -45,8 +50,8 @@ class HostView:
     seats, and `yielding` the part of it that warm seats would give up for a session; `used` is what the whole machine
     uses, ours or not. `image_ids` are whole images, `layers` the digests that lie there, of these images and of others.
     `pulling` maps an image to the bytes still to come, and what is in `unfetchable` could not be fetched there lately.
-    `disk_kept_free_bytes` of `disk_free_bytes` are for sessions' images alone. `warm_titles` are images of which a game
-    waits at its title screen.
+    `disk_kept_free_bytes` of `disk_free_bytes` are for sessions' images alone. `warm_seats` are the sizes of display of
+    which a seat waits, `warm_titles` the builds of which a game waits at its title.
     """
 
     host_id: str
@@ -62,7 +67,7 @@ class HostView:
     layers: frozenset[str] = frozenset()
     host_class: str = STANDARD_CLASS
     yielding: Resources = NOTHING
-    warm_seats: int = 0
+    warm_seats: frozenset[str] = frozenset()
     warm_titles: frozenset[str] = frozenset()
     disk_kept_free_bytes: int = 0
     unfetchable: frozenset[str] = frozenset()
@@ -72,6 +77,7 @@ class HostView:
 class Request:
     """What one session asks for.
 
+    `build_id` and `seat_size` (as `seat_size` writes it) say which waiting title and which waiting seat it could take.
     `image_bytes` is the image's size as the hosts report it; where `layers` (digest to the bytes that are moved) are
     known, they count instead, and each of their bytes becomes `unpacked_ratio` on the disk. `is_pullable` is False for
     an image that no registry has: then only hosts that hold it, or are already getting it, can run the session.
@@ -92,6 +98,8 @@ class Request:
     unpacked_ratio: float = 1.0
     boot_s: Mapping[str, float] = field(default_factory=dict[str, float])
     seat_s: float = 0.0
+    seat_size: str = ""
+    build_id: str = ""
     network_s: Mapping[str, float] = field(default_factory=dict[str, float])
     region_s: Mapping[str, float] = field(default_factory=dict[str, float])
     elsewhere_s: float = 0.0
@@ -103,7 +111,7 @@ class Request:
 class Score:
     """How good a host is: `seconds` is what counts, the others say why. `load` and `stranded` are shares of capacity;
     `load` is above 1 where the machine is busier than its reservations say. `fragments` are cores, less than 0 where
-    the session fills a gap that is of little use to others.
+    the session fills a gap that is of little use to others. `disk_bytes` must be free for what is missing of the image.
     """
 
     host_id: str
@@ -112,3 +120,4 @@ class Score:
     load: float
     stranded: float
     fragments: float
+    disk_bytes: int = 0

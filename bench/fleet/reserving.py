@@ -17,12 +17,13 @@ from sqlalchemy import func, select
 from bench.fleet.town import GIB, IMAGE_ID, SEATS, add_game, add_hosts, add_sessions
 from bench.results import Row
 from orchestrator.database import Database
+from orchestrator.fleet.ledger import Claim
 from orchestrator.play.models import Session
 from orchestrator.play.reservation import IS_ON_HOST, reserve
 from orchestrator.services import open_services
 from orchestrator.settings import Settings
 from scheduler.fleet import Fleet
-from scheduler.placement import pick
+from scheduler.placement import pick, whole_disk_bytes
 from scheduler.values import NOTHING, HostView, Request, Resources
 
 HOSTS = 500
@@ -92,7 +93,7 @@ async def _take(url: str, hosts: Sequence[str], waiting: list[str], random: Rand
                 session_id = waiting.pop()
                 while best := pick(fleet, _REQUEST, random.random()):
                     # What others have taken meanwhile is learned by being refused.
-                    if await reserve(connection, session_id, best.host_id, WANTED, now):
+                    if await reserve(connection, session_id, best.host_id, _CLAIM, now):
                         taken[best.host_id] += 1
                         placed += 1
                         fleet.reserve(best.host_id, _all_of(taken[best.host_id]))
@@ -108,6 +109,7 @@ async def _take(url: str, hosts: Sequence[str], waiting: list[str], random: Rand
 
 
 _REQUEST = Request(IMAGE_ID, GIB, WANTED, {}, 5.0)
+_CLAIM = Claim(WANTED, IMAGE_ID, whole_disk_bytes(_REQUEST))
 
 
 def _all_of(seats: int) -> Resources:

@@ -1,7 +1,7 @@
 """What the fleet needs to know of sessions. `play.ledger` implements it; the fleet never reads session rows itself."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -25,6 +25,18 @@ class SessionOnHost:
     last_input_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a session takes of a host, the labels that it asks for, and the disk that must be free on a host that does
+    not hold its image.
+    """
+
+    resources: Resources
+    image_id: str
+    disk_bytes: int = 0
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
 class SessionLedger(Protocol):
     """Each method works in the caller's transaction."""
 
@@ -44,11 +56,9 @@ class SessionLedger(Protocol):
         """How many sessions of each build have been launched since then."""
         ...
 
-    async def reserve(
-        self, session: AsyncSession, session_id: str, host_id: str, wanted: Resources, now: datetime
-    ) -> bool:
-        """Place a waiting session on a host that has room for it now; False when it has none. The host's row may be
-        locked then: roll back to a savepoint.
+    async def reserve(self, session: AsyncSession, session_id: str, host_id: str, claim: Claim, now: datetime) -> bool:
+        """Place a waiting session on a host that can take it now; False when it cannot. The host's row may be locked
+        then: roll back to a savepoint.
         """
         ...
 

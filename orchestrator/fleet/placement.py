@@ -17,15 +17,15 @@ from agent_protocol import BuildSpec
 from orchestrator.database import Database
 from orchestrator.fleet import profiles
 from orchestrator.fleet.distance import REGION_LABEL, ProbedHost, distances, probes
-from orchestrator.fleet.ledger import SessionLedger
+from orchestrator.fleet.ledger import Claim, SessionLedger
 from orchestrator.fleet.models import Host, labels_of
 from orchestrator.fleet.refusals import why_nowhere
 from orchestrator.fleet.snapshot import FleetSnapshot
 from orchestrator.notices import Notices
-from scheduler.fleet import Truths
-from scheduler.placement import UNPACKED_RATIO, among, could_ever_take, pick, why_never
+from scheduler.fleet import Fleet, Truths
+from scheduler.placement import UNPACKED_RATIO, among, could_ever_take, pick, whole_disk_bytes, why_never
 from scheduler.profiles import Profile
-from scheduler.values import HostView, Request, Resources, Score
+from scheduler.values import HostView, Request, Resources, Score, seat_size
 
 BOOT_PRIOR_S = 5.0
 SEAT_PRIOR_S = 1.0
@@ -85,7 +85,7 @@ class Placement:
             fleet = await self._snapshot.look(session, now, fresh_s)
             request = among(fleet, request)
             while best := pick(fleet, request, self._draw(), refused):
-                if await self._reserve(session, session_id, best.host_id, request, now):
+                if await self._reserve(session, session_id, best.host_id, _claim(fleet, best, request), now):
                     self._snapshot.took(best.host_id, request.resources)
                     return Place(best.host_id, request.resources, best)
                 refused.add(best.host_id)
@@ -95,12 +95,10 @@ class Placement:
         """Every host with a valid lease, as it is seen here."""
         return list(await self._snapshot.look(session, now))
 
-    async def _reserve(
-        self, session: AsyncSession, session_id: str, host_id: str, request: Request, now: datetime
-    ) -> bool:
+    async def _reserve(self, session: AsyncSession, session_id: str, host_id: str, claim: Claim, now: datetime) -> bool:
         """A host that is full is let go at once, so that nobody ever waits for two."""
         async with session.begin_nested() as attempt:
-            if await self._ledger.reserve(session, session_id, host_id, request.resources, now):
+            if await self._ledger.reserve(session, session_id, host_id, claim, now):
                 return True
             await attempt.rollback()
         return False
@@ -142,10 +140,20 @@ def _request(build: BuildSpec, learned: dict[str, Profile]) -> Request:
         boot_prior_s=BOOT_PRIOR_S,
         is_pullable=build.manifest_digest is not None,
         seat_s=SEAT_PRIOR_S,
+        seat_size=seat_size(build.display.width, build.display.height),
+        build_id=build.build_id,
         layers=build.layers,
         unpacked_ratio=unpacked_ratio(build),
         boot_s={name: profile.boot_mean_s for name, profile in learned.items() if profile.boot_mean_s is not None},
     )
+
+
+def _claim(fleet: Fleet, chosen: Score, request: Request) -> Claim:
+    """An image that the host holds may have gone when the place is taken, and then nobody knows what is left of it."""
+    [place] = fleet.places([chosen.host_id])
+    is_held = request.image_id in fleet.view_at(place).image_ids
+    disk_bytes = whole_disk_bytes(request) if is_held else chosen.disk_bytes
+    return Claim(request.resources, request.image_id, disk_bytes, request.required_labels)
 
 
 def _probed(host: Host) -> ProbedHost:

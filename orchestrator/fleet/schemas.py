@@ -226,8 +226,8 @@ def _host(overview: HostOverview) -> dict[str, Any]:
         "reserved": _resources(overview.reserved),
         "load": overview.load,
         "sessions": overview.sessions,
-        "warm_seats": waiting.seats,
-        "warm_titles": sum(waiting.titles.values()),
+        "warm_seats": waiting.seats.total(),
+        "warm_titles": waiting.titles.total(),
         "images": len(host.images),
     }
 

@@ -7,7 +7,7 @@ one: a place is taken by a statement that counts for itself, so what a choice is
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,7 +22,7 @@ from orchestrator.fleet.models import Host, labels_of
 from orchestrator.notices import FLEET, Notices
 from scheduler.fleet import Fleet
 from scheduler.placement import DEFAULT_PULL_BYTES_PER_S
-from scheduler.values import NOTHING, HostView, Resources
+from scheduler.values import NOTHING, HostView, Resources, seat_size
 
 HOSTS_A_QUERY = 1000
 
@@ -136,33 +136,33 @@ def host_view(host: Host, reserved: Resources, now: datetime, known: ImageLayers
         pull_bytes_per_s=host.pull_bytes_per_s or DEFAULT_PULL_BYTES_PER_S,
         host_class=profiles.host_class(host),
         yielding=waiting.yielding,
-        warm_seats=waiting.seats,
-        warm_titles=frozenset(waiting.titles),
+        warm_seats=frozenset(+waiting.seats),
+        warm_titles=frozenset(+waiting.titles),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """How many unused seats wait on a host, how many games of which images at their title, and what all of them take
-    until a session needs it. They do nothing, so it is no CPU.
+    """How many unused seats of which size wait on a host, how many games of which builds at their title, and what all
+    of them take until a session needs it. They do nothing, so it is no CPU.
     """
 
-    seats: int
-    titles: Mapping[str, int]
+    seats: Counter[str]
+    titles: Counter[str]
     yielding: Resources
 
 
 def warm(host: Host) -> Waiting:
     """What waited there when it last said so."""
-    seats, titles, memory_bytes = 0, Counter[str](), 0
+    seats, titles, memory_bytes = Counter[str](), Counter[str](), 0
     for waiting in (WarmSeats.model_validate(each) for each in host.warm_seats):
-        if waiting.image_id is None:
-            seats += waiting.count
+        if waiting.build_id is None:
+            seats[seat_size(waiting.width, waiting.height)] += waiting.count
             memory_bytes += waiting.count * profiles.SEAT_MEMORY_BYTES
         else:
-            titles[waiting.image_id] += waiting.count
+            titles[waiting.build_id] += waiting.count
             memory_bytes += waiting.count * waiting.memory_bytes
-    return Waiting(seats, titles, Resources(0.0, memory_bytes, seats + titles.total()))
+    return Waiting(seats, titles, Resources(0.0, memory_bytes, seats.total() + titles.total()))
 
 
 async def _hosts(session: AsyncSession, host_ids: Sequence[str]) -> list[Host]:

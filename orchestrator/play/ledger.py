@@ -23,7 +23,7 @@ from agent_protocol import (
 )
 from orchestrator.catalog.models import Build, Game
 from orchestrator.fleet import profiles
-from orchestrator.fleet.ledger import SessionOnHost
+from orchestrator.fleet.ledger import Claim, SessionOnHost
 from orchestrator.fleet.models import Host
 from orchestrator.play import reservation
 from orchestrator.play.clock import ClockWatch
@@ -91,10 +91,8 @@ class Ledger:
         counts = select(Session.host_id, func.count()).where(reservation.IS_ON_HOST).group_by(Session.host_id)
         return {host_id: count for host_id, count in await session.execute(counts) if host_id}
 
-    async def reserve(
-        self, session: AsyncSession, session_id: str, host_id: str, wanted: Resources, now: datetime
-    ) -> bool:
-        return await reservation.reserve(session, session_id, host_id, wanted, now)
+    async def reserve(self, session: AsyncSession, session_id: str, host_id: str, claim: Claim, now: datetime) -> bool:
+        return await reservation.reserve(session, session_id, host_id, claim, now)
 
     async def launches_by_age(self, session: AsyncSession, since: Sequence[datetime]) -> Mapping[str, tuple[int, ...]]:
         sums = (func.sum(case((Session.created_at > moment, 1), else_=0)) for moment in since)

@@ -6,7 +6,7 @@ import pytest
 
 from scheduler.fleet import Fleet
 from scheduler.placement import could_ever_fit, could_ever_take, pick, rank, refuse, score
-from scheduler.values import Refusal, Resources
+from scheduler.values import Refusal, Resources, seat_size
 from tests.unit.scheduler.test_placement import GIB, HOST, REQUEST, THE_GAME, UNCACHED
 
 LAYERED = replace(REQUEST, layers={"sha256:base": 640_000_000, "sha256:files": 10_000_000})
@@ -29,14 +29,21 @@ def test_a_pull_under_way_counts_by_what_is_still_to_come_whatever_its_layers() 
 
 
 def test_a_seat_starts_beside_the_pull_and_a_warm_one_costs_nothing() -> None:
-    slow_seat = replace(REQUEST, seat_s=0.6)
+    slow_seat = replace(REQUEST, seat_s=0.6, seat_size=seat_size(1281, 721))
     assert score(HOST, slow_seat).ready_s == pytest.approx(0.6 + 1.5)
-    assert score(replace(HOST, warm_seats=1), slow_seat).ready_s == 1.5
+    assert score(replace(HOST, warm_seats=frozenset({"1280x720"})), slow_seat).ready_s == 1.5
     assert score(UNCACHED, slow_seat).ready_s == score(UNCACHED, REQUEST).ready_s
 
 
-def test_a_warm_title_saves_the_boot() -> None:
-    assert score(replace(HOST, warm_titles=frozenset({THE_GAME})), REQUEST).ready_s == 0
+def test_a_warm_seat_of_another_size_is_none() -> None:
+    slow_seat = replace(REQUEST, seat_s=0.6, seat_size=seat_size(1280, 720))
+    assert score(replace(HOST, warm_seats=frozenset({"1920x1080"})), slow_seat).ready_s == pytest.approx(0.6 + 1.5)
+
+
+def test_a_warm_title_saves_seat_and_boot_and_one_of_another_build_nothing() -> None:
+    waits = replace(HOST, warm_titles=frozenset({"bld-novel"}))
+    assert score(waits, replace(REQUEST, seat_s=0.6, build_id="bld-novel")).ready_s == 0
+    assert score(waits, replace(REQUEST, build_id="bld-novel-2")).ready_s == 1.5
 
 
 def test_warm_seats_give_way_to_a_session() -> None:

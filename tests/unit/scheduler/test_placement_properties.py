@@ -47,8 +47,8 @@ hosts = st.builds(
     pull_bytes_per_s=st.floats(min_value=1e3, max_value=1e10),
     layers=st.frozensets(st.sampled_from(["sha256:base", "sha256:files"])),
     host_class=st.sampled_from(["standard", "attic"]),
-    warm_seats=st.integers(min_value=0, max_value=2),
-    warm_titles=st.frozensets(images),
+    warm_seats=st.frozensets(st.sampled_from(["1280x720", "1920x1080"])),
+    warm_titles=st.frozensets(st.sampled_from(["bld-1", "bld-2"])),
 )
 requests = st.builds(
     Request,
@@ -60,6 +60,8 @@ requests = st.builds(
     is_pullable=st.booleans(),
     layers=st.just({}) | st.just({"sha256:base": GIB, "sha256:files": 10**6}),
     seat_s=st.floats(min_value=0, max_value=2),
+    seat_size=st.just("1280x720"),
+    build_id=st.just("bld-1"),
     boot_s=st.dictionaries(st.sampled_from(["standard", "attic"]), st.floats(min_value=0, max_value=60)),
     network_s=st.dictionaries(st.sampled_from(["a", "b"]), st.floats(min_value=0, max_value=1)),
     usual_cores=st.floats(min_value=0, max_value=64),

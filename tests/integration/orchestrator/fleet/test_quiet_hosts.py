@@ -24,8 +24,10 @@ from agent_protocol import (
 )
 from bench.fleet.town import GIB, IMAGE_ID, SEATS, add_game, add_hosts, add_sessions
 from orchestrator.errors import Conflict, Unauthorized
+from orchestrator.fleet.ledger import Claim
 from orchestrator.fleet.models import Host
 from orchestrator.fleet.operations import HostChange
+from orchestrator.fleet.spare_images import SpareImages
 from orchestrator.fleet.sync import AgentSync
 from orchestrator.fleet.warm import NOTHING_WAITS, WarmOrder, WarmOrders
 from orchestrator.play.ledger import Ledger
@@ -40,7 +42,7 @@ QUIET_SYNC = 2
 QUIET_SYNC_WITH_SESSIONS = 5
 WAIT = 1
 LOOK = "SELECT hosts.id, hosts.revision"
-WANTED = Resources(0.5, GIB // 2, 1)
+WANTED = Claim(Resources(0.5, GIB // 2, 1), IMAGE_ID)
 
 
 @pytest.fixture
@@ -112,6 +114,14 @@ async def test_a_host_with_nothing_to_tell_costs_two_statements(services: Servic
     after = await row(services, host)
     assert (after.seq, after.lease_until, after.last_sync_at) == (host.seq, answer.lease_until, answer.now)
     assert after.usage["cpu_cores"] == 0.5 + host.seq
+
+
+async def test_what_it_can_spare_is_told_within_the_two(services: Services, host: QuietHost) -> None:
+    assert (await host.sync()).spare_images is None
+    await services.prepulling.round()
+    with counted(services) as sent:
+        assert (await host.sync()).spare_images == ()
+    assert len(sent) == QUIET_SYNC, sent
 
 
 async def test_however_many_play_on_without_news_the_statements_stay_the_same(
@@ -202,7 +212,7 @@ async def test_an_order_between_look_and_renewal_is_in_the_answer(services: Serv
     [session_id] = waiting = await add_sessions(services.database, [], 1)
     warm = Interrupted(services, [*waiting])
     ledger = Ledger(Moves(services.notices), services.saves, services.clock)
-    host.agent_sync = AgentSync(services.database, services.notices, ledger, warm, {}, lambda: 0.5)
+    host.agent_sync = AgentSync(services.database, services.notices, ledger, warm, SpareImages(), {}, lambda: 0.5)
     answer = await host.sync()
     if services.database.is_sqlite:
         assert answer.sessions == ()

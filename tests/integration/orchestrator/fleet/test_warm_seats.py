@@ -90,3 +90,29 @@ async def test_a_game_that_was_played_waits_at_its_title_where_its_build_says_th
     assert (await status(player, session_id))["phase"] == "pulling"
     answer = await answer_to(host, warm_seats=(waits,), capacity=room)
     assert (len(answer.sessions), answer.warm_seats, answer.warm_titles) == (1, (), ())
+
+
+async def test_a_launch_goes_where_a_seat_of_its_size_waits(
+    player: httpx.AsyncClient, game: str, make_host: HostMaker
+) -> None:
+    large = WarmSeats(width=1920, height=1080, count=2)
+    other = await make_host(name="large")
+    await answer_to(other, warm_seats=(large,))
+    fitting = await make_host(name="fitting")
+    usage = Usage(cpu_cores=1.0, memory_bytes=1024**3)  # a little busier: of equals the other would be taken
+    await answer_to(fitting, warm_seats=(SEAT,), usage=usage)
+    assert (await launch(player)).status_code == 202
+    assert len((await answer_to(fitting, warm_seats=(SEAT,), usage=usage)).sessions) == 1
+
+
+async def test_seats_of_any_size_keep_no_session_out(
+    player: httpx.AsyncClient, admin: httpx.AsyncClient, game: str, make_host: HostMaker
+) -> None:
+    host = await make_host()
+    large = WarmSeats(width=1920, height=1080, count=2)
+    room = Capacity(cpu_cores=4, memory_bytes=2 * 1024**3, seats=3, disk_free_bytes=100 * 1024**3)
+    await answer_to(host, warm_seats=(large, SEAT), capacity=room)
+    (shown,) = (await admin.get("/api/admin/hosts")).json()["hosts"]
+    assert (shown["warmSeats"], shown["reserved"]["seats"]) == (3, 0)
+    assert (await launch(player)).status_code == 202
+    assert len((await answer_to(host, warm_seats=(large, SEAT), capacity=room)).sessions) == 1
