@@ -67,6 +67,9 @@ input. A host 100 ms further off has to start the game two seconds sooner."""
 NEAR_BEST_COUNT = 3
 """From how many hosts `choose` draws. Replicas that decide on the same snapshot would else all pick one."""
 
+LOOK_CLOSER_FROM = 1000
+"""Places. In a fleet of so many `pick` looks at those first that hold the image; below, looking at all is as quick."""
+
 NEAR_BEST_SECONDS = 0.5
 """How much worse than the best a host may be and still be drawn: about the spread of one game's boot on one host, so a
 smaller difference says nothing."""
@@ -166,6 +169,11 @@ def rank(hosts: Fleet | Iterable[HostView], request: Request, most: int | None =
 def pick(fleet: Fleet, request: Request, draw: float, without: Collection[str] = ()) -> Score | None:
     """The host to try next, never one of `without`: what `choose` says of `rank`. None when no host can take it."""
     refused = fleet.places(without)
+    near = _nearly_ready(fleet, request)
+    if near is not None:
+        found, fit = _near_best(fleet, request, refused, near)
+        if len(fit) and found.seconds[fit].min() + NEAR_BEST_SECONDS < _least_elsewhere_s(fleet, request):
+            return choose(_ordered(fleet, found, fit, found.load, NEAR_BEST_COUNT), draw)
     found, fit = _near_best(fleet, request, refused)
     return choose(_ordered(fleet, found, fit, found.load, NEAR_BEST_COUNT), draw)
 
@@ -220,6 +228,35 @@ def costs(fleet: Fleet, request: Request, places: Places | None = None) -> Costs
     seconds += DELAY_SECONDS * _network_s(fleet, request)[at]
     everyone = np.arange(len(missing)) if places is None else places
     return Costs(everyone, is_fit, seconds, ready_s, load, stranded, fragments, disk_bytes)
+
+
+def _nearly_ready(fleet: Fleet, request: Request) -> Places | None:
+    """In a large fleet the few places that may lack less than the image's largest layer; None where they are none, or
+    most of it.
+    """
+    if len(fleet.is_ready) < LOOK_CLOSER_FROM:
+        return None
+    is_near = fleet.is_pulling(request.image_id)
+    largest = max(request.layers, key=lambda digest: (request.layers[digest], digest), default="")
+    for held in (
+        fleet.holds("image", request.image_id),
+        fleet.holds("title", request.build_id),
+        fleet.holds("layer", largest),
+    ):
+        if held is not None:
+            is_near |= held
+    near = np.flatnonzero(is_near & fleet.is_ready)
+    return near if 0 < len(near) <= len(is_near) // 2 else None
+
+
+def _least_elsewhere_s(fleet: Fleet, request: Request) -> float:
+    """Less than the cost of any place that is not `_nearly_ready`: the largest layer over the quickest line to an idle
+    host that the session would fill best.
+    """
+    lacking = max(request.layers.values(), default=request.image_bytes)
+    fetched_s = lacking / float(fleet.pull_bytes_per_s.max()) + lacking * request.unpacked_ratio / UNPACK_BYTES_PER_S
+    filled_s = request.fragment_seconds * max(LEAST_USUAL_CORES, request.usual_cores) / math.e
+    return (fetched_s + min([request.boot_prior_s, *request.boot_s.values()]) - filled_s) * (1 - 1e-9) - 1e-9
 
 
 def _near_best(

@@ -1,8 +1,10 @@
 """A fleet that is kept says what a fleet that is made anew says, whatever became of its hosts."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scheduler import placement
 from scheduler.fleet import Fleet
 from scheduler.placement import choose, pick, rank, refuse, score
 from scheduler.values import HostView, Request, Resources
@@ -34,6 +36,22 @@ def test_a_fleet_updated_by_difference_decides_like_one_made_anew(
     assert len(kept) == len(anew)
     assert rank(kept, request) == rank(anew, request)
     assert pick(kept, request, draw) == pick(anew, request, draw) == choose(rank(anew, request), draw)
+
+
+@given(
+    st.lists(hosts, max_size=12, unique_by=lambda host: host.host_id),
+    requests,
+    st.floats(min_value=0, max_value=1, exclude_max=True),
+    st.frozensets(st.text(alphabet="abc", min_size=1, max_size=1)),
+)
+def test_a_large_fleet_where_few_are_looked_at_decides_like_one_where_all_are(
+    fleet: list[HostView], request: Request, draw: float, without: frozenset[str]
+) -> None:
+    whole = Fleet(fleet)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(placement, "LOOK_CLOSER_FROM", 0)
+        found = pick(whole, request, draw, without)
+    assert found == pick(whole, request, draw, without)
 
 
 @given(st.lists(hosts, max_size=8, unique_by=lambda host: host.host_id), requests)
