@@ -237,7 +237,9 @@ class SyncResponse(WireModel):
     """`revision` grows whenever this host's desired state changes; `GET /api/agents/wait?revision=N` returns `News` as
     soon as it is no longer N. `now` is the orchestrator's clock: every moment in these messages is told by it, whatever
     the host's own clock says. `warm_seats` and after them `warm_titles` should wait, those named first before the
-    others; sessions go before them all. `prepulls` are builds to fetch unasked, when no session waits for another.
+    others; sessions go before them all. `prepulls` are builds to fetch unasked, when no session waits for another. Of
+    the images here `spare_images` go first when room is needed, since enough other hosts hold them; None says nothing
+    new of that.
     """
 
     revision: int
@@ -249,6 +251,7 @@ class SyncResponse(WireModel):
     lease_until: datetime
     keys: dict[str, object]
     prepulls: tuple[BuildSpec, ...] = ()
+    spare_images: tuple[str, ...] | None = None
 
 
 class News(WireModel):

@@ -5,37 +5,30 @@ prefers as its source says, not as we would like it.
 """
 
 from abc import ABC, abstractmethod
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from scheduler.copies import Image, fetches, is_spare, wanted_now
+from scheduler.copies import Image
 from scheduler.fleet import Fleet
 from scheduler.placement import among, costs, pick
-from scheduler.profiles import Ema
-from scheduler.simulator import PREFETCH_INTERVAL_S, Policy
+from scheduler.prepull import INTERVAL_S, NOTHING_PLANNED, WINDOW_S, WINDOWS, Plan, demand, plan_of
+from scheduler.simulator import Policy
 from scheduler.trace import Game
 from scheduler.transfers import Numbers
 from scheduler.values import Request
 
 MEBIBYTE = 1024**2
 
-HALF_LIFE_S = 6 * 3600.0
-"""What was asked for an evening ago counts half."""
-
-NEVER_ASKED = 0.05
-"""The demand for a game that nobody has asked for yet: one launch in twenty half-lives."""
+ROUNDS_A_WINDOW = round(WINDOW_S / INTERVAL_S)
 
 
 class OnlyChoosing:
     """Leaves every cache to what is asked for."""
 
-    def fetches(self, fleet: Fleet, games: Sequence[Game]) -> Iterable[tuple[str, str]]:
-        return ()
-
-    def is_spare(self, fleet: Fleet, image_id: str) -> bool:
-        return False
+    def plan(self, fleet: Fleet, games: Sequence[Game]) -> Plan:
+        return NOTHING_PLANNED
 
 
 class Preferring(OnlyChoosing, ABC):
@@ -116,30 +109,40 @@ class Placing(OnlyChoosing):
 
 
 class Copying(Placing):
-    """The same, and the caches are kept by `scheduler.copies`, from what was asked for lately."""
+    """The same, and the caches are kept by `scheduler.prepull`, as a replica keeps them."""
 
     def __init__(self) -> None:
         self._asked = Counter[str]()
-        self._wanted: dict[str, int] = {}
-        self._full = Ema(0.5, 0.0, 1.0)
+        self._rounds = deque[Counter[str]]()
+        self._windows = [Counter[str]() for _ in range(WINDOWS)]
 
     def choose(self, fleet: Fleet, request: Request, draw: float) -> str | None:
         self._asked[request.image_id] += 1
-        found = costs(fleet, request)
-        self._full = self._full.updated(1 - np.count_nonzero(found.is_fit) / max(1, len(fleet)), 0.01)
         return super().choose(fleet, request, draw)
 
-    def fetches(self, fleet: Fleet, games: Sequence[Game]) -> Iterable[tuple[str, str]]:
+    def plan(self, fleet: Fleet, games: Sequence[Game]) -> Plan:
+        self._next_round()
         images = {
-            game.image_id: Image(sum(game.layers.values()), self._asked[game.image_id] + NEVER_ASKED) for game in games
+            game.image_id: Image(
+                sum(game.layers.values()), demand([launches[game.image_id] for launches in self._windows])
+            )
+            for game in games
         }
-        for name in self._asked:
-            self._asked[name] *= 0.5 ** (PREFETCH_INTERVAL_S / HALF_LIFE_S)
-        self._wanted = wanted_now(fleet, images, self._full.mean)
-        return fetches(fleet, images, self._wanted)
+        return plan_of(fleet, images)
 
-    def is_spare(self, fleet: Fleet, image_id: str) -> bool:
-        return is_spare(fleet, image_id, self._wanted)
+    def _next_round(self) -> None:
+        """What was asked for since the last one is the newest, and of each window the oldest goes into the next."""
+        self._rounds.appendleft(self._asked)
+        self._windows[0].update(self._asked)
+        self._asked = Counter[str]()
+        for window, launches in enumerate(self._windows, 1):
+            if len(self._rounds) > window * ROUNDS_A_WINDOW:
+                older = self._rounds[window * ROUNDS_A_WINDOW]
+                launches.subtract(older)
+                if window < WINDOWS:
+                    self._windows[window].update(older)
+        if len(self._rounds) > WINDOWS * ROUNDS_A_WINDOW:
+            self._rounds.pop()
 
 
 PEERS: dict[str, Callable[[], Policy]] = {

@@ -120,6 +120,10 @@ class Agent:
             + [pull.image_id for pull in arriving]
         )
 
+    def spare_images(self) -> frozenset[str]:
+        """Ids of images that other hosts hold enough of, as the orchestrator said last."""
+        return self._contact.spare_images
+
     async def answered(self, report: Report) -> None:
         if self._care is not None:
             self._care.want(self._contact.prepulls)

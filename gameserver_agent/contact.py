@@ -103,6 +103,7 @@ class Contact:
         self.warm_seats: tuple[WarmSeats, ...] = ()
         self.warm_titles: tuple[WarmTitles, ...] = ()
         self.prepulls: tuple[BuildSpec, ...] = ()
+        self.spare_images = frozenset[str]()
         self._house = house
         self._data = data
         self._client = client
@@ -153,6 +154,8 @@ class Contact:
             self._revision, self.desired = response.revision, response.sessions
         self.warm_seats, self.warm_titles = response.warm_seats, response.warm_titles
         self.prepulls = response.prepulls
+        if response.spare_images is not None:
+            self.spare_images = frozenset(response.spare_images)
         if response.now is not None:
             self._clock.heard(sent, response.now)
         self._answered.set()

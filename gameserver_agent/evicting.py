@@ -21,8 +21,8 @@ log = structlog.get_logger()
 
 
 class Evicting:
-    """`wanted` names the images that nobody may drop now, beside what any container has. `disk` reads the engine's
-    volume. An engine that does not answer keeps all its images.
+    """`wanted` names the images that nobody may drop now, beside what any container has, and `spare` those that go
+    first. `disk` reads the engine's volume. An engine that does not answer keeps all its images.
     """
 
     def __init__(
@@ -31,11 +31,13 @@ class Evicting:
         *,
         uses: ImageUses,
         wanted: Callable[[], Collection[str]],
+        spare: Callable[[], Collection[str]],
         disk: Callable[[], Disk],
     ) -> None:
         self._runtime = runtime
         self._uses = uses
         self._wanted = wanted
+        self._spare = spare
         self._disk = disk
         self._one_at_a_time = asyncio.Lock()
         self._going: dict[str, asyncio.Event] = {}
@@ -87,7 +89,7 @@ class Evicting:
                         break
                     images, used = await self._look()
                     kept = used | refused | set(self._wanted())
-                    image_id = next_to_go((cached(image, self._uses) for image in images), kept)
+                    image_id = next_to_go((cached(image, self._uses) for image in images), kept, self._spare())
                     if image_id is None:
                         break
                     refused.add(image_id)

@@ -1,6 +1,7 @@
 """Which cached images go when the engine's disk fills, and how much room there should be. Pure.
 
-Only an image that a registry can give us again may go, and of those the one whose last session is longest ago.
+Only an image that a registry can give us again may go, and of those first what enough other hosts hold, then what was
+played longest ago. `scheduler.simulated_host` does the same in virtual time, and a test holds the two together.
 """
 
 from collections.abc import Collection, Iterable
@@ -51,12 +52,17 @@ def kept_free_bytes(disk: Disk) -> int:
     return disk.total_bytes - int(FULL_SHARE * disk.total_bytes)
 
 
-def next_to_go(images: Iterable[CachedImage], kept: Collection[str]) -> str | None:
-    """The id of the image to drop first, never one of `kept`; None when there is none."""
+def next_to_go(images: Iterable[CachedImage], kept: Collection[str], spare: Collection[str]) -> str | None:
+    """The id of the image to drop first, one of `spare` before all others and never one of `kept`; None when there is
+    none.
+    """
     droppable = [image for image in images if image.is_ours_to_drop and image.image_id not in kept]
     if not droppable:
         return None
-    return min(droppable, key=lambda image: (image.last_used_s, -image.size_bytes, image.image_id)).image_id
+    return min(
+        droppable,
+        key=lambda image: (image.image_id not in spare, image.last_used_s, -image.size_bytes, image.image_id),
+    ).image_id
 
 
 def evictable_bytes(images: Iterable[CachedImage], kept: Collection[str]) -> int:

@@ -206,7 +206,9 @@ def _services(
     storage: Path,
 ) -> SessionServices:
     uses = ImageUses(settings.data / "images.json")
-    evicting = Evicting(runtime, uses=uses, wanted=agent.wanted_images, disk=lambda: read_disk(storage))
+    evicting = Evicting(
+        runtime, uses=uses, wanted=agent.wanted_images, spare=agent.spare_images, disk=lambda: read_disk(storage)
+    )
     launcher = best_launcher(WorkerCommand(seat_runtime), os.environ)
     return SessionServices(
         runtime=runtime,

@@ -23,6 +23,7 @@ from orchestrator.fleet.operations import FleetOperations
 from orchestrator.fleet.overview import FleetOverview
 from orchestrator.fleet.placement import Placement
 from orchestrator.fleet.prepulling import Prepulling
+from orchestrator.fleet.spare_images import SpareImages
 from orchestrator.fleet.sync import AgentSync
 from orchestrator.fleet.warm import WarmOrders
 from orchestrator.installation import Installation, load_or_create
@@ -139,6 +140,7 @@ def _wire(settings: Settings, database: Database, installation: Installation, st
     clock = ClockWatch(database)
     ledger = Ledger(moves, saves, clock)
     warm_orders = WarmOrders(ledger, time.monotonic)
+    spare = SpareImages()
     placement = Placement(database, ledger, notices, random.random)
     fleet_operations = FleetOperations(database, notices, ledger)
     play = Play(database, notices, catalog, saves, placement, moves)
@@ -166,12 +168,12 @@ def _wire(settings: Settings, database: Database, installation: Installation, st
         relays=Relays(settings.stun_urls, settings.turn_urls, settings.relay_secret()),
         seat_proxy=SeatProxy(database),
         identities=HostIdentities(database),
-        agent_sync=AgentSync(database, notices, ledger, warm_orders, installation.jwks(), random.random),
+        agent_sync=AgentSync(database, notices, ledger, warm_orders, spare, installation.jwks(), random.random),
         placement=placement,
         fleet_overview=FleetOverview(database, ledger),
         fleet_operations=fleet_operations,
-        host_images=HostImages(database),
-        prepulling=Prepulling(database, notices, ledger, placement),
+        host_images=HostImages(database, spare),
+        prepulling=Prepulling(database, notices, ledger, placement, spare),
         publisher_keys=PublisherKeys(database),
         published_games=PublishedGames(database),
         game_versions=GameVersions(database),

@@ -6,6 +6,7 @@ bytes; so by cached byte it is worth `demand * full ** (n - 1)`, whatever the im
 by that worth, best first, gives the copies below. Nothing here moves a byte: hosts are told what to fetch and to keep.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import log
@@ -91,9 +92,26 @@ def fetches(fleet: Fleet, images: Mapping[str, Image], wanted: Mapping[str, int]
     return found
 
 
-def is_spare(fleet: Fleet, image_id: str, wanted: Mapping[str, int]) -> bool:
-    """Whether more hosts hold this image than should, so that a full one can let it go first."""
-    return fleet.count("image", image_id) > wanted.get(image_id, 0)
+def spare(fleet: Fleet, images: Mapping[str, Image], wanted: Mapping[str, int]) -> dict[str, frozenset[str]]:
+    """By host, which of `images` it can let go first: of each as many copies as there are too many, where least room is
+    left. However many hosts drop what they can spare at once, the wanted copies stay. A host that has none is left out,
+    and one that is not ready neither counts nor is told anything.
+    """
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    room = fleet.disk_unasked_bytes.copy()
+    for name, image in images.items():
+        room -= float(image.bytes) * _held(fleet, "image", name)
+    for name in sorted(images, key=lambda name: (images[name].demand, name)):
+        holders = np.flatnonzero(_held(fleet, "image", name) & fleet.is_ready)
+        surplus = len(holders) - wanted.get(name, 0)
+        if surplus <= 0:
+            continue
+        if surplus < len(holders):
+            holders = holders[np.lexsort((fleet.order()[holders], room[holders]))[:surplus]]
+        room[holders] += float(images[name].bytes)
+        for place in holders:
+            found[fleet.view_at(int(place)).host_id].add(name)
+    return {host_id: frozenset(names) for host_id, names in found.items()}
 
 
 def _held(fleet: Fleet, kind: Kind, image_id: str) -> np.ndarray:

@@ -1,23 +1,41 @@
-"""Which host should fetch which image before anybody asks: by how often the games were played lately. Pure.
+"""Which host should fetch which image before anybody asks, and which it lets go first: by how often the games were
+played lately. Pure.
 
 How many copies of each image pay is `copies`' matter, and where a fetch begins as well: at most one for a host, and
 none where a transfer runs. Here is what it needs to know: demand, and how often a host is full.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from scheduler.copies import Image, fetches, wanted_now
+from scheduler.copies import Image, fetches, spare, wanted_now
 from scheduler.fleet import Fleet
 from scheduler.values import HostView
+
+INTERVAL_S = 60.0
+"""How often it is planned anew."""
 
 WINDOW_S = 3 * 3600
 """Demand of so long ago counts half."""
 
 WINDOWS = 8
 """A day is looked back on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Hosts and the image that each should begin to fetch now, how many copies of each image should be, and which
+    images each host lets go first when it needs room.
+    """
+
+    fetches: Sequence[tuple[str, str]]
+    wanted: Mapping[str, int]
+    spare: Mapping[str, frozenset[str]]
+
+
+NOTHING_PLANNED = Plan((), {}, {})
 
 
 def demand(launches: Sequence[int]) -> float:
@@ -35,17 +53,17 @@ def full_share(fleet: Fleet) -> float:
     return float(np.count_nonzero(is_full & fleet.is_ready) / np.count_nonzero(fleet.is_ready))
 
 
-def plan(
-    hosts: Collection[HostView], images: Mapping[str, Image], ordered: Mapping[str, Collection[str]]
-) -> tuple[list[tuple[str, str]], dict[str, int]]:
-    """Hosts and the image that each should begin to fetch now, and how many copies of each image should be.
-
-    `ordered` is what hosts were told to fetch already, by their ids: it counts as on its way, and such a host gets no
-    second order.
+def plan(hosts: Collection[HostView], images: Mapping[str, Image], ordered: Mapping[str, Collection[str]]) -> Plan:
+    """`ordered` is what hosts were told to fetch already, by their ids: it counts as on its way, and such a host gets
+    no second order.
     """
-    fleet = Fleet(_with_orders(host, images, ordered.get(host.host_id, ())) for host in hosts)
+    return plan_of(Fleet(_with_orders(host, images, ordered.get(host.host_id, ())) for host in hosts), images)
+
+
+def plan_of(fleet: Fleet, images: Mapping[str, Image]) -> Plan:
+    """The same for a fleet that knows of all orders as transfers."""
     wanted = wanted_now(fleet, images, full_share(fleet))
-    return fetches(fleet, images, wanted), wanted
+    return Plan(fetches(fleet, images, wanted), wanted, spare(fleet, images, wanted))
 
 
 def _with_orders(host: HostView, images: Mapping[str, Image], ordered: Collection[str]) -> HostView:

@@ -5,7 +5,7 @@ go back.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from scheduler.placement import UNPACK_BYTES_PER_S
@@ -42,6 +42,7 @@ class SimulatedHost:
         self.busy_play_s = 0.0
         self.play_s = 0.0
         self.line_version = 0
+        self.spare = frozenset[str]()  # images that go first, as it was told
         self._games = games
         self._sessions: dict[int, tuple[int, float]] = {}
         self._cores = self._memory = 0.0
@@ -116,7 +117,7 @@ class SimulatedHost:
         self._memory -= wanted.memory_bytes
         self._used_cores = max(0.0, self._used_cores - use * wanted.cpu_cores)
 
-    def fetch(self, game: int, waiting: int | None, is_spare: Callable[[int], bool]) -> bool:
+    def fetch(self, game: int, waiting: int | None) -> bool:
         """Wait for the image, which is pulled once however many wait for it. True when a transfer has begun."""
         pull = self._pulls.get(game)
         is_new = pull is None
@@ -125,7 +126,7 @@ class SimulatedHost:
         if pull is None:
             missing = sum(size for digest, size in self._games[game].layers.items() if not self._layers[digest])
             self._hold(game)
-            self._make_room(is_spare)
+            self._make_room()
             pull = self._pulls[game] = Pull(missing, float(missing))
             self.line_version += 1
         if waiting is not None:
@@ -184,13 +185,13 @@ class SimulatedHost:
             self._cache.clear()
             self._note_images()
 
-    def _make_room(self, is_spare: Callable[[int], bool]) -> None:
+    def _make_room(self) -> None:
         """Images go that can be spared, then others, in each case the least recently used first; never one in use."""
         if self._cached_bytes <= self.machine.cache_bytes:
             return
         in_use = {game for game, _ in self._sessions.values()}
         idle = [game for game in self._cache if game not in in_use]
-        spare = [game for game in idle if is_spare(game)]
+        spare = [game for game in idle if self._games[game].image_id in self.spare]
         for game in dict.fromkeys(spare + idle):
             if self._cached_bytes <= self.machine.cache_bytes:
                 break

@@ -7,11 +7,12 @@ give the same outcome again and again.
 
 import heapq
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from scheduler.fleet import Fleet
+from scheduler.prepull import INTERVAL_S, Plan
 from scheduler.simulated_host import SimulatedHost
 from scheduler.trace import Game, Launch, Outage, Trace
 from scheduler.values import Request
@@ -25,8 +26,6 @@ NOTICED_AFTER_S = 11.0
 REPORT_INTERVAL_S = 10.0
 """A host with transfers reports as often; every host does at each change."""
 
-PREFETCH_INTERVAL_S = 30.0
-
 
 class Policy(Protocol):
     """Decides; one for each run, since it may learn."""
@@ -35,12 +34,8 @@ class Policy(Protocol):
         """The host that takes the session, or None when none has room now."""
         ...
 
-    def fetches(self, fleet: Fleet, games: Sequence[Game]) -> Iterable[tuple[str, str]]:
-        """Hosts and the image that each should fetch unasked. Asked for every `PREFETCH_INTERVAL_S`."""
-        ...
-
-    def is_spare(self, fleet: Fleet, image_id: str) -> bool:
-        """Whether a full cache lets this image go before others that were used longer ago."""
+    def plan(self, fleet: Fleet, games: Sequence[Game]) -> Plan:
+        """What hosts should fetch unasked, and what each lets go first. Asked for every `prepull.INTERVAL_S`."""
         ...
 
 
@@ -96,7 +91,7 @@ class Simulation:
         for outage in self._trace.outages:
             self._at(outage.at_s, lambda outage=outage: self._fail(outage))
         if self._trace.launches:
-            self._at(0.0, self._prefetch)
+            self._at(0.0, self._plan)
         for number, launch in enumerate(self._trace.launches):
             self._until(launch.at_s)
             self._sessions[number] = _Session(launch, launch.at_s, launch.length_s)
@@ -161,13 +156,10 @@ class Simulation:
 
     def _fetch(self, host: SimulatedHost, game: int, waiting: int | None) -> None:
         version = host.line_version
-        host.fetch(game, waiting, self._is_spare)
+        host.fetch(game, waiting)
         if host.line_version != version:
             self._expect_arrival(host)
             self._after(host, REPORT_INTERVAL_S, lambda: self._report_again(host, game))
-
-    def _is_spare(self, game: int) -> bool:
-        return self._policy.is_spare(self._fleet, self._trace.games[game].image_id)
 
     def _expect_arrival(self, host: SimulatedHost) -> None:
         delay_s = host.next_arrival_s()
@@ -241,13 +233,16 @@ class Simulation:
         self._report(host)
         self._place_waiting()
 
-    def _prefetch(self) -> None:
-        for host_id, image_id in self._policy.fetches(self._fleet, self._trace.games):
+    def _plan(self) -> None:
+        plan = self._policy.plan(self._fleet, self._trace.games)
+        for host in self._hosts:
+            host.spare = plan.spare.get(host.machine.host_id, frozenset[str]())
+        for host_id, image_id in plan.fetches:
             host = self._hosts[self._numbers[host_id]]
             host.advance(self._now_s)
             self._fetch(host, self._games[image_id], None)
             self._report(host)
-        self._at(self._now_s + PREFETCH_INTERVAL_S, self._prefetch)
+        self._at(self._now_s + INTERVAL_S, self._plan)
 
     def _report_again(self, host: SimulatedHost, game: int) -> None:
         if host.is_fetching(game):

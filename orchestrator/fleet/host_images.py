@@ -10,16 +10,20 @@ from orchestrator.database import Database
 from orchestrator.errors import NotFound
 from orchestrator.fleet.models import Host
 from orchestrator.fleet.schemas import Wire
+from orchestrator.fleet.spare_images import SpareImages
 from orchestrator.http import Timestamp
 
 
 class CachedImageView(Wire):
-    """`games` are those of which a build is this image, by slug and version."""
+    """`games` are those of which a build is this image, by slug and version. A `spare` one goes first when the host
+    needs room: enough others hold it.
+    """
 
     image_id: str
     manifest_digest: str | None
     size_bytes: int
     last_used_at: Timestamp | None
+    spare: bool
     games: list[str]
 
 
@@ -48,8 +52,9 @@ class HostImagesAnswer(Wire):
 
 
 class HostImages:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, spare: SpareImages) -> None:
         self._database = database
+        self._spare = spare
 
     async def of(self, host_id: str) -> HostImagesAnswer:
         """As of the host's last report, the newest use first. Raises `NotFound`."""
@@ -64,6 +69,7 @@ class HostImages:
         images = [HostImage.model_validate(image) for image in host.images]
         images.sort(key=lambda image: (-(image.last_used_at.timestamp() if image.last_used_at else 0), image.image_id))
         pulls = [HostPull.model_validate(pull) for pull in host.pulls]
+        spare = self._spare.of(host_id) or frozenset()
         return HostImagesAnswer(
             images=[
                 CachedImageView(
@@ -71,6 +77,7 @@ class HostImages:
                     manifest_digest=image.manifest_digest,
                     size_bytes=image.size_bytes,
                     last_used_at=image.last_used_at,
+                    spare=image.image_id in spare,
                     games=names[image.image_id],
                 )
                 for image in images

@@ -22,6 +22,7 @@ from orchestrator.fleet import reports
 from orchestrator.fleet.host_notes import note
 from orchestrator.fleet.ledger import SessionLedger
 from orchestrator.fleet.models import Host
+from orchestrator.fleet.spare_images import SpareImages
 from orchestrator.fleet.warm import NOTHING_WAITS, WarmOrder, WarmOrders
 from orchestrator.notices import FLEET, PLACER, REREAD_S, Notices
 from scheduler.values import NOTHING, Resources
@@ -48,6 +49,7 @@ class AgentSync:
         notices: Notices,
         ledger: SessionLedger,
         warm: WarmOrders,
+        spare: SpareImages,
         keys: dict[str, object],
         draw: Callable[[], float],
     ) -> None:
@@ -55,6 +57,7 @@ class AgentSync:
         self._notices = notices
         self._ledger = ledger
         self._warm = warm
+        self._spare = spare
         self._keys = keys
         self._draw = draw
         self._floor = _Floor(database, notices)
@@ -105,7 +108,7 @@ class AgentSync:
             }
             if await _RENEW.first(session, renewed) is None:
                 return None
-        return self._answer(now, lease_until, hosts, seen.revision, desired, warm, ())
+        return self._answer(host_id, now, lease_until, hosts, seen.revision, desired, warm, ())
 
     async def _hear(self, host_id: str, request: SyncRequest) -> SyncResponse:
         """The round of a host that has something to tell, in one transaction."""
@@ -139,10 +142,11 @@ class AgentSync:
             if not was_ready or images != before:
                 self._notices.publish_after_commit(session, FLEET)
             revision = host.revision
-        return self._answer(now, lease_until, hosts, revision, desired, warm, prepulls)
+        return self._answer(host_id, now, lease_until, hosts, revision, desired, warm, prepulls)
 
     def _answer(
         self,
+        host_id: str,
         now: datetime,
         lease_until: datetime,
         hosts: int,
@@ -151,6 +155,7 @@ class AgentSync:
         warm: WarmOrder,
         prepulls: tuple[BuildSpec, ...],
     ) -> SyncResponse:
+        spare = self._spare.of(host_id)
         return SyncResponse(
             revision=revision,
             now=now,
@@ -161,6 +166,7 @@ class AgentSync:
             lease_until=lease_until,
             keys=self._keys,
             prepulls=prepulls,
+            spare_images=None if spare is None else tuple(sorted(spare)),
         )
 
     async def _reserved(self, session: AsyncSession, host_id: str) -> Resources:

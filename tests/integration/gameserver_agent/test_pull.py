@@ -147,8 +147,14 @@ async def test_a_registry_that_goes_away_is_waited_for_and_one_that_stays_away_i
     await asking
 
 
-async def test_the_image_that_was_played_longest_ago_makes_room_and_one_in_use_stays(
-    runtime: DockerRuntime, games: tuple[BuildSpec, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("spare", "stays"), [((), 2), ((2,), 1)])
+async def test_spare_images_make_room_and_then_those_that_were_played_longest_ago(
+    runtime: DockerRuntime,
+    games: tuple[BuildSpec, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    spare: tuple[int, ...],
+    stays: int,
 ) -> None:
     now_s = iter(range(1, 100))
     uses = ImageUses(tmp_path / "images.json")
@@ -169,10 +175,16 @@ async def test_the_image_that_was_played_longest_ago_makes_room_and_one_in_use_s
     images = Images(runtime, uses=uses, now_s=lambda: float(next(now_s)))
     for build in games:
         await images.ensure(build, unheard)
-    evicting = Evicting(runtime, uses=ImageUses(tmp_path / "images.json"), wanted=set[str], disk=disk)
+    evicting = Evicting(
+        runtime,
+        uses=ImageUses(tmp_path / "images.json"),
+        wanted=set[str],
+        spare=lambda: {games[number].image_id for number in spare},
+        disk=disk,
+    )
     assert await evicting.relieve() == 2
-    assert await runtime.find_image(games[2].image_id) is not None
-    assert [await runtime.find_image(build.image_id) for build in games[:2]] == [None, None]
+    left = [number for number, build in enumerate(games) if await runtime.find_image(build.image_id) is not None]
+    assert left == [stays]
 
 
 async def test_a_session_is_shown_its_bytes_and_an_agent_that_dies_meanwhile_begins_again_unasked(

@@ -31,6 +31,7 @@ class ControlPlane(OrchestratorClient):
         self.asked = asyncio.Semaphore(0)
         self.news: asyncio.Queue[News] = asyncio.Queue()
         self.knows = News(revision=7, sessions=())
+        self.spare_images: tuple[str, ...] | None = None
         self.may_sync.set()
 
     async def sync(self, request: SyncRequest) -> SyncResponse:
@@ -43,6 +44,7 @@ class ControlPlane(OrchestratorClient):
             next_sync_ms=3_600_000,
             lease_until=utc_now(),
             keys={},
+            spare_images=self.spare_images,
         )
 
     async def wait(self, revision: int) -> News:
@@ -149,3 +151,17 @@ async def test_an_answer_that_news_has_overtaken_takes_nothing_back(tmp_path: Pa
         assert await house.next_order() == ("news", ("ses1",))
         plane.may_sync.set()
         assert await house.next_order() == ("sync", ("ses1",))
+
+
+async def test_what_is_spare_is_told_by_each_answer_that_says_something_of_it(tmp_path: Path) -> None:
+    """A replica of an older version never does, and one that has just been started does not yet."""
+    house, plane = House(), ControlPlane()
+    async with contact_of(house, plane, tmp_path) as contact:
+        found = list[frozenset[str]]()
+        for said in (None, ("a", "b"), None, ("b",), ()):
+            plane.spare_images = said
+            contact.changed()
+            await house.next_order()
+            await contact.sync()
+            found.append(contact.spare_images)
+        assert found == [frozenset(), {"a", "b"}, {"a", "b"}, {"b"}, frozenset()]

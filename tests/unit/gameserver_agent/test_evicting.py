@@ -38,9 +38,12 @@ class Host:
     runtime: FakeRuntime = field(default_factory=FakeRuntime)
     uses: ImageUses = field(default_factory=ImageUses)
     now_s: float = 1000.0
+    spare: set[str] = field(default_factory=set[str])
 
     def __post_init__(self) -> None:
-        self.evicting = Evicting(self.runtime, uses=self.uses, wanted=set[str], disk=self.disk)
+        self.evicting = Evicting(
+            self.runtime, uses=self.uses, wanted=set[str], spare=lambda: self.spare, disk=self.disk
+        )
         self.images = Images(self.runtime, uses=self.uses, evicting=self.evicting, now_s=lambda: self.now_s)
 
     def disk(self) -> Disk:
@@ -104,6 +107,15 @@ async def test_what_came_unasked_and_last_goes_after_what_was_played_before_it()
     host.uses.note("sha256:fetched", 2000.0)
     assert await host.images.prefetch(build("fetched"))
     assert host.uses.last_used_s("sha256:fetched") == 2000.0
+
+
+async def test_what_enough_other_hosts_hold_goes_first_whenever_it_was_played() -> None:
+    host = Host(other_bytes=850 * GB)
+    for moment, name in enumerate(("oldest", "spare", "newest")):
+        host.hold(name, float(moment), 20 * GB)
+    host.spare = {"sha256:spare", "sha256:elsewhere"}
+    await host.images.ensure(host.push("wanted", 90 * GB), unheard)
+    assert host.names() == {"oldest", "newest", "wanted"}
 
 
 async def test_a_launch_takes_no_more_room_than_it_needs() -> None:

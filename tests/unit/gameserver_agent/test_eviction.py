@@ -12,6 +12,9 @@ from gameserver_agent.eviction import (
     relief_bytes,
     room_for,
 )
+from scheduler.simulated_host import SimulatedHost
+from scheduler.trace import Game, Machine
+from scheduler.values import NOTHING, Resources
 
 GB = 10**9
 OLD, NEW = CachedImage("old", GB, 1.0, True), CachedImage("new", GB, 9.0, True)
@@ -39,13 +42,19 @@ def test_the_room_for_a_pull_is_what_it_takes_on_the_disk() -> None:
 
 
 def test_the_image_that_was_played_longest_ago_goes_first_and_of_equals_the_largest() -> None:
-    assert next_to_go([NEW, OLD, FOREIGN], ()) == "old"
-    assert next_to_go([OLD, BIG], ()) == "big"
+    assert next_to_go([NEW, OLD, FOREIGN], (), ()) == "old"
+    assert next_to_go([OLD, BIG], (), ()) == "big"
+
+
+def test_what_enough_others_hold_goes_before_what_was_played_longer_ago() -> None:
+    assert next_to_go([NEW, OLD, FOREIGN], (), {"new", "foreign"}) == "new"
+    assert next_to_go([NEW, OLD], {"new"}, {"new"}) == "old"
+    assert next_to_go([NEW, OLD], (), {"new", "old"}) == "old"
 
 
 def test_what_is_needed_or_not_ours_stays() -> None:
-    assert next_to_go([NEW, OLD, FOREIGN], {"old"}) == "new"
-    assert next_to_go([NEW, OLD, FOREIGN], {"old", "new"}) is None
+    assert next_to_go([NEW, OLD, FOREIGN], {"old"}, ()) == "new"
+    assert next_to_go([NEW, OLD, FOREIGN], {"old", "new"}, {"old"}) is None
     assert evictable_bytes([NEW, OLD, FOREIGN], {"old"}) == GB
 
 
@@ -54,11 +63,43 @@ images = st.builds(
 )
 
 
-@given(st.lists(images, unique_by=lambda image: image.image_id), st.sets(st.text("abcdef", min_size=1, max_size=2)))
-def test_whatever_goes_is_ours_and_nobody_needs_it(cache: list[CachedImage], kept: set[str]) -> None:
-    chosen = next_to_go(cache, kept)
+names = st.sets(st.text("abcdef", min_size=1, max_size=2))
+
+
+@given(st.lists(images, unique_by=lambda image: image.image_id), names, names)
+def test_whatever_goes_is_ours_and_nobody_needs_it(cache: list[CachedImage], kept: set[str], spare: set[str]) -> None:
+    chosen = next_to_go(cache, kept, spare)
     droppable = [image for image in cache if image.is_ours_to_drop and image.image_id not in kept]
     assert (chosen is None) == (not droppable)
     if chosen is not None:
-        [image] = [image for image in droppable if image.image_id == chosen]
-        assert image.last_used_s == min(other.last_used_s for other in droppable)
+        first = [image for image in droppable if image.image_id in spare] or droppable
+        [image] = [image for image in first if image.image_id == chosen]
+        assert image.last_used_s == min(other.last_used_s for other in first)
+
+
+@given(st.permutations(range(6)), st.sets(st.integers(0, 5)), st.sets(st.integers(0, 5)), st.integers(0, 6))
+def test_a_simulated_host_lets_the_same_images_go(
+    played: list[int], in_use: set[int], spare: set[int], needed: int
+) -> None:
+    games = [Game(f"game{number}", {f"files{number}": GB}, NOTHING, 1.0) for number in range(6)]
+    games.append(Game("wanted", {"wanted": needed * GB}, NOTHING, 1.0))
+    machine = Machine("host", "standard", Resources(8.0, 8 * GB, 8), 6 * GB, 1e9, 1.0)
+    host = SimulatedHost(machine, games)
+    cache: dict[str, CachedImage] = {}
+    for moment, game in enumerate(played):
+        host.fetch(game, None)
+        host.advance(float(moment + 1))
+        host.arrived()
+        host.unpacked(game)
+        cache[games[game].image_id] = CachedImage(games[game].image_id, GB, float(moment), True)
+    for moment, game in enumerate(game for game in played if game in in_use):
+        host.take(game, game, 0.5)
+        cache[games[game].image_id] = CachedImage(games[game].image_id, GB, 10.0 + moment, True)
+    host.spare = frozenset(games[game].image_id for game in spare)
+    host.fetch(6, None)
+    kept = {games[game].image_id for game in in_use}
+    for _ in range(needed):
+        gone = next_to_go(cache.values(), kept, host.spare)
+        if gone is not None:
+            del cache[gone]
+    assert host.view().image_ids == cache.keys()

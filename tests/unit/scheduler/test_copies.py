@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.copies import Image, fetches, is_spare, wanted_copies, wanted_now
+from scheduler.copies import Image, fetches, spare, wanted_copies, wanted_now
 from scheduler.fleet import Fleet
 from scheduler.values import HostView
 from tests.unit.scheduler.test_placement import GIB, HOST
@@ -82,9 +82,45 @@ def test_what_could_not_be_fetched_goes_elsewhere_and_its_host_gets_something_el
 
 
 def test_only_copies_beyond_the_wanted_ones_are_spare() -> None:
-    fleet = _fleet("a b", "a", "c")
-    wanted = {"a": 1, "b": 1}
-    assert [is_spare(fleet, name, wanted) for name in ("a", "b", "c", "d")] == [True, False, True, False]
+    known = {"a": Image(GIB, 2.0), "b": Image(GIB, 1.0), "c": Image(GIB, 0.0)}
+    fleet = _fleet("a b", "a", "c foreign")
+    assert spare(fleet, known, {"a": 1, "b": 1, "c": 0}) == {"host-0": {"a"}, "host-2": {"c"}}
+    assert spare(fleet, known, {"a": 2, "b": 1, "c": 1}) == {}
+
+
+def test_what_nobody_asks_for_is_spare_everywhere_and_else_the_fullest_hosts_let_go() -> None:
+    known = {"a": Image(6 * GIB, 2.0), "b": Image(3 * GIB, 1.0), "old": Image(0, 0.0)}
+    fleet = _fleet("a old", "a b old", "a b")
+    found = spare(fleet, known, {"a": 2, "b": 1, "old": 0})
+    # The second is as full as the third; once it may let go of b, the third is the fullest.
+    assert found == {"host-0": {"old"}, "host-1": {"old", "b"}, "host-2": {"a"}}
+
+
+def test_a_copy_on_a_host_that_is_not_ready_counts_for_nothing() -> None:
+    fleet = _fleet("a", "a")
+    fleet.put(replace(BARE, host_id="host-0", image_ids=frozenset({"a"}), is_ready=False))
+    assert spare(fleet, {"a": Image(GIB, 1.0)}, {"a": 1}) == {}
+    assert spare(fleet, {"a": Image(GIB, 0.0)}, {"a": 0}) == {"host-1": {"a"}}
+
+
+held = st.lists(st.frozensets(st.sampled_from("abcdef")), max_size=6)
+
+
+@given(images, held, st.dictionaries(st.sampled_from("abcdef"), st.integers(0, 6)), st.sets(st.integers(0, 5)))
+def test_if_every_host_drops_all_that_it_may_the_wanted_copies_are_left(
+    known: dict[str, Image], caches: list[frozenset[str]], wanted: dict[str, int], away: set[int]
+) -> None:
+    hosts = [
+        replace(BARE, host_id=str(number), image_ids=cache, is_ready=number not in away)
+        for number, cache in enumerate(caches)
+    ]
+    found = spare(Fleet(hosts), known, wanted)
+    for host in hosts:
+        assert found.get(host.host_id, frozenset()) <= (host.image_ids & known.keys() if host.is_ready else set())
+    for name in known:
+        holders = [host.host_id for host in hosts if host.is_ready and name in host.image_ids]
+        kept = [host_id for host_id in holders if name not in found.get(host_id, ())]
+        assert len(kept) == min(len(holders), wanted.get(name, 0))
 
 
 @pytest.mark.parametrize(("ready", "copies"), [(4, 4), (0, 0)])

@@ -1,12 +1,13 @@
 """A fleet in virtual time, small enough to be reckoned by hand."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
 from scheduler.fleet import Fleet
 from scheduler.placement import UNPACK_BYTES_PER_S, pick
+from scheduler.prepull import Plan
 from scheduler.simulator import NOTICED_AFTER_S, PLACING_LIMIT_S, Outcome, Simulation
 from scheduler.trace import Game, Launch, Machine, Outage, Trace
 from scheduler.values import Request, Resources
@@ -34,12 +35,9 @@ class Plain:
         best = pick(fleet, request, draw)
         return best.host_id if best else None
 
-    def fetches(self, fleet: Fleet, games: Sequence[Game]) -> Iterable[tuple[str, str]]:
+    def plan(self, fleet: Fleet, games: Sequence[Game]) -> Plan:
         now, self._fetches = self._fetches, []
-        return now
-
-    def is_spare(self, fleet: Fleet, image_id: str) -> bool:
-        return image_id in self._spare
+        return Plan(now, {}, {host.host_id: frozenset(self._spare) for host in fleet})
 
 
 def _launch(at_s: float, game: int, length_s: float = 10.0, use: float = 0.5) -> Launch:

@@ -126,6 +126,54 @@ async def test_what_a_host_could_not_fetch_is_taken_back_and_something_else_is_o
     assert (await sync(second, pulls=(failed,))).prepulls == (next_order,)
 
 
+async def test_a_host_is_told_at_no_further_cost_which_images_enough_others_hold(
+    services: Services, make_host: HostMaker, player: httpx.AsyncClient, admin: httpx.AsyncClient
+) -> None:
+    for slug in ("hit", "unplayed"):
+        await add_pushed(services, slug)
+    both = (image_id("hit"), image_id("unplayed"))
+    host = await make_host(images=(*both, image_id("foreign")))
+    assert (await launch(player, "hit")).status_code == 202
+    [order] = (await host.sync()).sessions
+    await host.end(order)
+    assert (await host.sync()).spare_images is None, "this replica has decided nothing yet"
+    revision = (await host.sync()).revision
+    await services.prepulling.round()
+    answer = await host.sync()
+    assert (answer.spare_images, answer.revision) == ((image_id("unplayed"),), revision)
+    shown = (await admin.get(f"/api/admin/hosts/{host.host_id}/images")).json()["images"]
+    assert {image["imageId"]: image["spare"] for image in shown} == {
+        image_id("hit"): False,
+        image_id("unplayed"): True,
+        image_id("foreign"): False,
+    }
+    assert (await launch(player, "unplayed")).status_code == 202
+    await services.prepulling.round()
+    assert (await host.sync()).spare_images == ()
+
+
+async def test_a_build_that_no_game_is_launched_with_any_more_is_spare(
+    services: Services, make_host: HostMaker, player: httpx.AsyncClient
+) -> None:
+    await add_pushed(services, "hit")
+    host = await make_host(images=(image_id("hit"), image_id("hit 2")))
+    assert (await launch(player, "hit")).status_code == 202
+    definition = GameDefinition.model_validate(
+        {
+            "slug": "hit",
+            "title": "hit",
+            "developer": "Somebody",
+            "description": "Short.",
+            "tags": ["Noise"],
+            "build": {"version": "2.0", "image": "playhouse/hit:2.0"},
+        }
+    )
+    image = EngineImage(image_id("hit 2"), 500 * MB, "reg:5000/hit:2.0", image_id("m hit 2"), {BASE: 200 * MB})
+    await services.catalog.add_game(definition, image)
+    await services.prepulling.round()
+    assert (await host.sync()).spare_images == (image_id("hit"),)
+
+
 async def test_a_disk_that_is_full_of_other_things_is_not_filled_unasked(
     services: Services, make_host: HostMaker, player: httpx.AsyncClient
 ) -> None:
