@@ -4,9 +4,21 @@ from dataclasses import replace
 
 import pytest
 
+from scheduler import placement
 from scheduler.fleet import Fleet
-from scheduler.placement import could_ever_fit, could_ever_take, pick, rank, refuse, score
-from scheduler.values import Refusal, Resources, seat_size
+from scheduler.placement import (
+    Costs,
+    costs,
+    could_ever_fit,
+    could_ever_take,
+    pick,
+    rank,
+    refuse,
+    score,
+    whole_disk_bytes,
+)
+from scheduler.transfers import Places
+from scheduler.values import Refusal, Request, Resources, seat_size
 from tests.unit.scheduler.test_placement import GIB, HOST, REQUEST, THE_GAME, UNCACHED
 
 LAYERED = replace(REQUEST, layers={"sha256:base": 640_000_000, "sha256:files": 10_000_000})
@@ -22,6 +34,57 @@ def test_disk_is_asked_only_for_missing_layers() -> None:
     small = replace(UNCACHED, disk_free_bytes=12_000_000)
     assert refuse(small, LAYERED) is Refusal.DISK
     assert refuse(replace(small, layers=frozenset({"sha256:base"})), LAYERED) is None
+
+
+def test_a_host_that_holds_nothing_of_an_image_needs_the_disk_for_all_of_it() -> None:
+    assert whole_disk_bytes(replace(LAYERED, unpacked_ratio=2.0)) == 2 * 1.2 * 650_000_000
+    assert whole_disk_bytes(REQUEST) == 1.2 * REQUEST.image_bytes
+    assert score(UNCACHED, LAYERED).disk_bytes == whole_disk_bytes(LAYERED)
+    assert score(HOST, LAYERED).disk_bytes == 0
+
+
+@pytest.mark.parametrize(
+    ("request_", "without", "chosen", "looks"),
+    [
+        (REQUEST, (), "host-1", [1]),
+        (LAYERED, (), "host-1", [2]),  # one more has the largest layer
+        (REQUEST, ("host-1",), "host-10", [1, 30]),
+        (replace(REQUEST, image_bytes=1), (), "host-1", [1, 30]),  # nobody is far behind
+        (replace(REQUEST, image_id="sha256:unknown"), (), "host-1", [30]),
+    ],
+)
+def test_in_a_large_fleet_all_are_looked_at_only_where_those_with_the_image_do_not_decide(
+    monkeypatch: pytest.MonkeyPatch, request_: Request, without: tuple[str, ...], chosen: str, looks: list[int]
+) -> None:
+    looked: list[int] = []
+
+    def noted(fleet: Fleet, request: Request, places: Places | None = None) -> Costs:
+        found = costs(fleet, request, places)
+        looked.append(len(found.places))
+        return found
+
+    based = replace(UNCACHED, host_id="host-2", layers=frozenset({"sha256:base"}))
+    rest = [replace(UNCACHED, host_id=f"host-{number}") for number in range(3, 31)]
+    fleet = Fleet([HOST, based, *rest])
+    monkeypatch.setattr(placement, "costs", noted)
+    monkeypatch.setattr(placement, "LOOK_CLOSER_FROM", 30)
+    best = pick(fleet, request_, 0.0, without)
+    assert best is not None
+    assert (best.host_id, looked) == (chosen, looks)
+
+
+def test_in_a_large_fleet_a_gap_or_a_title_elsewhere_is_not_overlooked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(placement, "LOOK_CLOSER_FROM", 4)
+    small = replace(REQUEST, image_bytes=12_500_000, usual_cores=1.0)
+    filled = replace(UNCACHED, host_id="host-2", reserved=Resources(7.0, 0, 0))
+    waits = replace(UNCACHED, host_id="host-2", warm_titles=frozenset({"bld-novel"}))
+    for other, request in (
+        (filled, replace(small, fragment_seconds=100.0)),
+        (waits, replace(small, build_id="bld-novel", boot_s={}, boot_prior_s=60.0)),
+    ):
+        best = pick(Fleet([HOST, other, *(replace(UNCACHED, host_id=name) for name in "ab")]), request, 0.0)
+        assert best is not None
+        assert best.host_id == "host-2"
 
 
 def test_a_pull_under_way_counts_by_what_is_still_to_come_whatever_its_layers() -> None:

@@ -96,10 +96,10 @@ async def test_a_launch_goes_where_a_seat_of_its_size_waits(
     player: httpx.AsyncClient, game: str, make_host: HostMaker
 ) -> None:
     large = WarmSeats(width=1920, height=1080, count=2)
-    other = await make_host(name="large")
-    await answer_to(other, warm_seats=(large,))
+    for number in range(3):
+        await answer_to(await make_host(name=f"large-{number}"), warm_seats=(large,))
     fitting = await make_host(name="fitting")
-    usage = Usage(cpu_cores=1.0, memory_bytes=1024**3)  # a little busier: of equals the other would be taken
+    usage = Usage(cpu_cores=1.0, memory_bytes=1024**3)  # a little busier: of equals one of the others would be taken
     await answer_to(fitting, warm_seats=(SEAT,), usage=usage)
     assert (await launch(player)).status_code == 202
     assert len((await answer_to(fitting, warm_seats=(SEAT,), usage=usage)).sessions) == 1
