@@ -244,8 +244,9 @@ class Agent:
         loop = asyncio.get_running_loop()
         engine_at_s = 0.0
         if self._services is not None and not self._is_clear.is_set():
-            async with self._deciding:  # nothing is begun beside what is left of it
-                await self._clear(self._services)
+            async with self._deciding:  # nothing is begun beside what is left of it, or before that was seen
+                while not await self._clear(self._services):  # noqa: ASYNC110 - an engine tells nobody that it is well
+                    await asyncio.sleep(_LOOK_EVERY_S)
         while True:
             self._has_news.clear()
             await self._reconcile()
@@ -283,8 +284,9 @@ class Agent:
                 self._sessions[session_id].stop(code, message)
             case NoteEnded(desired, code, message) if self._leftovers.is_running_already(desired):
                 self._take_up(desired, services).stop(code, message)
+            case NoteEnded(desired) if self._leftovers.stands_in_the_way(desired):
+                self._looks_at_leftovers = True  # as with a start: it goes first, with its save as its own
             case NoteEnded(desired, code, message):
-                self._looks_at_leftovers |= self._leftovers.stands_in_the_way(desired)
                 record = SessionRecord(
                     desired=desired, state=ObservedState.ENDED, end=EndReport(code=code, message=message)
                 )
@@ -293,12 +295,13 @@ class Agent:
             case Forget(session_id):
                 self._forget(session_id)
 
-    async def _clear(self, services: SessionServices) -> None:
-        """Of all that earlier agents left and no session has."""
-        await services.titles.clear(self._taken_titles())
-        await self._look_at_leftovers(services)
+    async def _clear(self, services: SessionServices) -> bool:
+        """Of all that earlier agents left and no session has; False when it could not be seen."""
+        if not await services.titles.clear(self._taken_titles()) or not await self._look_at_leftovers(services):
+            return False
         await services.warm.clear()
         self._is_clear.set()
+        return True
 
     async def _once_clear(self, keep: Callable[[], Coroutine[object, object, None]]) -> None:
         await self._is_clear.wait()
@@ -328,28 +331,28 @@ class Agent:
 
     def _forget(self, session_id: str) -> None:
         """Nobody waits for it: a home that will not go holds up no other session."""
-        if session_id not in self._forgetting:
+        if session_id in self._sessions and session_id not in self._forgetting:
             forgetting = asyncio.create_task(self._forgotten(session_id), name=f"forget {session_id}")
             self._forgetting[session_id] = forgetting
 
     async def _forgotten(self, session_id: str) -> None:
         try:
             await self._sessions[session_id].forget()
-        except OSError as error:
+        except OSError as error:  # tried again with the next look
             log.warning("session.not_forgotten", session=session_id, reason=str(error))
         else:
             del self._sessions[session_id]
+            self._has_news.set()
         finally:
             del self._forgetting[session_id]
-            self._has_news.set()
 
-    async def _look_at_leftovers(self, services: SessionServices) -> None:
+    async def _look_at_leftovers(self, services: SessionServices) -> bool:
         known = {session_id: task.desired.generation for session_id, task in self._sessions.items()}
 
         def titles() -> frozenset[str]:
             return services.titles.known() | self._taken_titles()
 
-        await self._leftovers.look(services, known, self._contact.desired, titles)
+        return await self._leftovers.look(services, known, self._contact.desired, titles)
 
 
 def _records(services: SessionServices) -> Sequence[SessionRecord]:

@@ -39,10 +39,10 @@ class Leftovers:
         known: Mapping[str, int],
         desired: Sequence[DesiredSession] | None,
         titles: Callable[[], Collection[str]],
-    ) -> None:
-        """Once. `known` are the sessions of this agent with their generations; `titles` tells those that it has or its
-        sessions took, which may change meanwhile; `desired` is None until the orchestrator was heard. Never raises what
-        the engine, a seat or the disk may do.
+    ) -> bool:
+        """Once; False when it could not be seen what there is. `known` are the sessions of this agent with their
+        generations; `titles` tells those that it has or its sessions took, which may change meanwhile; `desired` is
+        None until the orchestrator was heard. Never raises what the engine, a seat or the disk may do.
         """
         told = set(titles())
         try:
@@ -51,7 +51,7 @@ class Leftovers:
             folders = await asyncio.to_thread(_session_folders, services)
         except (EngineError, OSError) as error:
             log.warning("leftovers.unseen", reason=str(error))
-            return
+            return False
         told.update(titles())
         unknown = [
             one
@@ -73,6 +73,7 @@ class Leftovers:
         for session_id in sorted({*folders, *seats} - known.keys() - spared):
             await _end_seat_and_keep_home(services, session_id, None)
         self.orphans = frozenset((living.keys() - ended) | (alone - set(verdict.due)))
+        return True
 
     def stands_in_the_way(self, order: DesiredSession) -> bool:
         """Whether something of this session has to go before it can start here."""

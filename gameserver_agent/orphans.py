@@ -2,9 +2,9 @@
 
 Each may be somebody's game. It is ended because the orchestrator orders so: the session is listed with `want="stop"`,
 or with a higher generation. What is not listed at all waits: `GRACE_S` where other sessions are listed, and where the
-list is empty, which may be a mistake, `EMPTY_GRACE_S`, as long as a session lives that nobody plays. Until the
-orchestrator was heard nothing is ended, and no time counts. `MOST_AT_ONCE` go in one look, so that a mistake of ours
-cannot empty a host before anybody sees it in the log.
+list is empty, which may be a mistake, `EMPTY_GRACE_S`, as long as a session lives that nobody plays. Time under an
+empty list does not count under one that is not. Until the orchestrator was heard nothing is ended, and no time counts.
+`MOST_AT_ONCE` go in one look, so that a mistake of ours cannot empty a host before anybody sees it in the log.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,9 +28,10 @@ class Orphan:
 
 @dataclass(frozen=True)
 class Waiting:
-    """Since when each of them has been seen without being listed, on a steady clock."""
+    """Since when each of them has been seen without being listed, on a steady clock; whether any session was."""
 
     since_s: Mapping[Orphan, float] = field(default_factory=dict[Orphan, float])
+    any_listed: bool = True
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ def judge(
     if desired is None:
         return Verdict((), Waiting())
     grace_s = GRACE_S if desired else EMPTY_GRACE_S
+    seen_since_s = {} if desired and not waiting.any_listed else waiting.since_s
     orders = {order.session_id: order for order in sorted(desired, key=lambda order: order.generation)}
     since_s: dict[Orphan, float] = {}
     due: dict[Orphan, float] = {}
@@ -57,11 +59,11 @@ def judge(
             if not is_wanted(orphan, order):
                 due[orphan] = 0.0
             continue
-        since_s[orphan] = waiting.since_s.get(orphan, now_s)
+        since_s[orphan] = seen_since_s.get(orphan, now_s)
         if now_s - since_s[orphan] >= grace_s:
             due[orphan] = since_s[orphan]
     oldest_first = sorted(due, key=lambda orphan: (due[orphan], orphan.session_id, orphan.generation))
-    return Verdict(tuple(oldest_first[:MOST_AT_ONCE]), Waiting(since_s))
+    return Verdict(tuple(oldest_first[:MOST_AT_ONCE]), Waiting(since_s, bool(desired)))
 
 
 def is_wanted(orphan: Orphan, order: DesiredSession) -> bool:

@@ -112,12 +112,16 @@ class WaitingTitles:
         """End what was taken and is of no use: nothing of it is left, at the latest some time later."""
         await asyncio.shield(self._begin_end(title))
 
-    async def clear(self, known: frozenset[str]) -> None:
-        """End what an earlier agent left waiting; titles that are `known` have been taken by sessions."""
+    async def clear(self, known: frozenset[str]) -> bool:
+        """End what an earlier agent left waiting; titles that are `known` have been taken by sessions. False when it
+        could not be seen what there is.
+        """
         try:
             await clear(self._parts, known)
         except (AgentError, OSError) as error:
-            log.warning("title.left", reason=str(error))
+            log.warning("titles.unseen", reason=str(error))
+            return False
+        return True
 
     async def keep(self) -> None:
         """For ever: as many as are wanted, of those that are well. When it is cancelled, the one that rises goes."""
@@ -172,6 +176,7 @@ class WaitingTitles:
             if trouble is None or now_s >= trouble.rests_until_s:
                 title_id = new_title_id()
                 self._rising = _Rising(title_id, build, asyncio.create_task(self._rise(title_id, build)))
+                self._rising.task.add_done_callback(self._rise_ended)
                 return
 
     def _stop_rising(self) -> None:
@@ -192,9 +197,11 @@ class WaitingTitles:
             self._waiting.append(title)
             log.info("title.waits", title=title_id, build=build.build_id, count=len(self._waiting))
             self._changed()
-        finally:
-            self._rising = None
-            self._has_news.set()
+
+    def _rise_ended(self, _: asyncio.Task[None]) -> None:
+        """Also of one that was cancelled before it began."""
+        self._rising = None
+        self._has_news.set()
 
     async def _risen(self, title_id: str, build: BuildSpec) -> Title:
         """What is left of one that fails is ended before it raises."""
@@ -206,7 +213,7 @@ class WaitingTitles:
             return await raised(title_id, build, place, self._parts)
         except BaseException:
             if not claiming.cancelled() and claiming.exception() is None:
-                await self._end(_Remains(title_id, build, claiming.result()))
+                await asyncio.shield(self._begin_end(_Remains(title_id, build, claiming.result())))
             raise
 
     def _note_trouble(self, build: BuildSpec, reason: str) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,14 +14,18 @@ from agent_protocol import ObservedState
 from gameserver_agent.agent import Agent
 from gameserver_agent.clock import OrchestratorClock
 from gameserver_agent.contact import Contact
+from gameserver_agent.errors import EngineError
 from gameserver_agent.host_usage import HostMeter
 from gameserver_agent.identity import DataFolder, Membership
 from gameserver_agent.leftovers import Leftovers
 from gameserver_agent.orchestrator_client import OrchestratorClient
+from gameserver_agent.runtime.port import Container
+from gameserver_agent.sessions.kept import KeptSaves
 from gameserver_agent.sessions.session_task import SessionTask
 from gameserver_agent.tasks import cancelled
 from tests.crash.host import Plane
 from tests.unit.gameserver_agent.orders import order
+from tests.unit.gameserver_agent.test_leftovers import abandoned
 from tests.unit.gameserver_agent.test_session_task import BUILD, Host, host
 from tests.unit.gameserver_agent.test_titles import NOVEL, ONE, until
 
@@ -35,10 +39,11 @@ async def test_orders_that_meet_another_decision_are_followed_right_after_it(
     is_busy, may_go_on, looks = asyncio.Event(), asyncio.Event(), asyncio.Semaphore(0)
     is_second = iter((False, True))
 
-    async def look_at_leftovers(*_: object) -> None:
+    async def look_at_leftovers(*_: object) -> bool:
         if next(is_second):
             is_busy.set()
             await may_go_on.wait()
+        return True
 
     def plan(*_: object) -> list[object]:
         looks.release()
@@ -119,9 +124,10 @@ async def test_sessions_are_reported_while_what_an_earlier_agent_left_is_cleared
 ) -> None:
     may_go_on, began = asyncio.Event(), asyncio.Event()
 
-    async def slowly(_: frozenset[str]) -> None:
+    async def slowly(_: frozenset[str]) -> bool:
         began.set()
         await may_go_on.wait()
+        return True
 
     async with asyncio.timeout(30):
         task = host.session()
@@ -182,6 +188,80 @@ async def test_a_session_that_will_not_be_forgotten_holds_up_no_other(
         for session in (first.model_copy(update={"generation": 2}), second):
             plane.want(session.model_copy(update={"want": "stop"}))
         await came(lambda: all(seen.state is ObservedState.ENDED for seen in plane.observed.values()))
+
+
+async def test_nothing_is_decided_before_it_was_seen_what_is_left(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A game whose record is lost stands in the way of its own order, however the engine stutters at first."""
+    folder = await abandoned(host, "{")
+    list_containers, calls = host.runtime.list_containers, list[int]()
+
+    async def stutter(labels: Mapping[str, str]) -> Sequence[Container]:
+        calls.append(1)
+        if len(calls) < 4:
+            raise EngineError("busy")
+        return await list_containers(labels)
+
+    monkeypatch.setattr(host.runtime, "list_containers", stutter)
+    monkeypatch.setattr("gameserver_agent.agent._LOOK_EVERY_S", 0.02)
+    plane = Plane()
+    plane.want(order(build=BUILD, now=datetime.now(UTC)))
+    async with adopted(host, tmp_path, plane) as agent, running(agent, host):
+        await until(lambda: any(seen.state == ObservedState.RUNNING for seen in agent.observed()))
+        assert (folder / "home" / "save").read_text() == "progress"
+        assert len(host.runtime.specs) == 1, "the game that lived was taken up"
+
+
+async def test_a_stop_of_a_later_generation_keeps_the_earlier_ones_save_as_its_own(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await abandoned(host, "{")
+    monkeypatch.setattr("gameserver_agent.agent._LOOK_EVERY_S", 0.02)
+    plane, keep, kept = Plane(), KeptSaves.keep, list[tuple[str, int | None]]()
+
+    def note(saves: KeptSaves, session_id: str, generation: int | None) -> None:
+        kept.append((session_id, generation))
+        keep(saves, session_id, generation)
+
+    list_containers, waits = host.runtime.list_containers, iter((False, True))
+
+    async def slowly(labels: Mapping[str, str]) -> Sequence[Container]:
+        if next(waits, False):  # the order is heard while it is seen what is left
+            await plane.news.wait()
+            await asyncio.sleep(0.1)
+        return await list_containers(labels)
+
+    monkeypatch.setattr(host.runtime, "list_containers", slowly)
+    monkeypatch.setattr(KeptSaves, "keep", note)
+    plane.want(order(build=BUILD, now=datetime.now(UTC)).model_copy(update={"generation": 2, "want": "stop"}))
+    async with adopted(host, tmp_path, plane) as agent, running(agent, host):
+        await until(lambda: "ses1" in plane.observed and plane.observed["ses1"].state is ObservedState.ENDED)
+        plane.forget("ses1")
+        await until(lambda: not agent.observed())
+    assert kept[0] == ("ses1", 1)
+
+
+async def test_a_record_that_cannot_be_removed_is_tried_again_once_a_look(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = list[float]()
+
+    async def refuse(_: SessionTask) -> None:
+        tries.append(time.monotonic())
+        raise OSError("read-only")
+
+    monkeypatch.setattr(SessionTask, "forget", refuse)
+    monkeypatch.setattr("gameserver_agent.agent._LOOK_EVERY_S", 0.1)
+    plane, desired = Plane(), order(build=BUILD, now=datetime.now(UTC))
+    async with adopted(host, tmp_path, plane) as agent, running(agent, host):
+        plane.want(desired)
+        await until(lambda: any(seen.state == ObservedState.RUNNING for seen in agent.observed()))
+        plane.want(desired.model_copy(update={"want": "stop"}))
+        await until(lambda: "ses1" in plane.observed and plane.observed["ses1"].state is ObservedState.ENDED)
+        plane.forget("ses1")
+        await until(lambda: len(tries) >= 6)
+    assert tries[5] - tries[0] > 0.25
 
 
 @asynccontextmanager

@@ -48,6 +48,14 @@ def test_time_in_which_the_orchestrator_was_not_heard_does_not_count() -> None:
     assert judge([GAME], ANOTHER, waiting, 3 * GRACE_S).due == (GAME,)
 
 
+def test_time_under_an_empty_list_does_not_count_under_one_that_is_not() -> None:
+    waiting = judge([GAME], (), Waiting(), 0.0).waiting
+    verdict = judge([GAME], ANOTHER, waiting, 5 * GRACE_S)
+    assert verdict.due == ()
+    assert judge([GAME], ANOTHER, verdict.waiting, 6 * GRACE_S - 1).due == ()
+    assert judge([GAME], ANOTHER, verdict.waiting, 6 * GRACE_S).due == (GAME,)
+
+
 def test_what_was_named_meanwhile_begins_to_wait_anew() -> None:
     waiting = judge([GAME], ANOTHER, Waiting(), 0.0).waiting
     waiting = judge([GAME], (wanted("ses1"),), waiting, GRACE_S).waiting

@@ -12,6 +12,7 @@ from agent_protocol import DesiredSession, ObservedState, RestoreSource, WarmTit
 from gameserver_agent.errors import EngineError, SaveError
 from gameserver_agent.runtime.fake_runtime import FakeProgram
 from gameserver_agent.saves.home import HomeFolder
+from gameserver_agent.seats.places import SeatPlace
 from gameserver_agent.sessions.container import TITLE_LABEL
 from gameserver_agent.sessions.record import SessionFolder, SessionRecord
 from gameserver_agent.sessions.session_task import SessionTask
@@ -301,6 +302,42 @@ async def test_one_that_rises_makes_way_too(host: Host, monkeypatch: pytest.Monk
         await until(lambda: not host.services.titles.known())
         assert not keeping.done()
         await host.assert_nothing_is_left()
+
+
+async def test_one_that_is_not_wanted_any_more_while_it_is_cleared_away_leaves_nothing(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host.runtime.programs[NOVEL.command] = FakeProgram(exit_code=1)
+    release, is_ending, may_go_on = host.seats.release, asyncio.Event(), asyncio.Event()
+
+    async def slowly(place: SeatPlace) -> None:
+        is_ending.set()
+        await may_go_on.wait()
+        await release(place)
+
+    monkeypatch.setattr(host.seats, "release", slowly)
+    monkeypatch.setattr("gameserver_agent.titles.title.DRAWS_WITHIN_S", 0.05)
+    async with kept(host):
+        host.services.titles.want(ONE)
+        async with asyncio.timeout(10):
+            await is_ending.wait()
+        host.services.titles.want(())
+        await asyncio.sleep(0)
+        may_go_on.set()
+        await until(lambda: not host.services.titles.known())
+        await host.assert_nothing_is_left()
+        assert list((host.folder / "data" / "titles").glob("*")) == []
+
+
+async def test_one_that_is_not_wanted_any_more_before_it_began_keeps_no_other_from_rising(host: Host) -> None:
+    async with kept(host):
+        host.services.titles.want(ONE)
+        while not host.services.titles.known():  # noqa: ASYNC110 - in the very step in which it is begun
+            await asyncio.sleep(0)
+        host.services.titles.want(())
+        await until(lambda: not host.services.titles.known())
+        host.services.titles.want(ONE)
+        await until(lambda: bool(host.services.titles.report()))
 
 
 @pytest.mark.parametrize("trouble", ["image", "game"])
