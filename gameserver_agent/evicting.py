@@ -94,7 +94,10 @@ class Evicting:
                         break
                     refused.add(image_id)
                     names = {image.image_id: image.names for image in images}
-                    dropped += await self._drop(image_id, names[image_id])
+                    try:
+                        dropped += await self._drop(image_id, names[image_id])
+                    except EngineError as error:  # of this image alone, when the next look is answered
+                        log.warning("image.not_dropped", image=image_id, reason=str(error))
         return dropped
 
     async def _look(self) -> tuple[tuple[Image, ...], set[str]]:

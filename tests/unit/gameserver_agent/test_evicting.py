@@ -1,6 +1,7 @@
 """Room is made for what comes, and a full disk is relieved, without taking more than that needs."""
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -8,7 +9,7 @@ import structlog.testing
 
 from agent_protocol import BuildSpec, Progress
 from gameserver_agent.engine_watch import EngineWatch
-from gameserver_agent.errors import SessionEndedError
+from gameserver_agent.errors import EngineError, SessionEndedError
 from gameserver_agent.evicting import Evicting
 from gameserver_agent.eviction import Disk
 from gameserver_agent.image_care import ImageCare
@@ -116,6 +117,22 @@ async def test_what_enough_other_hosts_hold_goes_first_whenever_it_was_played() 
     host.spare = {"sha256:spare", "sha256:elsewhere"}
     await host.images.ensure(host.push("wanted", 90 * GB), unheard)
     assert host.names() == {"oldest", "newest", "wanted"}
+
+
+async def test_an_image_that_the_engine_will_not_drop_keeps_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    host = Host(other_bytes=985 * GB)
+    stuck = host.hold("stuck", 1.0)
+    host.hold("after", 2.0)
+    remove = host.runtime.remove_image
+
+    async def refuse(image_id: str, names: Collection[str]) -> bool:
+        if image_id == stuck.image_id:
+            raise EngineError("a layer is held")
+        return await remove(image_id, names)
+
+    monkeypatch.setattr(host.runtime, "remove_image", refuse)
+    await host.evicting.make_room(10 * GB)
+    assert set(host.runtime.images) == {stuck.image_id}
 
 
 async def test_a_launch_takes_no_more_room_than_it_needs() -> None:
