@@ -19,6 +19,7 @@ from litestar.types import ControllerRouterHandler
 
 from orchestrator.accounts import tokens
 from orchestrator.accounts.account_controllers import AccountController
+from orchestrator.accounts.admin_controllers import UserAdminController
 from orchestrator.accounts.controllers import AuthController
 from orchestrator.accounts.recovery_controllers import ConfirmationController, RecoveryController
 from orchestrator.api_description import WholeDescription
@@ -65,6 +66,7 @@ _ROUTE_HANDLERS: Sequence[ControllerRouterHandler] = (
     AccountController,
     RecoveryController,
     ConfirmationController,
+    UserAdminController,
     GamesController,
     SessionController,
     InviteController,
@@ -133,6 +135,7 @@ def _loops(services: Services) -> Sequence[Loop]:
         services.postman.run,
         services.uploads.run,
         services.publishing.run,
+        services.enforcer.run,
     )
     return loops if services.database.is_sqlite else (*loops, services.hearing.run)
 

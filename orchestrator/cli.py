@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
 from migrations import migrate as run_migrations
-from orchestrator.accounts.account import Role
+from orchestrator.accounts.account import AccountState, Role
 from orchestrator.accounts.schemas import Registration
 from orchestrator.catalog.definition import InvalidDefinition, load_definition
 from orchestrator.catalog.images import ImageUnavailable
@@ -105,6 +105,48 @@ def create_user(email: str, *, password_stdin: bool, admin: bool, name: str | No
 
         _call(Settings(), create)
     click.echo(f"Created {role.value} {wanted.email}.")
+
+
+@users.command("list")
+@click.argument("search", default="")
+def list_users(search: str) -> None:
+    """Print the newest accounts, or those whose name or e-mail address contains SEARCH: a hundred at most."""
+    with _friendly():
+        found = _call(Settings(), lambda services: services.standing.people(search, page=1, limit=100))
+    rows = [(row.email, row.state.value, row.role.value, row.name) for row in found.people]
+    click.echo("\n".join(columns(("ADDRESS", "STATE", "ROLE", "NAME"), rows)))
+    if found.total > len(found.people):
+        click.echo(f"… and {found.total - len(found.people)} more: say a part of a name or an address.", err=True)
+
+
+@users.command("suspend")
+@click.argument("email")
+def suspend_user(email: str) -> None:
+    """Sign EMAIL out everywhere, stop their game, and let them in no more until `users restore`."""
+    _set_state(email, AccountState.SUSPENDED)
+
+
+@users.command("close")
+@click.argument("email")
+def close_user(email: str) -> None:
+    """As suspend, for good: the account is kept, so that nobody can register with its address again."""
+    _set_state(email, AccountState.CLOSED)
+
+
+@users.command("restore")
+@click.argument("email")
+def restore_user(email: str) -> None:
+    """Let EMAIL in again."""
+    _set_state(email, AccountState.ACTIVE)
+
+
+def _set_state(email: str, state: AccountState) -> None:
+    async def change(services: Services) -> None:
+        await services.standing.change(await services.standing.id_of(email), state)
+
+    with _friendly():
+        _call(Settings(), change)
+    click.echo(f"{email} is {state.value}.")
 
 
 @main.group()

@@ -10,11 +10,14 @@ from pathlib import Path
 from sqlalchemy import URL, make_url
 
 from migrations import revisions
+from orchestrator.accounts.enforcing import Enforcer
+from orchestrator.accounts.export import Export
 from orchestrator.accounts.my_account import MyAccount
 from orchestrator.accounts.passwords import Passwords
 from orchestrator.accounts.postman import Postman
 from orchestrator.accounts.recovery import Recovery
 from orchestrator.accounts.service import Accounts
+from orchestrator.accounts.standing import Standing
 from orchestrator.catalog.service import Catalog
 from orchestrator.database import Database
 from orchestrator.fleet.host_images import HostImages
@@ -70,6 +73,9 @@ class Services:
     accounts: Accounts
     my_account: MyAccount
     recovery: Recovery
+    standing: Standing
+    enforcer: Enforcer
+    export: Export
     postman: Postman
     catalog: Catalog
     saves: Saves
@@ -134,6 +140,7 @@ def _wire(settings: Settings, database: Database, installation: Installation, st
     passwords = Passwords()
     postman = Postman(database, notices, mailer_of(settings), settings.public_url)
     spool = Spool(settings.data / "uploads")
+    standing = Standing(database, notices)
     catalog = Catalog(database)
     saves = Saves(database, store)
     moves = Moves(notices)
@@ -152,7 +159,10 @@ def _wire(settings: Settings, database: Database, installation: Installation, st
         hearing=Hearing(database, notices),
         clock=clock,
         accounts=Accounts(database, installation, passwords, postman),
-        my_account=MyAccount(database, passwords),
+        my_account=MyAccount(database, passwords, standing),
+        standing=standing,
+        enforcer=Enforcer(database, notices, moves),
+        export=Export(database, store),
         recovery=Recovery(database, passwords, postman),
         postman=postman,
         catalog=catalog,

@@ -13,6 +13,8 @@ class Role(StrEnum):
 class AccountState(StrEnum):
     ACTIVE = "active"
     SUSPENDED = "suspended"
+    CLOSED = "closed"
+    DELETED = "deleted"  # by its owner, and about to be erased
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,11 @@ class Account:
     @property
     def owner(self) -> str:
         """The name under which this person owns sessions and saves."""
-        return f"account:{self.id}"
+        return owner_of(self.id)
+
+
+def owner_of(account_id: str) -> str:
+    return f"account:{account_id}"
 
 
 @dataclass(frozen=True)

@@ -1,20 +1,25 @@
 """`/api/account`: what a person sees and changes of the own account. HTTP only."""
 
-from litestar import Controller, delete, get, patch, post
+from litestar import Controller, Response, delete, get, patch, post
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, JSONBody
+from litestar.response import Stream
 
 from orchestrator.accounts.account import SignedIn
+from orchestrator.accounts.cookies import session_cookie
 from orchestrator.accounts.dependencies import provide_required_sign_in, signed_in
+from orchestrator.accounts.export import Export
 from orchestrator.accounts.my_account import MyAccount
 from orchestrator.accounts.schemas import (
     AccountPatch,
     AccountView,
+    Deletion,
     DevicesAnswer,
     PasswordChange,
     account_view,
     device_view,
 )
+from orchestrator.settings import Settings
 
 
 class AccountController(Controller):
@@ -46,6 +51,25 @@ class AccountController(Controller):
     ) -> None:
         """Needs the old one (403 `wrong_password`). Every other device is signed out."""
         await my_account.change_password(asking, data.current_password, data.new_password)
+
+    @get("/export", media_type="application/zip", operation_id="exportAccount")
+    async def export(self, asking: NamedDependency[SignedIn], export: NamedDependency[Export]) -> Stream:
+        """All that is kept of this person: `account.json`, and every version of every save with its picture."""
+        headers = {"Content-Disposition": 'attachment; filename="playhouse-account.zip"'}
+        pieces = await export.begin(asking.account)
+        return Stream(pieces, media_type="application/zip", headers=headers)
+
+    @post("/delete", status_code=204, operation_id="deleteAccount")
+    async def delete_account(
+        self,
+        data: JSONBody[Deletion],
+        asking: NamedDependency[SignedIn],
+        my_account: NamedDependency[MyAccount],
+        settings: NamedDependency[Settings],
+    ) -> Response[None]:
+        """Delete the account with all its data: nobody can undo it. Needs the password (403 `wrong_password`)."""
+        await my_account.delete(asking.account, data.password)
+        return Response(None, status_code=204, cookies=[session_cookie(settings, "")])
 
     @get("/devices", operation_id="listDevices")
     async def devices(self, asking: NamedDependency[SignedIn], my_account: NamedDependency[MyAccount]) -> DevicesAnswer:

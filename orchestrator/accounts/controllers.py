@@ -16,6 +16,7 @@ from litestar.response import Redirect
 
 from orchestrator.accounts import csrf, tokens
 from orchestrator.accounts.account import SignedIn
+from orchestrator.accounts.cookies import cookie_of, session_cookie
 from orchestrator.accounts.dependencies import provide_signed_in
 from orchestrator.accounts.device_names import device_name
 from orchestrator.accounts.schemas import (
@@ -61,7 +62,7 @@ class AuthController(Controller):
         if csrf.token_of(cookie, secret) is None:
             cookie = csrf.new_cookie(secret)
         token = csrf.token_of(cookie, secret) or ""
-        return Response(CsrfToken(csrfToken=token), cookies=[_cookie(settings, csrf.COOKIE, cookie or "")])
+        return Response(CsrfToken(csrfToken=token), cookies=[cookie_of(settings, csrf.COOKIE, cookie or "")])
 
     @post(
         "/callback/credentials",
@@ -91,7 +92,7 @@ class AuthController(Controller):
         except ApiError as error:
             return _failure(request, error, "/signin?error=CredentialsSignin", wants_json)
         path = local_path(data.callback_url, settings.public_url, origin_of(request))
-        return _onward(request, path, wants_json, _session_cookie(settings, token))
+        return _onward(request, path, wants_json, session_cookie(settings, token))
 
     @get("/session", operation_id="getSession")
     async def session(self, request: AnyRequest) -> SessionView | NoSession:
@@ -112,7 +113,7 @@ class AuthController(Controller):
         if token := request.cookies.get(tokens.COOKIE):
             await accounts.sign_out(token)
         path = local_path(data.callback_url, settings.public_url, origin_of(request))
-        cleared = _cookie(settings, tokens.COOKIE, "", max_age_s=0)
+        cleared = session_cookie(settings, "")
         return _onward(request, path, _wants_json(request, data.json_answer), cleared)
 
     @post("/register", operation_id="register", status_code=201, opt=_WITH_CSRF_TOKEN, responses={302: _ONWARD})
@@ -139,7 +140,7 @@ class AuthController(Controller):
             if wants_json:
                 raise
             return Redirect(f"/register?error={_REGISTRATION_ERRORS.get(type(error), 'Registration')}", status_code=302)
-        cookie = _session_cookie(settings, token)
+        cookie = session_cookie(settings, token)
         if not wants_json:
             path = local_path(fields.get("callbackUrl"), settings.public_url, origin_of(request))
             return Redirect(path, status_code=302, cookies=[cookie])
@@ -193,13 +194,3 @@ def _failure(request: AnyRequest, error: ApiError, path: str, wants_json: bool) 
     content = {"error": error.code, "message": error.message, "url": origin_of(request) + path}
     headers = {} if error.retry_after_s is None else {"Retry-After": str(error.retry_after_s)}
     return Response(content, status_code=error.status, headers=headers)
-
-
-def _session_cookie(settings: Settings, token: str) -> Cookie:
-    return _cookie(settings, tokens.COOKIE, token, max_age_s=int(tokens.LIFETIME.total_seconds()))
-
-
-def _cookie(settings: Settings, name: str, value: str, max_age_s: int | None = None) -> Cookie:
-    return Cookie(
-        key=name, value=value, path="/", httponly=True, samesite="lax", secure=settings.is_secure, max_age=max_age_s
-    )

@@ -2,11 +2,13 @@
 
 from datetime import datetime
 
-from sqlalchemy import Enum, ForeignKey, String, text
+from sqlalchemy import Enum, ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from orchestrator.accounts.account import AccountState, Role
 from orchestrator.database import Base
+
+_IS_NOT_ACTIVE = f"state <> '{AccountState.ACTIVE.value}'"
 
 
 def _values(members: type[Role] | type[AccountState]) -> list[str]:
@@ -19,6 +21,9 @@ class AccountRow(Base):
     """
 
     __tablename__ = "accounts"
+    __table_args__ = (
+        Index("accounts_not_active", "state", sqlite_where=text(_IS_NOT_ACTIVE), postgresql_where=text(_IS_NOT_ACTIVE)),
+    )
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     email: Mapped[str] = mapped_column(String(320), unique=True)

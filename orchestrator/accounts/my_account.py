@@ -1,4 +1,6 @@
-"""What a person sees and changes of the own account: name, password, the devices they are signed in on. No HTTP."""
+"""What a person sees and changes of the own account: name, password, the devices they are signed in on, its end. No
+HTTP.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,10 +10,11 @@ from sqlalchemy import Delete, delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from orchestrator.accounts import throttle
-from orchestrator.accounts.account import Account, SignedIn
-from orchestrator.accounts.models import AccountRow, Device
+from orchestrator.accounts.account import Account, AccountState, SignedIn
+from orchestrator.accounts.models import AccountRow, Device, MailOrder
 from orchestrator.accounts.passwords import Passwords, Verdict
 from orchestrator.accounts.service import account_of
+from orchestrator.accounts.standing import Standing
 from orchestrator.database import Database
 from orchestrator.errors import Forbidden, NotFound, Unauthorized
 
@@ -29,8 +32,9 @@ class Particulars:
 
 
 class MyAccount:
-    def __init__(self, database: Database, passwords: Passwords) -> None:
+    def __init__(self, database: Database, passwords: Passwords, standing: Standing) -> None:
         self._database = database
+        self._standing = standing
         self._passwords = passwords
         self._throttle = throttle.Throttle(database)
 
@@ -75,6 +79,21 @@ class MyAccount:
             row.password_hash = new_hash
             await session.execute(_others(signed_in))
         log.info("account.password_changed", account_id=row.id)
+
+    async def delete(self, account: Account, password: str) -> None:
+        """Nobody signs in any more, the address is free again, and all data is erased once the game has stopped
+        (`enforcing`). Forbidden `wrong_password`, RateLimited.
+        """
+        seen_hash = await self.require_password(account, password)
+        async with self._database.write() as session:
+            row = await _row_of(session, account, for_update=True)
+            if row.password_hash != seen_hash:
+                raise _wrong_password()
+            await session.execute(delete(MailOrder).where(MailOrder.email == row.email))
+            row.state, row.email = AccountState.DELETED, f"{AccountState.DELETED.value}:{row.id}"
+            row.name, row.image, row.password_hash, row.email_verified_at = "", None, None, None
+            await self._standing.shut_out(session, row)
+        log.info("account.deleted", account_id=row.id)
 
     async def require_password(self, account: Account, password: str) -> str:
         """The hash that `password` has now. Forbidden `wrong_password`; RateLimited after too many tries."""

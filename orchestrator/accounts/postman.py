@@ -23,7 +23,7 @@ from orchestrator.database import Database
 from orchestrator.errors import DatabaseUnavailable
 from orchestrator.ids import new_id
 from orchestrator.mail.letter import Letter, MailAway, Mailer, MailRefused
-from orchestrator.notices import REREAD_S, Notices
+from orchestrator.notices import Notices
 
 TOPIC = "mail"
 LEASE = timedelta(seconds=60)
@@ -31,6 +31,7 @@ FIRST_RETRY = timedelta(seconds=5)
 LONGEST_RETRY = timedelta(minutes=30)
 GIVEN_UP_AFTER = timedelta(days=1)
 BATCH = 10
+INTERVAL_S = 5.0  # a notice comes sooner
 LONGEST_BACKOFF_S = 60.0
 
 _log = structlog.get_logger()
@@ -54,12 +55,12 @@ class Postman:
         failures = 0
         with self._notices.subscribe(TOPIC) as news:
             while True:
+                await news.wait(min(LONGEST_BACKOFF_S, INTERVAL_S * 2 ** min(failures, 10)))
                 try:
                     await self.round()
                     failures = 0
                 except DatabaseUnavailable:
                     failures += 1
-                await news.wait(min(LONGEST_BACKOFF_S, REREAD_S * 2**failures))
 
     async def round(self) -> None:
         """Send what is due."""

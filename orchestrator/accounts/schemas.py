@@ -1,11 +1,11 @@
 """The bodies of `/api/auth` and `/api/account`, named as the public API names them (docs/compatibility.md)."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
 from orchestrator.accounts.account import SignedIn
-from orchestrator.accounts.models import Device
+from orchestrator.accounts.models import AccountRow, Device
 from orchestrator.accounts.my_account import Particulars
 from orchestrator.http import Schema, Timestamp, Wire
 
@@ -105,6 +105,10 @@ class Confirmation(Wire):
     token: Secret
 
 
+class Deletion(Wire):
+    password: str = Field(max_length=1000)
+
+
 class DeviceView(Wire):
     """A browser in which the person is signed in, such as `Firefox on Linux`."""
 
@@ -119,6 +123,41 @@ class DevicesAnswer(Wire):
     """The newest first."""
 
     devices: list[DeviceView]
+
+
+class UserView(Wire):
+    """An account as admins see it. `state` is `active`, `suspended` or `closed`."""
+
+    id: str
+    name: str
+    email: str
+    role: str
+    state: str
+    email_verified: bool
+    created_at: Timestamp
+
+
+class UsersAnswer(Wire):
+    """The newest first; `total` counts all that were asked for."""
+
+    users: list[UserView]
+    total: int
+
+
+class UserPatch(Wire):
+    state: Literal["active", "suspended", "closed"]
+
+
+def user_view(row: AccountRow) -> UserView:
+    return UserView(
+        id=row.id,
+        name=row.name,
+        email=row.email,
+        role=row.role.value,
+        state=row.state.value,
+        email_verified=row.email_verified_at is not None,
+        created_at=row.created_at,
+    )
 
 
 def account_view(found: Particulars) -> AccountView:

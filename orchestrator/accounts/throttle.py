@@ -33,6 +33,7 @@ LETTERS_OF_ADDRESS = Limit("letters-of-address", 30, timedelta(hours=1))
 LETTERS_TO = Limit("letters-to", 20, timedelta(hours=1))
 LETTERS_OF_ADDRESS_TO = Limit("letters-of-address-to", 5, timedelta(hours=1))
 TOKENS_OF_ADDRESS = Limit("tokens-of-address", 60, timedelta(hours=1))
+EXPORTS = Limit("exports", 10, timedelta(hours=1))
 PASSWORD_CHECKS = Limit("password-checks", 10, timedelta(minutes=15))
 
 

@@ -10,6 +10,8 @@ from orchestrator.database import Base, JsonDict, JsonList
 from orchestrator.play.lifecycle import ACTIVE, Life, Position
 from orchestrator.play.reasons import Decider, End
 
+ERASED_OWNER = "erased"  # of sessions whose person deleted the account: nothing of theirs is taken any more
+
 _IS_ACTIVE = "position IN ({})".format(", ".join(f"'{position.value}'" for position in ACTIVE))
 
 

@@ -46,6 +46,11 @@ class End:
 
 
 STOPPED_BY_PLAYER = End(Reason.STOPPED, "You stopped the game.", Decider.PLAYER)
+ACCOUNT_NOT_ACTIVE = End(
+    Reason.STOPPED,
+    "The account was suspended, closed or deleted, so the game was stopped.",
+    Decider.ORCHESTRATOR,
+)
 IDLE = End(
     Reason.IDLE,
     "Nobody played for 30 minutes, so the game was stopped. What was saved in it is kept.",

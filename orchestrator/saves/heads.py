@@ -11,9 +11,9 @@ from sqlalchemy import exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from orchestrator.errors import Conflict, StoreUnavailable
+from orchestrator.errors import Conflict, NotFound, StoreUnavailable
 from orchestrator.ids import new_id
-from orchestrator.play.models import Session
+from orchestrator.play.models import ERASED_OWNER, Session
 from orchestrator.saves.models import SaveSlot, SaveVersion, UnwantedArchive
 from orchestrator.saves.retention import Kept, superseded
 from orchestrator.saves.service import free_number
@@ -49,6 +49,8 @@ async def record(session: AsyncSession, host_id: str, offer: Offer, key: str, no
     """
     await _keep(session, key)
     row = await session.get_one(Session, offer.session_id, with_for_update=True)
+    if row.owner == ERASED_OWNER:  # while the archive was on its way; the sweep finds it
+        raise NotFound(f"there is no session '{offer.session_id}'")
     version = await _known(session, offer)
     if version is None:
         version_id = new_id("ver")

@@ -18,7 +18,7 @@ from orchestrator.catalog.models import Build
 from orchestrator.database import Database
 from orchestrator.errors import Forbidden, InvalidRequest, NotFound
 from orchestrator.ids import new_id
-from orchestrator.play.models import Session
+from orchestrator.play.models import ERASED_OWNER, Session
 from orchestrator.saves.heads import Accepted, Offer, not_arrived, record, record_arrived
 from orchestrator.saves.models import SaveVersion, UnwantedArchive
 from orchestrator.saves.store import ArchiveGone, ArchiveStore, UploadWay
@@ -101,7 +101,7 @@ class SaveIntake:
         """
         async with self._database.read() as session:
             row = await session.get(Session, offer.session_id)
-            if row is None:
+            if row is None or row.owner == ERASED_OWNER:
                 raise NotFound(f"there is no session '{offer.session_id}'")
             if host_id not in _hosts_of(row):
                 raise Forbidden("this session was never placed on this host")

@@ -152,6 +152,17 @@ class PagesController(Controller):
         """Chooses a new password; the letter's secret never reaches the server with the address."""
         return _page("reset_password.html", request, accounts, settings, account, {})
 
+    @get("/goodbye")
+    async def goodbye(
+        self,
+        request: AnyRequest,
+        accounts: NamedDependency[Accounts],
+        settings: NamedDependency[Settings],
+        account: NamedDependency[Account | None],
+    ) -> Template:
+        """What is shown after an account was deleted."""
+        return _page("goodbye.html", request, accounts, settings, account, {})
+
     @get("/confirm-email")
     async def confirm_email(
         self,

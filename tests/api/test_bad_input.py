@@ -33,6 +33,10 @@ TAKES_JSON = [
     ("/api/game/keepalive", True),
     ("/api/game/stop", True),
     ("/api/saves/cls1/restore", True),
+    ("/api/account/password", True),
+    ("/api/account/delete", True),
+    ("/api/auth/forgot-password", False),
+    ("/api/auth/reset-password", False),
     ("/api/agents/join", False),
     ("/api/agents/sync", False),
 ]

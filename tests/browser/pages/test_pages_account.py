@@ -1,8 +1,10 @@
 """One's own account, and the ways back into it: on the real API, by mouse, by keyboard alone, on a phone."""
 
+import json
 import re
 import secrets
 import time
+import zipfile
 from collections.abc import AsyncGenerator, Generator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -250,3 +252,35 @@ async def test_a_long_name_leaves_the_header_in_one_line(person: Person, mine: P
         await mine.set_viewport_size({"width": width, "height": 800})
         assert await mine.evaluate("document.documentElement.scrollWidth") <= width
         assert await mine.evaluate("document.querySelector('.house-header').clientHeight") < 90
+
+
+async def test_ones_data_is_a_file_to_take_away(mine: Page) -> None:
+    async with mine.expect_download() as download:
+        await mine.get_by_role("link", name="Download my data").click()
+    file = await download.value
+    assert file.suggested_filename == "playhouse-account.zip"
+    with zipfile.ZipFile(await file.path()) as archive:
+        assert json.loads(archive.read("account.json"))["account"]["name"] == "Grace"
+
+
+async def test_deleting_asks_first_and_takes_the_password(person: Person, mine: Page) -> None:
+    await mine.get_by_role("button", name="Delete my account…").click()
+    dialog = mine.get_by_role("dialog", name="Delete your account?")
+    await dialog.get_by_label("Your password").fill("wrong horse")
+    await mine.keyboard.press("Enter")
+    await expect(dialog.get_by_role("alert")).to_have_text("The password is wrong. Nothing was deleted.")
+    await mine.keyboard.press("Escape")
+    await expect(dialog).to_be_hidden()
+    await expect(mine.get_by_role("button", name="Delete my account…")).to_be_focused()
+    await mine.keyboard.press("Enter")
+    await expect(dialog.get_by_label("Your password")).to_have_value("")
+    await expect(dialog.get_by_role("alert")).to_have_count(0)
+    await dialog.get_by_label("Your password").fill(PASSWORD)
+    await dialog.get_by_role("button", name="Delete everything").click()
+    await expect(mine.get_by_role("heading", name="Your account is deleted")).to_be_visible()
+    await mine.goto("/account")
+    await mine.wait_for_url("**/signin**")
+    await mine.get_by_label("E-mail").fill(person.email)
+    await mine.get_by_label("Password").fill(PASSWORD)
+    await mine.keyboard.press("Enter")
+    await expect(mine.get_by_role("alert")).to_contain_text("The e-mail address or the password is wrong.")

@@ -1,5 +1,5 @@
-/** The page of one's own account: name, password, devices. */
-import { askForConfirmation, changeAccount, changePassword, listDevices, serverNowMs, signOutDevice, signOutOtherDevices, wentToSignIn } from "./api.js";
+/** The page of one's own account: name, password, devices, and its end. */
+import { askForConfirmation, changeAccount, changePassword, deleteAccount, listDevices, serverNowMs, signOutDevice, signOutOtherDevices, wentToSignIn } from "./api.js";
 import { byId, create, failureNotice } from "./dom.js";
 import { formatAgo, formatMoment } from "./format.js";
 import { answersInPlace, doneNotice } from "./forms.js";
@@ -57,6 +57,26 @@ document.getElementById("confirm-button")?.addEventListener("click", async ({ cu
     note.replaceChildren(failureNotice(wordsFor(failure)));
     button.disabled = false;
   }
+});
+
+const dialog = byId("delete-dialog");
+byId("delete-button").addEventListener("click", () => dialog.showModal());
+byId("keep-button").addEventListener("click", () => dialog.close());
+dialog.addEventListener("close", () => {
+  byId("delete-form").reset();
+  byId("delete-note").replaceChildren();
+});
+
+answersInPlace(byId("delete-form"), {
+  note: byId("delete-note"),
+  busyWords: "Deleting…",
+  send: async ({ password }) => {
+    await deleteAccount(password);
+    location.assign("/goodbye");
+    return "Your account is deleted.";
+  },
+  wordsFor: (failure) => (failure.code === "wrong_password" ? "The password is wrong. Nothing was deleted." : wordsFor(failure)),
+  focusAfter: byId("delete-password"),
 });
 
 function entry(device) {

@@ -1,0 +1,122 @@
+"""What follows when an account is no longer active: its game is stopped, and a deleted one is erased with all its data.
+Every replica runs the loop.
+
+Erased are slots with their versions (archives and pictures leave the store by `saves.disposal`), favourites, devices
+and the row itself, once no game runs any more. Of sessions what hosts did stays, for figures, and not whose they were:
+what a host still sends for one is refused (`ERASED_OWNER`).
+"""
+
+from collections.abc import Sequence
+
+import structlog
+from sqlalchemy import delete, exists, literal, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from orchestrator.accounts.account import AccountState, owner_of
+from orchestrator.accounts.models import AccountRow
+from orchestrator.accounts.standing import TOPIC
+from orchestrator.database import Database
+from orchestrator.errors import DatabaseUnavailable
+from orchestrator.notices import Notices
+from orchestrator.play.lifecycle import ACTIVE, Position, StopAsked
+from orchestrator.play.models import ERASED_OWNER, Invite, LaunchAttempt, Session
+from orchestrator.play.moves import Moves
+from orchestrator.play.reasons import ACCOUNT_NOT_ACTIVE
+from orchestrator.saves.models import SaveSlot, SaveVersion, UnwantedArchive
+
+INTERVAL_S = 5.0  # a notice comes sooner
+LONGEST_BACKOFF_S = 60.0
+BATCH = 50
+_ACTIVE = [position.value for position in ACTIVE]
+_STOPPABLE = [position.value for position in ACTIVE if position is not Position.STOPPING]
+
+_log = structlog.get_logger()
+
+
+class Enforcer:
+    def __init__(self, database: Database, notices: Notices, moves: Moves) -> None:
+        self._database = database
+        self._notices = notices
+        self._moves = moves
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        failures = 0
+        with self._notices.subscribe(TOPIC) as news:
+            while True:
+                await news.wait(min(LONGEST_BACKOFF_S, INTERVAL_S * 2 ** min(failures, 10)))
+                try:
+                    await self.round()
+                    failures = 0
+                except DatabaseUnavailable:
+                    failures += 1
+
+    async def round(self) -> None:
+        """Stop what has to stop, and erase what can be. What still plays is erased in a later round."""
+        while await self._stop_some() == BATCH:
+            pass
+        for account_id in await self._deleted():
+            await self._erase(account_id)
+
+    async def _stop_some(self) -> int:
+        not_active = AccountRow.state != AccountState.ACTIVE
+        due = (
+            select(Session)
+            .join(AccountRow, Session.owner == literal(owner_of("")) + AccountRow.id)
+            .where(not_active, Session.position.in_(_STOPPABLE))
+            .order_by(Session.id)
+            .limit(BATCH)
+            .with_for_update(of=Session, skip_locked=True)
+        )
+        async with self._database.write() as session:
+            rows = list(await session.scalars(due))
+            now = await self._database.now(session)
+            for row in rows:
+                await self._moves.apply(session, row, StopAsked(ACCOUNT_NOT_ACTIVE), now)
+        return len(rows)
+
+    async def _deleted(self) -> Sequence[str]:
+        plays = exists().where(Session.owner == literal(owner_of("")) + AccountRow.id, Session.position.in_(_ACTIVE))
+        gone = select(AccountRow.id).where(AccountRow.state == AccountState.DELETED, ~plays).limit(BATCH)
+        async with self._database.read() as session:
+            return list(await session.scalars(gone))
+
+    async def _erase(self, account_id: str) -> None:
+        owner = owner_of(account_id)
+        async with self._database.write() as session:
+            await self._database.lock(session, f"owner:{owner}")
+            if await session.scalar(select(exists().where(Session.owner == owner, Session.position.in_(_ACTIVE)))):
+                return  # a launch was faster than the deletion
+            sessions = select(Session.id).where(Session.owner == owner)
+            await session.execute(delete(Invite).where(Invite.session_id.in_(sessions)))
+            await session.execute(delete(LaunchAttempt).where(LaunchAttempt.owner == owner))
+            await self._erase_saves(session, owner)
+            forgotten = update(Session).where(Session.owner == owner)
+            await session.execute(
+                forgotten.values(
+                    owner=ERASED_OWNER,
+                    idempotency_key=None,
+                    launch_digest=None,
+                    timezone="UTC",
+                    latencies={},
+                    log_tail=[],
+                )
+            )
+            await session.execute(delete(AccountRow).where(AccountRow.id == account_id))
+        _log.info("account.erased", account_id=account_id)
+
+    async def _erase_saves(self, session: AsyncSession, owner: str) -> None:
+        now = await self._database.now(session)
+        slots = select(SaveSlot.id).where(SaveSlot.owner == owner)
+        versions = SaveVersion.slot_id.in_(slots)
+        archives = select(SaveVersion.key, literal(now, UnwantedArchive.since.type)).where(versions)
+        pictures = select(SaveVersion.picture_key, literal(now, UnwantedArchive.since.type)).where(
+            versions, SaveVersion.picture_key.is_not(None)
+        )
+        insert = sqlite.insert if self._database.is_sqlite else postgresql.insert
+        for keys in (archives, pictures):
+            unwanted = insert(UnwantedArchive).from_select(["key", "since"], keys)
+            await session.execute(unwanted.on_conflict_do_nothing())
+        await session.execute(delete(SaveVersion).where(versions))
+        await session.execute(delete(SaveSlot).where(SaveSlot.owner == owner))
