@@ -21,6 +21,7 @@ from orchestrator.accounts import tokens
 from orchestrator.accounts.account_controllers import AccountController
 from orchestrator.accounts.admin_controllers import UserAdminController
 from orchestrator.accounts.controllers import AuthController
+from orchestrator.accounts.openid_controllers import OpenIdController
 from orchestrator.accounts.recovery_controllers import ConfirmationController, RecoveryController
 from orchestrator.api_description import WholeDescription
 from orchestrator.background import Loop, running
@@ -64,6 +65,7 @@ _ROUTE_HANDLERS: Sequence[ControllerRouterHandler] = (
     HealthController,
     AuthController,
     AccountController,
+    OpenIdController,
     RecoveryController,
     ConfirmationController,
     UserAdminController,

@@ -12,7 +12,9 @@ from sqlalchemy import URL, make_url
 from migrations import revisions
 from orchestrator.accounts.enforcing import Enforcer
 from orchestrator.accounts.export import Export
+from orchestrator.accounts.federation import Federation
 from orchestrator.accounts.my_account import MyAccount
+from orchestrator.accounts.openid import OpenIdProvider, google_of
 from orchestrator.accounts.passwords import Passwords
 from orchestrator.accounts.postman import Postman
 from orchestrator.accounts.recovery import Recovery
@@ -73,6 +75,8 @@ class Services:
     accounts: Accounts
     my_account: MyAccount
     recovery: Recovery
+    google: OpenIdProvider | None
+    federation: Federation
     standing: Standing
     enforcer: Enforcer
     export: Export
@@ -160,6 +164,8 @@ def _wire(settings: Settings, database: Database, installation: Installation, st
         clock=clock,
         accounts=Accounts(database, installation, passwords, postman),
         my_account=MyAccount(database, passwords, standing),
+        google=google_of(settings),
+        federation=Federation(database, may_make_accounts=settings.open_sign_up),
         standing=standing,
         enforcer=Enforcer(database, notices, moves),
         export=Export(database, store),

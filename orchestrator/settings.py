@@ -34,6 +34,8 @@ class Settings(BaseSettings):
     Letters leave through the server of `smtp_url` (`smtps://user:password@host`) as from `mail_from`; without one they
     are files in the folder `mail` of `data`. Without `open_sign_up` accounts are made by the operator alone. See
     docs/accounts.md.
+
+    With a `google_client_id` people may sign in with Google, or with the OpenID provider that `google_issuer` names.
     """
 
     model_config = SettingsConfigDict(
@@ -56,6 +58,9 @@ class Settings(BaseSettings):
     smtp_url: SecretStr = SecretStr("")
     mail_from: str = ""
     open_sign_up: bool = True
+    google_client_id: str = ""
+    google_client_secret: SecretStr = SecretStr("")
+    google_issuer: str = "https://accounts.google.com"
 
     @field_validator("store_url")
     @classmethod
@@ -106,6 +111,24 @@ class Settings(BaseSettings):
         if self.has_mail_server and not self.mail_from:
             raise ValueError("smtp_url needs a mail_from")
         return self
+
+    @field_validator("google_issuer")
+    @classmethod
+    def _is_an_issuer(cls, value: str) -> str:
+        if not value.startswith("https://"):
+            raise ValueError("must begin with https://")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _google_has_a_secret(self) -> "Settings":
+        if self.google_client_id and not self.google_client_secret.get_secret_value():
+            raise ValueError("google_client_id needs a google_client_secret")
+        return self
+
+    @property
+    def has_google(self) -> bool:
+        """Whether people may come in through Google's door."""
+        return bool(self.google_client_id)
 
     @property
     def has_mail_server(self) -> bool:

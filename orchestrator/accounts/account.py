@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+EMAIL_PATTERN = r"^[^@\s\x00]+@[^@\s\x00]+$"
+MOST_EMAIL_CHARACTERS = 320
+
 
 class Role(StrEnum):
     PLAYER = "player"

@@ -50,6 +50,17 @@ class Device(Base):
     expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
+class LinkedIdentity(Base):
+    """Somebody who comes through another house's door, and whose account that is here."""
+
+    __tablename__ = "linked_identities"
+
+    issuer: Mapped[str] = mapped_column(String(300), primary_key=True)
+    subject: Mapped[str] = mapped_column(String(255), primary_key=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), index=True)
+    linked_at: Mapped[datetime]
+
+
 class MailToken(Base):
     """A secret that was sent to an address, by its SHA-256: whoever has it reads that address's letters. Good once."""
 

@@ -4,12 +4,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from orchestrator.accounts.account import SignedIn
+from orchestrator.accounts.account import EMAIL_PATTERN, MOST_EMAIL_CHARACTERS, SignedIn
 from orchestrator.accounts.models import AccountRow, Device
 from orchestrator.accounts.my_account import Particulars
 from orchestrator.http import Schema, Timestamp, Wire
 
-Email = Annotated[str, StringConstraints(strip_whitespace=True, max_length=320, pattern=r"^[^@\s\x00]+@[^@\s\x00]+$")]
+Email = Annotated[
+    str, StringConstraints(strip_whitespace=True, max_length=MOST_EMAIL_CHARACTERS, pattern=EMAIL_PATTERN)
+]
 Password = Annotated[str, StringConstraints(min_length=8, max_length=1000)]
 Secret = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=r"^[^\x00]*$")]

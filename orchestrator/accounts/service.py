@@ -75,7 +75,7 @@ class Accounts:
         `address`.
         """
         email = email.lower()
-        await self._throttle.count(throttle.SIGN_INS_OF_ADDRESS, address)
+        await self.count_sign_in(address)
         await self._throttle.count(throttle.SIGN_IN, address, email)
         async with self._database.read() as session:
             row = (await session.execute(select(AccountRow).where(AccountRow.email == email))).scalar_one_or_none()
@@ -93,6 +93,10 @@ class Accounts:
                 raise _wrong_credentials()
             row.password_hash = upgraded or seen_hash
             return await self._admit(session, account_of(row), device)
+
+    async def count_sign_in(self, address: str) -> None:
+        """One more try from `address`, by whichever door. RateLimited."""
+        await self._throttle.count(throttle.SIGN_INS_OF_ADDRESS, address)
 
     async def issue_token(self, account: Account, device: str = UNKNOWN) -> str:
         """A session token for `account` on one more device, good for 30 days or until that is signed out."""

@@ -28,6 +28,11 @@ _SIGN_IN_FAILURES = {
     "CredentialsSignin": "The e-mail address or the password is wrong.",
     "RateLimited": "Too many tries. Wait a minute, then try again.",
     "MissingCSRF": "The page was open for too long. Please sign in again.",
+    "OAuthCallback": "Signing in with Google did not work. Please try again.",
+    "AccessDenied": "Google did not let you through, or this account cannot be signed in to.",
+    "OAuthAccountNotLinked": "An account with your e-mail address exists already, and has not confirmed it. Sign in "
+    "with its password and confirm the address on your account page; then Google works as well.",
+    "SignUpClosed": "New accounts are made by the people who run this Playhouse. Please ask them for one.",
 }
 _REGISTRATION_FAILURES = {
     "EmailTaken": "An account with this e-mail address exists already. Sign in instead.",
@@ -257,6 +262,7 @@ def _page(
             "csrf_token": csrf.token_of(cookie, secret),
             "open_sign_up": settings.open_sign_up,
             "has_mail_server": settings.has_mail_server,
+            "has_google": settings.has_google,
             **context,
         },
         cookies=cookies,

@@ -34,18 +34,21 @@ answersInPlace(byId("name-form"), {
   focusAfter: byId("name"),
 });
 
-answersInPlace(byId("password-form"), {
-  note: byId("password-note"),
-  busyWords: "Changing…",
-  send: async ({ currentPassword, newPassword }) => {
-    await changePassword({ currentPassword, newPassword });
-    byId("password-form").reset();
-    showDevices();
-    return "Your password is changed, and you are signed out everywhere else.";
-  },
-  wordsFor: (failure) => (failure.code === "invalid_request" ? "The new password needs at least 8 characters." : wordsFor(failure)),
-  focusAfter: byId("current-password"),
-});
+const passwordForm = document.getElementById("password-form"); // who comes in with Google may have none
+if (passwordForm) {
+  answersInPlace(passwordForm, {
+    note: byId("password-note"),
+    busyWords: "Changing…",
+    send: async ({ currentPassword, newPassword }) => {
+      await changePassword({ currentPassword, newPassword });
+      passwordForm.reset();
+      showDevices();
+      return "Your password is changed, and you are signed out everywhere else.";
+    },
+    wordsFor: (failure) => (failure.code === "invalid_request" ? "The new password needs at least 8 characters." : wordsFor(failure)),
+    focusAfter: byId("current-password"),
+  });
+}
 
 document.getElementById("confirm-button")?.addEventListener("click", async ({ currentTarget: button }) => {
   const note = byId("confirm-note");
