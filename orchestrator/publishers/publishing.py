@@ -16,6 +16,7 @@ from typing import Protocol
 import structlog
 from sqlalchemy import select, update
 
+from agent_protocol import BuildSpec
 from orchestrator.archives.errors import ArchiveRefused
 from orchestrator.catalog.definition import BuildDefinition
 from orchestrator.catalog.images import EngineImage, ImageUnavailable
@@ -37,6 +38,9 @@ from orchestrator.publishers.uploads import NEWS
 LEASE = timedelta(seconds=60)
 TRIED_FOR = timedelta(hours=6)
 AGAIN_AFTER = timedelta(seconds=30)
+
+_RENPY = ".renpy"
+_RENPY_EXCLUDES = (".renpy/backups", ".renpy/backups/*")  # copies of its own scripts, where they came as text
 
 log = structlog.get_logger()
 
@@ -224,11 +228,12 @@ def _definition(
     """Without a version of the publisher's an image that was there before keeps its own, and a new one is counted."""
     known = [build.version for build in builds if build.image_id == image.image_id]
     save_paths = [str(path) for path in published.save_paths]
-    if published.renpy_dir is not None:
-        save_paths.append(f".renpy/{published.renpy_dir}")
+    if published.renpy_dir is not None:  # in there; the key that signs saves lies beside, and is needed to trust them
+        save_paths.append(_RENPY)
     return BuildDefinition(
         version=version or (known[-1] if known else str(len(builds) + 1)),
         image=image.reference or image.image_id,
         command=command_of(launcher),
         save_paths=tuple(save_paths),
+        save_excludes=(*BuildSpec(build_id="", image="", image_id="").save_excludes, *_RENPY_EXCLUDES),
     )

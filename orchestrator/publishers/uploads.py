@@ -214,22 +214,20 @@ class Uploads:
             return writing.size_bytes
 
     async def _arrived(self, publisher: Publisher, slug: str, upload_id: str, size_bytes: int) -> Owned:
+        """As of this moment: by the time that it is told, all may be checked. NotFound when it gave way meanwhile."""
         async with self._database.write() as session:
+            await self._database.lock(session, f"game:{slug}")
+            found = await owned(session, publisher, slug)
+            upload = await session.get(Upload, upload_id)
+            if upload is None or upload.state != UploadState.RECEIVING:
+                raise NotFound("This upload gave way to another one.")
             now = await self._database.now(session)
-            await session.execute(
-                update(Upload)
-                .where(Upload.id == upload_id, Upload.state == UploadState.RECEIVING)
-                .values(
-                    state=UploadState.PROCESSING,
-                    size_bytes=size_bytes,
-                    received_bytes=size_bytes,
-                    busy_until=now,
-                    changed_at=now,
-                )
-            )
+            upload.state = UploadState.PROCESSING
+            upload.size_bytes = upload.received_bytes = size_bytes
+            upload.busy_until = upload.changed_at = now
             self._notices.publish_after_commit(session, NEWS)
         log.info("upload.arrived", upload=upload_id, game=slug, bytes=size_bytes)
-        return await self.of(publisher, slug, upload_id)
+        return Owned(replace(found, newest=upload), upload)
 
     async def _note(self, upload_id: str, received_bytes: int, held: timedelta) -> None:
         async with self._database.write() as session:

@@ -3,8 +3,9 @@
 import asyncio
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -71,15 +72,15 @@ async def test_an_uploaded_distribution_is_played_and_saved(runtime: Path, monke
                 f"{GAME}/upload", content=distribution(), headers={"Content-Type": "application/gzip"}
             )
             assert sent.status_code == 202, sent.text
-            details = await settled(publisher)
+            details = await until(publisher, lambda seen: seen["upload"]["state"] in {"accepted", "rejected"})
             assert details["status"] == "active", (details, house.log_tails())
+            cached = (await until(publisher, lambda seen: seen["cacheStatus"]["cached"] == 1))["cacheStatus"]
+            assert cached == {"servers": 1, "cached": 1}  # before that no host could run it
             await player.register()
             session_id = await player.launch(SLUG)
             status = await player.until(session_id, lambda seen: seen.status == "running" or seen.is_over, 60)
             assert status.status == "running", (status, house.log_tails())
             house.learn_seats()
-            cached = (await publisher.get(GAME)).json()["cacheStatus"]
-            assert cached == {"servers": 1, "cached": 1}
             await player.stop(session_id)
             statistics = (await publisher.get(f"{GAME}/statistics")).json()
             assert (statistics["sessions"], statistics["crashes"]) == (1, 0)
@@ -90,10 +91,11 @@ async def test_an_uploaded_distribution_is_played_and_saved(runtime: Path, monke
         assert f".renpy/{RENPY_DIR}/1-1-LT1.save" in files_of(b"".join(contents))
 
 
-async def settled(publisher: httpx.AsyncClient) -> dict[str, object]:
+async def until(publisher: httpx.AsyncClient, holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """The game's details once they are so, or the last ones after a minute."""
     deadline = time.monotonic() + 60
     while True:
-        details = (await publisher.get(GAME)).json()
-        if details["upload"]["state"] in {"accepted", "rejected"} or time.monotonic() > deadline:
+        details: dict[str, Any] = (await publisher.get(GAME)).json()
+        if holds(details) or time.monotonic() > deadline:
             return details
         await asyncio.sleep(0.1)

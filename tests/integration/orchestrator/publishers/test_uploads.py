@@ -79,7 +79,8 @@ async def test_an_archive_becomes_a_game_that_is_played(
     [order] = (await host.sync()).sessions
     assert order.build.image_id == images.stored[0]
     assert order.build.command == (f"/game/{FORM['launcher']}",)
-    assert order.build.save_paths == (f".renpy/{FORM['renpyDir']}",)
+    assert order.build.save_paths == (".renpy",)  # Ren'Py's folder of saves, and the key that signs them
+    assert ".renpy/backups" in order.build.save_excludes
 
 
 BROKEN = good_archive()[:200] + b"\0" * 20 + good_archive()[220:]
