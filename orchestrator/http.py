@@ -3,6 +3,7 @@
 It knows no subject: nothing here reads the database or decides what an account may do.
 """
 
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar, cast
 from urllib.parse import urlsplit
@@ -12,7 +13,7 @@ from litestar import MediaType, Request, Response
 from litestar.connection import ASGIConnection
 from litestar.datastructures import MutableScopeHeaders
 from litestar.enums import ScopeType
-from litestar.exceptions import HTTPException, SerializationException, ValidationException
+from litestar.exceptions import HTTPException, InternalServerException, SerializationException, ValidationException
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError
@@ -98,6 +99,15 @@ async def read_fields(request: AnyRequest) -> dict[str, Any]:
             raise InvalidRequest("The body must be a JSON object.")
         return cast("dict[str, Any]", body)
     return {str(name): value for name, value in (await request.form()).items()}
+
+
+async def received(request: AnyRequest) -> AsyncIterator[bytes]:
+    """The body as it arrives. `InvalidRequest` when its sender goes away in the middle."""
+    try:
+        async for piece in request.stream():
+            yield piece
+    except InternalServerException as error:
+        raise InvalidRequest("the body did not arrive whole") from error
 
 
 def local_path(url: object, *origins: str) -> str:

@@ -53,9 +53,11 @@ from orchestrator.publishers.where import DestinationOf
 from orchestrator.replica import StartupError
 from orchestrator.saves.disposal import Disposal
 from orchestrator.saves.intake import SaveIntake
+from orchestrator.saves.keeping import SlotKeeping
 from orchestrator.saves.opening import open_store
 from orchestrator.saves.service import Saves
 from orchestrator.saves.store import ArchiveStore
+from orchestrator.saves.transfers import SaveTransfers
 from orchestrator.saves.watch import StoreWatch
 from orchestrator.settings import Settings
 
@@ -83,6 +85,8 @@ class Services:
     postman: Postman
     catalog: Catalog
     saves: Saves
+    slot_keeping: SlotKeeping
+    save_transfers: SaveTransfers
     save_intake: SaveIntake
     save_disposal: Disposal
     store: ArchiveStore
@@ -147,6 +151,7 @@ def _wire(settings: Settings, database: Database, installation: Installation, st
     standing = Standing(database, notices)
     catalog = Catalog(database)
     saves = Saves(database, store)
+    slot_keeping = SlotKeeping(database)
     moves = Moves(notices)
     clock = ClockWatch(database)
     ledger = Ledger(moves, saves, clock)
@@ -173,8 +178,10 @@ def _wire(settings: Settings, database: Database, installation: Installation, st
         postman=postman,
         catalog=catalog,
         saves=saves,
+        slot_keeping=slot_keeping,
+        save_transfers=SaveTransfers(database, store),
         save_intake=SaveIntake(database, store),
-        save_disposal=Disposal(database, store),
+        save_disposal=Disposal(database, store, slot_keeping),
         store=store,
         store_watch=StoreWatch(store),
         play=play,

@@ -1,17 +1,15 @@
 """Saves and their pictures between the orchestrator and game hosts, under `/api/agents`. HTTP only."""
 
-from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from litestar import Controller, Request, get, post, put
 from litestar.di import NamedDependency
-from litestar.exceptions import InternalServerException
 from litestar.params import FromPath, HeaderParameter, PathParameter, QueryParameter
 from litestar.response import Stream
 
 from agent_protocol import DirectUpload, DownloadWay, UploadWay
-from orchestrator.errors import InvalidRequest
 from orchestrator.fleet.identity import HostIdentities
+from orchestrator.http import received
 from orchestrator.saves.heads import Accepted, Offer
 from orchestrator.saves.intake import MOST_PICTURE_BYTES, SaveIntake
 from orchestrator.saves.service import Saves
@@ -44,7 +42,7 @@ class AgentSaveController(Controller):
     ) -> dict[str, str | bool]:
         host_id = await identities.authenticate(authorization)
         offer = Offer(session_id, generation, digest, size, number)
-        return _answer(await save_intake.accept(host_id, offer, _received(request)))
+        return _answer(await save_intake.accept(host_id, offer, received(request)))
 
     @post("/sessions/{session_id:str}/saves/way", status_code=200, operation_id="getSaveUploadWay")
     async def upload_way(
@@ -120,19 +118,10 @@ class AgentSaveController(Controller):
         authorization: Authorization = None,
     ) -> dict[str, str]:
         host_id = await identities.authenticate(authorization)
-        picture = b"".join([piece async for piece in _received(request)])
+        picture = b"".join([piece async for piece in received(request)])
         await save_intake.put_picture(host_id, version_id, picture)
         return {}
 
 
 def _answer(accepted: Accepted) -> dict[str, str | bool]:
     return {"versionId": accepted.version_id, "head": accepted.is_head}
-
-
-async def _received(request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
-    """The body as it arrives. `InvalidRequest` when its sender goes away in the middle."""
-    try:
-        async for piece in request.stream():
-            yield piece
-    except InternalServerException as error:
-        raise InvalidRequest("the body did not arrive whole") from error

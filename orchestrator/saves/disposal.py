@@ -1,8 +1,8 @@
 """Deletes from the store what no version names any more. Every replica runs the loop; rows are taken by lease.
 
-Two ways lead here: the transaction that drops a version writes its keys down, and a sweep finds what was stored but
-never came into SQL, because a replica died in between. Nothing that a version names is ever deleted, and nothing of
-sessions that this database does not know.
+Three ways lead here: the transaction that drops a version writes its keys down, slots that were deleted long enough ago
+give theirs, and a sweep finds what was stored but never came into SQL, because a replica died in between. Nothing that a
+version names is ever deleted, and nothing of sessions that this database does not know.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from orchestrator.database import Database
 from orchestrator.errors import DatabaseUnavailable, StoreUnavailable
 from orchestrator.play.models import Session
+from orchestrator.saves.keeping import SlotKeeping
 from orchestrator.saves.models import SaveVersion, UnwantedArchive
 from orchestrator.saves.store import ArchiveStore
 
@@ -32,9 +33,10 @@ _log = structlog.get_logger()
 
 
 class Disposal:
-    def __init__(self, database: Database, store: ArchiveStore) -> None:
+    def __init__(self, database: Database, store: ArchiveStore, slot_keeping: SlotKeeping) -> None:
         self._database = database
         self._store = store
+        self._slot_keeping = slot_keeping
 
     async def run(self) -> None:
         """Until cancelled. A store or database that is away is said once, and once when it is back."""
@@ -96,7 +98,11 @@ class Disposal:
         return [row.key for row in rows if row.key not in named]
 
     async def sweep(self) -> None:
-        """Write down what lay in the store for a day and no row names; clear what a crash left half-written."""
+        """Write down what lay in the store for a day and no row names, and what deleted slots held that nobody can
+        bring back any more; clear what a crash left half-written.
+        """
+        while await self._slot_keeping.bury():
+            pass
         async with self._database.read() as session:
             now = await self._database.now(session)
         await self._store.clear_abandoned((now - HALF_WRITTEN_AFTER).timestamp())

@@ -14,9 +14,9 @@ from sqlalchemy.orm import aliased
 from orchestrator.errors import Conflict, NotFound, StoreUnavailable
 from orchestrator.ids import new_id
 from orchestrator.play.models import ERASED_OWNER, Session
-from orchestrator.saves.models import SaveSlot, SaveVersion, UnwantedArchive
+from orchestrator.saves.models import UPLOADED, SaveSlot, SaveVersion, UnwantedArchive
 from orchestrator.saves.retention import Kept, superseded
-from orchestrator.saves.service import free_number
+from orchestrator.saves.slots import free_number, last_launch, live_slots
 
 _TICK = timedelta(milliseconds=1)
 
@@ -32,6 +32,16 @@ class Offer:
     digest: str
     size_bytes: int
     number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A save that its owner handed in, checked and stored under `key`, which names a `session_id` of the slot."""
+
+    session_id: str
+    digest: str
+    size_bytes: int
+    key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +109,40 @@ async def record_arrived(session: AsyncSession, host_id: str, offer: Offer, key:
     return Accepted(version.id, is_head=slot.head_version_id == version.id)
 
 
+async def record_upload(session: AsyncSession, slot: SaveSlot, upload: Upload, now: datetime) -> SaveVersion:
+    """Make what its owner handed in the slot's head. The caller has the owner's lock and has seen that nobody plays.
+
+    From then on it is as after a restore: no session from before moves the head. The same save again is the same
+    version, with the new bytes under it.
+    """
+    await _keep(session, upload.key)
+    offer = Offer(upload.session_id, UPLOADED, upload.digest, upload.size_bytes)
+    version = await _known(session, offer)
+    if version is None:
+        version = SaveVersion(
+            id=new_id("ver"),
+            slot_id=slot.id,
+            session_id=upload.session_id,
+            generation=UPLOADED,
+            digest=upload.digest,
+            size_bytes=upload.size_bytes,
+            number=0,
+            key=upload.key,
+            is_side=False,
+            created_at=await _next_moment(session, slot.id, now),
+        )
+        session.add(version)
+    else:
+        session.add(UnwantedArchive(key=version.key, since=now))
+        version.key = upload.key
+        version.created_at = await _next_moment(session, slot.id, now)
+    slot.head_version_id = version.id
+    slot.restored_at = await last_launch(session, slot.id)
+    await session.flush()
+    await _drop_superseded(session, slot.id, version.id, now)
+    return version
+
+
 def not_arrived() -> Conflict:
     return Conflict("The archive has not arrived in the store. Please send it again.", code="not_arrived")
 
@@ -132,8 +176,8 @@ async def _slot_for(session: AsyncSession, row: Session, version_id: str, now: d
         return slot
     number = await free_number(session, row.owner, row.game_id, row.slot_number)
     if number is None:
-        at_number = SaveSlot.owner == row.owner, SaveSlot.game_id == row.game_id, SaveSlot.number == row.slot_number
-        return (await session.scalars(select(SaveSlot).where(*at_number))).one()
+        theirs = live_slots(row.owner, row.game_id).where(SaveSlot.number == row.slot_number)
+        return (await session.scalars(theirs)).one()
     slot = SaveSlot(
         id=row.slot_id,
         owner=row.owner,
@@ -198,7 +242,8 @@ async def _drop_superseded(session: AsyncSession, slot_id: str, head: str, now: 
         kept.append(
             Kept(
                 version_id=version.id,
-                session_id=version.session_id,
+                # What was handed in was not played: it stands for itself.
+                session_id=version.id if version.is_uploaded else version.session_id,
                 session_began_at=running_since or created_at,
                 created_at=version.created_at,
                 is_head=version.id == head,

@@ -1,29 +1,37 @@
 """Slots and versions: which slot a launch plays, what a person can go back to, what a host may read.
 
-What hosts send is `saves.intake`'s. The store is never asked inside a transaction.
+What hosts send is `saves.intake`'s; what owners do beside playing is in `saves.keeping` and `saves.transfers`. The
+store is never asked inside a transaction.
 """
 
 import hashlib
 from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
-from datetime import datetime
 
 import structlog
-from sqlalchemy import Exists, exists, func, select
+from sqlalchemy import exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import InstrumentedAttribute
 
 from agent_protocol import RestoreSource
-from orchestrator.catalog.models import Game
 from orchestrator.database import Database
 from orchestrator.errors import Conflict, Forbidden, InvalidRequest, NotFound
 from orchestrator.ids import new_id
-from orchestrator.play.lifecycle import ACTIVE, ON_HOST
+from orchestrator.play.lifecycle import ON_HOST
 from orchestrator.play.models import Session
 from orchestrator.saves.models import SaveSlot, SaveVersion
+from orchestrator.saves.slots import (
+    SLOTS_PER_GAME,
+    SlotSummary,
+    free_number,
+    last_launch,
+    live_slots,
+    refuse_while_played,
+    slot_of,
+    summaries,
+    summary_of,
+    version_of,
+)
 from orchestrator.saves.store import ArchiveGone, ArchiveStore
-
-SLOTS_PER_GAME = 3
 
 _log = structlog.get_logger()
 
@@ -34,14 +42,6 @@ class SlotChoice:
 
     slot_id: str
     number: int
-
-
-@dataclass(frozen=True, slots=True)
-class SlotSummary:
-    slot: SaveSlot
-    game_slug: str
-    head: SaveVersion
-    is_played: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +57,10 @@ class Saves:
 
     async def slots(self, owner: str, game_id: str) -> list[SlotSummary]:
         """The owner's slots of a game that hold something, by number."""
-        query = (
-            select(SaveSlot, Game.slug, SaveVersion, _is_played(SaveSlot.id))
-            .join(Game, Game.id == SaveSlot.game_id)
-            .join(SaveVersion, SaveVersion.id == SaveSlot.head_version_id)
-            .where(SaveSlot.owner == owner, SaveSlot.game_id == game_id)
-            .order_by(SaveSlot.number)
-        )
+        theirs = SaveSlot.owner == owner, SaveSlot.game_id == game_id, SaveSlot.deleted_at.is_(None)
+        query = summaries().where(*theirs).order_by(SaveSlot.number)
         async with self._database.read() as session:
-            found = await session.execute(query)
-            return [SlotSummary(slot, slug, head, is_played) for slot, slug, head, is_played in found]
+            return [SlotSummary(*row) for row in await session.execute(query)]
 
     async def choose(
         self, session: AsyncSession, owner: str, game_id: str, *, slot_id: str | None, is_fresh: bool
@@ -78,12 +72,12 @@ class Saves:
         `slots_full` when no place is empty.
         """
         if slot_id is not None:
-            slot = await _slot_of(session, owner, slot_id)
+            slot = await slot_of(session, owner, slot_id)
             if slot.game_id != game_id:
                 raise InvalidRequest("this save slot belongs to another game")
             return _choice(slot)
-        query = select(SaveSlot).where(SaveSlot.owner == owner, SaveSlot.game_id == game_id)
-        last_played = await session.scalar(query.order_by(SaveSlot.last_played_at.desc()).limit(1))
+        query = live_slots(owner, game_id).order_by(SaveSlot.last_played_at.desc()).limit(1)
+        last_played = await session.scalar(query)
         if last_played is not None and not is_fresh:
             return _choice(last_played)
         free = await free_number(session, owner, game_id, 1)
@@ -108,7 +102,7 @@ class Saves:
     async def versions(self, owner: str, slot_id: str) -> list[VersionSummary]:
         """What this slot can go back to, newest first. `NotFound`, `Forbidden` for another person's."""
         async with self._database.read() as session:
-            slot = await _slot_of(session, owner, slot_id)
+            slot = await slot_of(session, owner, slot_id, with_deleted=True)
             query = select(SaveVersion).where(SaveVersion.slot_id == slot.id).order_by(SaveVersion.created_at.desc())
             return [
                 VersionSummary(version, version.id == slot.head_version_id) for version in await session.scalars(query)
@@ -121,18 +115,19 @@ class Saves:
         `Conflict` (`slot_in_use`, `version_damaged`) and `StoreUnavailable`; then nothing has changed.
         """
         async with self._database.read() as session:
-            version = await _restorable(session, await _slot_of(session, owner, slot_id), version_id)
+            version = await _restorable(session, await slot_of(session, owner, slot_id), version_id)
         await self._prove(version)
         async with self._database.write() as session:
             await self._database.lock(session, f"owner:{owner}")
-            slot = await _slot_of(session, owner, slot_id)
+            slot = await slot_of(session, owner, slot_id)
             version = await _restorable(session, slot, version_id)
             slot.head_version_id = version.id
-            slot.restored_at = await _last_launch(session, slot.id)
+            slot.restored_at = await last_launch(session, slot.id)
             version.is_side = False
-            game = await session.get_one(Game, slot.game_id)
+            await session.flush()
+            summary = await summary_of(session, slot_id)
         _log.info("save.restored", slot=slot_id, version=version_id)
-        return SlotSummary(slot, game.slug, version, is_played=False)
+        return summary
 
     async def _prove(self, version: SaveVersion) -> None:
         """Read the archive as it lies in the store and compare it with what was once taken over."""
@@ -148,7 +143,8 @@ class Saves:
     async def picture(self, owner: str, slot_id: str, version_id: str) -> bytes:
         """What the screen showed when this version was made, a JPEG. `NotFound` when there is none, `Forbidden`."""
         async with self._database.read() as session:
-            version = await _version_of(session, await _slot_of(session, owner, slot_id), version_id)
+            slot = await slot_of(session, owner, slot_id, with_deleted=True)
+            version = await version_of(session, slot, version_id)
         if version.picture_key is None:
             raise NotFound("this version has no picture")
         try:
@@ -187,49 +183,14 @@ class Saves:
         return version
 
 
-async def free_number(session: AsyncSession, owner: str, game_id: str, preferred: int) -> int | None:
-    """A number that none of the owner's slots of a game has, `preferred` if it can be; None when all are taken."""
-    mine = select(SaveSlot.number).where(SaveSlot.owner == owner, SaveSlot.game_id == game_id)
-    taken = set(await session.scalars(mine))
-    numbers = (preferred, *range(1, SLOTS_PER_GAME + 1))
-    return next((number for number in numbers if number not in taken), None)
-
-
-async def _slot_of(session: AsyncSession, owner: str, slot_id: str) -> SaveSlot:
-    slot = await session.get(SaveSlot, slot_id)
-    if slot is None:
-        raise NotFound(f"there is no save slot '{slot_id}'")
-    if slot.owner != owner:
-        raise Forbidden("this save slot belongs to somebody else")
-    return slot
-
-
-async def _version_of(session: AsyncSession, slot: SaveSlot, version_id: str) -> SaveVersion:
-    version = await session.get(SaveVersion, version_id)
-    if version is None or version.slot_id != slot.id:
-        raise NotFound(f"this save slot has no version '{version_id}'")
-    return version
+def _damaged() -> Conflict:
+    return Conflict("This version is damaged and cannot be restored. Please choose another.", code="version_damaged")
 
 
 async def _restorable(session: AsyncSession, slot: SaveSlot, version_id: str) -> SaveVersion:
-    version = await _version_of(session, slot, version_id)
-    if await session.scalar(select(_is_played(slot.id))):
-        raise Conflict("A game is being played from this save. Stop it first.", code="slot_in_use")
+    version = await version_of(session, slot, version_id)
+    await refuse_while_played(session, slot)
     return version
-
-
-def _is_played(slot_id: str | InstrumentedAttribute[str]) -> Exists:
-    return exists().where(Session.slot_id == slot_id, Session.position.in_([position.value for position in ACTIVE]))
-
-
-async def _last_launch(session: AsyncSession, slot_id: str) -> datetime:
-    """When the newest session on a slot began. Later launches come after it, also when the clock is set back."""
-    query = select(func.max(Session.created_at)).where(Session.slot_id == slot_id)
-    return (await session.execute(query)).scalar_one()
-
-
-def _damaged() -> Conflict:
-    return Conflict("This version is damaged and cannot be restored. Please choose another.", code="version_damaged")
 
 
 async def _chain(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -21,7 +21,8 @@ EXAMPLES = 5
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 
 
-schemathesis.serializer.alias(["application/gzip", "application/offset+octet-stream"], "application/octet-stream")
+_BINARY = ["application/gzip", "application/offset+octet-stream", "application/zstd"]
+schemathesis.serializer.alias(_BINARY, "application/octet-stream")
 
 Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 Case = schemathesis.Case[Any]

@@ -54,6 +54,7 @@ def save(
     picture: str | None = None,
     *,
     in_use: bool = False,
+    play_seconds: int = 0,
 ) -> dict[str, Any]:
     return {
         "id": f"cls{number}",
@@ -64,6 +65,16 @@ def save(
         "sizeBytes": 184_320,
         "picture": picture,
         "inUse": in_use,
+        "playSeconds": play_seconds,
+    }
+
+
+def deleted(number: int, label: str | None = None, picture: str | None = None) -> dict[str, Any]:
+    return {
+        **save(number, label, picture=picture),
+        "id": f"clsgone{number}",
+        "deletedAt": "2026-11-20T20:00:00Z",
+        "goneAt": "2026-12-20T20:00:00Z",
     }
 
 
@@ -78,13 +89,16 @@ def running(session_id: str = SESSION, slug: str = "the-question", title: str = 
     }
 
 
-def version(name: str, created: str, *, is_head: bool = False, is_side: bool = False) -> dict[str, Any]:
+def version(
+    name: str, created: str, *, is_head: bool = False, is_side: bool = False, is_uploaded: bool = False
+) -> dict[str, Any]:
     return {
         "id": name,
         "createdAt": created,
         "sizeBytes": 184_320,
         "isHead": is_head,
         "isSide": is_side,
+        "isUploaded": is_uploaded,
         "picture": f"/api/saves/cls1/versions/{name}/picture",
     }
 
@@ -167,7 +181,9 @@ class FakeApi:
     def __init__(self) -> None:
         self.games: list[dict[str, Any]] = [THE_QUESTION]
         self.saves: list[dict[str, Any]] = []
+        self.deleted: list[dict[str, Any]] = []
         self.versions: list[dict[str, Any]] = []
+        self.slot_refusal: tuple[int, dict[str, Any]] | None = None
         self.restore: tuple[int, dict[str, Any]] = (200, {})
         self.history: list[dict[str, Any]] = []
         self.sessions: list[dict[str, Any]] = []
@@ -211,19 +227,20 @@ class FakeApi:
     async def _answer(self, route: Route, request: Request) -> None:
         address = urlsplit(request.url)
         query = {name: values[0] for name, values in parse_qs(address.query).items()}
-        body = request.post_data_json if request.post_data else query
+        is_json = "json" in request.headers.get("content-type", "")
+        body = (request.post_data_json if is_json else request.post_data_buffer) if request.post_data_buffer else query
         self.calls.append((request.method, address.path, body))
         self.headers[address.path] = await request.all_headers()
         if address.path.endswith("/picture"):
             await route.fulfill(status=200, content_type="image/jpeg", body=PICTURE.read_bytes())
             return
-        code, answer = await self.result(address.path, query)
+        code, answer = await self.result(request.method, address.path, query)
         headers = {"date": format_datetime(datetime.now(UTC) + self.clock_ahead, usegmt=True)}
         if code in {429, 503}:
             headers["retry-after"] = "7"
         await route.fulfill(status=code, json=answer, headers=headers)
 
-    async def result(self, path: str, query: dict[str, str]) -> tuple[int, dict[str, Any]]:
+    async def result(self, method: str, path: str, query: dict[str, str]) -> tuple[int, dict[str, Any]]:
         """Status and body of an answer."""
         if path == "/api/games":
             words = query.get("search", "").lower()
@@ -243,12 +260,14 @@ class FakeApi:
             return 200, {"versions": self.versions}
         if path.endswith("/restore"):
             return self.restore
+        if path.startswith("/api/saves/"):
+            return self._change_slot(method, path)
         if path == "/api/game/stop" and self.after_stop is not None:
             await self.push(self.after_stop)
         if path == "/api/game/history":
             return 200, self._page_of_history(int(query["page"]), int(query["limit"]))
         return {
-            "/api/saves": (200, {"saves": self.saves}),
+            "/api/saves": (200, {"saves": self.saves, "slots": 3, "deleted": self.deleted}),
             "/api/game/sessions": (200, {"sessions": self.sessions}),
             "/api/game/probes": (200, {"probes": self.probes}),
             "/api/game/stop": self.stop,
@@ -257,6 +276,26 @@ class FakeApi:
             "/api/game/invites/revoke": (200, {"status": "ok"}),
             "/api/game/watch": self.watch,
         }[path]
+
+    def _change_slot(self, method: str, path: str) -> tuple[int, dict[str, Any]]:
+        """Names, deletes and brings back, so that the page finds it changed when it looks again."""
+        if self.slot_refusal is not None:
+            return self.slot_refusal
+        slot_id = path.split("/")[3]
+        if method == "DELETE":
+            [gone] = [each for each in self.saves if each["id"] == slot_id]
+            self.saves = [each for each in self.saves if each["id"] != slot_id]
+            self.deleted = [{**deleted(gone["slot"], gone["label"]), "id": slot_id}, *self.deleted]
+            return 200, self.deleted[0]
+        if path.endswith("/undelete"):
+            [back] = [each for each in self.deleted if each["id"] == slot_id]
+            self.deleted = [each for each in self.deleted if each["id"] != slot_id]
+            self.saves = [*self.saves, {**save(back["slot"], back["label"]), "id": slot_id}]
+            return 200, self.saves[-1]
+        [slot] = [each for each in self.saves if each["id"] == slot_id]
+        if method == "PATCH":
+            slot["label"] = self.calls[-1][2]["label"].strip() or None
+        return 200, slot
 
     def _page_of_history(self, page: int, limit: int) -> dict[str, Any]:
         total = len(self.history)

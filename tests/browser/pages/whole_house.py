@@ -52,7 +52,7 @@ class House:
             return web.Response(status=answer.status, body=await answer.read(), headers=headers)
 
     async def api(self, request: web.Request) -> web.Response:
-        code, answer = await self._api.result(request.path, dict(request.query))
+        code, answer = await self._api.result(request.method, request.path, dict(request.query))
         return web.json_response(answer, status=code)
 
     async def invite(self, _: web.Request) -> web.Response:

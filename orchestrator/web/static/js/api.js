@@ -16,9 +16,9 @@ export class ApiFailure extends Error {
 export const serverNowMs = () => Date.now() + clockOffsetMs;
 let clockOffsetMs = 0;
 
-/** `body` is sent as JSON, or as a form when it is `URLSearchParams`. */
+/** `body` is sent as JSON; as a form when it is `URLSearchParams`, as it is when it is a `Blob`. */
 async function call(method, path, { body, headers = {}, signal } = {}) {
-  const isJson = body !== undefined && !(body instanceof URLSearchParams);
+  const isJson = body !== undefined && !(body instanceof URLSearchParams || body instanceof Blob);
   let response;
   try {
     response = await fetch(path, {
@@ -59,6 +59,11 @@ export const watchSession = (invitation) => call("POST", "/api/game/watch", { bo
 export const listHistory = ({ page, limit }) => call("GET", `/api/game/history?${query({ page, limit })}`);
 export const listVersions = (slotId) => call("GET", `/api/saves/${encodeURIComponent(slotId)}/versions`);
 export const restoreVersion = (slotId, versionId) => call("POST", `/api/saves/${encodeURIComponent(slotId)}/restore`, { body: { versionId } });
+export const labelSlot = (slotId, label) => call("PATCH", `/api/saves/${encodeURIComponent(slotId)}`, { body: { label } });
+export const deleteSlot = (slotId) => call("DELETE", `/api/saves/${encodeURIComponent(slotId)}`);
+export const undeleteSlot = (slotId) => call("POST", `/api/saves/${encodeURIComponent(slotId)}/undelete`);
+export const uploadSave = (slotId, file) => call("PUT", `/api/saves/${encodeURIComponent(slotId)}/upload`, { body: file, headers: { "content-type": "application/zstd" } });
+export const downloadPath = (slotId, versionId) => `/api/saves/${encodeURIComponent(slotId)}/download${versionId ? `?${query({ versionId })}` : ""}`;
 export const signIn = (form) => call("POST", "/api/auth/callback/credentials", { body: new URLSearchParams(form) });
 export const register = (form) => call("POST", "/api/auth/register", { body: form });
 export const changeAccount = (changes) => call("PATCH", "/api/account", { body: changes });

@@ -26,6 +26,9 @@ export function icon(name) {
   const paths = {
     play: "M7 4.6v14.8a1 1 0 0 0 1.5.9l12-7.4a1 1 0 0 0 0-1.8l-12-7.4a1 1 0 0 0-1.5.9z",
     close: "M6.5 6.5l11 11m0-11l-11 11",
+    down: "M12 4v11m-5-4.500 5 5 5-5M5 20h14",
+    up: "M12 16V5M7 9.500l5-5 5 5M5 20h14",
+    trash: "M4.500 7h15M9.500 7V4.500h5V7M6.500 7l1 12.500h9l1-12.500M10 11v5M14 11v5",
     alert: "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zM12 7.5v5.5M12 16.5v.01",
   };
   const attributes = { viewBox: "0 0 24 24", width: 20, height: 20, "aria-hidden": "true", class: `icon icon-${name}` };

@@ -1,5 +1,5 @@
 /** The dialog with the earlier saves of one slot: what there is, and going back to one after a question. */
-import { listVersions, restoreVersion, wentToSignIn } from "./api.js";
+import { downloadPath, listVersions, restoreVersion, wentToSignIn } from "./api.js";
 import { create, failureNotice } from "./dom.js";
 import { formatAgo, formatBytes, formatMoment } from "./format.js";
 import { describeFailure } from "./messages.js";
@@ -54,9 +54,15 @@ export class EarlierSaves {
         { class: "version-text" },
         create("strong", {}, when, mark || null),
         create("p", {}, `${formatAgo(version.createdAt, Date.now())}, ${formatBytes(version.sizeBytes)}`),
+        version.isUploaded && create("p", {}, "You handed this one in."),
         version.isSide && !version.isHead && create("p", {}, "Its machine had lost touch, and the game went on elsewhere."),
       ),
-      version.isHead || this._slot.inUse ? null : restore,
+      create(
+        "div",
+        { class: "version-buttons" },
+        create("a", { class: "button button-plain button-small", href: downloadPath(this._slot.id, version.id), download: true, "aria-label": `Download the save of ${when}` }, "Download"),
+        version.isHead || this._slot.inUse ? null : restore,
+      ),
     );
   }
 

@@ -23,6 +23,12 @@ export function formatDuration(seconds) {
   return minutes % 60 === 0 ? `${Math.floor(minutes / 60)} h` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
+/** Seconds of play as a person counts them: `"under a minute"`, `"12 min"`, `"1 h 3 min"`. */
+export function formatPlayTime(seconds) {
+  if (seconds < 60) return "under a minute";
+  return formatDuration(seconds - (seconds % 60));
+}
+
 /** `450.23` → `"450.2 s"`. */
 export function formatCpuSeconds(seconds) {
   return `${seconds.toFixed(1)} s`;
@@ -48,6 +54,13 @@ export function formatMoment(iso, nowMs, locale = "en") {
   if (Number.isNaN(at.getTime())) return "";
   const year = at.getFullYear() === new Date(nowMs).getFullYear() ? undefined : "numeric";
   return new Intl.DateTimeFormat(locale, { year, month: "short", day: "numeric", hour: "numeric", minute: "2-digit" }).format(at);
+}
+
+/** An instant as a day of the reader's place: `"December 20"`. */
+export function formatDay(iso, locale = "en") {
+  const at = Date.parse(iso);
+  if (Number.isNaN(at)) return "";
+  return new Intl.DateTimeFormat(locale, { month: "long", day: "numeric" }).format(at);
 }
 
 /** `"2015-01-01"` → `"January 1, 2015"`; the text itself when it is no date. */

@@ -3,13 +3,15 @@ import { listSaves, listSessions, readGame, stopSession, wentToSignIn } from "./
 import { ConnectionCheck, troubleBeforeFirstLaunch } from "./connectioncheck.js";
 import { coverFor } from "./covers.js";
 import { measureDistances } from "./distances.js";
+import { bringBack, deletedSaves } from "./deletedslots.js";
 import { byId, create, failureNotice, icon } from "./dom.js";
 import { EarlierSaves } from "./earlier.js";
-import { formatAgo, formatBytes, formatDate, formatLanguages } from "./format.js";
+import { formatAgo, formatBytes, formatDate, formatLanguages, formatPlayTime } from "./format.js";
 import { launchAndGo } from "./launching.js";
 import { describeFailure } from "./messages.js";
 import { playPath, runningSessions } from "./running.js";
 import { savePicture } from "./savepicture.js";
+import { SlotCare, titleOf } from "./slotcare.js";
 import { lastPlayed, placesOf } from "./slots.js";
 
 const page = byId("game");
@@ -23,6 +25,17 @@ const earlier = new EarlierSaves({
   onClose: async (slotId, hasChanged) => {
     if (hasChanged) await load();
     page.querySelector(`[data-earlier="${CSS.escape(slotId)}"]`)?.focus();
+  },
+});
+const care = new SlotCare({
+  dialog: byId("care"),
+  title: byId("care-title"),
+  body: byId("care-body"),
+  close: byId("care-close"),
+  onClose: async (slot, { hasChanged, isDeleted }) => {
+    if (hasChanged) await load();
+    if (isDeleted) offerUndo(slot);
+    else page.querySelector(`[data-care="${CSS.escape(slot.id)}"]`)?.focus();
   },
 });
 const check = new ConnectionCheck({ dialog: byId("check"), title: byId("check-title"), body: byId("check-body"), close: byId("check-close") });
@@ -126,10 +139,12 @@ function goOn(running, words, look) {
 }
 
 function ticket({ number, save }, facts) {
-  const title = save ? save.label || `Slot ${number}` : "Empty";
+  const title = save ? titleOf(save) : "Empty";
   const played = save?.inUse ? "Being played now" : save?.lastPlayedAt ? `Played ${formatAgo(save.lastPlayedAt, Date.now())}` : "Not played yet";
-  const detail = save ? [played, save.sizeBytes ? formatBytes(save.sizeBytes) : null].filter(Boolean).join(", ") : "A new game starts here.";
+  const inAll = save?.playSeconds ? `${formatPlayTime(save.playSeconds)} in all` : null;
+  const detail = save ? [played, inAll, save.sizeBytes ? formatBytes(save.sizeBytes) : null].filter(Boolean).join(", ") : "A new game starts here.";
   const older = save && create("button", { class: "button button-plain button-small", type: "button", "data-earlier": save.id, "aria-label": `Earlier saves of slot ${number}`, onclick: () => earlier.open(save) }, "Earlier saves");
+  const manage = save && create("button", { class: "button button-plain button-small", type: "button", "data-care": save.id, "aria-label": `Manage slot ${number}`, onclick: () => care.open(save) }, "Manage");
   const button = save?.inUse
     ? goOn(facts.running, "Go on", "button-lit")
     : save
@@ -144,8 +159,8 @@ function ticket({ number, save }, facts) {
       "div",
       { class: "ticket-body" },
       save && savePicture(save.picture),
-      create("div", { class: "ticket-text" }, create("h3", {}, title), create("p", {}, detail)),
-      create("div", { class: "ticket-buttons" }, button, older),
+      create("div", { class: "ticket-text" }, create("h3", { dir: "auto" }, title), create("p", {}, detail)),
+      create("div", { class: "ticket-buttons" }, button, older, manage),
     ),
   );
 }
@@ -164,14 +179,31 @@ function ticketsFor(saves, facts) {
   });
 }
 
-function slotSection(saves, facts) {
+/** Says that a save is gone, and brings it back on the spot. */
+function offerUndo(save) {
+  const words = byId("slots-words");
+  const undo = create("button", { class: "button button-quiet button-small", type: "button", id: "undo-delete" }, "Undo");
+  undo.addEventListener("click", () => bringBack(save, undo, words, cameBack));
+  words.replaceChildren(create("div", { class: "notice", role: "status" }, create("p", {}, create("bdi", {}, titleOf(save)), " is deleted. For 30 days you can bring it back."), undo));
+  undo.focus();
+}
+
+async function cameBack(save) {
+  await load();
+  byId("slots-words").replaceChildren(create("p", { class: "notice", role: "status" }, create("span", {}, create("bdi", {}, titleOf(save)), " is back.")));
+  page.querySelector(`[data-care="${CSS.escape(save.id)}"]`)?.focus();
+}
+
+function slotSection(saves, deleted, facts) {
   const isFull = saves.length >= 3;
   return create(
     "section",
     { class: "slots", "aria-labelledby": "slots-title" },
     create("h2", { id: "slots-title" }, "Your saves"),
-    isFull ? create("p", { class: "notice", id: "slots-full" }, "All three slots are in use: continue one of them. A new game needs a free slot.") : null,
+    create("div", { id: "slots-words" }),
+    isFull ? create("p", { class: "notice", id: "slots-full" }, "All three slots are in use: continue one of them, or delete one to start a new game.") : null,
     create("ol", { class: "tickets" }, ticketsFor(saves, facts)),
+    deletedSaves(deleted, { isFull, onBack: cameBack }),
   );
 }
 
@@ -199,7 +231,7 @@ function screenshots(game) {
 
 const RUNNING = "It is running now. Without you it stops by itself, saved, after half an hour.";
 
-function show(game, saves, running) {
+function show(game, { saves, deleted }, running) {
   const facts = { gameSlug: game.slug, title: game.title, thumbnail: game.thumbnail, running };
   document.title = `${game.title} · Playhouse`;
   const latest = lastPlayed(saves);
@@ -226,7 +258,7 @@ function show(game, saves, running) {
     create(
       "div",
       { class: "game-body" },
-      slotSection(saves, facts),
+      slotSection(saves, deleted, facts),
       create(
         "div",
         { class: "about" },
@@ -240,10 +272,10 @@ function show(game, saves, running) {
 
 async function load() {
   try {
-    const [game, { saves }, sessions] = await Promise.all([readGame(slug), listSaves(slug), runningSessions()]);
+    const [game, slots, sessions] = await Promise.all([readGame(slug), listSaves(slug), runningSessions()]);
     const running = sessions.find((session) => session.gameSlug === slug);
     isRunning = Boolean(running);
-    show(game, saves, running);
+    show(game, slots, running);
     if (location.hash === "#slots-title") byId("slots-title").scrollIntoView();
   } catch (failure) {
     if (wentToSignIn(failure)) return;

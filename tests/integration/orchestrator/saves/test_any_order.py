@@ -15,12 +15,15 @@ from orchestrator.play.models import Session
 from orchestrator.saves.disposal import FORGOTTEN_AFTER, Disposal
 from orchestrator.saves.heads import Offer
 from orchestrator.saves.intake import SaveIntake
+from orchestrator.saves.keeping import SlotKeeping
 from orchestrator.saves.memory_store import MemoryStore, Stored
 from orchestrator.saves.models import SaveSlot, SaveVersion, UnwantedArchive
 from orchestrator.saves.service import Saves
+from orchestrator.saves.transfers import SaveTransfers
 from orchestrator.services import Services
 from tests.integration.orchestrator.conftest import ScriptedHost
 from tests.integration.orchestrator.saves.playing import finish, start
+from tests.unit.saves.packing import packed
 
 STEPS = 40
 
@@ -42,8 +45,9 @@ class World:
     def __post_init__(self) -> None:
         database = self.services.database
         self.intake = SaveIntake(database, self.store)
-        self.disposal = Disposal(database, self.store)
+        self.disposal = Disposal(database, self.store, SlotKeeping(database))
         self.saves = Saves(database, self.store)
+        self.transfers = SaveTransfers(database, self.store)
 
     async def begin_session(self, _draw: random.Random) -> None:
         values = {column.key: getattr(self.template, column.key) for column in Session.__table__.columns}
@@ -98,6 +102,23 @@ class World:
             await self.saves.restore(self.template.owner, "clsone", chosen.id)
             self.head, self.cut_off = self.store.stored[chosen.key].content, len(self.generations)
 
+    async def hand_in(self, draw: random.Random) -> None:
+        if self.head is None:
+            return
+        archive = packed(("x", b"%d" % draw.randrange(3)))
+
+        async def body() -> AsyncIterator[bytes]:
+            yield archive
+
+        self.store.is_away = draw.random() < 0.15
+        try:
+            await self.transfers.upload(self.template.owner, "clsone", body())
+        except StoreUnavailable:
+            assert self.store.is_away
+        else:
+            self.head, self.cut_off = archive, len(self.generations)
+        self.store.is_away = False
+
     async def die_before_the_commit(self, draw: random.Random) -> None:
         self.store.stored[f"clsone/ses000-1-{draw.randrange(10**9)}"] = Stored(b"never in SQL", 0.0)
 
@@ -141,6 +162,7 @@ async def test_any_order_of_saves_moves_restores_and_failures_keeps_the_promises
         world.begin_session,
         world.relocate,
         world.restore,
+        world.hand_in,
         world.clear,
         world.die_before_the_commit,
     ]

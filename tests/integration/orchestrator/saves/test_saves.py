@@ -24,7 +24,9 @@ async def test_a_save_is_found_again_by_the_next_session(
     await host.put_save(order, b"chapter 2")
     await finish(player, host, order)
     [slot] = await slots(player)
-    assert set(slot) == {"id", "gameSlug", "slot", "label", "lastPlayedAt", "sizeBytes", "picture", "inUse"}
+    assert set(slot) == {
+        *("id", "gameSlug", "slot", "label", "lastPlayedAt", "sizeBytes", "picture", "inUse", "playSeconds")
+    }
     assert (slot["slot"], slot["sizeBytes"], slot["inUse"]) == (1, 9, False)
 
     again = await start(player, host, saveSlotId=slot["id"])

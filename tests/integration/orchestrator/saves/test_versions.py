@@ -23,6 +23,7 @@ from tests.integration.orchestrator.saves.playing import (
     versions,
 )
 
+VERSION_FIELDS = {"id", "createdAt", "sizeBytes", "isHead", "isSide", "isUploaded", "picture"}
 JPEG = b"\xff\xd8\xff\xe0 a picture"
 
 
@@ -42,7 +43,7 @@ async def test_the_versions_of_a_slot_are_listed_newest_first(
     slot_id = await evening(player, host, b"two!", b"three")
     listed = await versions(player, slot_id)
     assert [(v["sizeBytes"], v["isHead"]) for v in listed] == [(5, True), (4, False), (3, False)]
-    assert all(set(v) == {"id", "createdAt", "sizeBytes", "isHead", "isSide", "picture"} for v in listed)
+    assert all(set(v) == VERSION_FIELDS for v in listed)
     assert not any(v["isSide"] for v in listed)
 
 
