@@ -14,7 +14,7 @@ MINUTES ?= 60
 RUN := .venv/bin/
 PYTEST_WHOLE := --durations=25 --durations-min=1
 
-.PHONY: help play test test-services test-hosts test-streams setup setup-tests setup-bench lint format unit coverage chaos chaos-fleet soak input-scripts bench-play bench-launch bench-streaming bench-hour bench-chaos bench-soak bench-fleet bench-uploads simulate clean
+.PHONY: help play test test-services test-hosts test-streams setup setup-tests setup-bench lint format unit coverage chaos chaos-fleet soak input-scripts bench-play bench-launch bench-streaming bench-hour bench-chaos bench-soak bench-fleet bench-uploads bench-catalogue simulate clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1mmake %-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -101,6 +101,9 @@ bench-fleet: setup-bench ## Measure decisions, places taken, a thousand agents, 
 
 bench-uploads: setup-tests ## Upload 4 GiB and watch the replica's memory; writes bench/results/uploads.json (ARGS="--mib 512")
 	$(RUN)python -m bench.uploads $(ARGS)
+
+bench-catalogue: setup-tests ## Measure lists of ten thousand games at 100 requests a second; writes bench/results/catalogue.json
+	$(RUN)python -m bench.catalogue $(ARGS)
 
 bench-hour: setup-tests ## An hour of play on one seat: nothing may grow; writes bench/results/streaming-hour.json (MINUTES=60)
 	$(RUN)python -m bench.streaming.hour --minutes $(MINUTES)

@@ -41,6 +41,7 @@ from orchestrator.http import (
     answer_http_error,
     request_id_of,
 )
+from orchestrator.library.controllers import LibraryAdminController, LibraryController
 from orchestrator.play.controllers import SessionController
 from orchestrator.play.invite_controllers import InviteController, WatchController
 from orchestrator.play.proxy import SeatProxyController
@@ -70,6 +71,8 @@ _ROUTE_HANDLERS: Sequence[ControllerRouterHandler] = (
     ConfirmationController,
     UserAdminController,
     GamesController,
+    LibraryController,
+    LibraryAdminController,
     SessionController,
     InviteController,
     WatchController,
@@ -132,6 +135,7 @@ def _loops(services: Services) -> Sequence[Loop]:
     loops = (
         services.reconciler.run,
         services.save_disposal.run,
+        services.catalog_upkeep.run,
         services.prepulling.run,
         services.agent_sync.watch,
         services.postman.run,

@@ -21,6 +21,7 @@ from orchestrator.accounts.recovery import Recovery
 from orchestrator.accounts.service import Accounts
 from orchestrator.accounts.standing import Standing
 from orchestrator.catalog.service import Catalog
+from orchestrator.catalog.upkeep import CatalogUpkeep
 from orchestrator.database import Database
 from orchestrator.fleet.host_images import HostImages
 from orchestrator.fleet.identity import HostIdentities
@@ -32,6 +33,7 @@ from orchestrator.fleet.spare_images import SpareImages
 from orchestrator.fleet.sync import AgentSync
 from orchestrator.fleet.warm import WarmOrders
 from orchestrator.installation import Installation, load_or_create
+from orchestrator.library.service import Library
 from orchestrator.mail.opening import mailer_of
 from orchestrator.notices import Hearing, Notices
 from orchestrator.play.clock import ClockWatch
@@ -84,6 +86,8 @@ class Services:
     export: Export
     postman: Postman
     catalog: Catalog
+    catalog_upkeep: CatalogUpkeep
+    library: Library
     saves: Saves
     slot_keeping: SlotKeeping
     save_transfers: SaveTransfers
@@ -177,6 +181,8 @@ def _wire(settings: Settings, database: Database, installation: Installation, st
         recovery=Recovery(database, passwords, postman),
         postman=postman,
         catalog=catalog,
+        catalog_upkeep=CatalogUpkeep(database),
+        library=Library(database),
         saves=saves,
         slot_keeping=slot_keeping,
         save_transfers=SaveTransfers(database, store),

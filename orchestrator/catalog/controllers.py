@@ -10,6 +10,7 @@ from litestar.params import FromQuery, PathParameter, QueryParameter
 from orchestrator.accounts.account import Account
 from orchestrator.accounts.dependencies import provide_account, signed_in
 from orchestrator.catalog.definition import MAX_SLUG_LENGTH, SLUG_PATTERN
+from orchestrator.catalog.finding import ListedGame, Order, Sort, Wanted
 from orchestrator.catalog.schemas import (
     FavoriteState,
     GameDetails,
@@ -19,7 +20,7 @@ from orchestrator.catalog.schemas import (
     TagCount,
     TagList,
 )
-from orchestrator.catalog.service import Catalog, ListedGame, Order, Sort
+from orchestrator.catalog.service import Catalog
 
 SlugParameter = Annotated[str, PathParameter(pattern=SLUG_PATTERN, max_length=MAX_SLUG_LENGTH)]
 Text = Annotated[str | None, QueryParameter(max_length=200, pattern=r"^[^\x00]*$")]
@@ -42,14 +43,17 @@ class GamesController(Controller):
         tag: Text = None,
         sort: FromQuery[Sort] = "title",
         order: FromQuery[Order | None] = None,
+        mine: FromQuery[bool] = False,
     ) -> GameList:
-        """The games that can be played. `search` matches title or developer; a page has at most 50."""
-        found = await catalog.list_games(
-            account, page=page, limit=limit, search=search, tag=tag, sort=sort, order=order
-        )
+        """The games that can be played; a page has at most 50. Each word of `search` begins a word of the title, the
+        developer, a tag or the description. `sort=relevance` puts first what has it in its title. `mine` leaves what
+        the visitor has liked, played or redeemed.
+        """
+        wanted = Wanted(page=page, limit=limit, search=search, tag=tag, sort=sort, order=order, is_mine=mine)
+        found = await catalog.list_games(account, wanted)
         pages = math.ceil(found.total / limit)
         return GameList(
-            games=[_entry(listed) for listed in found.games],
+            games=[entry_of(listed) for listed in found.games],
             pagination=Pagination(page=page, limit=limit, total=found.total, totalPages=pages),
         )
 
@@ -67,10 +71,11 @@ class GamesController(Controller):
         game = listed.game
         return GameDetails.model_validate(
             {
-                **_entry(listed).model_dump(by_alias=True),
+                **entry_of(listed).model_dump(by_alias=True),
                 "screenshots": game.screenshots,
                 "contentRating": game.content_rating,
                 "languages": game.languages,
+                "needsCode": game.needs_code,
                 "createdAt": game.created_at,
             }
         )
@@ -92,7 +97,7 @@ class GamesController(Controller):
         return FavoriteState(slug=slug, isFavorite=False)
 
 
-def _entry(listed: ListedGame) -> GameEntry:
+def entry_of(listed: ListedGame) -> GameEntry:
     game = listed.game
     return GameEntry(
         id=game.id,
@@ -104,4 +109,5 @@ def _entry(listed: ListedGame) -> GameEntry:
         thumbnail=game.thumbnail,
         releaseDate=game.release_date,
         isFavorite=listed.is_favorite,
+        inLibrary=listed.in_library,
     )

@@ -84,8 +84,11 @@ class GameDescription(_Definition):
 
 
 class GameDefinition(GameDescription):
-    """A game and how it is run."""
+    """A game and how it is run. With `needs_code` only who has redeemed a code may play it; without a word on it, it
+    stays as it was, which is everyone's for a new game.
+    """
 
+    needs_code: bool | None = None
     build: BuildDefinition
 
 

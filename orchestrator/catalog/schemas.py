@@ -8,7 +8,7 @@ from orchestrator.http import Schema, Timestamp
 
 
 class GameEntry(Schema):
-    """A game in a list."""
+    """A game in a list. `inLibrary` says that the visitor may play it."""
 
     id: str
     slug: str
@@ -19,12 +19,16 @@ class GameEntry(Schema):
     thumbnail: str | None
     release_date: date | None = Field(alias="releaseDate")
     is_favorite: bool = Field(alias="isFavorite")
+    in_library: bool = Field(alias="inLibrary")
 
 
 class GameDetails(GameEntry):
+    """`needsCode` says that it is played by those alone who have redeemed a code for it."""
+
     screenshots: list[str]
     content_rating: str | None = Field(alias="contentRating")
     languages: list[str]
+    needs_code: bool = Field(alias="needsCode")
     created_at: Timestamp = Field(alias="createdAt")
 
 

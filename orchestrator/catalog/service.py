@@ -2,40 +2,24 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
 
 import structlog
-from sqlalchemy import ColumnElement, Select, UnaryExpression, and_, delete, exists, func, select
+from sqlalchemy import and_, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased, selectinload
+from sqlalchemy.orm import selectinload
 
 from agent_protocol import BuildSpec
 from orchestrator.accounts.account import Account
 from orchestrator.catalog.definition import BuildDefinition, GameDefinition, GameDescription
+from orchestrator.catalog.finding import ListedGame, Page, Wanted, find, seen_by
 from orchestrator.catalog.images import EngineImage
 from orchestrator.catalog.models import Build, Favorite, Game, GameTag
+from orchestrator.catalog.upkeep import index
 from orchestrator.database import Database, insert_unless_there
 from orchestrator.errors import NotFound
 from orchestrator.ids import new_id
 
 log = structlog.get_logger()
-
-Sort = Literal["title", "createdAt", "popular"]
-Order = Literal["asc", "desc"]
-
-
-@dataclass(frozen=True)
-class ListedGame:
-    """A game as one account sees it."""
-
-    game: Game
-    is_favorite: bool
-
-
-@dataclass(frozen=True)
-class Page:
-    games: tuple[ListedGame, ...]
-    total: int
 
 
 @dataclass(frozen=True)
@@ -50,40 +34,19 @@ class Catalog:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def list_games(
-        self,
-        account: Account,
-        *,
-        page: int = 1,
-        limit: int = 20,
-        search: str | None = None,
-        tag: str | None = None,
-        sort: Sort = "title",
-        order: Order | None = None,
-    ) -> Page:
-        """One page of the games that can be played. `search` matches title or developer in any case, `tag` exactly.
-
-        Without `order` titles and dates ascend, and the most popular comes first.
-        """
-        conditions: list[ColumnElement[bool]] = [Game.current_build_id.is_not(None)]
-        if search:
-            conditions.append(Game.search_text.contains(search.casefold(), autoescape=True))
-        if tag:
-            conditions.append(exists().where(GameTag.game_id == Game.id, GameTag.tag == tag))
-        listing = _seen_by(account).where(*conditions).order_by(*_ordering(sort, order))
+    async def list_games(self, account: Account, wanted: Wanted) -> Page:
+        """See `finding.find`."""
         async with self._database.read() as session:
-            total = (await session.execute(select(func.count()).select_from(Game).where(*conditions))).scalar_one()
-            rows = (await session.execute(listing.limit(limit).offset((page - 1) * limit))).all()
-        return Page(tuple(ListedGame(game, is_favorite) for game, is_favorite in rows), total)
+            return await find(session, account, wanted)
 
     async def get_game(self, slug: str, account: Account) -> ListedGame:
         """One game that can be played. NotFound."""
-        statement = _seen_by(account).where(Game.slug == slug, Game.current_build_id.is_not(None))
+        statement = seen_by(account).where(Game.slug == slug, Game.current_build_id.is_not(None))
         async with self._database.read() as session:
             row = (await session.execute(statement)).one_or_none()
         if row is None:
             raise _no_such_game(slug)
-        return ListedGame(row[0], row[1])
+        return ListedGame(*row)
 
     async def list_tags(self) -> list[tuple[str, int]]:
         """Every tag of a game that can be played, with how many games have it, in alphabetical order."""
@@ -96,6 +59,14 @@ class Catalog:
         )
         async with self._database.read() as session:
             return [(tag, count) for tag, count in (await session.execute(statement)).all()]
+
+    async def common_tags(self, most: int, also: str = "") -> list[str]:
+        """The tags that most games have, in alphabetical order, and `also` when it is not empty."""
+        listed = GameTag.game_id.in_(select(Game.id).where(Game.current_build_id.is_not(None)))
+        counted = select(GameTag.tag).where(listed).group_by(GameTag.tag)
+        async with self._database.read() as session:
+            tags = set(await session.scalars(counted.order_by(func.count().desc(), GameTag.tag).limit(most)))
+        return sorted(tags | ({also} if also else set()), key=str.casefold)
 
     async def set_favorite(self, slug: str, account: Account, *, is_favorite: bool) -> None:
         """Like a game, or no longer. Doing it twice changes nothing. NotFound."""
@@ -131,31 +102,13 @@ class Catalog:
             await self._database.lock(session, f"game:{definition.slug}")
             now = await self._database.now(session)
             game = await upsert_game(session, definition, now)
+            if definition.needs_code is not None:
+                game.needs_code = definition.needs_code
             build, is_new = await add_build(session, game.id, definition.build, image, now)
             game.current_build_id = build.id
         if is_new:
             log.info("build.added", game=definition.slug, build_id=build.id, version=build.version)
         return AddedBuild(build.id, is_new)
-
-
-def _seen_by(account: Account) -> Select[Game, bool]:
-    is_theirs = and_(Favorite.game_id == Game.id, Favorite.account_id == account.id)
-    return (
-        select(Game, Favorite.account_id.is_not(None))
-        .outerjoin(Favorite, is_theirs)
-        .options(selectinload(Game.tag_rows))
-    )
-
-
-def _ordering(sort: Sort, order: Order | None) -> list[UnaryExpression[Any]]:
-    """The chosen column, then the title, then the id: pages never overlap."""
-    by_title: list[UnaryExpression[Any]] = [Game.search_text.asc(), Game.id.asc()]
-    if sort == "popular":
-        everybodys = aliased(Favorite)
-        likes = select(func.count()).where(everybodys.game_id == Game.id).correlate(Game).scalar_subquery()
-        return [likes.asc() if order == "asc" else likes.desc(), *by_title]
-    column = Game.search_text if sort == "title" else Game.created_at
-    return [column.desc() if order == "desc" else column.asc(), *by_title]
 
 
 async def upsert_game(session: AsyncSession, definition: GameDescription, now: datetime) -> Game:
@@ -180,6 +133,8 @@ async def upsert_game(session: AsyncSession, definition: GameDescription, now: d
         game.tag_rows.clear()
         await session.flush()
         game.tag_rows.extend(GameTag(position=position, tag=tag) for position, tag in enumerate(definition.tags))
+    await session.flush()
+    await index(session, game)
     return game
 
 

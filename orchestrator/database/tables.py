@@ -5,10 +5,11 @@ from orchestrator.catalog import models as catalog
 from orchestrator.database.types import Base
 from orchestrator.fleet import models as fleet
 from orchestrator.installation import models as installation
+from orchestrator.library import models as library
 from orchestrator.play import models as play
 from orchestrator.publishers import models as publishers
 from orchestrator.saves import models as saves
 
-__all__ = ["accounts", "catalog", "fleet", "installation", "metadata", "play", "publishers", "saves"]
+__all__ = ["accounts", "catalog", "fleet", "installation", "library", "metadata", "play", "publishers", "saves"]
 
 metadata = Base.metadata

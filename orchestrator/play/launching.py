@@ -17,6 +17,7 @@ from orchestrator.database import Database
 from orchestrator.errors import ApiError, Conflict, InvalidRequest, NoServers, RateLimited
 from orchestrator.fleet.placement import Placement
 from orchestrator.ids import new_id
+from orchestrator.library.access import require_access
 from orchestrator.play.lifecycle import ACTIVE, Placed, new_life
 from orchestrator.play.models import LaunchAttempt, Session, store_life
 from orchestrator.play.moves import Moves
@@ -100,6 +101,7 @@ class Launching:
             return repeated
         now = await self._database.now(session)
         game, build = await self._catalog.launchable(session, order.game_slug)
+        await require_access(session, order.owner, game)
         slot = await self._choose_slot(session, order, game)
         # Of two conflicts the active session is the one to name: a launch whose answer was lost looks for it.
         admitted = await _session_active(session, order.owner) or slot

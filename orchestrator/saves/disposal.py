@@ -1,8 +1,8 @@
 """Deletes from the store what no version names any more. Every replica runs the loop; rows are taken by lease.
 
 Three ways lead here: the transaction that drops a version writes its keys down, slots that were deleted long enough ago
-give theirs, and a sweep finds what was stored but never came into SQL, because a replica died in between. Nothing that a
-version names is ever deleted, and nothing of sessions that this database does not know.
+give theirs, and a sweep finds what was stored but never came into SQL, because a replica died in between. Nothing that
+a version names is ever deleted, and nothing of sessions that this database does not know.
 """
 
 import asyncio

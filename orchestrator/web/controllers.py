@@ -1,4 +1,6 @@
-"""The pages people visit, and their static files. Pages show who is signed in; all else they load from the API."""
+"""The pages people visit, and their static files. Pages show who is signed in, and the library its games; all else they
+load from the API.
+"""
 
 from asyncio import to_thread
 from collections.abc import Mapping
@@ -17,11 +19,13 @@ from orchestrator.accounts.account import Account
 from orchestrator.accounts.dependencies import provide_optional_account
 from orchestrator.accounts.my_account import MyAccount
 from orchestrator.accounts.service import Accounts
+from orchestrator.catalog.service import Catalog
 from orchestrator.errors import NotFound
 from orchestrator.http import AnyRequest, local_path
 from orchestrator.settings import Settings
 from orchestrator.web.rendering import STATIC
 from orchestrator.web.security import PAGE_HEADERS
+from orchestrator.web.shelf import SORTS, cards_of, pages_of, shelf_of
 from orchestrator.web.static_files import is_known
 
 _SIGN_IN_FAILURES = {
@@ -41,6 +45,7 @@ _REGISTRATION_FAILURES = {
     "MissingCSRF": "The page was open for too long. Please try again.",
     "SignUpClosed": "New accounts are made by the people who run this Playhouse. Please ask them for one.",
 }
+MOST_TAGS = 12
 _UNKNOWN_FAILURE = "That did not work. Please try again."
 
 ErrorCode = Annotated[str | None, QueryParameter(name="error", max_length=100)]
@@ -60,10 +65,22 @@ class PagesController(Controller):
         accounts: NamedDependency[Accounts],
         settings: NamedDependency[Settings],
         account: NamedDependency[Account | None],
+        catalog: NamedDependency[Catalog],
     ) -> Template:
-        """The library, or the front door to those who are not signed in."""
-        name = "library.html" if account else "landing.html"
-        return _page(name, request, accounts, settings, account, {})
+        """The library as the address says, or the front door to those who are not signed in."""
+        if account is None:
+            return _page("landing.html", request, accounts, settings, account, {})
+        shelf = shelf_of({name: values[-1] for name, values in request.query_params.dict().items()})
+        found = await catalog.list_games(account, shelf.wanted)
+        context = {
+            "shelf": shelf,
+            "sorts": SORTS,
+            "total": found.total,
+            "cards": cards_of(found),
+            "pages": pages_of(found.total),
+            "tags": await catalog.common_tags(MOST_TAGS, shelf.tag),
+        }
+        return _page("library.html", request, accounts, settings, account, context)
 
     @get("/signin")
     async def sign_in(

@@ -33,6 +33,7 @@ TAKES_JSON = [
     ("/api/game/keepalive", True),
     ("/api/game/stop", True),
     ("/api/saves/cls1/restore", True),
+    ("/api/library/redeem", True),
     ("/api/account/password", True),
     ("/api/account/delete", True),
     ("/api/auth/forgot-password", False),
@@ -69,7 +70,7 @@ def refused(answer: httpx.Response, status: int, code: str) -> None:
 
 
 def address(path: str) -> str:
-    for name in ("slug", "slot_id", "version_id", "session_id", "transfer"):
+    for name in ("slug", "slot_id", "version_id", "session_id", "transfer", "code_id"):
         path = path.replace(f"{{{name}}}", _IDS.get(name, "nobody"))
     return path
 

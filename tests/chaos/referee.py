@@ -73,7 +73,8 @@ async def judge(house: House, observer: Observer, history: list[Past]) -> Verdic
 
 async def let_days_pass(services: Services) -> None:
     """What a killed replica had stored and could not name any more is found by the sweep, which gives it a day."""
-    await Disposal(services.database, cast(ArchiveStore, _DaysAgo(services.store))).sweep()
+    in_days = cast(ArchiveStore, _DaysAgo(services.store))
+    await Disposal(services.database, in_days, services.slot_keeping).sweep()
 
 
 class _DaysAgo:

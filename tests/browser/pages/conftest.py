@@ -1,5 +1,6 @@
 """The real pages of a real replica in Chromium. What the API answers is the test's to say."""
 
+import asyncio
 import shutil
 import threading
 import time
@@ -15,6 +16,7 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from orchestrator.app import create_app
 from orchestrator.settings import Settings
+from tests.browser.pages.catalogue import fill
 from tests.browser.pages.pages_support import SEAT_PAGE, FakeApi
 
 PASSWORD = "correct horse battery"
@@ -33,17 +35,21 @@ CHROMIUM_ARGUMENTS = (
 
 @dataclass(frozen=True)
 class Replica:
+    """`codes` are for the game that needs one (`catalogue`)."""
+
     url: str
     cookies: dict[str, str]
     data: Path
+    codes: list[str]
 
 
 @pytest.fixture(scope="session")
 def replica(tmp_path_factory: pytest.TempPathFactory, migrated_template: Path) -> Generator[Replica]:
-    """One replica with one account, served from a thread of its own."""
+    """One replica with games and one account, served from a thread of its own."""
     data = tmp_path_factory.mktemp("pages")
     shutil.copyfile(migrated_template, data / "orchestrator.sqlite3")
     settings = Settings(data=data, database_url=f"sqlite+aiosqlite:///{data / 'orchestrator.sqlite3'}")
+    codes = asyncio.run(fill(settings))
     server = uvicorn.Server(uvicorn.Config(create_app(settings), port=0, log_level="warning", ws="none"))
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -56,7 +62,7 @@ def replica(tmp_path_factory: pytest.TempPathFactory, migrated_template: Path) -
         token = client.get("/api/auth/csrf").json()["csrfToken"]
         person = {"email": "ada@example.org", "password": PASSWORD, "name": "Ada", "csrfToken": token}
         assert client.post("/api/auth/register", json=person).status_code == 201
-        yield Replica(url, dict(client.cookies), data)
+        yield Replica(url, dict(client.cookies), data, codes)
     server.should_exit = True
     thread.join(20)
     assert not thread.is_alive()

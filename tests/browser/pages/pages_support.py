@@ -33,18 +33,9 @@ THE_QUESTION: dict[str, Any] = {
     "screenshots": [],
     "contentRating": "Everyone",
     "languages": ["en", "ja"],
+    "needsCode": False,
+    "inLibrary": True,
 }
-
-
-def game(slug: str, title: str, developer: str, *tags: str) -> dict[str, Any]:
-    return {
-        **THE_QUESTION,
-        "id": f"clx{slug}",
-        "slug": slug,
-        "title": title,
-        "developer": developer,
-        "tags": list(tags),
-    }
 
 
 def save(
@@ -179,7 +170,8 @@ class FakeApi:
     """What `/api` answers; a test changes its attributes. Every call is kept in `calls` as `(method, path, body)`."""
 
     def __init__(self) -> None:
-        self.games: list[dict[str, Any]] = [THE_QUESTION]
+        self.games: list[dict[str, Any]] = [dict(THE_QUESTION)]
+        self.redeem: tuple[int, dict[str, Any]] = (400, {"error": "code_invalid", "message": ""})
         self.saves: list[dict[str, Any]] = []
         self.deleted: list[dict[str, Any]] = []
         self.versions: list[dict[str, Any]] = []
@@ -221,6 +213,7 @@ class FakeApi:
     async def lay_under(self, page: Page) -> None:
         await page.route("**/api/games**", self._answer)
         await page.route("**/api/saves**", self._answer)
+        await page.route("**/api/library/**", self._answer)
         await page.route("**/api/game/**", self._answer)
         await page.route(f"{CONTAINER_URL}connect", self._connect)
 
@@ -242,13 +235,12 @@ class FakeApi:
 
     async def result(self, method: str, path: str, query: dict[str, str]) -> tuple[int, dict[str, Any]]:
         """Status and body of an answer."""
-        if path == "/api/games":
-            words = query.get("search", "").lower()
-            found = [
-                each for each in self.games if words in each["title"].lower() or words in each["developer"].lower()
-            ]
-            pagination = {"page": 1, "limit": 24, "total": len(found), "totalPages": 1 if found else 0}
-            return 200, {"games": found, "pagination": pagination}
+        if path.endswith("/favorite"):
+            self.games[0]["isFavorite"] = method == "PUT"
+            return 200, {"slug": self.games[0]["slug"], "isFavorite": method == "PUT"}
+        if path == "/api/library/redeem":
+            self.games[0]["inLibrary"] = self.games[0]["inLibrary"] or self.redeem[0] == 200
+            return self.redeem
         if path.startswith("/api/games/"):
             found = [each for each in self.games if path.endswith(f"/{each['slug']}")]
             return (200, found[0]) if found else (404, {"error": "not_found", "message": "there is no such game"})

@@ -46,8 +46,9 @@ async function call(method, path, { body, headers = {}, signal } = {}) {
 
 const query = (values) => new URLSearchParams(Object.entries(values).filter(([, value]) => value !== "" && value !== undefined && value !== null)).toString();
 
-export const listGames = ({ search = "", page = 1, limit = 24, signal } = {}) => call("GET", `/api/games?${query({ search, page, limit })}`, { signal });
 export const readGame = (slug) => call("GET", `/api/games/${encodeURIComponent(slug)}`);
+export const setFavorite = (slug, isFavorite) => call(isFavorite ? "PUT" : "DELETE", `/api/games/${encodeURIComponent(slug)}/favorite`);
+export const redeemCode = (code) => call("POST", "/api/library/redeem", { body: { code } });
 export const listSaves = (gameSlug) => call("GET", `/api/saves?${query({ gameSlug })}`);
 export const listProbes = () => call("GET", "/api/game/probes");
 export const listSessions = () => call("GET", "/api/game/sessions");

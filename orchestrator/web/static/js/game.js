@@ -1,5 +1,5 @@
 /** The page of one game: what it is, its three save slots with their earlier saves, and Play. */
-import { listSaves, listSessions, readGame, stopSession, wentToSignIn } from "./api.js";
+import { listSaves, listSessions, readGame, setFavorite, stopSession, wentToSignIn } from "./api.js";
 import { ConnectionCheck, troubleBeforeFirstLaunch } from "./connectioncheck.js";
 import { coverFor } from "./covers.js";
 import { measureDistances } from "./distances.js";
@@ -9,6 +9,7 @@ import { EarlierSaves } from "./earlier.js";
 import { formatAgo, formatBytes, formatDate, formatLanguages, formatPlayTime } from "./format.js";
 import { launchAndGo } from "./launching.js";
 import { describeFailure } from "./messages.js";
+import { redeemForm } from "./redeeming.js";
 import { playPath, runningSessions } from "./running.js";
 import { savePicture } from "./savepicture.js";
 import { SlotCare, titleOf } from "./slotcare.js";
@@ -229,6 +230,43 @@ function screenshots(game) {
   return create("section", { "aria-labelledby": "shots-title" }, create("h2", { id: "shots-title" }, "Screenshots"), list);
 }
 
+function favoriteButton(game) {
+  const button = create("button", { class: "button button-quiet favorite", type: "button", id: "favorite" }, icon("heart"), create("span", {}));
+  const say = (isFavorite) => {
+    button.setAttribute("aria-pressed", String(isFavorite));
+    button.querySelector("span").textContent = isFavorite ? "Favourite" : "Add to favourites";
+  };
+  say(game.isFavorite);
+  button.addEventListener("click", async () => {
+    const wanted = button.getAttribute("aria-pressed") !== "true";
+    button.disabled = true;
+    try {
+      await setFavorite(slug, wanted);
+      say(wanted);
+    } catch (failure) {
+      if (wentToSignIn(failure)) return;
+      const { title, text } = describeFailure(failure);
+      byId("launch-message").replaceChildren(failureNotice(`${title}. ${text}`));
+    } finally {
+      button.disabled = false;
+      button.focus();
+    }
+  });
+  return button;
+}
+
+/** What stands in the place of Play while the game is not in the library. */
+function lockedPanel() {
+  const { form } = redeemForm({
+    onDone: async () => {
+      await load();
+      byId("launch-message").replaceChildren(create("p", { class: "notice", role: "status" }, "It is in your library now. Enjoy it!"));
+      byId("play-button").focus();
+    },
+  });
+  return create("section", { class: "locked panel", "aria-labelledby": "locked-title" }, create("h2", { id: "locked-title" }, "You need a code for this game"), create("p", { class: "hint" }, "Once you have redeemed one, the game is yours to play whenever you like."), form);
+}
+
 const RUNNING = "It is running now. Without you it stops by itself, saved, after half an hour.";
 
 function show(game, { saves, deleted }, running) {
@@ -237,6 +275,7 @@ function show(game, { saves, deleted }, running) {
   const latest = lastPlayed(saves);
   const main = goOn(running, "Go on playing", "button-large") ?? playButton("Play", latest ? { ...facts, saveSlotId: latest.id } : facts, "button-large");
   main.id = "play-button";
+  const isLocked = !game.inLibrary && !running;
   const promise = running ? RUNNING : latest ? `Goes on in slot ${latest.slot}, where you were last.` : "Starts a new game in a free slot.";
   page.replaceChildren(
     create(
@@ -246,11 +285,12 @@ function show(game, { saves, deleted }, running) {
       create(
         "div",
         { class: "game-title" },
-        create("h1", {}, game.title),
-        create("p", { class: "developer" }, game.developer),
-        create("ul", { class: "tags" }, game.tags.map((tag) => create("li", { class: "tag" }, tag))),
-        create("div", { class: "button-row" }, main),
-        create("p", { class: "hint" }, promise),
+        create("h1", { dir: "auto" }, game.title),
+        create("p", { class: "developer", dir: "auto" }, game.developer),
+        create("ul", { class: "tags" }, game.tags.map((tag) => create("li", {}, create("a", { class: "tag", href: `/?${new URLSearchParams({ tag })}`, dir: "auto" }, tag)))),
+        isLocked ? lockedPanel() : null,
+        create("div", { class: "button-row" }, isLocked ? null : main, favoriteButton(game)),
+        isLocked ? null : create("p", { class: "hint" }, promise),
         create("button", { class: "button button-plain button-small", type: "button", id: "check-button", onclick: () => check.open() }, "Check my connection"),
         create("div", { class: "launch-message", id: "launch-message" }),
       ),
@@ -258,11 +298,11 @@ function show(game, { saves, deleted }, running) {
     create(
       "div",
       { class: "game-body" },
-      slotSection(saves, deleted, facts),
+      isLocked && saves.length + deleted.length === 0 ? null : slotSection(saves, deleted, facts),
       create(
         "div",
         { class: "about" },
-        create("section", { "aria-labelledby": "about-title" }, create("h2", { id: "about-title" }, "About the game"), create("p", { class: "description" }, game.description)),
+        create("section", { "aria-labelledby": "about-title" }, create("h2", { id: "about-title" }, "About the game"), create("p", { class: "description", dir: "auto" }, game.description)),
         create("dl", { class: "facts" }, factRows(game)),
         screenshots(game),
       ),
@@ -276,7 +316,7 @@ async function load() {
     const running = sessions.find((session) => session.gameSlug === slug);
     isRunning = Boolean(running);
     show(game, slots, running);
-    if (location.hash === "#slots-title") byId("slots-title").scrollIntoView();
+    if (location.hash === "#slots-title") document.getElementById("slots-title")?.scrollIntoView();
   } catch (failure) {
     if (wentToSignIn(failure)) return;
     const { title, text, canRetry } = describeFailure(failure);

@@ -3,7 +3,8 @@
 const TEXTS = {
   invalid_request: ["That did not work", "The request was not understood. Reload the page and try again."],
   unauthorized: ["You are signed out", "Sign in again, then carry on where you were."],
-  forbidden: ["This is not in your library", "Your account has no access to this."],
+  forbidden: ["This is not in your library", "Redeem a code for it first. If you have none, ask whoever gives them out."],
+  code_invalid: ["This code does not work", "It may have a typing error, or it was used, taken back or is too old."],
   not_found: ["It is not here", "It may have been removed, or the address has a typing error."],
   session_active: ["A game is already running", "You can have one game running at a time."],
   session_ended: ["This session is over", "The game has ended. You can start it again."],

@@ -233,3 +233,35 @@ async def _command(*arguments: str, stdin: bytes = b"") -> tuple[int | None, str
     )
     output, _ = await process.communicate(stdin)
     return process.returncode, output.decode()
+
+
+def test_codes_are_made_listed_and_taken_back(run: Run, game_file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def found(_reference: str, _docker_host: str | None) -> EngineImage:
+        return EngineImage("sha256:aa", 1000)
+
+    monkeypatch.setattr(sources, "inspect_image", found)
+    run("games", "add", game_file)
+    assert run("codes", "list").output.startswith("There are no codes yet.")
+    assert run("games", "access", "the-question", "--code").output == "the-question needs a code.\n"
+    made = run("codes", "create", "the-question", "--count", "3", "--note", "For friends", "--expires", "2999-01-01")
+    assert made.exit_code == 0
+    codes = made.stdout.splitlines()
+    assert len({len(code) for code in codes}) == 1
+    assert len(set(codes)) == 3
+    batch = made.stderr.split()[1].rstrip(":")
+    listed = run("codes", "list", "the-question").output
+    assert listed == f"{batch}\tthe-question\t3 codes, 0 redeemed, 0 revoked\tuntil 2999-01-01\tFor friends\n"
+    shown = run("codes", "show", batch).output
+    assert all(f"…{code[-4:]}\tunused" in shown for code in codes)
+    assert run("codes", "revoke", batch).output == "3 codes were revoked.\n"
+    assert run("codes", "revoke", batch).output == "0 codes were revoked.\n"
+    for arguments, problem in (
+        (("codes", "create", "nowhere"), "There is no game 'nowhere'."),
+        (("codes", "create", "the-question", "--expires", "2020-01-01"), "expiresAt: must be in the future"),
+        (("codes", "create", "the-question", "--note", "x" * 101), "note: "),
+        (("codes", "revoke", "nothing"), "There is neither"),
+        (("games", "access", "nowhere", "--open"), "There is no game 'nowhere'."),
+    ):
+        answer = run(*arguments)
+        assert answer.exit_code == 1
+        assert problem in answer.output

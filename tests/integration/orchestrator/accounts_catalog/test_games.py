@@ -4,9 +4,11 @@ from collections.abc import Awaitable, Callable
 
 import httpx
 import pytest
+from sqlalchemy import delete, update
 
 from orchestrator.catalog.definition import BuildDefinition, GameDefinition
 from orchestrator.catalog.images import EngineImage
+from orchestrator.catalog.models import Game, GameWord
 from orchestrator.errors import NotFound
 from orchestrator.services import Services
 
@@ -69,6 +71,7 @@ async def test_a_list_has_the_documented_fields(signed_in: SignedIn, services: S
                 "thumbnail": "/static/games/the-question.png",
                 "releaseDate": "2015-01-01",
                 "isFavorite": False,
+                "inLibrary": True,
             }
         ],
         "pagination": {"page": 1, "limit": 20, "total": 1, "totalPages": 1},
@@ -80,7 +83,7 @@ async def test_details_have_the_documented_fields(signed_in: SignedIn, services:
     body = (await (await signed_in()).get("/api/games/the-question")).json()
     assert body.keys() == {
         *("id", "slug", "title", "developer", "description", "tags", "thumbnail", "screenshots", "releaseDate"),
-        *("contentRating", "languages", "isFavorite", "createdAt"),
+        *("contentRating", "languages", "isFavorite", "createdAt", "inLibrary", "needsCode"),
     }
     assert body["screenshots"] == ["https://house.example/1.png"]
     assert body["contentRating"] == "Teen"
@@ -102,9 +105,6 @@ async def test_the_order_is_the_one_asked_for(signed_in: SignedIn) -> None:
     client = await signed_in()
     assert await slugs(client, order="desc") == ["zebra", "beta", "alpha"]
     assert sorted(await slugs(client, sort="createdAt")) == ["alpha", "beta", "zebra"]
-    await client.put("/api/games/zebra/favorite")
-    assert await slugs(client, sort="popular") == ["zebra", "alpha", "beta"]
-    assert await slugs(client, sort="popular", order="asc") == ["alpha", "beta", "zebra"]
 
 
 @pytest.mark.usefixtures("catalogue")
@@ -114,19 +114,74 @@ async def test_the_order_is_the_one_asked_for(signed_in: SignedIn) -> None:
         ({"search": "ALPH"}, ["alpha"]),
         ({"search": "ÜNÏCODE"}, ["alpha"]),
         ({"search": "stripes"}, ["beta", "zebra"]),
-        ({"search": "%"}, ["beta"]),
+        ({"search": "unicode"}, ["alpha"]),
+        ({"search": "U\u0308nicode"}, ["alpha"]),
+        ({"search": "cross strip"}, ["zebra"]),
+        ({"search": "rossing"}, []),
+        ({"search": "crossing alpha"}, []),
+        ({"search": "roman"}, ["alpha", "beta"]),
+        ({"search": "short"}, ["alpha", "beta", "zebra"]),
+        ({"search": "sh"}, []),
+        ({"search": "z"}, ["zebra"]),
+        ({"search": "%"}, []),
         ({"search": "_"}, []),
-        ({"search": "crossing stripes"}, []),
+        ({"search": "100%"}, ["beta"]),
+        ({"search": "'; DROP TABLE games; --"}, []),
+        ({"search": "<script>alert(1)</script>"}, []),
+        ({"search": "\u202ealpha"}, ["alpha"]),
+        ({"search": "😀"}, []),
+        ({"search": "\U0010ffff"}, []),
+        ({"search": "a " * 100}, ["alpha"]),
         ({"tag": "Romance"}, ["alpha", "beta"]),
         ({"tag": "Roman"}, []),
         ({"tag": "Puzzle", "search": "zebra"}, ["zebra"]),
         ({"search": "", "tag": ""}, ["alpha", "beta", "zebra"]),
     ],
 )
-async def test_a_search_finds_title_or_developer_and_a_tag_exactly(
+async def test_a_search_finds_beginnings_of_words_and_a_tag_exactly(
     signed_in: SignedIn, query: dict[str, str], found: list[str]
 ) -> None:
     assert await slugs(await signed_in(), **query) == found
+
+
+async def test_the_best_match_comes_first_where_that_is_asked(signed_in: SignedIn, services: Services) -> None:
+    for slug, title, developer, tags, description in (
+        ("a", "Anything", "Somebody", ["Drama"], "A moon rises."),
+        ("b", "Because", "Moonbeam", ["Drama"], "Nothing."),
+        ("c", "Certain", "Somebody", ["Moonlit"], "Nothing."),
+        ("d", "Dark Moon", "Somebody", ["Drama"], "Nothing."),
+    ):
+        fields = definition(slug, title, developer=developer, tags=tags, description=description)
+        await services.catalog.add_game(fields, IMAGE)
+    client = await signed_in()
+    assert await slugs(client, search="moon") == ["a", "b", "c", "d"]
+    assert await slugs(client, search="moon", sort="relevance") == ["d", "b", "c", "a"]
+    assert await slugs(client, search="moon", sort="relevance", limit=2, page=2) == ["c", "a"]
+    assert await slugs(client, search="moon drama", sort="relevance") == ["d", "b", "a"]
+    assert await slugs(client, sort="relevance") == ["a", "b", "c", "d"]
+
+
+async def test_what_was_added_before_words_were_written_down_is_found_after_the_upkeep(
+    signed_in: SignedIn, services: Services
+) -> None:
+    await services.catalog.add_game(definition(), IMAGE)
+    async with services.database.write() as session:
+        await session.execute(delete(GameWord))
+        await session.execute(update(Game).values(words_version=0))
+    client = await signed_in()
+    assert await slugs(client, search="question") == []
+    await services.catalog_upkeep.round()
+    assert await slugs(client, search="question") == ["the-question"]
+
+
+@pytest.mark.usefixtures("catalogue")
+async def test_my_games_are_what_i_liked(signed_in: SignedIn) -> None:
+    client = await signed_in()
+    assert await slugs(client, mine="true") == []
+    await client.put("/api/games/zebra/favorite")
+    assert await slugs(client, mine="true") == ["zebra"]
+    assert await slugs(client, mine="true", search="alpha") == []
+    assert await slugs(await signed_in("eve@example.org"), mine="true") == []
 
 
 @pytest.mark.parametrize(
@@ -138,6 +193,7 @@ async def test_a_search_finds_title_or_developer_and_a_tag_exactly(
         ("order", "up"),
         ("search", "x" * 201),
         ("search", "\0"),
+        ("mine", "perhaps"),
         ("tag", "\0"),
     ],
 )
