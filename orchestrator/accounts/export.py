@@ -18,6 +18,7 @@ from orchestrator.accounts.models import AccountRow, Device
 from orchestrator.catalog.models import Favorite, Game
 from orchestrator.database import Database
 from orchestrator.http import utc_seconds
+from orchestrator.library.models import LibraryEntry
 from orchestrator.play.models import Session
 from orchestrator.saves.models import SaveSlot, SaveVersion
 from orchestrator.saves.store import ArchiveGone, ArchiveStore
@@ -109,6 +110,7 @@ class Export:
 
     async def _about(self, account: Account) -> tuple[datetime, Json]:
         favorites = select(Game.slug).join(Favorite, Favorite.game_id == Game.id)
+        library = select(Game.slug, LibraryEntry.added_at).join(LibraryEntry, LibraryEntry.game_id == Game.id)
         async with self._database.read() as session:
             now = await self._database.now(session)
             row = await session.get_one(AccountRow, account.id)
@@ -130,6 +132,12 @@ class Export:
                 "favorites": list(
                     await session.scalars(favorites.where(Favorite.account_id == account.id).order_by(Game.slug))
                 ),
+                "library": [
+                    {"gameSlug": slug, "addedAt": utc_seconds(added_at)}
+                    for slug, added_at in await session.execute(
+                        library.where(LibraryEntry.account_id == account.id).order_by(Game.slug)
+                    )
+                ],
             }
 
     async def _sessions(self, account: Account) -> AsyncIterator[Sequence[Json]]:

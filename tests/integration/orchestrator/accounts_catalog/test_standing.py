@@ -253,7 +253,12 @@ async def test_an_archive_that_was_on_its_way_during_the_erasure_makes_no_slot(
 
 
 async def test_the_export_holds_everything(
-    browser: httpx.AsyncClient, eve: httpx.AsyncClient, account: Account, host: ScriptedHost, game: str
+    browser: httpx.AsyncClient,
+    eve: httpx.AsyncClient,
+    account: Account,
+    services: Services,
+    host: ScriptedHost,
+    game: str,
 ) -> None:
     for person in (browser, eve):
         session_id = await launch(person, game)
@@ -264,6 +269,8 @@ async def test_the_export_holds_everything(
         await host.client.put(f"/api/agents/saves/{newest}/picture", content=b"\xff\xd8\xff !", headers=host.headers)
         await host.end(order)
     await browser.put(f"/api/games/{game}/favorite")
+    batch = await services.library.make_codes(game, 1, note=None, expires_at=None, made_by=None)
+    await services.library.redeem(account, batch.codes[0], "127.0.0.1")
     [mine] = (await browser.get("/api/game/history")).json()["sessions"]
 
     answer = await browser.get("/api/account/export")
@@ -275,6 +282,7 @@ async def test_the_export_holds_everything(
         contents = {name: archive.read(name) for name in archive.namelist()}
     assert about["account"]["email"] == EMAIL
     assert about["favorites"] == [game]
+    assert [entry["gameSlug"] for entry in about["library"]] == [game]
     assert [session["id"] for session in about["sessions"]] == [mine["sessionId"]]
     assert len(about["devices"]) == 1
     files = [save["file"] for save in about["saves"]]
