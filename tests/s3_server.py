@@ -156,7 +156,8 @@ class S3Server:
 
     async def keys(self, bucket: str) -> list[str]:
         async with client_of(self.endpoint) as client:
-            return [entry["Key"] for entry in (await client.list_objects_v2(Bucket=bucket)).get("Contents", ())]
+            pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket)  # a thousand on each
+            return [entry["Key"] async for page in pages for entry in page.get("Contents", ())]
 
     def _answers(self) -> bool:
         try:
