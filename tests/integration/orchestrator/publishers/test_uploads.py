@@ -358,7 +358,7 @@ async def test_an_upload_whose_replica_died_is_processed_by_the_next(
     assert not await services.publishing.round()
     await age(services, timedelta(minutes=2))
     other = asyncio.create_task(services.publishing.round())
-    await asyncio.sleep(0)
+    await until_busy(services, 30)
     images.may_go_on.set()
     assert await other
     assert (await settled(publisher))["status"] == "active"
