@@ -13,6 +13,8 @@ MINUTES ?= 60
 
 RUN := .venv/bin/
 PYTEST_WHOLE := --durations=25 --durations-min=1
+SERVICES := tests/api tests/crash tests/integration/orchestrator
+STREAMS := tests/integration/streaming tests/browser
 
 .PHONY: help play test test-services test-hosts test-streams setup setup-tests setup-bench lint format unit coverage chaos chaos-fleet soak input-scripts bench-play bench-launch bench-streaming bench-hour bench-chaos bench-soak bench-fleet bench-uploads bench-catalogue simulate clean
 
@@ -35,13 +37,13 @@ else
 endif
 
 test-services: setup-tests
-	$(RUN)pytest $(PYTEST_WHOLE) tests/api tests/crash tests/integration/orchestrator tests/integration/replicas
+	$(RUN)pytest $(PYTEST_WHOLE) $(SERVICES)
 
-test-hosts: setup-tests
-	$(RUN)pytest $(PYTEST_WHOLE) tests/contract tests/chaos tests/integration/gameserver_agent tests/integration/embedded
+test-hosts: setup-tests  # and whatever nobody else runs
+	$(RUN)pytest $(PYTEST_WHOLE) tests $(patsubst %,--ignore=%,tests/unit $(SERVICES) $(STREAMS))
 
 test-streams: setup-tests  # by themselves: these look at the clock
-	$(RUN)pytest $(PYTEST_WHOLE) tests/integration/streaming tests/browser
+	$(RUN)pytest $(PYTEST_WHOLE) $(STREAMS)
 
 setup: ## Install what playing needs, and nothing that is there
 	@deploy/setup play
