@@ -79,7 +79,7 @@ async def test_by_keyboard_alone_from_the_library_to_the_stage(page: Page, api: 
     await page.keyboard.press("Enter")
     await page.wait_for_url("**/games/the-question")
     await expect(page.locator("#play-button")).to_be_visible()
-    for _ in range(8):
+    for _ in range(16):
         await page.keyboard.press("Tab")
         if await page.evaluate("document.activeElement.id") == "play-button":
             break

@@ -63,6 +63,10 @@ function empty() {
   return create("div", { class: "empty" }, create("h2", {}, "No games yet"), create("p", {}, "Describe your first one, then upload its archive."));
 }
 
+function stateOf({ status }) {
+  return create("span", { class: `console-state console-${status}` }, STATUS[status] ?? status);
+}
+
 function gameItem(game, isOpen) {
   const body = create("div", { class: "console-body", id: `game-${game.slug}` });
   const item = create(
@@ -72,7 +76,7 @@ function gameItem(game, isOpen) {
       "summary",
       {},
       create("span", { class: "console-title" }, create("strong", {}, game.title), create("span", { class: "hint" }, `${game.slug} · changed ${formatAgo(game.updatedAt, Date.now())}`)),
-      create("span", { class: `console-state console-${game.status}` }, STATUS[game.status] ?? game.status),
+      stateOf(game),
     ),
     body,
   );
@@ -85,6 +89,7 @@ async function showGame(slug, body) {
   try {
     const [details, { versions }, figures] = await Promise.all([call("GET", gamePath(slug)), call("GET", `${gamePath(slug)}/versions`), call("GET", `${gamePath(slug)}/statistics`)]);
     if (uploading === slug) return;
+    body.closest("details").querySelector(".console-state").replaceWith(stateOf(details)); // newer than the list's
     body.replaceChildren(facts(details, figures), news(details), uploadForm(details, body), versionList(slug, versions, body));
     if (details.upload?.state === "processing") lookAgain(slug, body);
   } catch (failure) {
