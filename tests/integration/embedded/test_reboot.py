@@ -64,6 +64,9 @@ async def test_after_a_reboot_every_session_has_ended_with_a_reason_and_its_save
                 assert _newest_count(data) >= count
                 slots = (await browser.get("/api/saves", params={"gameSlug": "tiny-counter"})).json()
                 assert json.dumps(slots).count('"gameSlug"') == 1
+            async with asyncio.timeout(20):  # the agent forgets it once it has heard that its end is known
+                while list((data / "agent" / "sessions").iterdir()):  # noqa: ASYNC110 - nothing tells of it
+                    await asyncio.sleep(0.1)
         finally:
             again.send_signal(signal.SIGINT)
             assert await ended(again, STOPS_WITHIN_S) == 0

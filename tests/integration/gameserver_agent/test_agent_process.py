@@ -202,7 +202,7 @@ async def test_a_missing_image_is_named(agent: AgentProcess, tiny_image: str) ->
     assert ended.end is not None
     assert ended.end.code == "image_missing"
     assert ended.save is None
-    assert {image.image_id for image in agent.control_plane.syncs[-1].images} == {tiny_image}
+    assert tiny_image in {image.image_id for image in agent.control_plane.syncs[-1].images}
 
 
 async def test_pages_connect_with_a_token_of_their_session_alone(
