@@ -142,7 +142,10 @@ class SessionTask:
         self._live.log.warning("session.abandoned")
 
     async def forget(self) -> None:
-        """The orchestrator no longer asks for it: the last trace goes, and so does a home that would not go before."""
+        """The orchestrator no longer asks for it: the last trace goes, and so does a home that would not go before.
+        What its end still clears away is waited for, or its folder would stay.
+        """
+        await self.finished()
         if self._live.saves.home.exists():
             await self._live.attempt("save_folder.end", self._ending.clearing.end_home(), 20)
         await asyncio.to_thread(self._live.forget)
