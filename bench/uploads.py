@@ -137,7 +137,7 @@ def _resident_mib(process: int, field: str) -> float:
 
 def main() -> None:
     from tests.integration.docker_engine import RunningEngine, import_tiny_image  # noqa: PLC0415 - root and an engine
-    from tests.integration.registry import Registry  # noqa: PLC0415
+    from tests.integration.registry import Registry  # noqa: PLC0415 - a registry from Debian
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--mib", type=int, default=4096, help="size of the archive")

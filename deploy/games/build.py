@@ -107,14 +107,14 @@ def build(recipe: Recipe) -> str:
             raise BuildFailed(f"The program {program} is missing.")
     with tempfile.TemporaryDirectory(prefix="playhouse-image-") as work:
         root = Path(work, "root")
-        _install(recipe, root)
+        install(recipe, root)
         report("prepare", 0, 1)
         _prepare(recipe, root)
         report("prepare", 1, 1)
         return _import(recipe, root)
 
 
-def _install(recipe: Recipe, root: Path) -> None:
+def install(recipe: Recipe, root: Path) -> None:
     command = ["mmdebstrap", "--mode=root", "--variant=minbase", "--verbose", "--format=directory"]
     command += ["--dpkgopt=force-unsafe-io"]  # nothing of this outlives a power cut
     command += [f"--dpkgopt=path-exclude=/{pattern}" for pattern in UNUSED]

@@ -41,7 +41,7 @@ def install(folder: Path, *, with_game: bool) -> Path:
         build = sys.modules["build"] = importlib.util.module_from_spec(specification)
         specification.loader.exec_module(build)
         recipe = build.read_recipe(GAMES / ("renpy-demo" if with_game else "base"))
-        build._install(recipe, root)  # noqa: SLF001 - the same steps, without an image
+        build.install(recipe, root)
     return root
 
 
