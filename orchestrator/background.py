@@ -9,11 +9,16 @@ from contextlib import asynccontextmanager
 
 import structlog
 
+from orchestrator.errors import DatabaseUnavailable
+from orchestrator.notices import Notices
+
 log = structlog.get_logger()
 
 Loop = Callable[[], Awaitable[None]]
 
 _RESTART_AFTER_S = 1.0
+_ROUND_EVERY_S = 5.0  # a notice comes sooner
+_LONGEST_BACKOFF_S = 60.0
 
 
 @asynccontextmanager
@@ -35,3 +40,16 @@ async def _keep_alive(loop: Loop) -> None:
         except Exception:
             log.exception("loop.failed", loop=getattr(loop, "__qualname__", repr(loop)))
         await asyncio.sleep(_RESTART_AFTER_S)
+
+
+async def rounds(notices: Notices, topic: str, round_: Callable[[], Awaitable[None]]) -> None:
+    """A round whenever the topic has news, and now and then; more rarely while the database is away. Ends never."""
+    failures = 0
+    with notices.subscribe(topic) as news:
+        while True:
+            await news.wait(min(_LONGEST_BACKOFF_S, _ROUND_EVERY_S * 2 ** min(failures, 10)))
+            try:
+                await round_()
+                failures = 0
+            except DatabaseUnavailable:
+                failures += 1

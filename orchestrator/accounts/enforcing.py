@@ -16,8 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from orchestrator.accounts.account import AccountState, owner_of
 from orchestrator.accounts.models import AccountRow
 from orchestrator.accounts.standing import TOPIC
+from orchestrator.background import rounds
 from orchestrator.database import Database
-from orchestrator.errors import DatabaseUnavailable
 from orchestrator.notices import Notices
 from orchestrator.play.lifecycle import ACTIVE, Position, StopAsked
 from orchestrator.play.models import ERASED_OWNER, Invite, LaunchAttempt, Session
@@ -25,8 +25,6 @@ from orchestrator.play.moves import Moves
 from orchestrator.play.reasons import ACCOUNT_NOT_ACTIVE
 from orchestrator.saves.models import SaveSlot, SaveVersion, UnwantedArchive
 
-INTERVAL_S = 5.0  # a notice comes sooner
-LONGEST_BACKOFF_S = 60.0
 BATCH = 50
 _ACTIVE = [position.value for position in ACTIVE]
 _STOPPABLE = [position.value for position in ACTIVE if position is not Position.STOPPING]
@@ -42,15 +40,7 @@ class Enforcer:
 
     async def run(self) -> None:
         """Until cancelled."""
-        failures = 0
-        with self._notices.subscribe(TOPIC) as news:
-            while True:
-                await news.wait(min(LONGEST_BACKOFF_S, INTERVAL_S * 2 ** min(failures, 10)))
-                try:
-                    await self.round()
-                    failures = 0
-                except DatabaseUnavailable:
-                    failures += 1
+        await rounds(self._notices, TOPIC, self.round)
 
     async def round(self) -> None:
         """Stop what has to stop, and erase what can be. What still plays is erased in a later round."""

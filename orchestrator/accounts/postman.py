@@ -19,8 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from orchestrator.accounts.account import AccountState
 from orchestrator.accounts.letters import LIFETIMES, Purpose, write_letter
 from orchestrator.accounts.models import AccountRow, MailOrder, MailToken
+from orchestrator.background import rounds
 from orchestrator.database import Database
-from orchestrator.errors import DatabaseUnavailable
 from orchestrator.ids import new_id
 from orchestrator.mail.letter import Letter, MailAway, Mailer, MailRefused
 from orchestrator.notices import Notices
@@ -31,8 +31,6 @@ FIRST_RETRY = timedelta(seconds=5)
 LONGEST_RETRY = timedelta(minutes=30)
 GIVEN_UP_AFTER = timedelta(days=1)
 BATCH = 10
-INTERVAL_S = 5.0  # a notice comes sooner
-LONGEST_BACKOFF_S = 60.0
 
 _log = structlog.get_logger()
 
@@ -52,15 +50,7 @@ class Postman:
 
     async def run(self) -> None:
         """Until cancelled."""
-        failures = 0
-        with self._notices.subscribe(TOPIC) as news:
-            while True:
-                await news.wait(min(LONGEST_BACKOFF_S, INTERVAL_S * 2 ** min(failures, 10)))
-                try:
-                    await self.round()
-                    failures = 0
-                except DatabaseUnavailable:
-                    failures += 1
+        await rounds(self._notices, TOPIC, self.round)
 
     async def round(self) -> None:
         """Send what is due."""
