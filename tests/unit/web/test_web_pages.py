@@ -83,6 +83,22 @@ async def test_the_door_is_open_to_those_who_are_in(signed_in: SignedIn, path: s
     assert (answer.status_code, answer.headers["location"]) == (302, "/")
 
 
+async def test_a_form_that_is_sent_before_its_script_has_run_puts_nothing_into_the_address(
+    client: httpx.AsyncClient,
+) -> None:
+    forms = [
+        form for page in FOLDER.glob("templates/*.html") for form in re.findall(r"<form\b[^>]*>", page.read_text())
+    ]
+    by_address = [form for form in forms if 'method="post"' not in form]
+    assert len(forms) > len(by_address)
+    assert [form for form in by_address if 'id="search-form"' not in form] == [], "what is looked for may be there"
+    for path in ("/account", "/publishers", "/reset-password", "/forgot-password"):
+        answer = await client.post(path, data={"password": PASSWORD}, headers=HTML)
+        assert answer.status_code == 405
+        assert "location" not in answer.headers
+        assert PASSWORD not in answer.text
+
+
 async def test_what_a_visitor_writes_in_an_address_is_escaped(signed_in: SignedIn) -> None:
     page = await (await signed_in()).get('/games/"><script>alert(1)<')
     assert "<script>alert" not in page.text
