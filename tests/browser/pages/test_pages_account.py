@@ -3,6 +3,7 @@
 import json
 import re
 import secrets
+import sqlite3
 import time
 import zipfile
 from collections.abc import AsyncGenerator, Generator
@@ -44,6 +45,12 @@ class Person:
             form = {"email": self.email, "password": password, "csrfToken": token}
             assert client.post("/api/auth/callback/credentials", data=form).status_code == 200
             yield client
+
+    def lose_password(self) -> None:
+        """As whoever came in with Google has none."""
+        with sqlite3.connect(self.replica.data / "orchestrator.sqlite3", timeout=20) as database:
+            database.execute("UPDATE accounts SET password_hash = NULL WHERE email = ?", (self.email,))
+        database.close()
 
     def letter(self, page: str) -> str:
         """The link to that page in the newest letter to this person."""
@@ -261,6 +268,20 @@ async def test_ones_data_is_a_file_to_take_away(mine: Page) -> None:
     assert file.suggested_filename == "playhouse-account.zip"
     with zipfile.ZipFile(await file.path()) as archive:
         assert json.loads(archive.read("account.json"))["account"]["name"] == "Grace"
+
+
+async def test_who_has_no_password_is_shown_how_to_get_one_before_deleting(person: Person, mine: Page) -> None:
+    person.lose_password()
+    await mine.reload()
+    await expect(mine.locator(".device")).to_have_count(1)
+    await mine.get_by_role("button", name="Delete my account…").click()
+    dialog = mine.get_by_role("dialog", name="Delete your account?")
+    await expect(dialog.locator("input")).to_have_count(0)
+    await dialog.get_by_role("button", name="Keep my account").click()
+    await expect(dialog).to_be_hidden()
+    await mine.keyboard.press("Enter")
+    await dialog.get_by_role("link", name="Get the letter").click()
+    await expect(mine.get_by_role("heading", name="Forgot your password?")).to_be_visible()
 
 
 async def test_deleting_asks_first_and_takes_the_password(person: Person, mine: Page) -> None:

@@ -65,22 +65,25 @@ document.getElementById("confirm-button")?.addEventListener("click", async ({ cu
 const dialog = byId("delete-dialog");
 byId("delete-button").addEventListener("click", () => dialog.showModal());
 byId("keep-button").addEventListener("click", () => dialog.close());
-dialog.addEventListener("close", () => {
-  byId("delete-form").reset();
-  byId("delete-note").replaceChildren();
-});
 
-answersInPlace(byId("delete-form"), {
-  note: byId("delete-note"),
-  busyWords: "Deleting…",
-  send: async ({ password }) => {
-    await deleteAccount(password);
-    location.assign("/goodbye");
-    return "Your account is deleted.";
-  },
-  wordsFor: (failure) => (failure.code === "wrong_password" ? "The password is wrong. Nothing was deleted." : wordsFor(failure)),
-  focusAfter: byId("delete-password"),
-});
+const deleteForm = document.getElementById("delete-form");
+if (deleteForm) {
+  dialog.addEventListener("close", () => {
+    deleteForm.reset();
+    byId("delete-note").replaceChildren();
+  });
+  answersInPlace(deleteForm, {
+    note: byId("delete-note"),
+    busyWords: "Deleting…",
+    send: async ({ password }) => {
+      await deleteAccount(password);
+      location.assign("/goodbye");
+      return "Your account is deleted.";
+    },
+    wordsFor: (failure) => (failure.code === "wrong_password" ? "The password is wrong. Nothing was deleted." : wordsFor(failure)),
+    focusAfter: byId("delete-password"),
+  });
+}
 
 function entry(device) {
   const when = create("time", { datetime: device.signedInAt, title: formatMoment(device.signedInAt, serverNowMs()) }, formatAgo(device.signedInAt, serverNowMs()));
