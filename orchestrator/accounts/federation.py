@@ -1,16 +1,18 @@
 """Whose account it is when somebody comes back from another house's door: the one that was linked, or that has the same
 proven address, or a new one.
 
-An address that was never proven here is never linked: whoever registered it first might be somebody else.
+An address that was never proven here is never linked: whoever registered it first might be somebody else. Nor does it
+say who set the password that the address was proven: its owner may have opened a letter for an account that somebody
+else had made. So whoever is linked by the address is the only one left who comes in.
 """
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import delete, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from orchestrator.accounts.account import Account, AccountState, Role
-from orchestrator.accounts.models import AccountRow, LinkedIdentity
+from orchestrator.accounts.models import AccountRow, Device, LinkedIdentity, MailToken
 from orchestrator.accounts.openid import Identity
 from orchestrator.accounts.service import account_of
 from orchestrator.database import Database
@@ -26,7 +28,9 @@ class Federation:
         self._may_make_accounts = may_make_accounts
 
     async def account_for(self, identity: Identity) -> Account:
-        """Unauthorized for an address that the provider has not proven, and for who is suspended; Conflict
+        """An account that is linked by its address loses its password, its devices and who was linked before.
+
+        Unauthorized for an address that the provider has not proven, and for who is suspended; Conflict
         `account_not_linked`; Forbidden where sign-up is closed.
         """
         try:
@@ -56,6 +60,7 @@ class Federation:
                 "An account with this e-mail address exists already, and has not confirmed it.",
                 code="account_not_linked",
             )
+        is_new = row is None
         if row is None:
             if not self._may_make_accounts:
                 raise Forbidden("New accounts are made by the people who run this Playhouse.")
@@ -72,8 +77,21 @@ class Federation:
             session.add(row)
             await session.flush()
             log.info("account.created", account_id=row.id, role=row.role.value)
-        session.add(LinkedIdentity(issuer=identity.issuer, subject=identity.subject, account_id=row.id, linked_at=now))
+        link = LinkedIdentity(issuer=identity.issuer, subject=identity.subject, account_id=row.id, linked_at=now)
+        session.add(link)
+        await session.flush()  # fails where another window was faster: it is signed in already
+        if not is_new:
+            await _close_other_ways(session, row, link)
         return row
+
+
+async def _close_other_ways(session: AsyncSession, row: AccountRow, link: LinkedIdentity) -> None:
+    row.password_hash = None
+    others = or_(LinkedIdentity.issuer != link.issuer, LinkedIdentity.subject != link.subject)
+    await session.execute(delete(LinkedIdentity).where(LinkedIdentity.account_id == row.id, others))
+    await session.execute(delete(Device).where(Device.account_id == row.id))
+    await session.execute(delete(MailToken).where(MailToken.account_id == row.id))
+    log.info("account.linked", account_id=row.id)
 
 
 def _name_of(identity: Identity) -> str:

@@ -35,7 +35,8 @@ _SIGN_IN_FAILURES = {
     "OAuthCallback": "Signing in with Google did not work. Please try again.",
     "AccessDenied": "Google did not let you through, or this account cannot be signed in to.",
     "OAuthAccountNotLinked": "An account with your e-mail address exists already, and has not confirmed it. Sign in "
-    "with its password and confirm the address on your account page; then Google works as well.",
+    "with its password and confirm the address on your account page, or choose a new password by a letter; then Google "
+    "works in the place of the password.",
     "SignUpClosed": "New accounts are made by the people who run this Playhouse. Please ask them for one.",
 }
 _REGISTRATION_FAILURES = {

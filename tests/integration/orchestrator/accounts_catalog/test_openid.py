@@ -24,6 +24,7 @@ from orchestrator.accounts.federation import Federation
 from orchestrator.accounts.models import AccountRow, LinkedIdentity
 from orchestrator.accounts.openid import CALLBACK, OpenIdProvider
 from orchestrator.accounts.openid_controllers import COOKIE
+from orchestrator.errors import Unauthorized
 from orchestrator.services import Services
 from orchestrator.settings import Settings
 
@@ -187,6 +188,60 @@ async def test_an_account_that_never_proved_its_address_is_not_linked(
     await services.accounts.create(EMAIL, PASSWORD, "Mallory", is_email_proven=False)
     assert await sign_in(client, provider) == "/signin?error=OAuthAccountNotLinked"
     assert await who(client) == {}
+
+
+async def register(client: httpx.AsyncClient) -> None:
+    token = (await client.get("/api/auth/csrf")).json()["csrfToken"]
+    fields = {"email": EMAIL, "password": PASSWORD, "name": "Mallory", "csrfToken": token}
+    assert (await client.post("/api/auth/register", json=fields)).status_code == 201
+
+
+async def prove_address(services: Services) -> None:
+    """As the letter does, whoever opens its link."""
+    async with services.database.write() as writing:
+        await writing.execute(update(AccountRow).values(email_verified_at=await services.database.now(writing)))
+
+
+@pytest.mark.usefixtures("google")
+async def test_whoever_registered_anothers_address_is_out_once_its_owner_comes(
+    client: httpx.AsyncClient, new_client: Callable[[], httpx.AsyncClient], provider: Provider, services: Services
+) -> None:
+    await register(mallory := new_client())
+    await prove_address(services)
+    assert await sign_in(client, provider) == "/"
+    assert (await client.get("/api/account")).json()["hasPassword"] is False
+    assert (await mallory.get("/api/account")).status_code == 401
+    with pytest.raises(Unauthorized):
+        await services.accounts.sign_in(EMAIL, PASSWORD, address="127.0.0.1")
+    assert await sign_in(again := new_client(), provider) == "/", "from now on by Google alone"
+    assert (await client.get("/api/account")).status_code == 200, "another device signs nobody out"
+    assert await who(again) == await who(client)
+
+
+@pytest.mark.usefixtures("google")
+async def test_whoever_was_linked_before_the_owner_of_the_address_came_is_linked_no_more(
+    client: httpx.AsyncClient, new_client: Callable[[], httpx.AsyncClient], provider: Provider, services: Services
+) -> None:
+    account = await services.accounts.create(EMAIL, PASSWORD, "Mallory")
+    async with services.database.write() as writing:
+        now = await services.database.now(writing)
+        writing.add(LinkedIdentity(issuer=provider.url, subject="g-666", account_id=account.id, linked_at=now))
+    await sign_in(client, provider)
+    assert (await who(client))["id"] == account.id
+    provider.claims |= {"sub": "g-666", "email": "mallory@example.org"}
+    await sign_in(mallory := new_client(), provider)
+    assert (await who(mallory))["id"] != account.id
+
+
+@pytest.mark.usefixtures("google")
+async def test_two_windows_at_once_that_link_an_account_are_both_signed_in(
+    new_client: Callable[[], httpx.AsyncClient], provider: Provider, services: Services
+) -> None:
+    await services.accounts.create(EMAIL, PASSWORD, "Ada")
+    windows = [new_client() for _ in range(4)]
+    queries = [provider.consent(await go(window)) for window in windows]
+    await asyncio.gather(*(come_back(window, query) for window, query in zip(windows, queries, strict=True)))
+    assert [(await window.get("/api/account")).status_code for window in windows] == [200] * 4
 
 
 @pytest.mark.usefixtures("google")
