@@ -70,6 +70,12 @@ class Accounts:
         log.info("account.created", account_id=row.id, role=role.value)
         return account_of(row)
 
+    async def is_password_of(self, email: str, password: str) -> bool:
+        """Whether somebody has this address and this password. Tries are not counted: it is for the house itself."""
+        async with self._database.read() as session:
+            seen_hash = await session.scalar(select(AccountRow.password_hash).where(AccountRow.email == email.lower()))
+        return await self._passwords.verify(password, seen_hash) is not Verdict.WRONG
+
     async def sign_in(self, email: str, password: str, *, address: str, device: str = UNKNOWN) -> str:
         """The session token of who has these credentials. Unauthorized, or RateLimited after too many tries from
         `address`.

@@ -27,14 +27,15 @@ class Terminal:
 
     def invite(self, url: str, sign_in: SignIn, data: str) -> None:
         """Where to go and how to get in."""
-        password = sign_in.password or "the one you chose (the account was not made here)"
+        password = sign_in.password or "the one you chose"
+        kept = f"The password is kept in {data}/{FILE}, logs" if sign_in.password else "Logs"
         lines = [
             "",
             f"  Open       [bold]{escape(url)}[/bold]",
             f"  Sign in    {escape(sign_in.email)}",
             f"  Password   {escape(password)}",
             "",
-            f"  [dim]The password is kept in {escape(data)}/{FILE}, logs are in {escape(data)}/logs.[/dim]",
+            f"  [dim]{escape(kept)} are in {escape(data)}/logs.[/dim]",
             "  [dim]Ctrl-C stops everything; saves stay.[/dim]",
             "",
         ]
