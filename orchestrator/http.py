@@ -6,7 +6,7 @@ It knows no subject: nothing here reads the database or decides what an account 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar, cast
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import structlog
 from litestar import MediaType, Request, Response
@@ -26,6 +26,8 @@ log = structlog.get_logger()
 
 AnyRequest = Request[Any, Any, Any]
 AnyConnection = ASGIConnection[Any, Any, Any, Any]
+
+MOST_RETURN_CHARACTERS = 2000
 
 _CODES = {401: "unauthorized", 403: "forbidden", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -119,6 +121,13 @@ def local_path(url: object, *origins: str) -> str:
             url = url.removeprefix(origin)
             break
     return url if url.startswith("/") and not url.startswith("//") else "/"
+
+
+def with_return(address: str, path: str) -> str:
+    """`address` of a door, and in it where one wants to go from there; `/` is where one goes unasked."""
+    if path == "/" or len(path) > MOST_RETURN_CHARACTERS:
+        return address
+    return f"{address}{'&' if '?' in address else '?'}callbackUrl={quote(path)}"
 
 
 def origin_of(request: AnyRequest) -> str:

@@ -31,7 +31,16 @@ from orchestrator.accounts.schemas import (
 )
 from orchestrator.accounts.service import Accounts
 from orchestrator.errors import ApiError, Conflict, Forbidden, InvalidRequest, RateLimited
-from orchestrator.http import AnyRequest, address_of, local_path, origin_of, parse, read_fields, utc_milliseconds
+from orchestrator.http import (
+    AnyRequest,
+    address_of,
+    local_path,
+    origin_of,
+    parse,
+    read_fields,
+    utc_milliseconds,
+    with_return,
+)
 from orchestrator.settings import Settings
 
 _WITH_CSRF_TOKEN = {"csrf_token": True}
@@ -80,18 +89,18 @@ class AuthController(Controller):
     ) -> Response[Any]:
         """Sign in with e-mail and password: sets the session cookie and redirects to `callbackUrl`."""
         wants_json = _wants_json(request, data.json_answer)
+        path = local_path(data.callback_url, settings.public_url, origin_of(request))
         if not _has_csrf_token(request, accounts, data.csrf_token):
             error = Forbidden("The CSRF token is missing or wrong. Please load the page again.")
-            return _failure(request, error, "/signin?error=MissingCSRF", wants_json)
+            return _failure(request, error, "MissingCSRF", path, wants_json)
         try:
             token = await accounts.sign_in(
                 data.email, data.password, address=address_of(request), device=_device_of(request)
             )
         except RateLimited as error:
-            return _failure(request, error, "/signin?error=RateLimited", wants_json)
+            return _failure(request, error, "RateLimited", path, wants_json)
         except ApiError as error:
-            return _failure(request, error, "/signin?error=CredentialsSignin", wants_json)
-        path = local_path(data.callback_url, settings.public_url, origin_of(request))
+            return _failure(request, error, "CredentialsSignin", path, wants_json)
         return _onward(request, path, wants_json, session_cookie(settings, token))
 
     @get("/session", operation_id="getSession")
@@ -127,6 +136,7 @@ class AuthController(Controller):
         asks for the proof of the address; one can play before. Where sign-up is closed: 403.
         """
         fields = await read_fields(request)
+        path = local_path(fields.get("callbackUrl"), settings.public_url, origin_of(request))
         wants_json = request.content_type[0] == MediaType.JSON or _wants_json(request, bool(fields.get("json")))
         try:
             _require_csrf_token(request, accounts, fields.get("csrfToken"))
@@ -139,10 +149,10 @@ class AuthController(Controller):
         except ApiError as error:
             if wants_json:
                 raise
-            return Redirect(f"/register?error={_REGISTRATION_ERRORS.get(type(error), 'Registration')}", status_code=302)
+            code = _REGISTRATION_ERRORS.get(type(error), "Registration")
+            return Redirect(with_return(f"/register?error={code}", path), status_code=302)
         cookie = session_cookie(settings, token)
         if not wants_json:
-            path = local_path(fields.get("callbackUrl"), settings.public_url, origin_of(request))
             return Redirect(path, status_code=302, cookies=[cookie])
         signed_in = await accounts.authenticate(token)
         return Response(_view(signed_in) if signed_in else NoSession(), cookies=[cookie])
@@ -187,8 +197,9 @@ def _onward(request: AnyRequest, path: str, wants_json: bool, cookie: Cookie) ->
     return Response(Destination(url=origin_of(request) + path), status_code=200, cookies=[cookie])
 
 
-def _failure(request: AnyRequest, error: ApiError, path: str, wants_json: bool) -> Response[Any]:
-    """A sign-in that failed. The JSON form also says where the page with the explanation is."""
+def _failure(request: AnyRequest, error: ApiError, code: str, wanted: str, wants_json: bool) -> Response[Any]:
+    """A sign-in that failed on the way to `wanted`. The JSON form also says where the page with the explanation is."""
+    path = with_return(f"/signin?error={code}", wanted)
     if not wants_json:
         return Redirect(path, status_code=302)
     content = {"error": error.code, "message": error.message, "url": origin_of(request) + path}

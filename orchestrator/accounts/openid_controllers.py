@@ -21,7 +21,7 @@ from orchestrator.accounts.federation import Federation
 from orchestrator.accounts.openid import Attempt, OpenIdFailed, OpenIdProvider
 from orchestrator.accounts.service import Accounts
 from orchestrator.errors import ApiError, Conflict, Forbidden, NotFound, RateLimited
-from orchestrator.http import AnyRequest, address_of, local_path, origin_of
+from orchestrator.http import MOST_RETURN_CHARACTERS, AnyRequest, address_of, local_path, origin_of, with_return
 from orchestrator.installation import Installation
 from orchestrator.settings import Settings
 
@@ -35,7 +35,7 @@ _FAILURES: Mapping[type[ApiError], str] = {
     RateLimited: "RateLimited",
 }
 
-CallbackUrl = Annotated[str, QueryParameter(name="callbackUrl", max_length=2000)]
+CallbackUrl = Annotated[str, QueryParameter(name="callbackUrl", max_length=MOST_RETURN_CHARACTERS)]
 
 log = structlog.get_logger()
 
@@ -54,11 +54,11 @@ class OpenIdController(Controller):
         callback_url: CallbackUrl = "/",
     ) -> Redirect:
         """To Google, which sends the browser back to `/api/auth/callback/google`."""
+        path = local_path(callback_url, settings.public_url, origin_of(request))
         try:
             url, attempt = await _required(google).begin()
         except OpenIdFailed as error:
-            return _failed(settings, "OAuthCallback", error)
-        path = local_path(callback_url, settings.public_url, origin_of(request))
+            return _failed(settings, path, "OAuthCallback", error)
         cookie = _cookie(settings, _signed(attempt, path, accounts.installation), LIFETIME)
         return Redirect(url, status_code=302, cookies=[cookie])
 
@@ -75,17 +75,17 @@ class OpenIdController(Controller):
         provider = _required(google)
         attempt, path = _read(request.cookies.get(COOKIE), accounts.installation)
         if attempt is None:
-            return _failed(settings, "OAuthCallback", "no attempt of this browser")
+            return _failed(settings, path, "OAuthCallback", "no attempt of this browser")
         if "error" in request.query_params:
-            return _failed(settings, "AccessDenied", "the person or the provider said no")
+            return _failed(settings, path, "AccessDenied", "the person or the provider said no")
         try:
             await accounts.count_sign_in(address_of(request))
             identity = await provider.finish(attempt, str(request.url))
             account = await federation.account_for(identity)
         except OpenIdFailed as error:
-            return _failed(settings, "OAuthCallback", error)
+            return _failed(settings, path, "OAuthCallback", error)
         except ApiError as error:
-            return _failed(settings, _FAILURES.get(type(error), "AccessDenied"), error)
+            return _failed(settings, path, _FAILURES.get(type(error), "AccessDenied"), error)
         token = await accounts.issue_token(account, device_name(request.headers.get("user-agent")))
         cookies = [session_cookie(settings, token), _cookie(settings, "", timedelta())]
         return Redirect(path, status_code=302, cookies=cookies)
@@ -125,9 +125,10 @@ def _read(cookie: str | None, installation: Installation) -> tuple[Attempt | Non
     return Attempt(claims["state"], claims["nonce"], claims["verifier"]), claims["path"]
 
 
-def _failed(settings: Settings, code: str, why: object) -> Redirect:
+def _failed(settings: Settings, path: str, code: str, why: object) -> Redirect:
     log.info("sign_in.openid_failed", code=code, why=str(why))
-    return Redirect(f"/signin?error={code}", status_code=302, cookies=[_cookie(settings, "", timedelta())])
+    address = with_return(f"/signin?error={code}", path)
+    return Redirect(address, status_code=302, cookies=[_cookie(settings, "", timedelta())])
 
 
 def _cookie(settings: Settings, value: str, lifetime: timedelta) -> Cookie:

@@ -5,7 +5,6 @@ load from the API.
 from asyncio import to_thread
 from collections.abc import Mapping
 from typing import Annotated
-from urllib.parse import quote
 
 from litestar import Controller, Response, get
 from litestar.datastructures import Cookie
@@ -21,7 +20,7 @@ from orchestrator.accounts.my_account import MyAccount
 from orchestrator.accounts.service import Accounts
 from orchestrator.catalog.service import Catalog
 from orchestrator.errors import NotFound
-from orchestrator.http import AnyRequest, local_path
+from orchestrator.http import MOST_RETURN_CHARACTERS, AnyRequest, local_path, with_return
 from orchestrator.settings import Settings
 from orchestrator.web.rendering import STATIC
 from orchestrator.web.security import PAGE_HEADERS
@@ -50,7 +49,7 @@ MOST_TAGS = 12
 _UNKNOWN_FAILURE = "That did not work. Please try again."
 
 ErrorCode = Annotated[str | None, QueryParameter(name="error", max_length=100)]
-CallbackUrl = Annotated[str, QueryParameter(name="callbackUrl", max_length=2000)]
+CallbackUrl = Annotated[str, QueryParameter(name="callbackUrl", max_length=MOST_RETURN_CHARACTERS)]
 
 
 class PagesController(Controller):
@@ -310,4 +309,4 @@ def _entrance(
 
 
 def _to_sign_in(request: AnyRequest) -> Redirect:
-    return Redirect(f"/signin?callbackUrl={quote(request.url.path)}", status_code=302)
+    return Redirect(with_return("/signin", request.url.path), status_code=302)

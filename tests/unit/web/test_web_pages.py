@@ -51,6 +51,32 @@ async def test_a_refused_sign_in_is_explained(client: httpx.AsyncClient) -> None
     assert "The e-mail address or the password is wrong." in explained.text
 
 
+@pytest.mark.parametrize("door", ["/signin", "/register"])
+async def test_where_one_wanted_to_go_outlives_a_refusal_without_scripts(client: httpx.AsyncClient, door: str) -> None:
+    action = {"/signin": "/api/auth/callback/credentials", "/register": "/api/auth/register"}[door]
+    page = await client.get(f"{door}?callbackUrl=/games/moss")
+    for with_token in (True, False):
+        token = csrf_token_of(page) if with_token else "another"
+        answer = await client.post(action, data={"csrfToken": token, "callbackUrl": "/games/moss%20&x=1#y"})
+        explained = await client.get(answer.headers["location"])
+        assert 'name="callbackUrl" value="/games/moss%20&amp;x=1#y"' in explained.text
+        assert 'role="alert"' in explained.text
+
+
+async def test_where_one_wanted_to_go_is_known_at_the_other_door(client: httpx.AsyncClient) -> None:
+    for door, other in (("/signin", "/register"), ("/register", "/signin")):
+        page = await client.get(f"{door}?callbackUrl=/games/moss%3Fa=b%26c")
+        [link] = re.findall(rf'href="({other}[^"]*)"', page.text)
+        assert 'name="callbackUrl" value="/games/moss?a=b&amp;c"' in (await client.get(link)).text
+        assert f'href="{other}"' in (await client.get(door)).text
+
+
+async def test_a_way_back_that_is_too_long_for_an_address_is_dropped(client: httpx.AsyncClient) -> None:
+    form = {"csrfToken": csrf_token_of(await client.get("/signin")), "callbackUrl": "/" + "x" * 2001}
+    answer = await client.post("/api/auth/callback/credentials", data=form)
+    assert answer.headers["location"] == "/signin?error=CredentialsSignin"
+
+
 async def test_register_works_without_scripts(client: httpx.AsyncClient) -> None:
     page = await client.get("/register")
     form = {

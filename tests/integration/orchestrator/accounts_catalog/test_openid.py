@@ -324,6 +324,15 @@ async def test_who_says_no_there_is_back_at_the_door(client: httpx.AsyncClient, 
 
 
 @pytest.mark.usefixtures("google")
+async def test_where_one_wanted_to_go_outlives_a_refusal(client: httpx.AsyncClient, app: Litestar) -> None:
+    await go(client, "/games/the-question")
+    there = "/signin?error=AccessDenied&callbackUrl=/games/the-question"
+    assert await come_back(client, "error=access_denied") == there
+    app.state["google"] = OpenIdProvider("http://127.0.0.1:9", CLIENT_ID, CLIENT_SECRET, "http://127.0.0.1:8000/x")
+    assert await go(client, "/history") == "/signin?error=OAuthCallback&callbackUrl=/history"
+
+
+@pytest.mark.usefixtures("google")
 async def test_it_never_leads_to_another_site(client: httpx.AsyncClient, provider: Provider) -> None:
     assert await come_back(client, provider.consent(await go(client, "https://evil.example/"))) == "/"
 
