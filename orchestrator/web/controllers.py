@@ -4,6 +4,7 @@ load from the API.
 
 from asyncio import to_thread
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Annotated
 
 from litestar import Controller, Response, get
@@ -13,11 +14,12 @@ from litestar.enums import MediaType
 from litestar.params import FromPath, QueryParameter
 from litestar.response import Redirect, Template
 
-from orchestrator.accounts import csrf
+from orchestrator.accounts import csrf, throttle
 from orchestrator.accounts.account import Account
 from orchestrator.accounts.dependencies import provide_optional_account
 from orchestrator.accounts.my_account import MyAccount
 from orchestrator.accounts.service import Accounts
+from orchestrator.accounts.throttle import Limit
 from orchestrator.catalog.service import Catalog
 from orchestrator.errors import NotFound
 from orchestrator.http import MOST_RETURN_CHARACTERS, AnyRequest, local_path, with_return
@@ -27,9 +29,14 @@ from orchestrator.web.security import PAGE_HEADERS
 from orchestrator.web.shelf import SORTS, cards_of, pages_of, shelf_of
 from orchestrator.web.static_files import is_known
 
+
+def _too_many(limit: Limit) -> str:
+    return f"Too many tries. Within {limit.window // timedelta(minutes=1)} minutes it works again."
+
+
 _SIGN_IN_FAILURES = {
     "CredentialsSignin": "The e-mail address or the password is wrong.",
-    "RateLimited": "Too many tries. Wait a minute, then try again.",
+    "RateLimited": _too_many(throttle.SIGN_IN),
     "MissingCSRF": "The page was open for too long. Please sign in again.",
     "OAuthCallback": "Signing in with Google did not work. Please try again.",
     "AccessDenied": "Google did not let you through, or this account cannot be signed in to.",
@@ -41,7 +48,7 @@ _SIGN_IN_FAILURES = {
 _REGISTRATION_FAILURES = {
     "EmailTaken": "An account with this e-mail address exists already. Sign in instead.",
     "InvalidFields": "Please give a name, an e-mail address, and a password of at least 8 characters.",
-    "RateLimited": "Too many tries. Wait a minute, then try again.",
+    "RateLimited": _too_many(throttle.REGISTRATIONS_OF_ADDRESS),
     "MissingCSRF": "The page was open for too long. Please try again.",
     "SignUpClosed": "New accounts are made by the people who run this Playhouse. Please ask them for one.",
 }

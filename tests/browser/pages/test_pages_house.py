@@ -188,6 +188,26 @@ async def test_register_says_at_once_that_it_works(context: BrowserContext, page
     await expect(page.get_by_role("button", name="Making your account…")).to_be_disabled()
 
 
+@pytest.mark.parametrize(
+    ("path", "action", "button"),
+    [("/signin", "callback/credentials", "Sign in"), ("/register", "register", "Create account")],
+)
+async def test_who_tried_too_often_is_told_when_it_works_again(
+    context: BrowserContext, page: Page, path: str, action: str, button: str
+) -> None:
+    await context.clear_cookies()
+    refusal = {"error": "rate_limited", "message": "Too many tries. Please wait and try again."}
+    await page.route(
+        f"**/api/auth/{action}", lambda route: route.fulfill(status=429, headers={"retry-after": "839"}, json=refusal)
+    )
+    await page.goto(path)
+    for label, words in {"Name": "Ada", "E-mail": "ada@example.org", "Password": PASSWORD}.items():
+        if await page.get_by_label(label).count():
+            await page.get_by_label(label).fill(words)
+    await page.get_by_role("button", name=button).click()
+    await expect(page.get_by_role("alert")).to_have_text("Too many tries. In 14 min it works again.")
+
+
 @pytest.mark.parametrize("path", ["/", "/signin?callbackUrl=/history"])
 async def test_a_wrong_password_leaves_the_form_as_it_was(context: BrowserContext, page: Page, path: str) -> None:
     await context.clear_cookies()

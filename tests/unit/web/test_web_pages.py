@@ -51,6 +51,12 @@ async def test_a_refused_sign_in_is_explained(client: httpx.AsyncClient) -> None
     assert "The e-mail address or the password is wrong." in explained.text
 
 
+@pytest.mark.parametrize(("door", "minutes"), [("/signin", 15), ("/register", 60)])
+async def test_who_tried_too_often_is_told_for_how_long(client: httpx.AsyncClient, door: str, minutes: int) -> None:
+    page = await client.get(f"{door}?error=RateLimited")
+    assert f"Within {minutes} minutes it works again." in page.text
+
+
 @pytest.mark.parametrize("door", ["/signin", "/register"])
 async def test_where_one_wanted_to_go_outlives_a_refusal_without_scripts(client: httpx.AsyncClient, door: str) -> None:
     action = {"/signin": "/api/auth/callback/credentials", "/register": "/api/auth/register"}[door]

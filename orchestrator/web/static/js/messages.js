@@ -24,6 +24,11 @@ const UNKNOWN = ["Something went wrong", "Try again. If it happens again, tell w
 
 const WORTH_REPEATING = new Set(["rate_limited", "no_servers", "store_unavailable", "database_unavailable", "offline", "internal_error"]);
 
+/** When what was tried too often works again: `" In 15 min it works again."`, empty when nobody said. */
+export function waitWords(retryAfterS) {
+  return retryAfterS ? ` In ${Math.ceil(retryAfterS / 60)} min it works again.` : "";
+}
+
 /**
  * Words for a failure `{code, message, retryAfterS}`: `{title, text, canRetry, retryAfterS}`. The server's own message wins over ours
  * for codes that we do not know, so that nothing it says is lost.

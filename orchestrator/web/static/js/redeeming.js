@@ -1,7 +1,7 @@
 /** The form for a library code, wherever it stands. */
 import { redeemCode, wentToSignIn } from "./api.js";
 import { create, failureNotice } from "./dom.js";
-import { describeFailure } from "./messages.js";
+import { describeFailure, waitWords } from "./messages.js";
 
 /** `onDone({gameSlug, gameTitle, isNew})` once a code has worked. */
 export function redeemForm({ onDone }) {
@@ -36,8 +36,7 @@ export function redeemForm({ onDone }) {
     } catch (failure) {
       if (wentToSignIn(failure)) return;
       const { title, text, retryAfterS } = describeFailure(failure);
-      const wait = retryAfterS ? ` In ${Math.ceil(retryAfterS / 60)} min it works again.` : "";
-      words.replaceChildren(failureNotice(`${title}. ${text}${wait}`));
+      words.replaceChildren(failureNotice(`${title}. ${text}${waitWords(retryAfterS)}`));
       input.focus();
       input.select();
     } finally {

@@ -2,6 +2,7 @@
 import { register } from "./api.js";
 import { byId } from "./dom.js";
 import { sendsInPlace } from "./forms.js";
+import { waitWords } from "./messages.js";
 
 sendsInPlace(byId("register-form"), {
   failures: byId("register-failure"),
@@ -10,6 +11,6 @@ sendsInPlace(byId("register-form"), {
     await register(fields);
     return callbackUrl;
   },
-  wordsFor: ({ message }) => message || "The account could not be made. Try again in a moment.",
+  wordsFor: ({ code, message, retryAfterS }) => (code === "rate_limited" ? `Too many tries.${waitWords(retryAfterS)}` : message || "The account could not be made. Try again in a moment."),
   focusAfter: byId("email"),
 });

@@ -2,10 +2,10 @@
 import { signIn } from "./api.js";
 import { byId } from "./dom.js";
 import { sendsInPlace } from "./forms.js";
+import { waitWords } from "./messages.js";
 
 const WORDS = {
   unauthorized: "The e-mail address or the password is wrong.",
-  rate_limited: "Too many tries. Wait a minute, then try again.",
   forbidden: "The page was open for too long. Reload it, then sign in again.",
   offline: "Playhouse cannot be reached. Check your network, then try again.",
 };
@@ -17,6 +17,6 @@ sendsInPlace(byId("sign-in-form"), {
     await signIn(fields);
     return fields.callbackUrl;
   },
-  wordsFor: ({ code, message }) => WORDS[code] ?? (message || "That did not work. Try again in a moment."),
+  wordsFor: ({ code, message, retryAfterS }) => (code === "rate_limited" ? `Too many tries.${waitWords(retryAfterS)}` : (WORDS[code] ?? (message || "That did not work. Try again in a moment."))),
   focusAfter: byId("password"),
 });
