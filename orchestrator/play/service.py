@@ -162,7 +162,7 @@ async def session_of(session: AsyncSession, owner: str, session_id: str, *, for_
     if row is None:
         raise NotFound(f"there is no session '{session_id}'")
     if row.owner != owner:
-        raise Forbidden("this session belongs to somebody else")
+        raise Forbidden("This session belongs to somebody else.")
     return row
 
 

@@ -66,7 +66,7 @@ async def slot_of(session: AsyncSession, owner: str, slot_id: str, *, with_delet
     if slot is None:
         raise NotFound(f"there is no save slot '{slot_id}'")
     if slot.owner != owner:
-        raise Forbidden("this save slot belongs to somebody else")
+        raise Forbidden("This save slot belongs to somebody else.")
     if slot.deleted_at is not None and not with_deleted:
         raise NotFound("this save slot was deleted")
     return slot

@@ -124,6 +124,16 @@ async def test_a_new_name_is_shown_at_once(mine: Page) -> None:
     await expect(mine.locator(".account-name")).to_have_text("Lady <b>Grace</b>")
 
 
+async def test_a_refusal_is_told_in_the_servers_words(mine: Page) -> None:
+    """Nothing of a name is in a library."""
+    refusal = {"error": "forbidden", "message": "This request comes from another site."}
+    await mine.route("**/api/account", lambda route: route.fulfill(status=403, json=refusal))
+    await mine.get_by_role("button", name="Save name").click()
+    await expect(mine.get_by_role("alert")).to_have_text(
+        "This is not open to you. This request comes from another site."
+    )
+
+
 async def test_devices_are_told_apart_and_signed_out(person: Person, mine: Page) -> None:
     with person.signed_in_elsewhere() as phone, person.signed_in_elsewhere("curl/8.5.0") as script:
         await mine.reload()

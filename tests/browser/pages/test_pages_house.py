@@ -142,7 +142,7 @@ async def test_another_running_game_can_be_stopped_for_this_one(page: Page, api:
 @pytest.mark.parametrize(
     ("code", "error", "words", "has_retry"),
     [
-        (403, "forbidden", "This is not in your library", False),
+        (403, "forbidden", "The server's own words", False),
         (429, "rate_limited", "In 7 seconds", True),
         (503, "no_servers", "No machine is free", True),
         (409, "slots_full", "All three slots are in use", False),
@@ -151,7 +151,7 @@ async def test_another_running_game_can_be_stopped_for_this_one(page: Page, api:
 async def test_a_refused_launch_says_what_to_do(
     page: Page, api: FakeApi, code: int, error: str, words: str, has_retry: bool
 ) -> None:
-    api.launch = [(code, {"error": error, "message": ""})]
+    api.launch = [(code, {"error": error, "message": "The server's own words"})]
     await page.goto("/games/the-question")
     await page.locator("#play-button").click()
     await expect(page.get_by_role("alert")).to_contain_text(words)

@@ -3,7 +3,7 @@
 const TEXTS = {
   invalid_request: ["That did not work", "The request was not understood. Reload the page and try again."],
   unauthorized: ["You are signed out", "Sign in again, then carry on where you were."],
-  forbidden: ["This is not in your library", "Redeem a code for it first. If you have none, ask whoever gives them out."],
+  forbidden: ["This is not open to you", "It belongs to somebody else, or needs a code."],
   code_invalid: ["This code does not work", "It may have a typing error, or it was used, taken back or is too old."],
   not_found: ["It is not here", "It may have been removed, or the address has a typing error."],
   session_active: ["A game is already running", "You can have one game running at a time."],
@@ -29,12 +29,14 @@ export function waitWords(retryAfterS) {
   return retryAfterS ? ` In ${Math.ceil(retryAfterS / 60)} min it works again.` : "";
 }
 
+const WITH_REASONS = new Set(["forbidden"]); // one code for many reasons: only the server knows which
+
 /**
  * Words for a failure `{code, message, retryAfterS}`: `{title, text, canRetry, retryAfterS}`. The server's own message wins over ours
- * for codes that we do not know, so that nothing it says is lost.
+ * for codes that we do not know or that have many reasons, so that nothing it says is lost.
  */
 export function describeFailure({ code, message = "", retryAfterS = null }) {
   const [title, ownText] = TEXTS[code] ?? UNKNOWN;
-  const text = code in TEXTS ? ownText : message || ownText;
+  const text = code in TEXTS && !WITH_REASONS.has(code) ? ownText : message || ownText;
   return { title, text, canRetry: WORTH_REPEATING.has(code) || !(code in TEXTS), retryAfterS };
 }
