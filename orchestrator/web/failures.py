@@ -10,6 +10,7 @@ _WORDS = {
     403: ("This is not yours to see", "It belongs to another account."),
     404: ("Nothing is playing here", "The address may have a typing error, or what it named is gone."),
     405: ("Nothing is playing here", "The address may have a typing error, or what it named is gone."),
+    503: ("One moment, please", "The house is busy, or a part of it is away. Nothing was changed; try again soon."),
 }
 _REFUSED = ("That did not work", "The address or the form was not understood.")
 _BROKEN = ("The lights went out", "Something went wrong on our side. It is written down; try again in a moment.")
@@ -23,9 +24,9 @@ def wants_page(request: AnyRequest) -> bool:
 
 
 def failure_page(status: int, request_id: str | None = None) -> Template:
-    """The page of a failure. `request_id` is shown for a bug alone, so that whoever runs this can find it."""
+    """The page of a failure. `request_id` is shown for a bug alone: that is what the log holds under it."""
     title, text = _WORDS.get(status, _REFUSED if status < 500 else _BROKEN)
-    shown_id = request_id if status >= 500 else None
+    shown_id = request_id if status == 500 else None
     return Template(
         "error.html",
         context={"account": None, "title": title, "text": text, "request_id": shown_id},

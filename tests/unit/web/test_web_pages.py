@@ -5,7 +5,9 @@ from collections.abc import Callable
 
 import httpx
 import pytest
+from litestar import Litestar, get
 
+from orchestrator.errors import DatabaseUnavailable
 from orchestrator.services import Services
 from orchestrator.web.rendering import FOLDER
 from tests.conftest import SignedIn
@@ -180,6 +182,30 @@ async def test_a_failure_is_a_page_for_people_and_json_for_programs(client: http
     assert "Nothing is playing here" in page.text
     assert (await client.get("/api/nowhere", headers=HTML)).json()["error"] == "not_found"
     assert (await client.get("/nowhere")).json()["error"] == "not_found"
+
+
+@get("/away", sync_to_thread=False)
+def away() -> None:
+    raise DatabaseUnavailable
+
+
+@get("/broken", sync_to_thread=False)
+def broken() -> None:
+    raise RuntimeError("a bug")
+
+
+async def test_only_what_the_log_holds_has_a_number_to_find_it_by(app: Litestar, client: httpx.AsyncClient) -> None:
+    app.register(away)
+    app.register(broken)
+    bug = await client.get("/broken", headers=HTML)
+    assert bug.status_code == 500
+    assert "It is written down" in bug.text
+    assert bug.headers["x-request-id"] in bug.text
+    busy = await client.get("/away", headers=HTML)
+    assert busy.status_code == 503
+    assert "Nothing was changed" in busy.text
+    assert "written down" not in busy.text
+    assert busy.headers["x-request-id"] not in busy.text
 
 
 async def test_two_visitors_get_different_csrf_tokens(new_client: Callable[[], httpx.AsyncClient]) -> None:
