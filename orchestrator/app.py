@@ -139,6 +139,7 @@ def _loops(services: Services) -> Sequence[Loop]:
         services.prepulling.run,
         services.agent_sync.watch,
         services.postman.run,
+        services.postman.keep_tidy,
         services.uploads.run,
         services.publishing.run,
         services.enforcer.run,

@@ -14,7 +14,7 @@ from sqlalchemy import or_, select
 
 from orchestrator.accounts import throttle
 from orchestrator.accounts.account import Account
-from orchestrator.accounts.models import AccountRow, Device
+from orchestrator.accounts.models import AccountRow, Device, LinkedIdentity
 from orchestrator.catalog.models import Favorite, Game
 from orchestrator.database import Database
 from orchestrator.http import utc_seconds
@@ -115,6 +115,7 @@ class Export:
             now = await self._database.now(session)
             row = await session.get_one(AccountRow, account.id)
             devices = await session.scalars(select(Device).where(Device.account_id == account.id))
+            linked = select(LinkedIdentity).where(LinkedIdentity.account_id == account.id)
             return now, {
                 "exportedAt": utc_seconds(now),
                 "account": {
@@ -128,6 +129,14 @@ class Export:
                 },
                 "devices": [
                     {"name": device.name, "signedInAt": utc_seconds(device.signed_in_at)} for device in devices
+                ],
+                "linkedIdentities": [
+                    {
+                        "issuer": identity.issuer,
+                        "subject": identity.subject,
+                        "linkedAt": utc_seconds(identity.linked_at),
+                    }
+                    for identity in await session.scalars(linked.order_by(LinkedIdentity.linked_at))
                 ],
                 "favorites": list(
                     await session.scalars(favorites.where(Favorite.account_id == account.id).order_by(Game.slug))

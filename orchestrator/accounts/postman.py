@@ -30,6 +30,7 @@ LEASE = timedelta(seconds=60)
 FIRST_RETRY = timedelta(seconds=5)
 LONGEST_RETRY = timedelta(minutes=30)
 GIVEN_UP_AFTER = timedelta(days=1)
+TIDY_EVERY = timedelta(hours=1)
 BATCH = 10
 
 _log = structlog.get_logger()
@@ -51,6 +52,12 @@ class Postman:
     async def run(self) -> None:
         """Until cancelled."""
         await rounds(self._notices, TOPIC, self.round)
+
+    async def keep_tidy(self) -> None:
+        """Until cancelled: old letters go, also those of people who are erased."""
+        while True:
+            await self._mailer.tidy()
+            await asyncio.sleep(TIDY_EVERY.total_seconds())
 
     async def round(self) -> None:
         """Send what is due."""

@@ -3,7 +3,8 @@
 import asyncio
 import os
 import secrets
-from datetime import UTC, datetime
+import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import structlog
@@ -11,12 +12,13 @@ import structlog
 from orchestrator.mail.letter import Letter, MailAway, message_of
 
 LETTERS_KEPT = 200
+KEPT_FOR = timedelta(days=3)  # no link is good for longer
 
 _log = structlog.get_logger()
 
 
 class FolderMailer:
-    """Each letter is one `.eml` that only the owner of the folder can read; the newest 200 stay."""
+    """Each letter is one `.eml` that only the owner of the folder can read; the newest 200 stay, for three days."""
 
     def __init__(self, folder: Path, sender: str) -> None:
         self.folder = folder
@@ -29,6 +31,18 @@ class FolderMailer:
         except OSError as error:
             raise MailAway(f"the folder {self.folder} cannot be written to: {error.strerror}") from error
         _log.info("mail.written", file=str(path))
+
+    async def tidy(self) -> None:
+        try:
+            await asyncio.to_thread(self._forget_old)
+        except OSError as error:
+            _log.warning("mail.not_tidied", folder=str(self.folder), error=error.strerror)
+
+    def _forget_old(self) -> None:
+        oldest = time.time() - KEPT_FOR.total_seconds()
+        for letter in self.folder.glob("*.eml"):
+            if letter.stat().st_mtime < oldest:
+                letter.unlink(missing_ok=True)
 
     def _write(self, content: bytes) -> Path:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)

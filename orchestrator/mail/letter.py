@@ -31,6 +31,10 @@ class Mailer(Protocol):
         """Hand `letter` over. `MailAway`, `MailRefused`. After `MailAway` it may have been taken all the same."""
         ...
 
+    async def tidy(self) -> None:
+        """Forget what is still kept here of letters that open nothing any more."""
+        ...
+
 
 def message_of(letter: Letter, sender: str) -> EmailMessage:
     """`letter` as it travels. `MailRefused` for an address that no header can hold."""

@@ -36,6 +36,9 @@ class SmtpMailer:
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:
             raise MailAway(_words_of(error)) from error
 
+    async def tidy(self) -> None:
+        """Nothing is kept here."""
+
 
 def _words_of(error: Exception) -> str:
     """Its kind and the server's code. The server's own text may repeat the letter, and goes nowhere."""

@@ -39,6 +39,9 @@ class Postbag:
             raise self.failure
         self.letters.append(letter)
 
+    async def tidy(self) -> None:
+        """What it holds is looked at."""
+
 
 @pytest.fixture
 async def account(services: Services) -> Account:

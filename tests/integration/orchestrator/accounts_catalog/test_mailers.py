@@ -1,8 +1,10 @@
 """Letters as they leave the house: to a real SMTP server, and into a folder."""
 
 import asyncio
+import os
 import ssl
 import stat
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -19,7 +21,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from orchestrator.mail.folder import LETTERS_KEPT, FolderMailer
+from orchestrator.app import create_app
+from orchestrator.mail.folder import KEPT_FOR, LETTERS_KEPT, FolderMailer
 from orchestrator.mail.letter import Letter, MailAway, Mailer, MailRefused
 from orchestrator.mail.opening import mailer_of
 from orchestrator.mail.smtp import SmtpMailer
@@ -196,6 +199,34 @@ async def test_without_a_server_a_letter_is_a_file_for_the_operators_eyes(tmp_pa
     same_letter(message_from_bytes(files[0].read_bytes(), policy=policy.default))
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+async def test_letters_go_after_three_days_though_none_follows(tmp_path: Path) -> None:
+    folder = tmp_path / "mail"
+    mailer = FolderMailer(folder, SENDER)
+    await mailer.tidy()
+    for _ in range(3):
+        await mailer.send(LETTER)
+    young, old, broken_off = sorted(folder.iterdir())
+    broken_off = broken_off.rename(folder / f".{broken_off.name}")
+    for file, age in ((young, KEPT_FOR - timedelta(minutes=1)), (old, KEPT_FOR), (broken_off, KEPT_FOR)):
+        written = time.time() - age.total_seconds()
+        os.utime(file, (written, written))
+    (folder / "notes.txt").write_text("the operator's")
+    await mailer.tidy()
+    assert set(folder.iterdir()) == {young, folder / "notes.txt"}
+
+
+async def test_a_replica_forgets_old_letters_by_itself(settings: Settings) -> None:
+    folder = settings.data / "mail"
+    folder.mkdir()
+    (old := folder / "20200101T000000.000000-00000000.eml").write_text("To: ada@example.org")
+    os.utime(old, (0, 0))
+    deadline = time.monotonic() + 20
+    async with create_app(settings).lifespan():
+        while old.exists():
+            assert time.monotonic() < deadline, "nobody tidies"
+            await asyncio.sleep(0.02)
 
 
 async def test_a_folder_that_cannot_be_written_to_is_tried_again(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from sqlalchemy import func, select, update
 from orchestrator import cli
 from orchestrator.accounts import throttle, tokens
 from orchestrator.accounts.account import Account, AccountState
-from orchestrator.accounts.models import AccountRow, Device, MailOrder, MailToken
+from orchestrator.accounts.models import AccountRow, Device, LinkedIdentity, MailOrder, MailToken
 from orchestrator.catalog.models import Favorite
 from orchestrator.database import Base
 from orchestrator.database.tables import metadata
@@ -28,6 +28,7 @@ from orchestrator.settings import Settings
 from tests.integration.orchestrator.conftest import ScriptedHost
 
 EMAIL, PASSWORD = "ada@example.org", "correct horse"
+ISSUER = "https://id.example"
 NewClient = Callable[[], httpx.AsyncClient]
 
 
@@ -272,6 +273,11 @@ async def test_the_export_holds_everything(
     batch = await services.library.make_codes(game, 1, note=None, expires_at=None, made_by=None)
     await services.library.redeem(account, batch.codes[0], "127.0.0.1")
     [mine] = (await browser.get("/api/game/history")).json()["sessions"]
+    other = (await eve.get("/api/account")).json()["id"]
+    async with services.database.write() as writing:
+        now = await services.database.now(writing)
+        for subject, account_id in (("g-1", account.id), ("g-2", other)):
+            writing.add(LinkedIdentity(issuer=ISSUER, subject=subject, account_id=account_id, linked_at=now))
 
     answer = await browser.get("/api/account/export")
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/zip")
@@ -285,6 +291,8 @@ async def test_the_export_holds_everything(
     assert [entry["gameSlug"] for entry in about["library"]] == [game]
     assert [session["id"] for session in about["sessions"]] == [mine["sessionId"]]
     assert len(about["devices"]) == 1
+    [identity] = about["linkedIdentities"]
+    assert (identity["issuer"], identity["subject"]) == (ISSUER, "g-1")
     files = [save["file"] for save in about["saves"]]
     assert [contents[file] for file in files] == [f"{mine['sessionId']} {number}".encode() for number in range(2)]
     assert [save["isNewest"] for save in about["saves"]] == [False, True]
