@@ -10,7 +10,7 @@ from datetime import datetime
 import structlog
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import selectinload
+from sqlalchemy.orm import aliased, selectinload
 
 from orchestrator.catalog.definition import GameDescription
 from orchestrator.catalog.models import Build, Game
@@ -182,7 +182,10 @@ async def _found(session: AsyncSession, slug: str) -> OwnedGame | None:
 
 
 async def _newest_uploads(session: AsyncSession, game_ids: Sequence[str]) -> Mapping[str, Upload]:
-    query = select(Upload).where(Upload.game_id.in_(game_ids)).order_by(Upload.created_at, Upload.id)
+    """One row a game is read: a game may have had thousands of uploads."""
+    each = aliased(Upload)
+    newest = select(each.id).where(each.game_id == Game.id).order_by(each.created_at.desc(), each.id.desc()).limit(1)
+    query = select(Upload).join(Game, Upload.id == newest.scalar_subquery()).where(Game.id.in_(game_ids))
     return {upload.game_id: upload for upload in await session.scalars(query)}
 
 

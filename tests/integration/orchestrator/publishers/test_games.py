@@ -1,11 +1,16 @@
 """`/api/partners/games` as the public pages document it, and what they leave open."""
 
+import itertools
 import json
+from collections.abc import Generator
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import event
 
+from orchestrator.publishers.models import Upload
 from orchestrator.services import Services
 from tests.conftest import SignedIn
 from tests.integration.orchestrator.conftest import HostMaker, add_game
@@ -193,6 +198,52 @@ async def test_a_suspended_game_can_be_played_by_nobody(
     assert (await admin.delete(path)).json()["status"] == "pending_upload"
     assert (await (await signed_in()).put(path, json={"reason": "x"})).status_code == 403
     assert (await admin.put("/api/admin/games/nothing/suspension", json={"reason": "x"})).status_code == 404
+
+
+@pytest.fixture
+def loaded_uploads() -> Generator[list[str]]:
+    """The ids of all uploads that were read from the database."""
+    ids: list[str] = []
+
+    def note(upload: Upload, _: object) -> None:
+        ids.append(upload.id)
+
+    event.listen(Upload, "load", note)
+    yield ids
+    event.remove(Upload, "load", note)
+
+
+async def test_of_many_uploads_the_newest_alone_is_read(
+    publisher: httpx.AsyncClient, garden: str, services: Services, loaded_uploads: list[str]
+) -> None:
+    other = await publisher.post(GAMES, json={**FORM, "slug": "other", "title": "Another"})
+    unsent = await publisher.post(GAMES, json={**FORM, "slug": "unsent", "title": "Unsent"})
+    assert unsent.status_code == 201
+    game_ids = [(await publisher.get(garden)).json()["id"], other.json()["id"]]
+    async with services.database.write() as writing:
+        now = await services.database.now(writing)
+        for game_id, number in itertools.product(game_ids, range(20)):
+            moment = now + timedelta(seconds=min(number, 18))  # the newest two at the same instant
+            upload = Upload(
+                id=f"upl{game_id}-{number:02}",
+                game_id=game_id,
+                state="rejected" if number < 19 else "processing",
+                version=str(number),
+                spool="elsewhere",
+                busy_until=now + timedelta(hours=1),
+                reasons=[],
+                created_at=moment,
+                changed_at=moment,
+            )
+            writing.add(upload)
+    loaded_uploads.clear()
+    listed = (await publisher.get(GAMES)).json()["games"]
+    newest = [f"upl{game_id}-19" for game_id in game_ids]
+    assert sorted(loaded_uploads) == sorted(newest)
+    assert sorted(game["status"] for game in listed) == ["pending_upload", "processing", "processing"]
+    loaded_uploads.clear()
+    assert (await publisher.get(garden)).json()["upload"]["state"] == "processing"
+    assert set(loaded_uploads) == {newest[0]}
 
 
 async def test_servers_are_counted(publisher: httpx.AsyncClient, garden: str, make_host: HostMaker) -> None:
