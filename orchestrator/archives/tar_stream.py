@@ -13,6 +13,7 @@ from orchestrator.archives.errors import ArchiveRefused
 
 BLOCK_BYTES = 512
 _MOST_HEADER_BYTES = 64 * 1024
+_END_OF_SIZES = 2**63  # no file system has a file as large
 _LONG_NAME, _LONG_LINK, _PAX, _PAX_GLOBAL = b"L", b"K", b"x", b"g"
 
 
@@ -125,8 +126,8 @@ class TarStream:
             mtime = int(float(pax.get("mtime", header.mtime)))
         except (ValueError, OverflowError) as error:
             raise ArchiveRefused("broken_tar", f"{_shown(name)} has a header that cannot be read.") from error
-        if size < 0:
-            raise ArchiveRefused("broken_tar", f"{_shown(name)} has a size below zero.")
+        if not 0 <= size < _END_OF_SIZES:
+            raise ArchiveRefused("broken_tar", f"{_shown(name)} has a size that no file has.")
         return Member(
             name=name,
             kind=kind,

@@ -2,7 +2,8 @@
 
 Every replica runs it for the uploads in its own spool, one at a time, each by a lease in its row. A replica that dies
 leaves an upload that the next one begins anew: storing the same layer again changes nothing. What the archive is at
-fault for rejects it, with reasons; what the registry or engine is at fault for is tried again for `TRIED_FOR`.
+fault for rejects it, with reasons; what registry, engine, disk or we are at fault for is tried again for `TRIED_FOR`.
+No try leaves anything behind.
 """
 
 import asyncio
@@ -100,22 +101,23 @@ class Publishing:
         file = self._spool.new_layer(task.upload_id)
         try:
             archive, layer = await self._checked(task, file)
-        except ArchiveRefused as refusal:
-            await self._reject(task, refusal.code, refusal.message)
-            return
-        except FileNotFoundError:
-            await self._reject(task, "lost", "What had arrived is gone. Please upload the archive again.")
-            return
-        try:
             destination = await self._find_destination()
             image = await destination.store(task.slug, task.launcher, layer, file)
-        except ImageUnavailable as error:
+            await self._accept(task, archive, image)
+        except ArchiveRefused as refusal:
+            await self._reject(task, refusal.code, refusal.message)
+        except DatabaseUnavailable:
+            raise
+        except (ImageUnavailable, OSError) as error:
+            if await asyncio.to_thread(self._spool.archive(task.upload_id).exists):
+                await self._wait(task, str(error))
+            else:  # unless our lease had run out, and whoever took over is done
+                await self._reject(task, "lost", "What had arrived is gone. Please upload the archive again.")
+        except Exception as error:
+            log.exception("upload.mistake", upload=task.upload_id)
+            await self._wait(task, repr(error))
+        finally:
             await asyncio.to_thread(file.unlink, missing_ok=True)
-            await self._wait(task, str(error))
-            return
-        except FileNotFoundError:
-            return  # our lease had run out, and whoever took over is done
-        await self._accept(task, archive, image)
 
     async def _checked(self, task: _Task, target: Path) -> tuple[GameArchive, Layer]:
         """The archive read and its layer written, in a thread that ends soon when we are told to end."""
@@ -196,7 +198,7 @@ class Publishing:
         await asyncio.to_thread(self._spool.remove, task.upload_id)
         async with self._database.write() as session:
             now = await self._database.now(session)
-            await session.execute(
+            is_rejected = await session.scalar(
                 update(Upload)
                 .where(Upload.id == task.upload_id, Upload.state == UploadState.PROCESSING)
                 .values(
@@ -205,8 +207,10 @@ class Publishing:
                     busy_until=now,
                     changed_at=now,
                 )
+                .returning(Upload.id)
             )
-        log.info("upload.rejected", upload=task.upload_id, game=task.slug, code=code)
+        if is_rejected is not None:
+            log.info("upload.rejected", upload=task.upload_id, game=task.slug, code=code)
 
     async def _wait(self, task: _Task, why: str) -> None:
         async with self._database.write() as session:

@@ -120,6 +120,7 @@ def test_a_program_may_be_the_launcher() -> None:
         ("sparse", (launcher(), Packed("garden/holes", bytes(512), kind=tarfile.GNUTYPE_SPARSE))),
         ("setuid", (launcher(), Packed("garden/su", ELF_X86_64, mode=0o4755))),
         ("duplicate_path", (launcher(), launcher(content=b"MZ"))),
+        ("broken_tar", (Packed("pax", b"37 size=%d\n" % 10**27, kind=b"x"), launcher())),
     ],
 )
 def test_what_is_no_game_is_refused_with_its_reason(code: str, members: tuple[Packed, ...]) -> None:

@@ -12,7 +12,7 @@ import pytest
 import uvicorn
 from litestar import Litestar
 
-from orchestrator.catalog.images import EngineImage, ImageUnavailable
+from orchestrator.catalog.images import EngineImage
 from orchestrator.publishers.destinations import Destination
 from orchestrator.publishers.image import Base, config_of, digest_of
 from orchestrator.publishers.layer import Layer
@@ -36,18 +36,18 @@ NewPublisher = Callable[..., Awaitable[httpx.AsyncClient]]
 
 
 class KeptImages:
-    """Images in memory: composed as everywhere, and counted. Told to be away, it is."""
+    """Images in memory: composed as everywhere, and counted. Told to fail, it does."""
 
     def __init__(self) -> None:
         self.stored: list[str] = []
-        self.is_away = False
+        self.failure: Exception | None = None
         self.may_go_on = asyncio.Event()
         self.may_go_on.set()
 
     async def store(self, slug: str, launcher: str, layer: Layer, file: Path) -> EngineImage:
         await self.may_go_on.wait()
-        if self.is_away:
-            raise ImageUnavailable("The registry does not answer.")
+        if self.failure is not None:
+            raise self.failure
         content = await asyncio.to_thread(file.read_bytes)
         assert layer.digest == f"sha256:{hashlib.sha256(content).hexdigest()}"
         image_id = digest_of(config_of(Base(["sha256:" + "0" * 64], []), layer, launcher))

@@ -7,13 +7,16 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from sqlalchemy import select, update
 
+from orchestrator.catalog.images import ImageUnavailable
 from orchestrator.publishers.models import Upload
+from orchestrator.publishers.spool import Spool
 from orchestrator.services import Services
 from orchestrator.settings import Settings
 from tests.conftest import SignedIn
@@ -31,6 +34,7 @@ from tests.packing import SCRIPT, Packed, good_archive, launcher, symlink, tar_g
 
 SLUG = FORM["slug"]
 UPLOADS = f"{GARDEN}/uploads"
+AWAY = ImageUnavailable("The registry does not answer.")
 PART = {"Tus-Resumable": "1.0.0", "Content-Type": "application/offset+octet-stream"}
 Spooled = Callable[[], list[str]]
 
@@ -92,6 +96,7 @@ REFUSED = {
     "wrong_platform": tar_gz([launcher(content=b"MZ" + bytes(100))]),
     "bomb": tar_gz([launcher(), Packed("garden/zeros", bytes(70 * 1024**2))]),
     "broken_gzip": BROKEN,
+    "broken_tar": tar_gz([Packed("pax", b"37 size=%d\n" % 10**27, kind=b"x"), launcher()]),
     "not_gzip": b"PK\x03\x04" + bytes(500),
 }
 
@@ -327,26 +332,59 @@ async def test_another_replicas_bytes_are_out_of_reach(
 async def test_a_registry_that_is_away_rejects_nothing(
     publisher: httpx.AsyncClient, garden: str, images: KeptImages, services: Services, spooled: Spooled
 ) -> None:
-    images.is_away = True
+    images.failure = AWAY
     await put(publisher, good_archive())
-    await until_busy(services, 20)
+    await until_put_off(services)
     assert (await publisher.get(garden)).json()["status"] == "processing"
-    images.is_away = False
+    images.failure = None
     await age(services, timedelta(minutes=2))
     assert (await settled(publisher))["status"] == "active"
     await emptied(spooled)
 
 
-async def test_a_registry_that_stays_away_for_hours_is_told(
-    publisher: httpx.AsyncClient, garden: str, images: KeptImages, services: Services, spooled: Spooled
+@pytest.mark.parametrize("failure", [AWAY, RuntimeError("a mistake of ours")])
+async def test_what_fails_for_hours_is_told_and_leaves_nothing(
+    publisher: httpx.AsyncClient,
+    garden: str,
+    images: KeptImages,
+    services: Services,
+    spooled: Spooled,
+    failure: Exception,
 ) -> None:
-    images.is_away = True
-    await put(publisher, good_archive())
-    await until_busy(services, 20)
+    images.failure = failure
+    upload = (await put(publisher, good_archive())).json()["upload"]["id"]
+    await until_put_off(services)
+    await until_only(spooled, upload)
     await age(services, timedelta(hours=7))
     details = await settled(publisher)
     assert [reason["code"] for reason in details["upload"]["reasons"]] == ["not_stored"]
     assert spooled() == []
+
+
+async def test_a_disk_that_is_full_while_the_layer_is_written_rejects_nothing_and_is_filled_no_further(
+    publisher: httpx.AsyncClient,
+    garden: str,
+    services: Services,
+    spooled: Spooled,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def on_a_full_disk(spool: Spool, upload_id: str) -> Path:
+        layer = new_layer(spool, upload_id)
+        layer.symlink_to("/dev/full")
+        return layer
+
+    new_layer = Spool.new_layer
+    with monkeypatch.context() as full:
+        full.setattr(Spool, "new_layer", on_a_full_disk)
+        upload = (await put(publisher, good_archive())).json()["upload"]["id"]
+        await until_put_off(services)
+        await until_only(spooled, upload)
+        await age(services, timedelta(seconds=40))
+        await until_put_off(services)
+        await until_only(spooled, upload)
+    await age(services, timedelta(minutes=2))
+    assert (await settled(publisher))["status"] == "active"
+    await emptied(spooled)
 
 
 async def test_an_upload_whose_replica_died_is_processed_by_the_next(
@@ -385,11 +423,14 @@ async def cut(url: str, publisher: httpx.AsyncClient, part: bytes, headers: dict
 
 async def emptied(spooled: Spooled) -> None:
     """What an accepted upload leaves goes after the answer that it was accepted."""
+    await until_only(spooled)
 
-    async def is_empty() -> bool:
-        return spooled() == []
 
-    await until(is_empty)
+async def until_only(spooled: Spooled, *uploads: str) -> None:
+    async def is_so() -> bool:
+        return spooled() == sorted(uploads)
+
+    await until(is_so)
 
 
 async def until_rests(publisher: httpx.AsyncClient, services: Services) -> dict[str, Any]:
@@ -408,6 +449,15 @@ async def until_busy(services: Services, seconds: float) -> None:
         return (await busy_for_s(services)) >= seconds
 
     await until(is_busy)
+
+
+async def until_put_off(services: Services) -> None:
+    """It was tried, and will be again in half a minute: a lease is longer."""
+
+    async def is_put_off() -> bool:
+        return 0 < (await busy_for_s(services)) <= 30
+
+    await until(is_put_off)
 
 
 async def busy_for_s(services: Services) -> float:
