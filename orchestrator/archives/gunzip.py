@@ -12,13 +12,14 @@ from orchestrator.archives.errors import ArchiveRefused
 
 PIECE_BYTES = 256 * 1024
 RATIO_FROM_BYTES = 64 * 1024**2
+MOST_MEMBERS = 2**20  # what is packed in blocks of 64 KiB, as bgzip does it, has half as many for 32 GiB
 _GZIP = 31  # zlib's number for a gzip header and trailer, whose checksum it checks
 
 
 class Gunzip:
     """Iterate once over the unpacked pieces, none larger than `PIECE_BYTES`. Raises `ArchiveRefused` `not_gzip`,
-    `broken_gzip`, `too_large` beyond `most_bytes`, and `bomb` when more than `most_ratio` bytes come out of one,
-    which is looked at from `RATIO_FROM_BYTES` on.
+    `broken_gzip`, `too_large` beyond `most_bytes`, and `bomb` of more than `MOST_MEMBERS`, and when more than
+    `most_ratio` bytes come out of one, which is looked at from `RATIO_FROM_BYTES` on.
 
     `digest` is the SHA-256 in hex of what was read of the compressed file: of all of it after the last piece.
     """
@@ -47,6 +48,8 @@ class Gunzip:
                     left = left.lstrip(b"\0") if members else left
                     if not left:
                         break
+                    if members == MOST_MEMBERS:
+                        raise ArchiveRefused("bomb", f"The gzip data has more than {MOST_MEMBERS} members.")
                     self._member, is_inside = zlib.decompressobj(_GZIP), True
                 unpacked = self._unpacked(left, members)
                 left = self._member.unused_data if self._member.eof else self._member.unconsumed_tail

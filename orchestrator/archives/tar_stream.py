@@ -1,5 +1,6 @@
 """Tar (POSIX ustar and pax, GNU) as a stream of members. Pure; what the standard library's reader would let pass is
-refused: a damaged header ends nothing silently, and no header makes us read more than a few kilobytes at once.
+refused: a damaged header ends nothing silently, no header makes us read more than a few kilobytes at once, and all of
+them together cost neither memory nor much time.
 
 Sparse files, devices, pipes and anything else beside files, folders and links are refused by name.
 """
@@ -13,8 +14,12 @@ from orchestrator.archives.errors import ArchiveRefused
 
 BLOCK_BYTES = 512
 _MOST_HEADER_BYTES = 64 * 1024
+_MOST_EXTENDED_BYTES = 256 * 1024**2  # headers beside those of members: what a hundred thousand files may say, and more
+_MOST_LENGTH_DIGITS = 6
 _END_OF_SIZES = 2**63  # no file system has a file as large
 _LONG_NAME, _LONG_LINK, _PAX, _PAX_GLOBAL = b"L", b"K", b"x", b"g"
+_MEANT = {"path", "linkpath", "size", "mtime"}
+_SPARSE = "GNU.sparse."
 
 
 class Kind(StrEnum):
@@ -55,7 +60,7 @@ class Member:
 class TarStream:
     """Iterate once over the members; between two of them `content` gives the file's bytes, which may be left unread.
 
-    Raises `ArchiveRefused` `broken_tar`, `device`, `sparse`.
+    Raises `ArchiveRefused` `broken_tar`, `bomb`, `device`, `sparse`.
     """
 
     def __init__(self, pieces: Iterable[bytes]) -> None:
@@ -69,10 +74,14 @@ class TarStream:
     def __iter__(self) -> Iterator[Member]:
         name = link = ""
         pax = dict[str, str]()
+        extended_bytes = 0
         while (header := self._header()) is not None:
             kind = header.type
             if kind in {_LONG_NAME, _LONG_LINK, _PAX, _PAX_GLOBAL, tarfile.SOLARIS_XHDTYPE}:
                 body = self._small(header.size)
+                extended_bytes += BLOCK_BYTES + len(body)
+                if extended_bytes > _MOST_EXTENDED_BYTES:
+                    raise ArchiveRefused("bomb", "The tar has more headers than files could need.")
                 if kind == _LONG_NAME:
                     name = _text(body)
                 elif kind == _LONG_LINK:
@@ -116,7 +125,7 @@ class TarStream:
 
     def _member(self, header: tarfile.TarInfo, name: str, link: str, pax: dict[str, str]) -> Member:
         name = pax.get("path") or name or header.name
-        if any(key.startswith("GNU.sparse.") for key in pax):
+        if _SPARSE in pax:
             raise _refused(tarfile.GNUTYPE_SPARSE, name)
         kind = _KINDS.get(header.type)
         if kind is None:
@@ -171,18 +180,26 @@ class TarStream:
 
 
 def _records(body: bytes) -> dict[str, str]:
-    r"""`LENGTH KEY=VALUE\n`, again and again (POSIX.1-2001, pax extended headers)."""
+    r"""`LENGTH KEY=VALUE\n`, again and again (POSIX.1-2001, pax extended headers): those that mean something here, and
+    for any that says holes `_SPARSE`.
+    """
     found = dict[str, str]()
-    while body := body.lstrip(b"\0"):
-        length, _, _ = body.partition(b" ")
-        if not length.isdigit() or len(length) > 6:
+    at, end = 0, len(body.rstrip(b"\0"))
+    while at < end:
+        space = body.find(b" ", at, at + _MOST_LENGTH_DIGITS + 1)
+        length = body[at:space]
+        if space < 0 or not length.isdigit():
             raise ArchiveRefused("broken_tar", "A pax header cannot be read.")
-        record = body[len(length) + 1 : int(length)]
-        key, equals, value = record.partition(b"=")
-        if not equals or not value.endswith(b"\n") or int(length) > len(body):
+        after = at + int(length)
+        key, equals, value = body[space + 1 : after].partition(b"=")
+        if not equals or not value.endswith(b"\n") or after > end:
             raise ArchiveRefused("broken_tar", "A pax header cannot be read.")
-        found[_text(key)] = _text(value[:-1])
-        body = body[int(length) :]
+        name = _text(key)
+        if name in _MEANT:
+            found[name] = _text(value[:-1])
+        elif name.startswith(_SPARSE):
+            found[_SPARSE] = ""
+        at = after
     return found
 
 

@@ -79,6 +79,13 @@ def test_a_bomb_is_stopped_soon_and_never_held_in_memory() -> None:
     assert sum(sizes) <= RATIO_FROM_BYTES + PIECE_BYTES
 
 
+def test_members_without_end_are_refused_by_their_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orchestrator.archives.gunzip.MOST_MEMBERS", 100)
+    member = gzip.compress(b"x", mtime=0)
+    assert unpacked([member * 100]) == b"x" * 100
+    assert refusal([member * 101]).code == "bomb"
+
+
 def test_more_than_may_come_out_is_refused() -> None:
     assert refusal([zeros(2**21)], most_bytes=2**20).code == "too_large"
     assert len(unpacked([zeros(2**20)], most_bytes=2**20)) == 2**20

@@ -2,6 +2,8 @@
 
 import io
 import tarfile
+import tracemalloc
+from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
@@ -121,6 +123,29 @@ def test_no_header_makes_us_read_much(kind: bytes) -> None:
 )
 def test_a_pax_header_that_says_nonsense_is_refused(records: bytes) -> None:
     assert refusal(tar([Packed("pax", records, kind=b"x"), Packed("g/a", b"abc")])).code == "broken_tar"
+
+
+def test_headers_without_a_file_cost_no_memory_and_come_to_an_end() -> None:
+    def headers() -> Iterator[bytes]:
+        for number in range(6000):
+            record = f"60000 k{number}=".encode()
+            yield tar([Packed("pax", record + b"x" * (59_999 - len(record)) + b"\n", kind=b"x")], ends=False)
+
+    tracemalloc.start()
+    try:
+        with pytest.raises(ArchiveRefused) as refused:
+            list(TarStream(headers()))
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert refused.value.code == "bomb"
+    assert peak_bytes < 2_000_000
+
+
+def test_of_a_pax_header_with_many_records_those_that_mean_something_are_taken() -> None:
+    records = b"".join(b"12 k%03d=abc\n" % number for number in range(1000))
+    packed = [Packed("pax", b"15 path=g/long\n" + records + b"10 size=2\n", kind=b"x"), Packed("g/a", b"ab", claims=0)]
+    assert contents(tar(packed)) == {"g/long": b"ab"}
 
 
 def test_a_size_beyond_what_is_there_is_refused() -> None:
