@@ -127,6 +127,7 @@ class Publishing:
             for piece in self._spool.pieces(task.upload_id):
                 if stop.is_set():
                     raise Stopped
+                self._spool.require_room()
                 yield piece
 
         def work() -> tuple[GameArchive, Layer]:

@@ -5,6 +5,7 @@ by whoever holds its lock, which the kernel takes back when a process dies.
 """
 
 import contextlib
+import errno
 import fcntl
 import os
 import re
@@ -16,6 +17,9 @@ from types import TracebackType
 from typing import Self
 
 READ_BYTES = 1024**2
+FLOOR_BYTES = 1024**3
+"""What archives and layers leave free: the database and people's saves may lie on the same disk."""
+
 _ID = ".id"
 _OURS = re.compile(r"upl[0-9a-z]{22}(?:\.[0-9a-f]{8})?")
 
@@ -42,7 +46,13 @@ class Spool:
         return file.read_text(encoding="ascii")
 
     def free_bytes(self) -> int:
-        return shutil.disk_usage(self.folder).free
+        """For archives and layers; below zero where other things have taken what these leave."""
+        return shutil.disk_usage(self.folder).free - FLOOR_BYTES
+
+    def require_room(self) -> None:
+        """Asked now and then by whoever writes here. Raises OSError as a full disk does."""
+        if self.free_bytes() < READ_BYTES:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def archive(self, upload_id: str) -> Path:
         return self.folder / upload_id
@@ -76,9 +86,10 @@ class Spool:
 
 
 class Writing:
-    """Appends to an upload's file. Raises BeingWritten, FileNotFoundError, and OSError for a full disk."""
+    """Appends to an upload's file. Raises BeingWritten, FileNotFoundError, and OSError where there is no room."""
 
     def __init__(self, spool: Spool, upload_id: str) -> None:
+        self._spool = spool
         self._file = spool.archive(upload_id).open("r+b", buffering=0)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -95,6 +106,8 @@ class Writing:
 
     def write(self, piece: bytes) -> None:
         left = memoryview(piece)
+        if left:
+            self._spool.require_room()
         while left:
             written = self._file.write(left)
             self.size_bytes += written

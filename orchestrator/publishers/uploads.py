@@ -1,7 +1,7 @@
 """Uploads: begun, received in one go or in parts, given up, cleared away. No HTTP.
 
 The database says which upload of a game is open; the spool holds its bytes. An upload that nobody has sent anything of
-for `HELD` gives way to a new one of the same game, and is gone after `KEPT`.
+for `HELD` rests: it gives way to a new one of the same game, is promised no room on the disk, and is gone after `KEPT`.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 import structlog
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from orchestrator.database import Database
@@ -35,6 +35,7 @@ NEWS = "publishing"
 
 _ROOM_FACTOR = 2  # the archive, and the layer that is made of it
 _CLEAR_EVERY_S = 600.0
+_IS_OPEN = Upload.state.in_([UploadState.RECEIVING, UploadState.PROCESSING])
 
 log = structlog.get_logger()
 Result = TypeVar("Result")
@@ -70,13 +71,17 @@ class Uploads:
         async with self._database.read() as session:
             await owned(session, publisher, slug)  # nobody learns of our disk before
         spool_id = await _on_disk(lambda: self._spool.id)
-        await self._require_room((wanted.size_bytes or 0) * _ROOM_FACTOR)
+        free_bytes = await _on_disk(self._spool.free_bytes)
         upload_id = new_id("upl")
         async with self._database.write() as session:
             await self._database.lock(session, f"game:{slug}")
+            await self._database.lock(session, f"spool:{spool_id}")
             found = await owned(session, publisher, slug)
             now = await self._database.now(session)
             superseded = await _give_way(session, found, now)
+            coming_bytes = await _coming_bytes(session, spool_id, now)
+            if free_bytes < coming_bytes + (wanted.size_bytes or 0) * _ROOM_FACTOR:
+                raise _no_room()
             upload = Upload(
                 id=upload_id,
                 game_id=found.game.id,
@@ -173,8 +178,7 @@ class Uploads:
             resting = (Upload.state == UploadState.RECEIVING, Upload.busy_until <= now, Upload.changed_at <= now - kept)
             ended = (await session.scalars(select(Upload.id).where(*resting))).all()
             await session.execute(delete(Upload).where(Upload.id.in_(ended)))
-            is_open = Upload.state.in_([UploadState.RECEIVING, UploadState.PROCESSING])
-            still_open = set(await session.scalars(select(Upload.id).where(is_open)))
+            still_open = set(await session.scalars(select(Upload.id).where(_IS_OPEN)))
 
         def remove() -> None:
             if not self._spool.folder.exists():
@@ -251,15 +255,10 @@ class Uploads:
         if upload.spool != await _on_disk(lambda: self._spool.id):
             raise StoreUnavailable("This replica has not what arrived of the upload. Please try again.")
 
-    async def _require_room(self, bytes_: int) -> None:
-        if await _on_disk(self._spool.free_bytes) < bytes_:
-            raise _no_room()
-
 
 async def _give_way(session: AsyncSession, found: OwnedGame, now: datetime) -> str | None:
     """The id of the upload that rests and makes room. Conflict when one is being sent or processed."""
-    is_open = Upload.state.in_([UploadState.RECEIVING, UploadState.PROCESSING])
-    before = await session.scalar(select(Upload).where(Upload.game_id == found.game.id, is_open))
+    before = await session.scalar(select(Upload).where(Upload.game_id == found.game.id, _IS_OPEN))
     if before is None:
         return None
     if before.state == UploadState.PROCESSING or before.busy_until > now:
@@ -267,6 +266,15 @@ async def _give_way(session: AsyncSession, found: OwnedGame, now: datetime) -> s
     await session.delete(before)
     await session.flush()
     return before.id
+
+
+async def _coming_bytes(session: AsyncSession, spool_id: str, now: datetime) -> int:
+    """What the uploads in this spool that do not rest will still write. One of unknown size has not said what comes."""
+    is_awaited = or_(Upload.state == UploadState.PROCESSING, Upload.busy_until > now)
+    size_bytes = func.coalesce(Upload.size_bytes, Upload.received_bytes)
+    coming_bytes = func.sum(size_bytes * _ROOM_FACTOR - Upload.received_bytes)
+    query = select(coming_bytes).where(_IS_OPEN, is_awaited, Upload.spool == spool_id)
+    return int(await session.scalar(query) or 0)
 
 
 def _in_progress() -> Conflict:

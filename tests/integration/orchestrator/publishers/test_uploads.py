@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -16,13 +17,14 @@ from sqlalchemy import select, update
 
 from orchestrator.catalog.images import ImageUnavailable
 from orchestrator.publishers.models import Upload
-from orchestrator.publishers.spool import Spool
+from orchestrator.publishers.spool import FLOOR_BYTES, Spool
 from orchestrator.services import Services
 from orchestrator.settings import Settings
 from tests.conftest import SignedIn
 from tests.integration.orchestrator.conftest import HostMaker, add_game
 from tests.integration.orchestrator.publishers.conftest import (
     FORM,
+    GAMES,
     GARDEN,
     KeptImages,
     NewPublisher,
@@ -43,10 +45,10 @@ def digest_header(content: bytes) -> str:
     return f"sha-256=:{base64.b64encode(hashlib.sha256(content).digest()).decode()}:"
 
 
-async def begin(client: httpx.AsyncClient, size: int, **metadata: str) -> httpx.Response:
+async def begin(client: httpx.AsyncClient, size: int, at: str = UPLOADS, **metadata: str) -> httpx.Response:
     said = ",".join(f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in metadata.items())
     headers = {"Tus-Resumable": "1.0.0", "Upload-Length": str(size), **({"Upload-Metadata": said} if said else {})}
-    return await client.post(UPLOADS, headers=headers)
+    return await client.post(at, headers=headers)
 
 
 async def send(client: httpx.AsyncClient, url: str, offset: int, part: bytes) -> httpx.Response:
@@ -385,6 +387,78 @@ async def test_a_disk_that_is_full_while_the_layer_is_written_rejects_nothing_an
     await age(services, timedelta(minutes=2))
     assert (await settled(publisher))["status"] == "active"
     await emptied(spooled)
+
+
+class Disk:
+    """As large as it is told to be beyond what archives leave free, and as full as the spool makes it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.room_bytes = 10**9
+
+    def usage(self, _: Path) -> SimpleNamespace:
+        taken_bytes = sum(file.stat().st_size for file in self.folder.iterdir() if file.name != ".id")
+        return SimpleNamespace(free=FLOOR_BYTES + self.room_bytes - taken_bytes)
+
+
+@pytest.fixture
+def disk(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Disk:
+    disk = Disk(settings.data / "uploads")
+    monkeypatch.setattr("orchestrator.publishers.spool.shutil.disk_usage", disk.usage)
+    return disk
+
+
+async def test_what_one_upload_is_promised_no_other_one_is(
+    publisher: httpx.AsyncClient, garden: str, disk: Disk, services: Services
+) -> None:
+    await publisher.post(GAMES, json={**FORM, "slug": "another"})
+    other = f"{GAMES}/another/uploads"
+    disk.room_bytes = 100_000_000
+    full = await begin(publisher, 50_000_001)
+    assert (full.status_code, full.json()["error"]) == (503, "store_unavailable")
+    first = (await begin(publisher, 40_000_000)).headers["Location"]
+    for part in range(2):
+        assert (await send(publisher, first, part * 5_000_000, bytes(5_000_000))).status_code == 204
+        assert (await begin(publisher, 10_000_001, at=other)).status_code == 503
+    assert (await begin(publisher, 10_000_000, at=other)).status_code == 201
+
+    await age(services, timedelta(minutes=2))  # both rest
+    assert (await begin(publisher, 45_000_001, at=other)).status_code == 503
+    assert (await begin(publisher, 45_000_000, at=other)).status_code == 201
+
+
+async def test_nothing_that_comes_takes_what_is_left_for_saves_and_the_database(
+    publisher: httpx.AsyncClient, garden: str, disk: Disk, spooled: Spooled
+) -> None:
+    async def body() -> AsyncIterator[bytes]:
+        for _ in range(8):
+            yield bytes(1_000_000)
+
+    disk.room_bytes = 5_000_000
+    endless = await publisher.put(f"{garden}/upload", content=body(), headers={"Content-Type": "application/gzip"})
+    assert (endless.status_code, endless.json()["error"]) == (503, "store_unavailable")
+    assert spooled() == []
+    begun = (await begin(publisher, 2_500_000)).headers["Location"]
+    disk.room_bytes = 1_000_000  # something else has grown
+    assert (await send(publisher, begun, 0, bytes(100))).status_code == 503
+    disk.room_bytes = 5_000_000
+    assert (await send(publisher, begun, 0, bytes(100))).status_code == 204
+
+
+async def test_a_layer_waits_for_room(
+    publisher: httpx.AsyncClient, garden: str, disk: Disk, images: KeptImages, services: Services, spooled: Spooled
+) -> None:
+    images.failure = AWAY
+    upload = (await put(publisher, good_archive())).json()["upload"]["id"]
+    await until_put_off(services)
+    images.failure = None
+    disk.room_bytes = 0
+    await age(services, timedelta(seconds=40))
+    await until_put_off(services)
+    await until_only(spooled, upload)
+    disk.room_bytes = 10**9
+    await age(services, timedelta(seconds=40))
+    assert (await settled(publisher))["status"] == "active"
 
 
 async def test_an_upload_whose_replica_died_is_processed_by_the_next(
