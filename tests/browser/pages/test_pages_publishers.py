@@ -1,5 +1,6 @@
 """The publisher's console on the real API: a game, an archive that is refused, one that is taken, and the way back."""
 
+import asyncio
 import os
 import secrets
 from collections.abc import AsyncGenerator
@@ -144,6 +145,80 @@ async def test_a_key_that_does_not_work_is_said_and_one_that_works_is_forgotten(
     await console.keyboard.press("Enter")
     await expect(console.get_by_role("alert")).to_contain_text("This key does not work")
     await shot(console, "wrong-key")
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "told"),
+    [
+        (409, "upload_in_progress", "Another upload of this game is on its way."),
+        (503, "store_unavailable", "There is no room for this archive at the moment."),
+    ],
+)
+async def test_a_refused_upload_says_why_until_the_next_try(
+    console: Page, tmp_path: Path, status: int, code: str, told: str
+) -> None:
+    async def refuse(route: Route) -> None:
+        await route.fulfill(status=status, json={"error": code, "message": told})
+
+    await describe(console, f"garden-{secrets.token_hex(4)}")
+    await console.route("**/uploads", refuse)
+    file = archive(tmp_path, "right.tar.gz", launcher())
+    await choose(console, file)
+    await expect(console.get_by_text("Waits for its archive")).to_be_visible()
+    await expect(console.get_by_text("hold it")).to_be_visible()  # the game as it is now
+    await expect(console.get_by_role("alert")).to_contain_text(told)
+    await shot(console, f"refused-{status}")
+    await console.unroute("**/uploads")
+    await choose(console, file)
+    await expect(console.locator(".console-state")).to_have_text("Active")
+    await expect(console.get_by_role("alert")).to_have_count(0)
+
+
+async def test_an_upload_that_ends_without_a_network_leaves_a_way_on(console: Page, tmp_path: Path) -> None:
+    await describe(console, f"garden-{secrets.token_hex(4)}")
+    await console.get_by_label("Archive (tar.gz, one folder)").wait_for()
+    await console.route("**/api/partners/**", lambda route: route.abort("connectionreset"))
+    file = archive(tmp_path, "right.tar.gz", launcher())
+    await choose(console, file)
+    await expect(console.get_by_role("alert")).to_contain_text("cannot reach Playhouse")
+    await expect(console.get_by_role("progressbar")).to_have_count(0)
+    await console.unroute("**/api/partners/**")
+    await console.get_by_role("button", name="Try again").click()
+    await choose(console, file)
+    await expect(console.locator(".console-state")).to_have_text("Active")
+
+
+@pytest.mark.parametrize("path", ["keys", "games"])
+async def test_a_replica_that_is_busy_forgets_no_key_and_says_so(console: Page, path: str) -> None:
+    async def be_busy(route: Route) -> None:
+        await route.fulfill(status=503, json={"error": "database_unavailable", "message": "It does not answer."})
+
+    await console.route(f"**/api/partners/{path}", be_busy)
+    await console.reload()
+    await expect(console.get_by_role("alert")).to_contain_text("It cannot answer right now")
+    assert await console.evaluate("sessionStorage.length") == 1
+    await shot(console, f"busy-{path}")
+    await console.unroute(f"**/api/partners/{path}")
+    await console.get_by_role("button", name="Open the console").click()
+    await expect(console.get_by_role("heading", name="Games of")).to_be_visible()
+
+
+async def test_an_upload_is_seen_to_go_on_while_another_game_is_described(console: Page, tmp_path: Path) -> None:
+    await describe(console, f"garden-{secrets.token_hex(4)}")
+    may_go_on = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await may_go_on.wait()
+        await route.continue_()
+
+    await console.route("**/uploads/*", hold)
+    await choose(console, archive(tmp_path, "right.tar.gz", launcher()))
+    await expect(console.get_by_role("progressbar")).to_be_visible()
+    await describe(console, f"another-{secrets.token_hex(4)}")
+    await expect(console.locator(".console-state")).to_have_count(2)
+    await expect(console.get_by_role("progressbar")).to_be_visible()
+    may_go_on.set()
+    await expect(console.get_by_text("Active", exact=True)).to_be_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

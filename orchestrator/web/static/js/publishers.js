@@ -23,14 +23,16 @@ const newGame = byId("new-game");
 let call = null;
 let key = "";
 let upload = null;
-let uploading = null;
+let uploading = null; // {slug, box}: what is on its way, and what shows it
+const refusals = new Map(); // slug → why the newest upload from this page did not go through
 
 const gamePath = (slug) => `/api/partners/games/${encodeURIComponent(slug)}`;
 
-/** What the publisher is told; only a key that does not work has words of its own here. */
+/** What the publisher is told: the server's words where it has some of its own. */
 function wordsFor(failure) {
   if (failure.status === 401) return "This key does not work. It may have been revoked, or its time is over.";
-  if (failure.status === 0 || failure.status >= 500) return describeFailure(failure).text;
+  const isToldByServer = failure.status > 0 && (failure.status < 500 || failure.code === "store_unavailable"); // no room
+  if (!isToldByServer) return describeFailure(failure).text;
   return failure.message || describeFailure(failure).text;
 }
 
@@ -40,9 +42,22 @@ async function open(given) {
   const { name } = await call("GET", "/api/partners/keys");
   sessionStorage.setItem(KEY, key);
   byId("publisher-name").textContent = name;
+  await showGames();
   outside.hidden = true;
   inside.hidden = false;
-  await showGames();
+}
+
+/** At the door, where the key is given again or another one. One that does not work is forgotten. */
+async function tryToOpen(given) {
+  const failures = byId("key-failure");
+  failures.replaceChildren();
+  try {
+    await open(given);
+  } catch (failure) {
+    if (failure.status === 401) sessionStorage.removeItem(KEY);
+    else byId("key").value = given;
+    failures.replaceChildren(failureNotice(wordsFor(failure)));
+  }
 }
 
 function leave() {
@@ -86,11 +101,16 @@ function gameItem(game, isOpen) {
 }
 
 async function showGame(slug, body) {
+  if (uploading?.slug === slug) {
+    body.replaceChildren(uploading.box);
+    return;
+  }
   try {
     const [details, { versions }, figures] = await Promise.all([call("GET", gamePath(slug)), call("GET", `${gamePath(slug)}/versions`), call("GET", `${gamePath(slug)}/statistics`)]);
-    if (uploading === slug) return;
+    if (uploading?.slug === slug) return;
     body.closest("details").querySelector(".console-state").replaceWith(stateOf(details)); // newer than the list's
-    body.replaceChildren(facts(details, figures), news(details), uploadForm(details, body), versionList(slug, versions, body));
+    const refusal = refusals.has(slug) ? failureNotice(wordsFor(refusals.get(slug))) : "";
+    body.replaceChildren(refusal, facts(details, figures), news(details), uploadForm(details, body), versionList(slug, versions, body));
     if (details.upload?.state === "processing") lookAgain(slug, body);
   } catch (failure) {
     body.replaceChildren(failureNotice(wordsFor(failure), create("button", { class: "button button-quiet button-small", type: "button", onclick: () => showGame(slug, body) }, "Try again")));
@@ -99,10 +119,18 @@ async function showGame(slug, body) {
 
 function lookAgain(slug, body) {
   setTimeout(async () => {
-    if (!body.isConnected || uploading === slug) return;
-    const { upload: newest } = await call("GET", gamePath(slug)).catch(() => ({ upload: { state: "processing" } }));
-    if (newest?.state === "processing") lookAgain(slug, body);
-    else await showGames();
+    if (!body.isConnected || uploading?.slug === slug) return;
+    try {
+      const { upload: newest } = await call("GET", gamePath(slug));
+      if (newest?.state !== "processing") {
+        refusals.delete(slug);
+        await showGames();
+        return;
+      }
+    } catch {
+      // Nobody waits for this answer: the next look may have one.
+    }
+    lookAgain(slug, body);
   }, LOOK_AGAIN_MS);
 }
 
@@ -155,11 +183,13 @@ async function send(details, file, version, body) {
   const bar = create("progress", { max: file.size, value: 0, "aria-label": `Upload of ${details.title}` });
   const words = create("p", { role: "status" }, "Starting");
   const stop = create("button", { class: "button button-quiet button-small", type: "button", onclick: () => upload.stop() }, "Pause");
-  body.replaceChildren(create("div", { class: "console-progress" }, words, bar, stop));
+  const box = create("div", { class: "console-progress" }, words, bar, stop);
+  body.replaceChildren(box);
   const began = performance.now();
   let told = 0;
   let from = null;
-  uploading = slug;
+  uploading = { slug, box };
+  refusals.delete(slug);
   upload = new PartedUpload({
     key,
     file,
@@ -178,15 +208,13 @@ async function send(details, file, version, body) {
   });
   const newest = details.upload;
   const goesOn = newest?.state === "receiving" && newest.url && newest.sizeBytes === file.size;
-  let refusal = null;
   try {
     await upload.run(`${gamePath(slug)}/uploads`, { version, address: goesOn ? newest.url : null });
   } catch (failure) {
-    if (failure.name !== "AbortError") refusal = failure;
+    if (failure.name !== "AbortError") refusals.set(slug, failure);
   }
   uploading = null;
-  await showGames();
-  if (refusal !== null) byId(`game-${slug}`).prepend(failureNotice(wordsFor(refusal)));
+  await showGame(slug, byId(`game-${slug}`));
 }
 
 function versionList(slug, versions, body) {
@@ -226,29 +254,30 @@ newGame.addEventListener("submit", async (event) => {
   const form = formOf(new FormData(newGame));
   try {
     await call("POST", "/api/partners/games", { body: form });
-    newGame.reset();
-    byId("new-game-dialog").close();
-    await showGames();
-    const made = shelf.querySelector(`details[data-slug="${CSS.escape(form.slug)}"]`);
-    made.open = true;
-    made.querySelector("summary").focus();
   } catch (failure) {
     failures.replaceChildren(failureNotice(wordsFor(failure)));
+    return;
   }
+  newGame.reset();
+  byId("new-game-dialog").close();
+  try {
+    await showGames();
+  } catch (failure) {
+    shelf.prepend(failureNotice(`The game is described, and here after a reload. ${wordsFor(failure)}`));
+    return;
+  }
+  const made = shelf.querySelector(`details[data-slug="${CSS.escape(form.slug)}"]`);
+  made.open = true;
+  made.querySelector("summary").focus();
 });
 byId("new-game-button").addEventListener("click", () => byId("new-game-dialog").showModal());
 byId("new-game-close").addEventListener("click", () => byId("new-game-dialog").close());
 byId("leave").addEventListener("click", leave);
 door.addEventListener("submit", async (event) => {
   event.preventDefault();
-  byId("key-failure").replaceChildren();
-  try {
-    await open(String(new FormData(door).get("key")).trim());
-  } catch (failure) {
-    byId("key-failure").replaceChildren(failureNotice(wordsFor(failure)));
-  }
+  await tryToOpen(String(new FormData(door).get("key")).trim());
 });
 window.addEventListener("beforeunload", (event) => uploading !== null && event.preventDefault());
 
 const known = sessionStorage.getItem(KEY);
-if (known) open(known).catch(() => sessionStorage.removeItem(KEY));
+if (known) tryToOpen(known);
