@@ -13,7 +13,7 @@ MINUTES ?= 60
 
 RUN := .venv/bin/
 PYTEST_WHOLE := --durations=25 --durations-min=1
-SERVICES := tests/api tests/crash tests/integration/orchestrator
+SERVICES := tests/api tests/compatibility tests/crash tests/integration/orchestrator
 STREAMS := tests/integration/streaming tests/browser
 
 .PHONY: help play test test-services test-hosts test-streams setup setup-tests setup-bench lint format unit coverage chaos chaos-fleet soak input-scripts bench-play bench-launch bench-streaming bench-hour bench-chaos bench-soak bench-fleet bench-uploads bench-catalogue simulate clean
