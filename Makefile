@@ -16,7 +16,7 @@ PYTEST_WHOLE := --durations=25 --durations-min=1
 SERVICES := tests/api tests/compatibility tests/crash tests/integration/orchestrator
 STREAMS := tests/integration/streaming tests/browser
 
-.PHONY: help play test test-services test-hosts test-streams setup setup-tests setup-bench lint format unit coverage chaos chaos-fleet soak input-scripts bench-play bench-launch bench-streaming bench-hour bench-chaos bench-soak bench-fleet bench-uploads bench-catalogue simulate clean
+.PHONY: help play test test-services test-hosts test-streams setup setup-tests setup-bench lint format unit coverage chaos chaos-fleet soak input-scripts bench-play bench-streaming bench-hour bench-chaos bench-soak bench-fleet bench-uploads bench-catalogue simulate clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1mmake %-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -92,13 +92,10 @@ bench-soak: soak ## The same as soak
 bench-play: setup-tests ## Measure Play to first picture and click to photon; writes bench/results/play.json
 	$(RUN)python -m bench.play
 
-bench-launch: setup-tests ## Measure where the time of a cached launch goes, with a waiting seat and without; writes bench/results/launch.json
-	$(RUN)python -m bench.launches $(ARGS)
-
 bench-streaming: setup-bench ## Measure the stream beside Selkies and GStreamer; writes bench/results/streaming.json (ARGS="--only latency --quick")
 	$(RUN)python -m bench.streaming $(ARGS)
 
-bench-fleet: setup-bench ## Measure decisions, places taken, a thousand agents, launches beside JupyterHub; writes bench/results/fleet.json
+bench-fleet: setup-bench ## Measure decisions, places taken, a thousand agents, launches beside JupyterHub and in the browser; writes bench/results/fleet.json (ARGS="--only launch")
 	$(RUN)python -m bench.fleet $(ARGS)
 
 bench-uploads: setup-tests ## Upload 4 GiB and watch the replica's memory; writes bench/results/uploads.json (ARGS="--mib 512")

@@ -6,12 +6,12 @@ import tempfile
 from pathlib import Path
 
 from bench import place
-from bench.fleet import agents, reserving, spawning
+from bench.fleet import agents, launches, reserving, spawning
 from bench.results import Row, show, write
 from orchestrator.settings import Settings
 from tests.postgresql import Databases, PostgresqlServer
 
-PARTS = ("place", "reserve", "agents", "spawn")
+PARTS = ("place", "reserve", "agents", "spawn", "launch")
 
 
 def main() -> None:
@@ -33,6 +33,8 @@ def main() -> None:
             databases.close()
     if "spawn" in parts:
         rows += asyncio.run(spawning.measure())
+    if "launch" in parts:
+        rows += launches.measure()
     if only:
         show(rows)
     else:
