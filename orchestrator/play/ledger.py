@@ -150,11 +150,8 @@ class Ledger:
     async def _take_in(
         self, session: AsyncSession, row: Session, host_id: str, item: ObservedSession, now: datetime
     ) -> "_Lesson | None":
-        progress = item.progress.model_dump() if item.progress else None
-        was_former = row.former_host_id == host_id
-        event = _event(
-            item, host_id, was_former=was_former, has_progress=progress is not None and progress != row.progress
-        )
+        has_progress = item.progress is not None and item.progress.model_dump() != row.progress
+        event = _event(item, host_id, was_former=row.former_host_id == host_id, has_progress=has_progress)
         before = row.position, row.former_host_id
         if event is not None:
             await self._moves.apply(session, row, event, now)
@@ -165,9 +162,8 @@ class Ledger:
             lesson = _Lesson(row.build_id, item.statistics, item.end.code if item.end else EndCode.STOPPED)
         if row.host_id != host_id or row.position in _FINAL:
             return lesson
-        row.is_seat_ready, row.progress = item.seat_ready, progress
-        row.is_paused, row.save_used_bytes = item.paused, item.save_used_bytes
-        row.peers = min(item.peers, MOST_PEERS)
+        for name, value in _told(item).items():
+            setattr(row, name, value)
         if item.last_input_at is not None and _is_new_input(item.last_input_at, row.last_input_at):
             # No host knows the future: it has not heard yet that our clock went back.
             row.last_input_at = min(item.last_input_at, now)
@@ -262,15 +258,23 @@ def _is_news(row: Session, host_id: str, item: ObservedSession | None) -> bool:
         return True
     if item is None:
         return False
-    progress = item.progress.model_dump() if item.progress else None
-    said = (item.seat_ready, progress, item.paused, item.save_used_bytes, min(item.peers, MOST_PEERS))
-    known = (row.is_seat_ready, row.progress, row.is_paused, row.save_used_bytes, row.peers)
     return (
         item.generation != row.generation
         or item.state.value != row.position
-        or said != known
+        or any(getattr(row, name) != value for name, value in _told(item).items())
         or (item.last_input_at is not None and _is_new_input(item.last_input_at, row.last_input_at))
     )
+
+
+def _told(item: ObservedSession) -> dict[str, object]:
+    """The columns that are as the host tells them."""
+    return {
+        "is_seat_ready": item.seat_ready,
+        "progress": item.progress.model_dump() if item.progress else None,
+        "is_paused": item.paused,
+        "save_used_bytes": item.save_used_bytes,
+        "peers": min(item.peers, MOST_PEERS),
+    }
 
 
 @dataclass(frozen=True, slots=True)

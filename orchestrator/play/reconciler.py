@@ -167,13 +167,27 @@ class Reconciler:
         is_idle = (Session.position == Position.RUNNING.value) & Session.is_paused & (Session.peers == 0)
 
         async def give_away(session: AsyncSession, row: Session) -> None:
-            if await session.scalar(select(exists().where(Session.position == Position.PLACING.value))):
+            on_their_way = Session.former_host_id.in_(emptied) & (Session.position == Position.PLACING.value)
+            if await session.scalar(select(exists().where(on_their_way))):
                 return
-            build = BuildSpec.model_validate((await session.get_one(Build, row.build_id)).spec)
-            if await self._placement.has_room(session, build, now, [str(row.host_id)]):
+            has_room = await self._has_room(session, row.build_id, now, [str(row.host_id)])
+            if has_room and not await self._waits_for_a_free_place(session, now):
                 await self._moves.apply(session, row, GivenAway(), now)
 
         await self._each(is_idle & Session.host_id.in_(emptied), give_away, lock="give-away")
+
+    async def _waits_for_a_free_place(self, session: AsyncSession, now: datetime) -> bool:
+        """Whether somebody waits who would fit somewhere now, and goes first. Who fits nowhere keeps nobody back."""
+        waiting = select(Session.build_id, Session.failed_hosts).where(Session.position == Position.PLACING.value)
+        wishes = {(build_id, *failed_hosts) for build_id, failed_hosts in await session.execute(waiting)}
+        for build_id, *failed_hosts in wishes:
+            if await self._has_room(session, build_id, now, failed_hosts):
+                return True
+        return False
+
+    async def _has_room(self, session: AsyncSession, build_id: str, now: datetime, without: Sequence[str]) -> bool:
+        build = await session.get_one(Build, build_id)
+        return await self._placement.has_room(session, build.build_spec, now, without)
 
     async def _place_waiting(self, now: datetime) -> None:
         back = select(Host.id).where(Host.lease_until > now)

@@ -11,7 +11,8 @@ from orchestrator.errors import DatabaseUnavailable
 from orchestrator.play.lifecycle import TIME_LIMITS, Position
 from orchestrator.play.reasons import HOST_LOST, next_step
 from orchestrator.services import Services
-from tests.integration.orchestrator.conftest import HostMaker, ScriptedHost
+from tests.conftest import SignedIn
+from tests.integration.orchestrator.conftest import HostMaker, ScriptedHost, add_game
 from tests.integration.orchestrator.play.clock import Clock
 from tests.integration.orchestrator.play.scenes import keep_alive, keep_synced, launch, reach, running, status, stop
 
@@ -310,3 +311,29 @@ async def test_one_free_place_elsewhere_takes_one_session_from_a_host_that_is_em
     await second.run(moved)
     for _ in range(3):
         assert await look() == ["ready", "ready"], "the other stays where it is, as long as there is no room"
+
+
+async def test_who_waits_for_a_larger_place_keeps_nobody_on_a_host_that_is_emptied(
+    player: httpx.AsyncClient,
+    signed_in: SignedIn,
+    admin: httpx.AsyncClient,
+    make_host: HostMaker,
+    services: Services,
+    clock: Clock,
+    game: str,
+) -> None:
+    first = await make_host(name="first")
+    order = await running(player, first)
+    await add_game(services, "wide", request={"cpu_cores": 3.5}, limits={"cpu_cores": 4.0})
+    second = await make_host(name="second")
+    await admin.patch(f"/api/admin/hosts/{first.host_id}", json={"isDraining": True, "movesIdle": True})
+    await running(await signed_in("second@example.org"), second)
+    waits = await signed_in("waits@example.org")
+    wide = (await launch(waits, "wide")).json()["sessionId"]
+    assert (await status(waits, wide))["phase"] == "placing", "the second host has not all its cores free"
+    first.see(order, ObservedState.RUNNING, seat_ready=True, paused=True)
+    await first.sync()
+    await clock.skip(SECONDS)
+    assert (await status(player, order.session_id))["phase"] == "placing"
+    assert (await status(player, order.session_id))["error"]["code"] == "host_drained"
+    assert (await status(waits, wide))["phase"] == "placing"
