@@ -12,7 +12,7 @@ class CodeBatch(Base):
     """Codes for one game that were made together. `made_by` is None for the command line."""
 
     __tablename__ = "code_batches"
-    __table_args__ = (Index("code_batches_by_game", "game_id", "created_at"),)
+    __table_args__ = (Index("code_batches_by_game", "game_id", "created_at"), Index("code_batches_by_maker", "made_by"))
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     game_id: Mapped[str] = mapped_column(ForeignKey("games.id", ondelete="CASCADE"))
@@ -28,7 +28,7 @@ class LibraryCode(Base):
     """
 
     __tablename__ = "library_codes"
-    __table_args__ = (Index("library_codes_by_batch", "batch_id"),)
+    __table_args__ = (Index("library_codes_by_batch", "batch_id"), Index("library_codes_by_person", "redeemed_by"))
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     batch_id: Mapped[str] = mapped_column(ForeignKey("code_batches.id", ondelete="CASCADE"))

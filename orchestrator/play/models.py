@@ -43,6 +43,8 @@ class Session(Base):
         ),
         Index("sessions_by_owner", "owner", "created_at"),
         Index("sessions_by_creation", "created_at"),
+        Index("sessions_by_slot", "slot_id", "created_at"),
+        Index("sessions_by_game", "game_id", "build_id"),
         UniqueConstraint("owner", "idempotency_key", name="one_session_per_idempotency_key"),
     )
 
