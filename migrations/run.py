@@ -7,6 +7,7 @@ leaves what was there.
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -67,11 +68,16 @@ def _keep_private(url: str) -> None:
 
 
 def revisions_of(connection: Connection) -> Revisions:
-    scripts = ScriptDirectory.from_config(config(connection))
-    head = scripts.get_current_head() or ""
+    head, known = _written()
     current = MigrationContext.configure(connection).get_current_revision()
-    known = {script.revision for script in scripts.walk_revisions()}
     return Revisions(current, head, is_current=current is not None and (current == head or current not in known))
+
+
+@cache
+def _written() -> tuple[str, frozenset[str]]:
+    """The newest revision of this program, and all of them: reading them runs every file of them."""
+    scripts = ScriptDirectory(str(_FOLDER))
+    return scripts.get_current_head() or "", frozenset(script.revision for script in scripts.walk_revisions())
 
 
 def config(connection: Connection) -> Config:
