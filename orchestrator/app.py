@@ -35,7 +35,6 @@ from orchestrator.http import (
     AnyRequest,
     BoundedRequest,
     RequestIds,
-    SameOriginChanges,
     answer_api_error,
     answer_bug,
     answer_http_error,
@@ -49,6 +48,7 @@ from orchestrator.publishers.admin_controllers import OwnKeysController, Publish
 from orchestrator.publishers.controllers import PublishedGamesController
 from orchestrator.publishers.upload_controllers import ArchiveController, ResumableUploadController
 from orchestrator.replica import sole_replica
+from orchestrator.same_origin import SameOriginChanges
 from orchestrator.saves.agent_controllers import AgentSaveController
 from orchestrator.saves.controllers import SaveController
 from orchestrator.services import Services, open_services

@@ -1,12 +1,14 @@
-"""What every HTTP answer of ours has in common: the shape of errors, timestamps, request ids, who may send a change.
+"""What every HTTP answer of ours has in common: the shape of errors, timestamps, request ids.
 
 It knows no subject: nothing here reads the database or decides what an account may do.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from ipaddress import IPv4Address, ip_address, ip_network
 from typing import Annotated, Any, TypeVar, cast
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import structlog
 from litestar import MediaType, Request, Response
@@ -19,7 +21,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError
 from pydantic.alias_generators import to_camel
 
-from orchestrator.errors import ApiError, Conflict, Forbidden, InvalidRequest
+from orchestrator.errors import ApiError, Conflict, InvalidRequest
 from orchestrator.ids import new_id
 
 log = structlog.get_logger()
@@ -30,7 +32,8 @@ AnyConnection = ASGIConnection[Any, Any, Any, Any]
 MOST_RETURN_CHARACTERS = 2000
 
 _CODES = {401: "unauthorized", 403: "forbidden", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
-_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+QUIET_S = 30.0
+"""How long the sender of a body may say nothing."""
 
 
 def utc_seconds(moment: datetime) -> str:
@@ -104,12 +107,19 @@ async def read_fields(request: AnyRequest) -> dict[str, Any]:
 
 
 async def received(request: AnyRequest) -> AsyncIterator[bytes]:
-    """The body as it arrives. `InvalidRequest` when its sender goes away in the middle."""
+    """The body as it arrives. `InvalidRequest` when its sender goes away in the middle, or is quiet for `QUIET_S`."""
+    stream = aiter(request.stream())
     try:
-        async for piece in request.stream():
+        while True:
+            async with asyncio.timeout(QUIET_S):
+                piece = await anext(stream, None)
+            if piece is None:
+                return
             yield piece
+    except TimeoutError as error:
+        raise InvalidRequest(f"Nothing came for {QUIET_S:.0f} s.") from error
     except InternalServerException as error:
-        raise InvalidRequest("the body did not arrive whole") from error
+        raise InvalidRequest("The body did not arrive whole.") from error
 
 
 def local_path(url: object, *origins: str) -> str:
@@ -135,9 +145,20 @@ def origin_of(request: AnyRequest) -> str:
     return f"{request.base_url.scheme}://{request.base_url.netloc}"
 
 
-def address_of(request: AnyRequest) -> str:
-    """The network address that this request came from, by which tries are counted."""
-    return request.client.host if request.client else "unknown"
+def address_of(connection: AnyConnection) -> str:
+    """Where this came from, as tries are counted: an IPv4 address, or the /64 network that one customer has of IPv6."""
+    return sender(connection.client.host if connection.client else "unknown")
+
+
+def sender(host: str) -> str:
+    """What stands for whoever has this address."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host
+    if isinstance(address, IPv4Address):
+        return str(address)
+    return str(address.ipv4_mapped or ip_network((address, 64), strict=False))
 
 
 class RequestIds(ASGIMiddleware):
@@ -160,38 +181,6 @@ class RequestIds(ASGIMiddleware):
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             await next_app(scope, receive, send_with_id)
-
-
-class SameOriginChanges(ASGIMiddleware):
-    """Refuses changes that another site could have caused with a signed-in browser.
-
-    Under `/api/`, a request that carries our session cookie and is not GET, HEAD or OPTIONS must come from our own
-    origin (`Origin`, as browsers send it) and, when it is a POST with a body, be JSON: a foreign page cannot send
-    that without asking. Form posts that carry a CSRF token say so with `opt={"csrf_token": True}`; what a host sends
-    with its bearer token carries no cookie and passes.
-    """
-
-    scopes = (ScopeType.HTTP,)
-    exclude_opt_key = "csrf_token"
-
-    def __init__(self, public_url: str, cookie: str) -> None:
-        self._public_host = urlsplit(public_url).netloc
-        self._cookie = cookie
-
-    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
-        request: AnyRequest = Request(scope)
-        is_change = request.method not in _SAFE_METHODS
-        if is_change and scope["path"].startswith("/api/") and self._cookie in request.cookies:
-            self._check(request)
-        await next_app(scope, receive, send)
-
-    def _check(self, request: AnyRequest) -> None:
-        origin = request.headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc not in {self._public_host, request.headers.get("host")}:
-            raise Forbidden("This request comes from another site.")
-        has_body = request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
-        if request.method == "POST" and has_body and request.content_type[0] != MediaType.JSON:
-            raise InvalidRequest("The body must be JSON, with Content-Type: application/json.")
 
 
 def request_id_of(scope: Scope) -> str:

@@ -23,7 +23,7 @@ def serve_until_told(settings: Settings, host: str, port: int) -> bool:
         access_log=False,
         log_config=None,
         proxy_headers=True,
-        forwarded_allow_ips="127.0.0.1,::1",
+        forwarded_allow_ips=list(settings.trusted_proxies),
         server_header=False,
         timeout_graceful_shutdown=_SHUTDOWN_GRACE_S,
     )

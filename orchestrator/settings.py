@@ -21,6 +21,7 @@ def _sqlite_in_data(values: dict[str, Any]) -> str:
 
 class Settings(BaseSettings):
     """`data` is the folder of everything this replica keeps; `public_url` is how browsers reach it, without a slash.
+    What the `trusted_proxies` (addresses or networks, with commas between them) say of who asks is believed.
 
     Saves lie in a folder of `data`, or below `store_url` (`s3://bucket/prefix`) at `store_endpoint`, which is AWS
     unless said otherwise; keys come from where AWS's own tools look for them. See docs/saves-in-s3.md.
@@ -45,6 +46,7 @@ class Settings(BaseSettings):
     data: Path = Path("data")
     database_url: str = Field(default_factory=_sqlite_in_data)
     public_url: str = "http://127.0.0.1:8000"
+    trusted_proxies: Names = ("127.0.0.1", "::1")
     store_url: str = ""
     store_endpoint: str = ""
     store_region: str = ""
@@ -74,7 +76,7 @@ class Settings(BaseSettings):
     def _is_an_s3_server(cls, value: str) -> str:
         return parse_endpoint(value) if value else value
 
-    @field_validator("stun_urls", "turn_urls", "insecure_registries", mode="before")
+    @field_validator("stun_urls", "turn_urls", "insecure_registries", "trusted_proxies", mode="before")
     @classmethod
     def _are_listed(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

@@ -38,12 +38,14 @@ def friendly() -> Generator[None, None, None]:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = "".join(str(part) for part in first["loc"]).upper()
-        raise click.ClickException(f"ORCHESTRATOR_{name}: {first['msg']}") from error
+        raise click.ClickException(f"ORCHESTRATOR_{name}: {first['msg']}" if name else first["msg"]) from error
     except DatabaseUnavailable as error:
         raise _unusable(error.__cause__ or error) from error
     except (ApiError, StartupError, InvalidDefinition, ImageUnavailable) as error:
         raise click.ClickException(str(error)) from error
     except (SQLAlchemyError, PostgresError, OSError) as error:
+        if isinstance(error, OSError) and error.filename is not None:
+            raise click.ClickException(f"{error.filename}: {error.strerror}") from error
         raise _unusable(error) from error
 
 

@@ -2,7 +2,7 @@
 
 from litestar.handlers import BaseRouteHandler
 
-from orchestrator.http import AnyConnection, AnyRequest
+from orchestrator.http import AnyConnection, AnyRequest, address_of
 from orchestrator.publishers.keys import PublisherKeys
 from orchestrator.publishers.models import Publisher
 
@@ -13,9 +13,10 @@ async def with_key(connection: AnyConnection, _handler: BaseRouteHandler) -> Non
     """Guard: Unauthorized without a good key, RateLimited."""
     keys: PublisherKeys = connection.app.state.publisher_keys
     scheme, _, secret = connection.headers.get("authorization", "").partition(" ")
-    address = connection.client.host if connection.client else "unknown"
     is_bearer = scheme.lower() == "bearer"
-    connection.state[_CACHE] = await keys.authenticate(secret.strip() if is_bearer else None, address=address)
+    connection.state[_CACHE] = await keys.authenticate(
+        secret.strip() if is_bearer else None, address=address_of(connection)
+    )
 
 
 async def provide_publisher(request: AnyRequest) -> Publisher:

@@ -11,7 +11,6 @@ from orchestrator.errors import InvalidRequest
 from orchestrator.publishers.spool import Writing
 
 GATHER_BYTES = 1024**2
-QUIET_S = 30.0
 _TELL_EVERY_S = 15.0
 
 
@@ -31,13 +30,12 @@ async def receive(
 ) -> None:
     """Append `body` until its end. `tell` is called now and then while bytes come, `digest` is fed with them.
 
-    Raises `InvalidRequest` when the file would grow beyond `most_bytes`, when nothing came for `QUIET_S`, and what
-    `body` raises.
+    Raises `InvalidRequest` when the file would grow beyond `most_bytes`, and what `body` raises.
     """
     loop = asyncio.get_running_loop()
     gathered, told_at_s = bytearray(), loop.time()
     try:
-        while (piece := await _next(body)) is not None:
+        async for piece in body:
             if writing.size_bytes + len(gathered) + len(piece) > most_bytes:
                 raise InvalidRequest("The body is longer than the upload.")
             gathered += piece
@@ -50,14 +48,6 @@ async def receive(
     finally:
         # Also of a sender who went away: what arrived need not be sent again.
         await asyncio.shield(asyncio.to_thread(_finish, writing, bytes(gathered), digest))
-
-
-async def _next(body: AsyncIterator[bytes]) -> bytes | None:
-    try:
-        async with asyncio.timeout(QUIET_S):
-            return await anext(body, None)
-    except TimeoutError as error:
-        raise InvalidRequest(f"Nothing came for {QUIET_S:.0f} s.") from error
 
 
 def _keep(writing: Writing, piece: bytes, digest: Digest | None) -> None:

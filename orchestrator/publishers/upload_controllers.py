@@ -3,14 +3,13 @@
 HTTP only. Of tus these are spoken: the core protocol, creation, expiration and termination.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from litestar import Controller, HttpMethod, Response, delete, get, patch, post, put, route
 from litestar.di import NamedDependency, Provide
-from litestar.exceptions import InternalServerException
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import OpenAPIFormat, OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
@@ -19,7 +18,7 @@ from litestar.types import Method
 from litestar.types.internal_types import PathParameterDefinition
 
 from orchestrator.errors import InvalidRequest, UnsupportedVersion
-from orchestrator.http import AnyRequest
+from orchestrator.http import AnyRequest, received
 from orchestrator.publishers import digests, views
 from orchestrator.publishers.controllers import SlugParameter
 from orchestrator.publishers.dependencies import provide_publisher, with_key
@@ -89,8 +88,7 @@ class ArchiveController(Controller):
         if request.content_type[0] not in _GZIP_TYPES:
             raise InvalidRequest("The body must be the archive itself, with Content-Type: application/gzip.")
         wanted = Wanted(_length(request), digests.announced(repr_digest, content_digest), version)
-        received = await uploads.receive_whole(publisher, slug, wanted, _body(request))
-        return _acceptance(received)
+        return _acceptance(await uploads.receive_whole(publisher, slug, wanted, received(request)))
 
 
 class ResumableUploadController(Controller):
@@ -179,8 +177,8 @@ class ResumableUploadController(Controller):
         _require_tus(tus_resumable)
         if request.content_type[0] != _PART_TYPE:
             raise InvalidRequest(f"A part is sent with Content-Type: {_PART_TYPE}.")
-        received = await uploads.receive_part(publisher, slug, upload_id, upload_offset, _body(request))
-        return Response(None, status_code=204, headers=_tus_headers(received))
+        upload = await uploads.receive_part(publisher, slug, upload_id, upload_offset, received(request))
+        return Response(None, status_code=204, headers=_tus_headers(upload))
 
     @delete("/{upload_id:str}", operation_id="giveUpUpload", status_code=204)
     async def give_up(
@@ -223,13 +221,3 @@ def _length(request: AnyRequest) -> int | None:
     """As announced; None of a body of unknown length."""
     said = request.headers.get("content-length")
     return int(said) if said is not None and said.isdigit() else None
-
-
-async def _body(request: AnyRequest) -> AsyncIterator[bytes]:
-    """The body as it arrives. `InvalidRequest` when its sender goes away in the middle."""
-    stream: AsyncIterator[Any] = request.stream()
-    try:
-        async for piece in stream:
-            yield piece
-    except InternalServerException as error:
-        raise InvalidRequest("The body did not arrive whole.") from error

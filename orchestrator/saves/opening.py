@@ -3,8 +3,9 @@
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
+from orchestrator.saves.folder_store import FolderStore
 from orchestrator.saves.s3_location import parse_store_url
-from orchestrator.saves.store import ArchiveStore, FolderStore
+from orchestrator.saves.store import ArchiveStore
 from orchestrator.settings import Settings
 
 

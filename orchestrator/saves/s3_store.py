@@ -29,6 +29,7 @@ PUT_S = 50.0  # a host gives a transfer a minute
 CALL_S = 10.0
 CHECK_S = 3.0
 READ_S = 120.0
+SLOWEST_BYTES_PER_S = 32 * 1024  # of a reader: beyond it and the two minutes it keeps others from their turn
 WAY_LIFE_S = 120
 _WRITES_AT_ONCE = 16
 _READS_AT_ONCE = 32
@@ -98,6 +99,7 @@ class S3Store:
                             raise self._gone(type(error).__name__) from None
                     if not piece:
                         return
+                    ends_s += len(piece) / SLOWEST_BYTES_PER_S
                     yield piece
 
     async def delete(self, key: str) -> None:

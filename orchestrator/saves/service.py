@@ -31,7 +31,7 @@ from orchestrator.saves.slots import (
     summary_of,
     version_of,
 )
-from orchestrator.saves.store import ArchiveGone, ArchiveStore
+from orchestrator.saves.store import ArchiveGone, ArchiveStore, begun
 
 _log = structlog.get_logger()
 
@@ -155,12 +155,10 @@ class Saves:
     async def open_for_host(self, host_id: str, version_id: str) -> tuple[int, AsyncIterator[bytes]]:
         """A version's size and its archive in pieces, for a host that plays its slot now. `NotFound`, `Forbidden`."""
         version = await self._for_host(host_id, version_id)
-        pieces = self._store.read(version.key)
         try:
-            first = await anext(pieces, b"")
+            return version.size_bytes, await begun(self._store.read(version.key))
         except ArchiveGone as error:
             raise NotFound("the archive of this version is gone from the store", code="version_damaged") from error
-        return version.size_bytes, _chain(first, pieces)
 
     async def direct_way(self, host_id: str, version_id: str) -> str | None:
         """An address, a secret, from which a host that plays a version's slot now may fetch the archive by itself; None
@@ -191,12 +189,6 @@ async def _restorable(session: AsyncSession, slot: SaveSlot, version_id: str) ->
     version = await version_of(session, slot, version_id)
     await refuse_while_played(session, slot)
     return version
-
-
-async def _chain(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    yield first
-    async for piece in rest:
-        yield piece
 
 
 def _choice(slot: SaveSlot) -> SlotChoice:

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import IO
+from weakref import WeakKeyDictionary
 
 import structlog
 from sqlalchemy import select
@@ -27,9 +28,12 @@ from orchestrator.saves.heads import Upload, record_upload
 from orchestrator.saves.intake import ARCHIVE_OVERHEAD_BYTES
 from orchestrator.saves.models import UPLOADED, SaveSlot
 from orchestrator.saves.slots import SlotSummary, refuse_while_played, slot_of, summary_of, version_of
-from orchestrator.saves.store import ArchiveGone, ArchiveStore
+from orchestrator.saves.store import ArchiveGone, ArchiveStore, begun
 
-MOST_UPLOADS_AT_ONCE = 2
+MOST_UPLOADS_AT_ONCE = 8
+"""Of all people; of one person it is one."""
+MOST_DOWNLOADS_AT_ONCE = 3
+"""Of one person."""
 UPLOAD_TIME_S = 600.0
 _IN_MEMORY_BYTES = 1024**2
 _PIECE_BYTES = 256 * 1024
@@ -50,41 +54,43 @@ class SaveTransfers:
     def __init__(self, database: Database, store: ArchiveStore) -> None:
         self._database = database
         self._store = store
-        self._uploads = 0
+        self._uploading = set[str]()
+        self._downloads = WeakKeyDictionary[AsyncIterator[bytes], str]()
 
     async def download(self, owner: str, slot_id: str, version_id: str | None) -> Download:
         """A version of a slot, its newest state without `version_id`. `NotFound`, `Forbidden`, `Conflict`
-        `version_damaged` when the store lost it.
+        `version_damaged` when the store lost it, `RateLimited` while this person reads as many as one may.
         """
         async with self._database.read() as session:
             slot = await slot_of(session, owner, slot_id, with_deleted=True)
             version = await version_of(session, slot, version_id or slot.head_version_id)
             game = await session.get_one(Game, slot.game_id)
+        if sum(each == owner for each in self._downloads.values()) >= MOST_DOWNLOADS_AT_ONCE:
+            raise RateLimited("Other saves of yours are still being downloaded.", retry_after_s=10)
         pieces = self._store.read(version.key)
+        self._downloads[pieces] = owner  # for as long as somebody reads them
         try:
-            first = await anext(pieces, b"")
+            body = await begun(pieces)
         except ArchiveGone as error:
             raise Conflict("This version is damaged and cannot be downloaded.", code="version_damaged") from error
-        return Download(
-            _file_name(game.slug, slot.number, version.created_at), version.size_bytes, _chain(first, pieces)
-        )
+        return Download(_file_name(game.slug, slot.number, version.created_at), version.size_bytes, body)
 
     async def upload(self, owner: str, slot_id: str, body: AsyncIterator[bytes]) -> SlotSummary:
         """Make what comes the newest version of a slot; what was newest stays restorable.
 
         Raises `NotFound`, `Forbidden`, `Conflict` `slot_in_use`, `InvalidRequest` (`save_too_large`, `not_a_save`),
-        `RateLimited` when others hand in theirs just now, and `StoreUnavailable`; then nothing has changed.
+        `RateLimited` when they or many others hand one in just now, and `StoreUnavailable`; then nothing has changed.
         """
-        if self._uploads >= MOST_UPLOADS_AT_ONCE:
-            raise RateLimited("Others are handing in saves just now. Please try again.", retry_after_s=10)
-        self._uploads += 1
+        if owner in self._uploading or len(self._uploading) >= MOST_UPLOADS_AT_ONCE:
+            raise RateLimited("A save is being handed in just now. Please try again.", retry_after_s=10)
+        self._uploading.add(owner)
         try:
             async with asyncio.timeout(UPLOAD_TIME_S):
                 return await self._upload(owner, slot_id, body)
         except TimeoutError as error:
             raise InvalidRequest("The upload took too long.") from error
         finally:
-            self._uploads -= 1
+            self._uploading.discard(owner)
 
     async def _upload(self, owner: str, slot_id: str, body: AsyncIterator[bytes]) -> SlotSummary:
         async with self._database.read() as session:
@@ -153,12 +159,6 @@ async def _require_save(file: IO[bytes], shape: SaveShape) -> None:
 
 async def _pieces(file: IO[bytes]) -> AsyncIterator[bytes]:
     while piece := await asyncio.to_thread(file.read, _PIECE_BYTES):
-        yield piece
-
-
-async def _chain(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    yield first
-    async for piece in rest:
         yield piece
 
 

@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import InvalidRequest, StoreUnavailable
+from orchestrator.saves.folder_store import PARTIALS, FolderStore
 from orchestrator.saves.memory_store import MemoryStore
 from orchestrator.saves.s3_location import S3Location
 from orchestrator.saves.s3_store import S3Store
-from orchestrator.saves.store import PARTIALS, ArchiveGone, ArchiveStore, FolderStore
+from orchestrator.saves.store import ArchiveGone, ArchiveStore
 from tests.s3_server import Mood, S3Server, faulty_way
 
 KEY = "slot/session-1.tar.zst"
@@ -247,7 +248,7 @@ async def test_a_full_disk_leaves_no_half(tmp_path: Path, monkeypatch: pytest.Mo
 
     store = FolderStore(tmp_path)
     with monkeypatch.context() as disk:
-        disk.setattr(f"orchestrator.saves.store.os.{call}", full)
+        disk.setattr(f"orchestrator.saves.folder_store.os.{call}", full)
         with pytest.raises(StoreUnavailable):
             await store.put(KEY, _digest(ARCHIVE), len(ARCHIVE), pieces(ARCHIVE))
     assert files_below(tmp_path) == []

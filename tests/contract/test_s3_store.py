@@ -134,6 +134,25 @@ async def test_an_archive_that_breaks_off_while_it_is_read_is_unavailable(store:
         [piece async for piece in reading]
 
 
+async def test_who_reads_slowly_reads_all_and_who_hardly_reads_gives_up_the_turn(
+    store: S3Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrator.saves.s3_store.READ_S", 0.5)
+    large = os.urandom(1_000_000)
+    await store.put(KEY, hashlib.sha256(large).hexdigest(), len(large), pieces(large))
+    whole = b""
+    async for piece in store.read(KEY):
+        whole += piece
+        await asyncio.sleep(0.3)
+    assert whole == large
+    monkeypatch.setattr("orchestrator.saves.s3_store.SLOWEST_BYTES_PER_S", 1e9)
+    reading = store.read(KEY)
+    await anext(reading)
+    await asyncio.sleep(0.6)
+    with pytest.raises(StoreUnavailable):
+        await anext(reading)
+
+
 async def test_a_listing_of_many_pages_is_whole(store: S3Store) -> None:
     keys = {f"slot/session-{n}.tar.zst" for n in range(1010)}
     empty = hashlib.sha256(b"").hexdigest()

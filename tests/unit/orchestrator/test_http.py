@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from orchestrator.http import local_path, utc_milliseconds, utc_seconds
+from orchestrator.http import local_path, sender, utc_milliseconds, utc_seconds
 
 MOMENT = datetime(2026, 3, 9, 14, 0, 0, 123456, tzinfo=timezone(timedelta(hours=2)))
 
@@ -53,3 +53,16 @@ def test_a_redirect_stays_with_us(url: str, path: str) -> None:
 )
 def test_a_redirect_that_would_leave_us_goes_home(url: object) -> None:
     assert local_path(url, "http://house.example", "http://192.168.1.5:8000") == "/"
+
+
+@pytest.mark.parametrize(
+    ("host", "counted"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("a-socket", "a-socket"),
+    ],
+)
+def test_tries_are_counted_by_what_one_customer_has(host: str, counted: str) -> None:
+    assert sender(host) == counted

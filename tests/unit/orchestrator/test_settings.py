@@ -10,7 +10,16 @@ from orchestrator.settings import Settings
 
 @pytest.fixture(autouse=True)
 def empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("DATA", "DATABASE_URL", "PUBLIC_URL", "STUN_URLS", "TURN_URLS", "TURN_SECRET", "TURN_SECRET_FILE"):
+    for name in (
+        "DATA",
+        "DATABASE_URL",
+        "PUBLIC_URL",
+        "TRUSTED_PROXIES",
+        "STUN_URLS",
+        "TURN_URLS",
+        "TURN_SECRET",
+        "TURN_SECRET_FILE",
+    ):
         monkeypatch.delenv(f"ORCHESTRATOR_{name}", raising=False)
 
 
@@ -26,6 +35,12 @@ def test_nothing_needs_to_be_set() -> None:
     assert settings.data == Path("data")
     assert settings.public_url == "http://127.0.0.1:8000"
     assert not settings.is_secure
+
+
+def test_only_this_machine_is_believed_who_asks_unless_said_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings().trusted_proxies == ("127.0.0.1", "::1")
+    monkeypatch.setenv("ORCHESTRATOR_TRUSTED_PROXIES", "10.0.0.0/8, 192.0.2.1")
+    assert Settings().trusted_proxies == ("10.0.0.0/8", "192.0.2.1")
 
 
 def test_the_public_url_is_an_origin_without_a_slash() -> None:
