@@ -20,6 +20,8 @@ from orchestrator.play.stream_access import is_only_local
 
 CONNECT_TIMEOUT_S = 15.0
 MAX_OFFER_BYTES = 256 * 1024
+MAX_ANSWER_BYTES = 256 * 1024
+VIA = "1.1 playhouse"
 
 
 class HostUnreachable(ApiError):
@@ -35,7 +37,11 @@ class SeatProxy:
         self._client: aiohttp.ClientSession | None = None
 
     async def connect(self, session_id: str, body: bytes) -> tuple[int, bytes]:
-        """The agent's status and body for this offer. Raises `NotFound` or `HostUnreachable`."""
+        """The agent's status and body for this offer. Raises `NotFound` or `HostUnreachable`.
+
+        A host may name any address of this machine as its own: it is told that the offer was passed on, so that ours is
+        no way to ourselves, and where it would send us is not followed.
+        """
         async with self._database.read() as session:
             row = await session.get(Session, session_id)
             host = await session.get(Host, row.host_id) if row and row.host_id else None
@@ -44,8 +50,9 @@ class SeatProxy:
         address = urlsplit(host.public_url)
         url = f"{address.scheme}://{address.netloc}/session/{session_id}/connect"
         try:
-            async with self._http().post(url, data=body, headers={"Content-Type": "application/json"}) as answer:
-                return answer.status, await answer.read()
+            headers = {"Content-Type": "application/json", "Via": VIA}
+            async with self._http().post(url, data=body, headers=headers, allow_redirects=False) as answer:
+                return answer.status, await _bounded(answer.content)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise HostUnreachable("the game's host does not answer at the moment") from error
 
@@ -60,6 +67,15 @@ class SeatProxy:
         return self._client
 
 
+async def _bounded(content: aiohttp.StreamReader) -> bytes:
+    body = bytearray()
+    async for piece in content.iter_chunked(MAX_ANSWER_BYTES):
+        body += piece
+        if len(body) > MAX_ANSWER_BYTES:
+            raise HostUnreachable("the game's host answers what nobody asked for")
+    return bytes(body)
+
+
 class SeatProxyController(Controller):
     path = "/session/{session_id:str}"
     tags = ("sessions",)
@@ -72,5 +88,7 @@ class SeatProxyController(Controller):
     async def connect(
         self, request: Request[Any, Any, Any], session_id: FromPath[str], seat_proxy: NamedDependency[SeatProxy]
     ) -> Response[bytes]:
+        if VIA in request.headers.getall("via", []):
+            raise NotFound("there is no such session here")
         status, body = await seat_proxy.connect(session_id, await request.body())
         return Response(body, status_code=status, media_type="application/json")

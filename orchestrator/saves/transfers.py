@@ -28,7 +28,7 @@ from orchestrator.saves.heads import Upload, record_upload
 from orchestrator.saves.intake import ARCHIVE_OVERHEAD_BYTES
 from orchestrator.saves.models import UPLOADED, SaveSlot
 from orchestrator.saves.slots import SlotSummary, refuse_while_played, slot_of, summary_of, version_of
-from orchestrator.saves.store import ArchiveGone, ArchiveStore, begun
+from orchestrator.saves.store import ArchiveGone, ArchiveStore
 
 MOST_UPLOADS_AT_ONCE = 8
 """Of all people; of one person it is one."""
@@ -43,7 +43,7 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """An archive as it lies in the store, in pieces. `file_name` has letters, digits, dots and hyphens alone."""
+    """An archive as it lies in the store. `file_name` has letters, digits, dots and hyphens alone."""
 
     file_name: str
     size_bytes: int
@@ -67,12 +67,15 @@ class SaveTransfers:
             game = await session.get_one(Game, slot.game_id)
         if sum(each == owner for each in self._downloads.values()) >= MOST_DOWNLOADS_AT_ONCE:
             raise RateLimited("Other saves of yours are still being downloaded.", retry_after_s=10)
-        pieces = self._store.read(version.key)
-        self._downloads[pieces] = owner  # for as long as somebody reads them
-        try:
-            body = await begun(pieces)
+        file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES)  # noqa: SIM115 - closed with the body
+        body = _pieces(file)
+        self._downloads[body] = owner  # for as long as somebody reads it
+        try:  # first whole: who reads slowly takes no place at the store, and what breaks off there is no half answer
+            async for piece in self._store.read(version.key):
+                await asyncio.to_thread(file.write, piece)
         except ArchiveGone as error:
             raise Conflict("This version is damaged and cannot be downloaded.", code="version_damaged") from error
+        file.seek(0)
         return Download(_file_name(game.slug, slot.number, version.created_at), version.size_bytes, body)
 
     async def upload(self, owner: str, slot_id: str, body: AsyncIterator[bytes]) -> SlotSummary:
