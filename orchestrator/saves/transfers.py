@@ -68,13 +68,16 @@ class SaveTransfers:
         if sum(each == owner for each in self._downloads.values()) >= MOST_DOWNLOADS_AT_ONCE:
             raise RateLimited("Other saves of yours are still being downloaded.", retry_after_s=10)
         file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES)  # noqa: SIM115 - closed with the body
-        body = _pieces(file)
+        body = _read_out(file)
         self._downloads[body] = owner  # for as long as somebody reads it
         try:  # first whole: who reads slowly takes no place at the store, and what breaks off there is no half answer
             async for piece in self._store.read(version.key):
                 await asyncio.to_thread(file.write, piece)
-        except ArchiveGone as error:
-            raise Conflict("This version is damaged and cannot be downloaded.", code="version_damaged") from error
+        except BaseException as error:
+            file.close()
+            if isinstance(error, ArchiveGone):
+                raise Conflict("This version is damaged and cannot be downloaded.", code="version_damaged") from error
+            raise
         file.seek(0)
         return Download(_file_name(game.slug, slot.number, version.created_at), version.size_bytes, body)
 
@@ -163,6 +166,12 @@ async def _require_save(file: IO[bytes], shape: SaveShape) -> None:
 async def _pieces(file: IO[bytes]) -> AsyncIterator[bytes]:
     while piece := await asyncio.to_thread(file.read, _PIECE_BYTES):
         yield piece
+
+
+async def _read_out(file: IO[bytes]) -> AsyncIterator[bytes]:
+    with file:
+        async for piece in _pieces(file):
+            yield piece
 
 
 def _file_name(slug: str, number: int, made_at: datetime) -> str:
