@@ -270,16 +270,16 @@ class Agent:
             now: datetime = self._services.now()
             seen = [task.seen() for task in self._sessions.values()]
             for action in plan(seen, self._contact.desired, now):
-                await self._do(action, self._services)
+                self._do(action, self._services)
 
-    async def _do(self, action: Action, services: SessionServices) -> None:
+    def _do(self, action: Action, services: SessionServices) -> None:
         match action:
             case Start(desired) | NoteEnded(desired) if desired.session_id in self._forgetting:
                 pass  # what is left of the session before it goes first
             case Start(desired):
                 self._begin(desired, services)
             case Renew(desired):
-                await self._sessions[desired.session_id].renew(desired)
+                self._sessions[desired.session_id].renew(desired)
             case Stop(session_id, code, message):
                 self._sessions[session_id].stop(code, message)
             case NoteEnded(desired, code, message) if self._leftovers.is_running_already(desired):

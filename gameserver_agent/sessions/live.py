@@ -56,6 +56,8 @@ class LiveSession:
         self._folder = SessionFolder(services.session_folder(desired.session_id))
         self._is_recorded = True
         self._writing = asyncio.Lock()
+        self._is_outdated = False
+        self._noting: asyncio.Task[None] | None = None
 
     @property
     def session_id(self) -> str:
@@ -120,7 +122,22 @@ class LiveSession:
             await self._note()
             return self._is_recorded
 
+    def note_soon(self) -> None:
+        """See to it that what is known now is written, without waiting for it. One write stands for all that was asked
+        for while the one before it was under way, and none follows the last `note` of a session.
+        """
+        self._is_outdated = True
+        if self._noting is None or self._noting.done():
+            self._noting = asyncio.create_task(self._keep_noting(), name=f"record {self.session_id}")
+
+    async def _keep_noting(self) -> None:
+        while self._is_outdated:
+            async with self._writing:
+                if self._is_outdated:
+                    await self._note()
+
     async def _note(self) -> None:
+        self._is_outdated = False
         if self.meter is not None:
             self._statistics = self.meter.statistics(self.now_s())
         record = SessionRecord(

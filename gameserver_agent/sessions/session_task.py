@@ -83,14 +83,14 @@ class SessionTask:
             self._task = asyncio.create_task(self._run(), name=f"session {self._live.session_id}")
             self._task.add_done_callback(lambda _: self._live.services.changed())
 
-    async def renew(self, desired: DesiredSession) -> None:
-        """Newer deadlines or epoch of the same generation, for the next agent as well once the game has begun. Does not
-        wait for the seat: who decides for all sessions waits for this.
+    def renew(self, desired: DesiredSession) -> None:
+        """Newer deadlines or epoch of the same generation, for the next agent as well once the game has begun. Waits
+        neither for the seat nor for the disk: who decides for all sessions calls this.
         """
         self._live.desired = desired
         self._playing.hear_of_new_epoch()
         if self._live.meter is not None and not self._is_over:
-            await self._live.note()
+            self._live.note_soon()
 
     def stop(self, code: str, message: str) -> None:
         """Order the end. Only the first order counts."""

@@ -1,16 +1,17 @@
 """The agent as a whole, without an orchestrator that answers."""
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from agent_protocol import ObservedState
+from agent_protocol import DesiredSession, ObservedState
 from gameserver_agent.agent import Agent
 from gameserver_agent.clock import OrchestratorClock
 from gameserver_agent.contact import Contact
@@ -21,6 +22,7 @@ from gameserver_agent.leftovers import Leftovers
 from gameserver_agent.orchestrator_client import OrchestratorClient
 from gameserver_agent.runtime.port import Container
 from gameserver_agent.sessions.kept import KeptSaves
+from gameserver_agent.sessions.record import SessionFolder, SessionRecord
 from gameserver_agent.sessions.session_task import SessionTask
 from gameserver_agent.tasks import cancelled
 from tests.crash.host import Plane
@@ -262,6 +264,56 @@ async def test_a_record_that_cannot_be_removed_is_tried_again_once_a_look(
         plane.forget("ses1")
         await until(lambda: len(tries) >= 6)
     assert tries[5] - tries[0] > 0.25
+
+
+async def test_a_disk_that_hangs_holds_up_neither_the_lease_nor_another_session(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Deadlines move with nearly every sync, and records are written for them."""
+    first, second = (order(session_id, build=BUILD, now=datetime.now(UTC)) for session_id in ("ses1", "ses2"))
+    plane, may_go_on, hanging, written = Plane(), threading.Event(), threading.Event(), list[SessionRecord]()
+    write = SessionFolder.write
+
+    def write_slowly(folder: SessionFolder, record: SessionRecord) -> None:
+        if folder.path.name == "ses1" and record.state is ObservedState.RUNNING:
+            hanging.set()
+            may_go_on.wait(30)
+            written.append(record)
+        write(folder, record)
+
+    def later(minutes: int) -> DesiredSession:
+        return first.model_copy(update={"expires_at": first.expires_at + timedelta(minutes=minutes)})
+
+    async def came(fact: Callable[[], bool]) -> None:
+        async with asyncio.timeout(10):
+            while not fact():
+                await plane.news.wait()
+
+    def is_running(session_id: str) -> bool:
+        seen = plane.observed.get(session_id)
+        return seen is not None and seen.state is ObservedState.RUNNING
+
+    try:
+        async with adopted(host, tmp_path, plane) as agent, running(agent, host):
+            plane.want(first)
+            await came(lambda: is_running("ses1"))
+            monkeypatch.setattr(SessionFolder, "write", write_slowly)
+            plane.want(later(1))
+            await until(hanging.is_set)
+            for minutes in range(2, 12):
+                plane.want(later(minutes))
+                await plane.news.wait()
+            plane.want(second)
+            await came(lambda: is_running("ses2"))
+            may_go_on.set()
+            kept = SessionFolder(host.services.session_folder("ses1"))
+            await until(lambda: (record := kept.read()) is not None and record.desired == later(11))
+            assert len(written) <= 3, "one write stands for all that moved meanwhile"
+            for session in (later(11), second):
+                plane.want(session.model_copy(update={"want": "stop"}))
+            await came(lambda: all(seen.state is ObservedState.ENDED for seen in plane.observed.values()))
+    finally:
+        may_go_on.set()
 
 
 @asynccontextmanager

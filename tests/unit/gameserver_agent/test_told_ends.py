@@ -299,7 +299,7 @@ async def test_how_full_the_save_folder_is_is_told(host: Host, monkeypatch: pyte
     task = host.session()
     await host.running(task)
     (host.services.session_folder("ses1") / "home" / "save").write_bytes(b"x" * 100_000)
-    await task.renew(task.desired)
+    task.renew(task.desired)
 
     async def is_told() -> ObservedSession:
         while (task.observed().save_used_bytes or 0) < 100_000:  # noqa: ASYNC110 - it rides on the next sync
