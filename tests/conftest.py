@@ -5,6 +5,7 @@ costs a copy: the migrations run once a test session, into a template.
 """
 
 import asyncio
+import gc
 import shutil
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import AsyncExitStack
@@ -34,6 +35,12 @@ hypothesis.settings.register_profile("without-deadline", deadline=None)
 hypothesis.settings.load_profile("without-deadline")
 
 SignedIn = Callable[..., Awaitable[httpx.AsyncClient]]
+
+
+def pytest_collection_finish() -> None:
+    """What was imported lives until the end: the garbage collector need not walk it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
