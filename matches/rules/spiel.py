@@ -1,0 +1,91 @@
+"""All that touches open_spiel: typed, and given nothing that was not checked before.
+
+Its parsers write to stderr and its assertions are exceptions for the whole process to see, so text of strangers never
+reaches it: we list the legal actions and choose among them. How it numbers actions is its own affair and never stored.
+"""
+
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+import pyspiel
+
+
+class State(Protocol):
+    """A position that changes in place: made for one question, and dropped."""
+
+    def legal_actions(self) -> list[int]: ...
+    def apply_action(self, action: int) -> None: ...
+    def action_to_string(self, action: int) -> str: ...
+    def current_player(self) -> int: ...
+    def is_terminal(self) -> bool: ...
+    def returns(self) -> list[float]: ...
+    def clone(self) -> "State": ...
+
+
+class ChessMove(Protocol):
+    """A chess action, decoded."""
+
+    def to_lan(self) -> str: ...
+
+
+class ChessBoard(Protocol):
+    """The board of a chess position."""
+
+    def has_legal_moves(self) -> bool: ...
+
+
+class ChessState(State, Protocol):
+    """A chess position; `str` of it is its FEN."""
+
+    def board(self) -> ChessBoard: ...
+
+
+class _Rules(Protocol):
+    def new_initial_state(self) -> State: ...
+
+
+class _ChessRules(Protocol):
+    def new_initial_state(self, fen: str) -> ChessState: ...
+
+
+class _ChessModule(Protocol):
+    def action_to_move(self, action: int, board: ChessBoard) -> ChessMove: ...
+
+
+_chess: Final[_ChessRules] = pyspiel.load_game("chess")
+_chess_moves: Final[_ChessModule] = pyspiel.chess
+_checkers: Final[_Rules] = pyspiel.load_game("checkers")
+_connect_four: Final[_Rules] = pyspiel.load_game("connect_four")
+_tic_tac_toe: Final[_Rules] = pyspiel.load_game("tic_tac_toe")
+
+
+def chess(fen: str) -> ChessState:
+    """The position of a FEN that this module wrote."""
+    return _chess.new_initial_state(fen)
+
+
+def chess_lan(state: ChessState, action: int) -> str:
+    """A legal action as `e2e4` or `e7e8q`; castling is the king's move."""
+    return _chess_moves.action_to_move(action, state.board()).to_lan()
+
+
+def checkers(actions: Sequence[int]) -> State:
+    """Checkers after these actions, each a step or one jump. All of them are legal."""
+    return _after(_checkers, actions)
+
+
+def connect_four(columns: Sequence[int]) -> State:
+    """Connect four after pieces in these columns. All of them are legal."""
+    return _after(_connect_four, columns)
+
+
+def tic_tac_toe(cells: Sequence[int]) -> State:
+    """Tic-tac-toe after marks in these cells. All of them are legal."""
+    return _after(_tic_tac_toe, cells)
+
+
+def _after(rules: _Rules, actions: Sequence[int]) -> State:
+    state = rules.new_initial_state()
+    for action in actions:
+        state.apply_action(action)
+    return state
