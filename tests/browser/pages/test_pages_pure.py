@@ -22,6 +22,17 @@ async def test_bytes_and_times_read_as_people_say_them(page: Page) -> None:
     assert ago == ["just now", "5 minutes ago", "2 hours ago", "yesterday"]
 
 
+async def test_no_two_moments_in_a_list_read_the_same(page: Page) -> None:
+    times = ["2026-11-20T19:30:05", "2026-11-20T19:30:41", "2026-11-20T19:41:00"]
+    moments = await ask(
+        page,
+        "format",
+        "m.formatMoments(given, Date.parse('2026-11-21')).map((each) => each.replaceAll('\u202f', ' '))",
+        times,
+    )
+    assert moments == ["Nov 20, 7:30:05 PM", "Nov 20, 7:30:41 PM", "Nov 20, 7:41 PM"]
+
+
 async def test_an_empty_display_is_one_colour_and_a_title_screen_is_not(page: Page) -> None:
     colours = "[Array(64).fill(3), Array.from({length: 64}, (_, i) => i * 4)].map((c) => m.isOneColour(c))"
     assert await ask(page, "picture", colours) == [True, False]

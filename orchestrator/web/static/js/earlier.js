@@ -1,7 +1,7 @@
 /** The dialog with the earlier saves of one slot: what there is, and going back to one after a question. */
 import { downloadPath, listVersions, restoreVersion, wentToSignIn } from "./api.js";
 import { create, failureNotice } from "./dom.js";
-import { formatAgo, formatBytes, formatMoment } from "./format.js";
+import { formatAgo, formatBytes, formatMoments } from "./format.js";
 import { describeFailure } from "./messages.js";
 import { savePicture } from "./savepicture.js";
 
@@ -29,6 +29,8 @@ export class EarlierSaves {
     try {
       const { versions } = await listVersions(slot.id);
       if (slot !== this._slot) return;
+      const moments = formatMoments(versions.map((version) => version.createdAt), Date.now());
+      this._moments = new Map(versions.map((version, index) => [version.id, moments[index]]));
       const shown = [
         ...(said ? [create("p", { class: "notice", role: "status" }, said)] : []),
         slot.inUse && create("p", { class: "notice" }, "The game is being played from this slot. Once it is stopped, you can go back to one of these."),
@@ -42,7 +44,7 @@ export class EarlierSaves {
   }
 
   _row(version) {
-    const when = formatMoment(version.createdAt, Date.now());
+    const when = this._moments.get(version.id);
     const mark = version.isHead ? create("span", { class: "mark" }, "Current") : version.isSide && create("span", { class: "mark mark-late" }, "Arrived late");
     const restore = create("button", { class: "button button-quiet button-small", type: "button", "aria-label": `Go back to the save of ${when}`, onclick: () => this._ask(version) }, "Go back to it");
     return create(
@@ -74,7 +76,7 @@ export class EarlierSaves {
         "div",
         { class: "version-question" },
         savePicture(version.picture),
-        create("p", {}, create("strong", {}, `Go back to the save of ${formatMoment(version.createdAt, Date.now())}?`), " The next game in this slot starts from it. The current save stays in the list, so you can come back."),
+        create("p", {}, create("strong", {}, `Go back to the save of ${this._moments.get(version.id)}?`), " The next game in this slot starts from it. The current save stays in the list, so you can come back."),
         create("div", { class: "button-row" }, yes, no),
       ),
     );
@@ -87,7 +89,7 @@ export class EarlierSaves {
     try {
       await restoreVersion(this._slot.id, version.id);
       this._hasChanged = true;
-      await this._list(`Done. This slot goes on from the save of ${formatMoment(version.createdAt, Date.now())}.`);
+      await this._list(`Done. This slot goes on from the save of ${this._moments.get(version.id)}.`);
       this._title.focus();
     } catch (failure) {
       this._fail(failure, () => this._list(), "Back to the list");

@@ -49,11 +49,17 @@ export function formatAgo(iso, nowMs, locale = "en") {
 }
 
 /** An instant as day and time of the reader's place: `"Nov 20, 7:30 PM"`, with the year when it is not the one of `nowMs`. */
-export function formatMoment(iso, nowMs, locale = "en") {
+export function formatMoment(iso, nowMs, locale = "en", second = undefined) {
   const at = new Date(iso);
   if (Number.isNaN(at.getTime())) return "";
   const year = at.getFullYear() === new Date(nowMs).getFullYear() ? undefined : "numeric";
-  return new Intl.DateTimeFormat(locale, { year, month: "short", day: "numeric", hour: "numeric", minute: "2-digit" }).format(at);
+  return new Intl.DateTimeFormat(locale, { year, month: "short", day: "numeric", hour: "numeric", minute: "2-digit", second }).format(at);
+}
+
+/** Several instants, each as `formatMoment` has it; those that would read the same have their seconds as well. */
+export function formatMoments(isos, nowMs, locale = "en") {
+  const words = isos.map((iso) => formatMoment(iso, nowMs, locale));
+  return words.map((each, index) => (words.indexOf(each) === words.lastIndexOf(each) ? each : formatMoment(isos[index], nowMs, locale, "2-digit")));
 }
 
 /** An instant as a day of the reader's place: `"December 20"`. */

@@ -73,7 +73,7 @@ export class Toolbar {
   show({ focus }) {
     this._toolbar.classList.remove("is-tucked");
     this._handle.setAttribute("aria-expanded", "true");
-    if (focus) this._bar.querySelector("button:not([hidden])").focus();
+    if (focus) this._bar.querySelector("button:not([hidden])").focus({ focusVisible: true }); // keys with Control show none by themselves
     this._tuckLater();
   }
 
