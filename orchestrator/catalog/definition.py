@@ -3,7 +3,7 @@
 import tomllib
 from datetime import date
 from pathlib import Path, PurePosixPath
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
@@ -41,6 +41,7 @@ LabelText = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f=]+$", ma
 GamepadName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]*$", max_length=32)]
 Picture = Annotated[str, StringConstraints(pattern=r"^(https?://|/)", max_length=2000)]
 HomePath = Annotated[str, AfterValidator(_below_home)]
+Loaded = TypeVar("Loaded", bound=BaseModel)
 
 
 class _Definition(BaseModel):
@@ -92,14 +93,34 @@ class GameDefinition(GameDescription):
     build: BuildDefinition
 
 
+class ArchiveDescription(GameDescription):
+    """What people read of a game that comes as an archive, and what the archive does not say. Without a `launcher` it
+    is the one that the archive has, and without `save_paths` all of the home folder is the save.
+    """
+
+    needs_code: bool | None = None
+    version: str | None = Field(default=None, min_length=1, max_length=100)
+    launcher: str | None = Field(default=None, min_length=1, max_length=255)
+    save_paths: tuple[HomePath, ...] = ()
+
+
 def load_definition(path: Path) -> GameDefinition:
     """The definition in a TOML file. InvalidDefinition when it cannot be read or a field is wrong."""
+    return _load(path, GameDefinition)
+
+
+def load_archive_description(path: Path) -> ArchiveDescription:
+    """As `load_definition`."""
+    return _load(path, ArchiveDescription)
+
+
+def _load(path: Path, model: type[Loaded]) -> Loaded:
     try:
         fields = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InvalidDefinition(f"{path}: {error}") from error
     try:
-        return GameDefinition.model_validate(fields)
+        return model.model_validate(fields)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         field = ".".join(str(part) for part in first["loc"])

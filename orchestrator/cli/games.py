@@ -5,12 +5,12 @@ import os
 from pathlib import Path
 
 import click
+from rich.console import Console
 
-from orchestrator.catalog.definition import load_definition
-from orchestrator.catalog.sources import image_of
 from orchestrator.cli.calls import call, friendly
 from orchestrator.columns import columns
 from orchestrator.embedded.engine import private_engine_of
+from orchestrator.importing import Importer
 from orchestrator.settings import Settings
 
 
@@ -20,28 +20,33 @@ def games() -> None:
 
 
 @games.command("add")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("what")
 @click.option("--docker-host", help="The engine that has the image, such as unix:///run/docker.sock.")
 @click.option("--push", "push_to", metavar="REGISTRY/REPOSITORY", help="Push the engine's image there first.")
-def add_game(file: Path, docker_host: str | None, push_to: str | None) -> None:
-    """Add the game that FILE describes, or bring it up to date.
+@click.option(
+    "--about",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A TOML file that describes the archive's game.",
+)
+def add_game(what: str, docker_host: str | None, push_to: str | None, about: Path | None) -> None:
+    r"""Add a game, or bring it up to date. WHAT is one of
+
+    \b
+    FILE.toml       which describes it and names its image
+    FILE.tar.gz     a game for Linux in one folder, such as Ren'Py's launcher makes
+    FOLDER          with recipe.toml and game.toml: its image is made of Debian packages
+    NAME            of a folder in deploy/games
 
     An image whose name says a registry is looked up there. With ORCHESTRATOR_REGISTRY any other is pushed to that one.
     """
     with friendly():
-        settings, definition = Settings(), load_definition(file)
-        image = asyncio.run(
-            image_of(
-                definition,
-                push_to=push_to,
-                registry=settings.registry,
-                insecure=settings.insecure_registries,
-                docker_host=docker_host or private_engine_of(settings.data, os.environ),
-            )
-        )
-        added = call(settings, lambda services: services.catalog.add_game(definition, image))
-    what = "Added" if added.is_new else "Already there:"
-    click.echo(f"{what} {definition.slug} {definition.build.version} (build {added.build_id}).")
+        settings = Settings()
+        engine = docker_host or private_engine_of(settings.data, os.environ)
+        brought = asyncio.run(Importer(settings, engine, Console(stderr=True), push_to).bring(what, about))
+        added = call(settings, lambda services: services.catalog.add_game(brought.definition, brought.image))
+    definition, image = brought.definition, brought.image
+    told = "Added" if added.is_new else "Already there:"
+    click.echo(f"{told} {definition.slug} {definition.build.version} (build {added.build_id}).")
     if image.manifest_digest is not None:
         layers_mb = sum(image.layers.values()) / 1e6
         click.echo(f"{image.reference} is {image.manifest_digest}: {len(image.layers)} layers, {layers_mb:.1f} MB.")
@@ -53,7 +58,7 @@ def list_games() -> None:
     with friendly():
         listed = call(Settings(), lambda services: services.catalog.list_builds())
     if not listed:
-        click.echo("There are no games yet. Add one with `orchestrator games add FILE.toml`.")
+        click.echo("There are no games yet. Add one with `orchestrator games add`.")
         return
     rows = [(game.slug, build.version, game.title, build.build_spec.image) for game, build in listed]
     click.echo("\n".join(columns(("SLUG", "VERSION", "TITLE", "IMAGE"), rows)))

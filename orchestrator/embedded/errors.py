@@ -16,7 +16,7 @@ class NoEngine(StartupError):
 
 
 class GameNotBuilt(StartupError):
-    """The demo game's image could not be made."""
+    """A game's image could not be made."""
 
 
 class PartFailed(StartupError):

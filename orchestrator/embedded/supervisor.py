@@ -22,7 +22,7 @@ from orchestrator.embedded import agent, people
 from orchestrator.embedded.address import Address
 from orchestrator.embedded.engine import open_engine
 from orchestrator.embedded.errors import PartFailed
-from orchestrator.embedded.game import DEMO, build_demo
+from orchestrator.embedded.game import DEMO, build_image
 from orchestrator.embedded.people import SignIn
 from orchestrator.embedded.program import Program, Start
 from orchestrator.embedded.terminal import Terminal
@@ -58,10 +58,10 @@ async def playground(settings: Settings, address: Address, terminal: Terminal) -
         migrating.result()
         services = await stack.enter_async_context(open_services(settings))
         replica = await stack.enter_async_context(_replica(settings, address, data, terminal))
-        terminal.begin("The Question")  # while the replica starts
-        is_new = await build_demo(engine.docker_host, terminal.console)
-        terminal.done("The Question: " + ("built" if is_new else "built before"))
         definition = load_definition(DEMO / "game.toml")
+        terminal.begin(definition.title)  # while the replica starts
+        is_new = await build_image(DEMO, definition.title, engine.docker_host, terminal.console)
+        terminal.done(f"{definition.title}: " + ("built" if is_new else "built before"))
         image = await asyncio.to_thread(inspect_image, definition.build.image, engine.docker_host)
         await services.catalog.add_game(definition, image)
         sign_in = await people.demo_account(services.accounts, data)

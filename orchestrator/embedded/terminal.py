@@ -1,6 +1,7 @@
 """What the person at the terminal reads: few lines, with the seconds since the start. No secret but the demo's."""
 
 import time
+from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
@@ -36,6 +37,7 @@ class Terminal:
             f"  Password   {escape(password)}",
             "",
             f"  [dim]{escape(kept)} are in {escape(data)}/logs.[/dim]",
+            f"  [dim]More games, from another terminal: make games{_for(data)}[/dim]",
             "  [dim]Ctrl-C stops everything; saves stay.[/dim]",
             "",
         ]
@@ -43,3 +45,8 @@ class Terminal:
 
     def _elapsed(self) -> str:
         return f"{time.monotonic() - self._began:5.1f} s"
+
+
+def _for(data: str) -> str:
+    """What names this house to `make`, where it is not the usual one."""
+    return "" if Path(data) == Path("data").absolute() else f" DATA={escape(data)}"

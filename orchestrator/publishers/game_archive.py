@@ -35,6 +35,29 @@ class GameArchive:
     folder: str
 
 
+@dataclass(frozen=True, slots=True)
+class Glimpse:
+    """What an archive says of itself. `startable` may be executed and lie in its one folder, in the archive's order."""
+
+    folder: str
+    startable: tuple[str, ...]
+    is_renpy: bool
+
+
+def look_into(compressed: Iterable[bytes]) -> Glimpse:
+    """Read all of it for its names alone. `ArchiveRefused` as `read_game`, but for what is said of a launcher."""
+    tar = TarStream(iter(Gunzip(compressed, most_bytes=MOST_UNPACKED_BYTES, most_ratio=MOST_RATIO)))
+    found, startable, is_renpy = _Findings(""), list[str](), False
+    for entry in checked(tar, BOUNDS):
+        inner = found.within_folder(entry)
+        if inner is None:
+            continue
+        is_renpy = is_renpy or inner.path.startswith("renpy/")
+        if inner.kind is Kind.FILE and inner.is_executable and "/" not in inner.path:
+            startable.append(inner.path)
+    return Glimpse(found.folder, tuple(startable), is_renpy)
+
+
 def read_game(compressed: Iterable[bytes], launcher: str, take: Take) -> GameArchive:
     """Read all of it and give each entry to `take` with its content, which `take` need not read. `ArchiveRefused`, also
     from the end on, with the codes of `orchestrator.archives` and `two_folders`, `no_folder`, `no_launcher`,

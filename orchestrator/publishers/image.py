@@ -7,12 +7,17 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from agent_protocol import BuildSpec
+from orchestrator.catalog.definition import BuildDefinition
+from orchestrator.catalog.images import EngineImage
 from orchestrator.publishers.layer import GAME_FOLDER, Layer
 
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 _CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
 _LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar+gzip"
 _NOBODY = "65534:65534"
+_RENPY = ".renpy"
+_RENPY_EXCLUDES = (".renpy/backups", ".renpy/backups/*")  # copies of its own scripts, where they came as text
 _NO_MOMENT = "1970-01-01T00:00:00Z"
 
 
@@ -37,6 +42,21 @@ class Base:
 def command_of(launcher: str) -> tuple[str, ...]:
     """How the game is started in its image."""
     return (f"/{GAME_FOLDER}/{launcher}",)
+
+
+def build_of(
+    version: str, launcher: str, image: EngineImage, save_paths: Sequence[str], *, is_renpy: bool
+) -> BuildDefinition:
+    """How an uploaded game is run. Ren'Py's saves are kept wherever it puts them below its own folder: the key that
+    signs them lies beside, and is needed to trust them.
+    """
+    return BuildDefinition(
+        version=version,
+        image=image.reference or image.image_id,
+        command=command_of(launcher),
+        save_paths=(*save_paths, _RENPY) if is_renpy else tuple(save_paths),
+        save_excludes=(*BuildSpec(build_id="", image="", image_id="").save_excludes, *_RENPY_EXCLUDES),
+    )
 
 
 def config_of(base: Base, layer: Layer, launcher: str) -> bytes:

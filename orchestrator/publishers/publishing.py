@@ -17,7 +17,6 @@ from typing import Protocol
 import structlog
 from sqlalchemy import select, update
 
-from agent_protocol import BuildSpec
 from orchestrator.archives.errors import ArchiveRefused
 from orchestrator.catalog.definition import BuildDefinition
 from orchestrator.catalog.images import EngineImage, ImageUnavailable
@@ -29,7 +28,7 @@ from orchestrator.notices import REREAD_S, Notices
 from orchestrator.publishers.destinations import Destination
 from orchestrator.publishers.game_archive import GameArchive, read_game
 from orchestrator.publishers.games import OwnedGame, play_build
-from orchestrator.publishers.image import command_of
+from orchestrator.publishers.image import build_of
 from orchestrator.publishers.layer import Layer, LayerWriter
 from orchestrator.publishers.models import PublishedGame, Upload
 from orchestrator.publishers.spool import Spool
@@ -40,8 +39,10 @@ LEASE = timedelta(seconds=60)
 TRIED_FOR = timedelta(hours=6)
 AGAIN_AFTER = timedelta(seconds=30)
 
-_RENPY = ".renpy"
-_RENPY_EXCLUDES = (".renpy/backups", ".renpy/backups/*")  # copies of its own scripts, where they came as text
+_WAITS = {
+    "code": "waits_for_store",
+    "message": "The archive has arrived. It cannot be stored here just now, and is tried again by itself.",
+}
 
 log = structlog.get_logger()
 
@@ -191,6 +192,7 @@ class Publishing:
             play_build(OwnedGame(game, published, upload), build.id, now)
             upload.state, upload.digest, upload.build_id = UploadState.ACCEPTED, archive.digest, build.id
             upload.version, upload.busy_until, upload.changed_at = build.version, now, now
+            upload.reasons = []
         await asyncio.to_thread(self._spool.remove, task.upload_id)
         log.info("upload.accepted", upload=task.upload_id, game=task.slug, build=build.id, bytes=archive.size_bytes)
 
@@ -217,7 +219,9 @@ class Publishing:
         async with self._database.write() as session:
             now = await self._database.now(session)
             await session.execute(
-                update(Upload).where(Upload.id == task.upload_id).values(busy_until=now + AGAIN_AFTER)
+                update(Upload)
+                .where(Upload.id == task.upload_id, Upload.state == UploadState.PROCESSING)
+                .values(busy_until=now + AGAIN_AFTER, reasons=[_WAITS])
             )
         log.warning("upload.not_stored", upload=task.upload_id, game=task.slug, reason=why)
         if now - task.arrived_at > TRIED_FOR:
@@ -232,13 +236,6 @@ def _definition(
 ) -> BuildDefinition:
     """Without a version of the publisher's an image that was there before keeps its own, and a new one is counted."""
     known = [build.version for build in builds if build.image_id == image.image_id]
-    save_paths = [str(path) for path in published.save_paths]
-    if published.renpy_dir is not None:  # in there; the key that signs saves lies beside, and is needed to trust them
-        save_paths.append(_RENPY)
-    return BuildDefinition(
-        version=version or (known[-1] if known else str(len(builds) + 1)),
-        image=image.reference or image.image_id,
-        command=command_of(launcher),
-        save_paths=tuple(save_paths),
-        save_excludes=(*BuildSpec(build_id="", image="", image_id="").save_excludes, *_RENPY_EXCLUDES),
-    )
+    number = version or (known[-1] if known else str(len(builds) + 1))
+    paths = [str(path) for path in published.save_paths]
+    return build_of(number, launcher, image, paths, is_renpy=published.renpy_dir is not None)

@@ -11,14 +11,17 @@ from orchestrator.settings import Settings
 
 
 class DestinationOf:
-    """Asked anew for each upload: a private engine may have been started again elsewhere."""
+    """Asked anew for each upload: a private engine may have been started again elsewhere. `docker_host` names another
+    engine than the one that is found.
+    """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, docker_host: str | None = None) -> None:
         self._settings = settings
+        self._docker_host = docker_host
 
     async def __call__(self) -> Destination:
         settings = self._settings
-        docker_host = await asyncio.to_thread(private_engine_of, settings.data, os.environ)
+        docker_host = self._docker_host or await asyncio.to_thread(private_engine_of, settings.data, os.environ)
         docker_host = docker_host or os.environ.get("DOCKER_HOST")
         if settings.registry is not None:
             return RegistryDestination(

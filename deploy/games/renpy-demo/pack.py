@@ -40,8 +40,9 @@ def install(folder: Path, *, with_game: bool) -> Path:
         assert specification.loader is not None
         build = sys.modules["build"] = importlib.util.module_from_spec(specification)
         specification.loader.exec_module(build)
-        recipe = build.read_recipe(GAMES / ("renpy-demo" if with_game else "base"))
-        build.install(recipe, root)
+        build.install_base(root)
+        if with_game:
+            build.install_game(build.read_recipe(GAMES / "renpy-demo"), root)
     return root
 
 

@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import BrowserContext, Page, Route, expect
 
+from orchestrator.catalog.images import ImageUnavailable
 from orchestrator.publishers.where import DestinationOf
 from orchestrator.services import open_services
 from orchestrator.settings import Settings
@@ -112,6 +113,16 @@ async def test_from_a_description_to_a_game_that_is_played_and_back(console: Pag
     await rows.nth(1).get_by_role("button", name="Go back to version 1").click()
     await expect(rows.nth(1)).to_contain_text("1Played")
     await shot(console, "versions")
+
+
+async def test_an_archive_that_waits_for_its_store_says_so(console: Page, images: KeptImages, tmp_path: Path) -> None:
+    images.failure = ImageUnavailable("The Docker engine has no base image.")
+    await describe(console, f"garden-{secrets.token_hex(4)}")
+    await choose(console, archive(tmp_path, "right.tar.gz", launcher()))
+    await expect(console.locator(".console-state")).to_have_text("Being checked")
+    await expect(console.get_by_text("It cannot be stored here just now")).to_be_visible()
+    await expect(console.get_by_role("alert")).to_have_count(0)
+    await shot(console, "waits-for-store")
 
 
 async def test_an_upload_goes_on_where_the_network_broke(console: Page, tmp_path: Path) -> None:

@@ -32,21 +32,25 @@ def runtime() -> Generator[Path]:
 
 
 def give_demo_image(docker_host: str, folder: Path) -> None:
-    """An image that passes for the demo game's, so that a start need not build the real one. It holds busybox alone."""
-    shown = subprocess.run(
-        [sys.executable, str(GAMES / "build.py"), "--digest", str(DEMO)], capture_output=True, text=True, check=True
-    )
+    """Images that pass for the demo game's and its base, so that a start builds no real ones: busybox alone."""
     root = folder / "image"
     (root / "bin").mkdir(parents=True)
     shutil.copy2(BUSYBOX, root / "bin" / "busybox")
     packed = folder / "image.tar"
     subprocess.run(["tar", "-C", str(root), "-cf", str(packed), "."], check=True)
-    label = f"LABEL playhouse.recipe={shown.stdout.strip()}"
-    subprocess.run(
-        ["docker", "--host", docker_host, "import", "--change", label, str(packed), "playhouse/the-question:1.0"],
-        check=True,
-        capture_output=True,
-    )
+    for recipe, image in ((DEMO, "playhouse/the-question:1.0"), (GAMES / "base", "playhouse/runtime:1")):
+        shown = subprocess.run(
+            [sys.executable, str(GAMES / "build.py"), "--digest", str(recipe)],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        label = f"LABEL playhouse.recipe={shown.stdout.strip()}"
+        subprocess.run(
+            ["docker", "--host", docker_host, "import", "--change", label, str(packed), image],
+            check=True,
+            capture_output=True,
+        )
 
 
 async def ended(process: asyncio.subprocess.Process, within_s: float) -> int:

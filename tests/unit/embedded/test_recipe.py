@@ -9,7 +9,9 @@ from types import ModuleType
 import pytest
 
 from orchestrator.catalog.definition import load_definition
-from orchestrator.embedded.game import DEMO, GAMES
+from orchestrator.embedded.game import DEMO, GAMES, recipes
+
+WEB = GAMES.parents[1] / "orchestrator" / "web"
 
 
 @pytest.fixture
@@ -41,11 +43,11 @@ def test_progress_counts_downloads_and_both_halves_of_an_installation(builder: M
         "Setting up b (1) ...",
         "I: installing remaining packages inside the chroot...",
         "0 upgraded, 1 newly installed, 0 to remove and 0 not upgraded.",
-        "Get:1 http://deb.debian.org/debian trixie/main amd64 game amd64 1 [1 kB]",
-        "Unpacking game (1) ...",
-        "Setting up game (1) ...",
+        "Get:1 http://deb.debian.org/debian trixie/main amd64 libgl1 amd64 1 [1 kB]",
+        "Unpacking libgl1 (1) ...",
+        "Setting up libgl1 (1) ...",
     ]
-    assert list(builder._progress(iter(lines), [])) == [
+    assert list(builder._progress(iter(lines), [], "base", "runtime")) == [
         ("lists", 0, 1),
         ("lists", 1, 1),
         ("fetch base", 1, 2),
@@ -54,9 +56,9 @@ def test_progress_counts_downloads_and_both_halves_of_an_installation(builder: M
         ("install base", 2, 4),
         ("install base", 3, 4),
         ("install base", 4, 4),
-        ("fetch game", 1, 1),
-        ("install game", 1, 2),
-        ("install game", 2, 2),
+        ("fetch runtime", 1, 1),
+        ("install runtime", 1, 2),
+        ("install runtime", 2, 2),
     ]
 
 
@@ -65,6 +67,7 @@ def test_the_digest_follows_every_part_of_the_image(builder: ModuleType) -> None
     demo = folder / DEMO.name
     parts = (
         folder / "runtime" / "runtime.toml",
+        folder / "base" / "recipe.toml",
         demo / "recipe.toml",
         demo / "precompile.py",
         next((demo / "files").rglob("*.rpy")),
@@ -83,11 +86,42 @@ def test_the_catalogue_entry_is_no_part_of_the_image(builder: ModuleType) -> Non
     assert builder.read_recipe(demo).digest == before
 
 
-def test_the_catalogue_entry_names_the_image_that_is_made(builder: ModuleType) -> None:
-    definition = load_definition(DEMO / "game.toml")
-    recipe = builder.read_recipe(DEMO)
+@pytest.mark.parametrize("name", recipes())
+def test_a_catalogue_entry_names_the_image_that_is_made(builder: ModuleType, name: str) -> None:
+    definition = load_definition(GAMES / name / "game.toml")
+    recipe = builder.read_recipe(GAMES / name)
+    assert definition.slug == name
     assert definition.build.image == recipe.image
     assert definition.build.command == recipe.command
+    assert definition.build.save_paths
+
+
+@pytest.mark.parametrize("name", recipes())
+def test_a_games_pictures_are_there_and_small(name: str) -> None:
+    definition = load_definition(GAMES / name / "game.toml")
+    pictures = [definition.thumbnail, *definition.screenshots]
+    assert len(pictures) >= 3
+    for picture in pictures:
+        assert picture is not None
+        assert (WEB / picture.lstrip("/")).stat().st_size <= 150_000
+
+
+def test_what_a_game_changes_in_its_root_is_seen(builder: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "usr" / "games").mkdir(parents=True)
+    (tmp_path / "dev").mkdir()
+    for name in ("kept", "replaced", "rewritten", "allowed"):
+        (tmp_path / "usr" / name).write_text("before")
+    before = builder._contents(tmp_path)
+    beside = tmp_path / "usr" / "beside"
+    beside.write_text("before")
+    beside.replace(tmp_path / "usr" / "replaced")
+    (tmp_path / "usr" / "rewritten").write_text("after")
+    (tmp_path / "usr" / "allowed").chmod(0o755)
+    (tmp_path / "usr" / "games" / "new").write_text("new")
+    (tmp_path / "dev" / "null").write_text("an engine's")
+    after = builder._contents(tmp_path)
+    changed = sorted(path for path, seen in after.items() if before.get(path) != seen)
+    assert changed == ["usr/allowed", "usr/games/new", "usr/replaced", "usr/rewritten"]
 
 
 @pytest.mark.parametrize(

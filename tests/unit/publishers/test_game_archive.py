@@ -9,7 +9,7 @@ import tarfile
 import pytest
 
 from orchestrator.archives.errors import ArchiveRefused
-from orchestrator.publishers.game_archive import GameArchive, read_game
+from orchestrator.publishers.game_archive import GameArchive, Glimpse, look_into, read_game
 from orchestrator.publishers.layer import Layer, LayerWriter
 from tests.packing import (
     ELF_ARM_64,
@@ -156,3 +156,16 @@ def test_a_bomb_of_zeros_is_refused() -> None:
 def test_much_that_cannot_be_packed_is_none() -> None:
     noise = random.Random(5).randbytes(1024**2)
     assert made(tar_gz([launcher(), Packed("garden/noise", noise)]))[0].unpacked_bytes > len(noise)
+
+
+def test_a_glimpse_names_what_can_be_started() -> None:
+    packed = tar_gz([*renpy_distribution("garden-1.0-linux"), launcher("garden-1.0-linux/bin/tool")])
+    assert look_into([packed]) == Glimpse("garden-1.0-linux", (LAUNCHER,), is_renpy=True)
+    other = tar_gz([folder("maze/"), launcher("maze/maze"), Packed("maze/readme.txt", b"x"), symlink("maze/a", "maze")])
+    assert look_into([other]) == Glimpse("maze", ("maze",), is_renpy=False)
+
+
+def test_a_glimpse_refuses_what_reading_refuses() -> None:
+    with pytest.raises(ArchiveRefused) as refused:
+        look_into([tar_gz([folder("a/"), folder("b/")])])
+    assert refused.value.code == "two_folders"

@@ -2,9 +2,11 @@
 
 import json
 
+from orchestrator.catalog.images import EngineImage
 from orchestrator.publishers.image import (
     Base,
     Blob,
+    build_of,
     command_of,
     config_file,
     config_of,
@@ -44,3 +46,16 @@ def test_manifests_name_their_parts() -> None:
     ]
     [entry] = json.loads(docker_archive_manifest(config, BASE, "layer.tar", "playhouse/games/x:1"))
     assert (entry["Config"], entry["Layers"]) == (config_file(config), ["base-0.tar", "layer.tar"])
+
+
+def test_what_renpy_saves_is_kept_without_its_copies_of_scripts() -> None:
+    image = EngineImage("sha256:" + "e" * 64, 100, "playhouse/games/garden:1")
+    build = build_of("1.0", "garden.sh", image, [], is_renpy=True)
+    assert (build.version, build.image, build.command) == ("1.0", image.reference, ("/game/garden.sh",))
+    assert build.save_paths == (".renpy",)
+    assert ".renpy/backups" in build.save_excludes
+
+
+def test_any_other_game_says_what_it_saves() -> None:
+    build = build_of("2", "maze", EngineImage("sha256:" + "e" * 64, 100), [".maze"], is_renpy=False)
+    assert (build.image, build.save_paths) == ("sha256:" + "e" * 64, (".maze",))

@@ -127,6 +127,8 @@ function lookAgain(slug, body) {
         await showGames();
         return;
       }
+      const progress = body.querySelector(".console-progress");
+      if (progress) progress.textContent = wordsOfProgress(newest);
     } catch {
       // Nobody waits for this answer: the next look may have one.
     }
@@ -152,11 +154,16 @@ function news(details) {
   if (details.status === "suspended") return failureNotice(`Suspended by the operator: ${details.reason}`);
   const newest = details.upload;
   if (newest === null) return "";
-  if (newest.state === "processing") return create("div", { class: "notice", role: "status" }, create("p", {}, "The archive has arrived and is being checked."));
+  if (newest.state === "processing") return create("div", { class: "notice", role: "status" }, create("p", { class: "console-progress" }, wordsOfProgress(newest)));
   if (newest.state === "rejected") return failureNotice(`The archive was not taken. ${newest.reasons.map((reason) => reason.message).join(" ")}`);
   if (newest.state === "receiving" && newest.receivedBytes > 0 && newest.url)
     return create("div", { class: "notice", role: "status" }, create("p", {}, `${formatBytes(newest.receivedBytes)} of ${formatBytes(newest.sizeBytes)} have arrived. Choose the same file again to go on.`));
   return "";
+}
+
+/** An archive that waits for more than its check says for what. */
+function wordsOfProgress(newest) {
+  return newest.reasons.map((reason) => reason.message).join(" ") || "The archive has arrived and is being checked.";
 }
 
 function uploadForm(details, body) {

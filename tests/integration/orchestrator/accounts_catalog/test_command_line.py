@@ -14,11 +14,15 @@ import pytest
 from click.testing import CliRunner, Result
 from litestar import Litestar
 
-from orchestrator import cli
+from orchestrator import cli, importing
 from orchestrator.catalog import sources
 from orchestrator.catalog.images import EngineImage, ImageUnavailable
+from orchestrator.embedded.errors import GameNotBuilt
+from orchestrator.publishers.where import DestinationOf
 from orchestrator.settings import Settings
 from tests.conftest import only_on
+from tests.integration.orchestrator.publishers.conftest import KeptImages
+from tests.packing import renpy_distribution, tar_gz
 
 DEFINITION = """
 slug = "the-question"
@@ -113,6 +117,63 @@ def test_a_missing_image_is_one_line(run: Run, game_file: str, monkeypatch: pyte
     monkeypatch.setattr(sources, "inspect_image", missing)
     refused = run("games", "add", game_file)
     assert (refused.exit_code, refused.output) == (1, "Error: The Docker engine has no image 'x'.\n")
+
+
+@pytest.fixture
+def images(monkeypatch: pytest.MonkeyPatch) -> KeptImages:
+    """Where an archive's image goes, with the base that it is laid on."""
+    kept = KeptImages()
+
+    async def find(_: DestinationOf) -> KeptImages:
+        return kept
+
+    async def build(*_: object) -> bool:
+        return False
+
+    monkeypatch.setattr(DestinationOf, "__call__", find)
+    monkeypatch.setattr(importing, "build_image", build)
+    return kept
+
+
+def test_an_archive_is_added_as_it_is(run: Run, images: KeptImages, tmp_path: Path) -> None:
+    archive = tmp_path / "garden-1.0-linux.tar.gz"
+    archive.write_bytes(tar_gz(renpy_distribution("garden-1.0-linux")))
+    added = run("games", "add", str(archive))
+    assert added.output.startswith("Added garden 1.0"), added.output
+    assert run("games", "add", str(archive)).output.startswith("Already there: garden 1.0")
+    assert len(set(images.stored)) == 1
+    assert run("games", "list").output.splitlines()[1].split()[:3] == ["garden", "1.0", "Garden"]
+
+
+def test_an_archive_is_what_its_description_says(run: Run, images: KeptImages, tmp_path: Path) -> None:
+    archive, about = tmp_path / "garden.tar.gz", tmp_path / "about.toml"
+    archive.write_bytes(tar_gz(renpy_distribution()))
+    about.write_text(
+        'slug = "forking-paths"\ntitle = "Forking Paths"\ndeveloper = "Ts\'ui Pên"\ndescription = "A labyrinth."\n'
+        'tags = ["Mystery"]\nversion = "2"\n'
+    )
+    assert run("games", "add", str(archive), "--about", str(about)).output.startswith("Added forking-paths 2")
+    assert images.stored
+
+
+def test_an_archive_that_is_no_game_is_one_line(run: Run, images: KeptImages, tmp_path: Path) -> None:
+    archive = tmp_path / "garden.tar.gz"
+    archive.write_bytes(b"no archive")
+    refused = run("games", "add", str(archive))
+    assert refused.exit_code == 1
+    assert refused.output.startswith(f"Error: {archive}: ")
+    assert refused.output.count("\n") == 1
+    assert images.stored == []
+
+
+def test_a_recipe_that_cannot_be_built_says_why(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def build(folder: Path, title: str, *_: object) -> bool:
+        assert (folder.name, title) == ("the-question", "The Question")
+        raise GameNotBuilt("The Question could not be made.")
+
+    monkeypatch.setattr(importing, "build_image", build)
+    refused = run("games", "add", "the-question")
+    assert (refused.exit_code, refused.output) == (1, "Error: The Question could not be made.\n")
 
 
 def test_an_engine_that_does_not_answer_is_one_line(run: Run, game_file: str) -> None:

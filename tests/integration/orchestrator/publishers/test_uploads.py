@@ -337,10 +337,13 @@ async def test_a_registry_that_is_away_rejects_nothing(
     images.failure = AWAY
     await put(publisher, good_archive())
     await until_put_off(services)
-    assert (await publisher.get(garden)).json()["status"] == "processing"
+    waiting = (await publisher.get(garden)).json()
+    assert waiting["status"] == "processing"
+    assert [reason["code"] for reason in waiting["upload"]["reasons"]] == ["waits_for_store"]
     images.failure = None
     await age(services, timedelta(minutes=2))
-    assert (await settled(publisher))["status"] == "active"
+    details = await settled(publisher)
+    assert (details["status"], details["upload"]["reasons"]) == ("active", [])
     await emptied(spooled)
 
 
