@@ -10,13 +10,14 @@ PYTEST ?=
 ARGS ?=
 JOBS ?= 2
 MINUTES ?= 60
+GAMES ?= ltris openttd pingus neverball
 
 RUN := .venv/bin/
 PYTEST_WHOLE := --durations=25 --durations-min=1
 SERVICES := tests/api tests/compatibility tests/crash tests/integration/orchestrator
 STREAMS := tests/integration/streaming tests/browser
 
-.PHONY: help play test test-services test-hosts test-streams setup setup-tests setup-bench lint format unit coverage chaos chaos-fleet soak input-scripts bench-play bench-streaming bench-hour bench-chaos bench-soak bench-fleet bench-uploads bench-catalogue simulate clean
+.PHONY: help play games test test-services test-hosts test-streams setup setup-tests setup-bench lint format unit coverage chaos chaos-fleet soak input-scripts bench-play bench-streaming bench-hour bench-chaos bench-soak bench-fleet bench-uploads bench-catalogue simulate clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1mmake %-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +26,9 @@ help: ## List the targets
 
 play: setup ## Play: start everything on this machine and print the address
 	@ORCHESTRATOR_DATA="$(DATA)" exec $(RUN)orchestrator up --host "$(BIND)" --port "$(PORT)"
+
+games: setup ## Make more games and add them to what `make play` runs (GAMES="openttd ltris" picks some)
+	@for game in $(GAMES); do ORCHESTRATOR_DATA="$(DATA)" $(RUN)orchestrator games add "$$game" || exit 1; done
 
 test: setup-tests ## Check the code and run every test (PYTEST="-k name" picks some)
 	@$(MAKE) --no-print-directory lint
