@@ -24,6 +24,7 @@ from orchestrator.accounts.controllers import AuthController
 from orchestrator.accounts.openid_controllers import OpenIdController
 from orchestrator.accounts.recovery_controllers import ConfirmationController, RecoveryController
 from orchestrator.api_description import WholeDescription
+from orchestrator.audit.admin_controllers import AuditController
 from orchestrator.background import Loop, running
 from orchestrator.catalog.controllers import GamesController
 from orchestrator.errors import ApiError
@@ -41,6 +42,7 @@ from orchestrator.http import (
     request_id_of,
 )
 from orchestrator.library.controllers import LibraryAdminController, LibraryController
+from orchestrator.play.admin_controllers import SessionAdminController
 from orchestrator.play.controllers import SessionController
 from orchestrator.play.invite_controllers import InviteController, WatchController
 from orchestrator.play.proxy import SeatProxyController
@@ -53,6 +55,7 @@ from orchestrator.saves.agent_controllers import AgentSaveController
 from orchestrator.saves.controllers import SaveController
 from orchestrator.services import Services, open_services
 from orchestrator.settings import Settings
+from orchestrator.web.admin_controllers import AdminPagesController
 from orchestrator.web.controllers import PagesController, favicon, static_file
 from orchestrator.web.failures import failure_page, wants_page
 from orchestrator.web.rendering import template_config
@@ -70,10 +73,12 @@ _ROUTE_HANDLERS: Sequence[ControllerRouterHandler] = (
     RecoveryController,
     ConfirmationController,
     UserAdminController,
+    AuditController,
     GamesController,
     LibraryController,
     LibraryAdminController,
     SessionController,
+    SessionAdminController,
     InviteController,
     WatchController,
     SeatProxyController,
@@ -88,6 +93,7 @@ _ROUTE_HANDLERS: Sequence[ControllerRouterHandler] = (
     OwnKeysController,
     PublisherAdminController,
     PagesController,
+    AdminPagesController,
     favicon,
     static_file,
 )

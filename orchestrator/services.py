@@ -20,9 +20,11 @@ from orchestrator.accounts.postman import Postman
 from orchestrator.accounts.recovery import Recovery
 from orchestrator.accounts.service import Accounts
 from orchestrator.accounts.standing import Standing
+from orchestrator.audit.log import AuditLog
 from orchestrator.catalog.service import Catalog
 from orchestrator.catalog.upkeep import CatalogUpkeep
 from orchestrator.database import Database
+from orchestrator.fleet.fleet_map import FleetMaps
 from orchestrator.fleet.host_images import HostImages
 from orchestrator.fleet.identity import HostIdentities
 from orchestrator.fleet.operations import FleetOperations
@@ -40,6 +42,7 @@ from orchestrator.play.clock import ClockWatch
 from orchestrator.play.invites import Invites
 from orchestrator.play.ledger import Ledger
 from orchestrator.play.moves import Moves
+from orchestrator.play.operations import SessionOperations
 from orchestrator.play.proxy import SeatProxy
 from orchestrator.play.reconciler import Reconciler
 from orchestrator.play.relays import Relays
@@ -83,6 +86,7 @@ class Services:
     federation: Federation
     standing: Standing
     enforcer: Enforcer
+    audit_log: AuditLog
     export: Export
     postman: Postman
     catalog: Catalog
@@ -96,6 +100,7 @@ class Services:
     store: ArchiveStore
     store_watch: StoreWatch
     play: Play
+    session_operations: SessionOperations
     invites: Invites
     reconciler: Reconciler
     stream_access: StreamAccess
@@ -105,6 +110,7 @@ class Services:
     agent_sync: AgentSync
     placement: Placement
     fleet_overview: FleetOverview
+    fleet_maps: FleetMaps
     fleet_operations: FleetOperations
     host_images: HostImages
     prepulling: Prepulling
@@ -153,6 +159,7 @@ def _wire(settings: Settings, database: Database, installation: Installation, st
     postman = Postman(database, notices, mailer_of(settings), settings.public_url)
     spool = Spool(settings.data / "uploads")
     standing = Standing(database, notices)
+    audit_log = AuditLog(database)
     catalog = Catalog(database)
     saves = Saves(database, store)
     slot_keeping = SlotKeeping(database)
@@ -176,7 +183,8 @@ def _wire(settings: Settings, database: Database, installation: Installation, st
         google=google_of(settings),
         federation=Federation(database, may_make_accounts=settings.open_sign_up),
         standing=standing,
-        enforcer=Enforcer(database, notices, moves),
+        enforcer=Enforcer(database, notices, moves, audit_log),
+        audit_log=audit_log,
         export=Export(database, store),
         recovery=Recovery(database, passwords, postman),
         postman=postman,
@@ -191,6 +199,7 @@ def _wire(settings: Settings, database: Database, installation: Installation, st
         store=store,
         store_watch=StoreWatch(store),
         play=play,
+        session_operations=SessionOperations(database, moves),
         invites=Invites(database, moves),
         reconciler=Reconciler(database, notices, placement, moves, clock, fleet_operations),
         stream_access=StreamAccess(installation),
@@ -200,6 +209,7 @@ def _wire(settings: Settings, database: Database, installation: Installation, st
         agent_sync=AgentSync(database, notices, ledger, warm_orders, spare, installation.jwks(), random.random),
         placement=placement,
         fleet_overview=FleetOverview(database, ledger),
+        fleet_maps=FleetMaps(database, ledger),
         fleet_operations=fleet_operations,
         host_images=HostImages(database, spare),
         prepulling=Prepulling(database, notices, ledger, placement, spare),

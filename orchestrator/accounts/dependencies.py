@@ -9,8 +9,9 @@ from litestar.handlers import BaseRouteHandler
 from orchestrator.accounts import tokens
 from orchestrator.accounts.account import Account, Role, SignedIn
 from orchestrator.accounts.service import Accounts
+from orchestrator.audit.recording import Actor, ActorKind
 from orchestrator.errors import Forbidden, Unauthorized
-from orchestrator.http import AnyConnection, AnyRequest
+from orchestrator.http import AnyConnection, AnyRequest, address_of
 
 _CACHE = "signed_in"
 
@@ -28,6 +29,11 @@ async def signed_in_as_admin(connection: AnyConnection, _: BaseRouteHandler) -> 
 async def provide_account(request: AnyRequest) -> Account:
     """The person who asks. Unauthorized when nobody is signed in."""
     return (await _require(request)).account
+
+
+async def provide_actor(request: AnyRequest) -> Actor:
+    """The person who asks, as the audit log names them. Unauthorized when nobody is signed in."""
+    return Actor(ActorKind.ACCOUNT, (await _require(request)).account.id, address_of(request))
 
 
 async def provide_required_sign_in(request: AnyRequest) -> SignedIn:

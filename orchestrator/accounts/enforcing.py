@@ -9,20 +9,21 @@ what a host still sends for one is refused (`ERASED_OWNER`).
 from collections.abc import Sequence
 
 import structlog
-from sqlalchemy import delete, exists, literal, select, update
+from sqlalchemy import case, delete, exists, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from orchestrator.accounts.account import AccountState, owner_of
 from orchestrator.accounts.models import AccountRow
 from orchestrator.accounts.standing import TOPIC
+from orchestrator.audit.log import AuditLog, forget_person
 from orchestrator.background import rounds
 from orchestrator.database import Database
 from orchestrator.notices import Notices
 from orchestrator.play.lifecycle import ACTIVE, Position, StopAsked
 from orchestrator.play.models import ERASED_OWNER, Invite, LaunchAttempt, Session
 from orchestrator.play.moves import Moves
-from orchestrator.play.reasons import ACCOUNT_NOT_ACTIVE
+from orchestrator.play.reasons import ACCOUNT_NOT_ACTIVE, Reason, stopped_by_operator
 from orchestrator.saves.models import SaveSlot, SaveVersion, UnwantedArchive
 
 BATCH = 50
@@ -33,21 +34,25 @@ _log = structlog.get_logger()
 
 
 class Enforcer:
-    def __init__(self, database: Database, notices: Notices, moves: Moves) -> None:
+    def __init__(self, database: Database, notices: Notices, moves: Moves, audit_log: AuditLog) -> None:
         self._database = database
         self._notices = notices
         self._moves = moves
+        self._audit_log = audit_log
 
     async def run(self) -> None:
         """Until cancelled."""
         await rounds(self._notices, TOPIC, self.round)
 
     async def round(self) -> None:
-        """Stop what has to stop, and erase what can be. What still plays is erased in a later round."""
+        """Stop what has to stop, and erase what can be. What still plays is erased in a later round. Also forgets what
+        the audit log has kept for long enough.
+        """
         while await self._stop_some() == BATCH:
             pass
         for account_id in await self._deleted():
             await self._erase(account_id)
+        await self._audit_log.prune()
 
     async def _stop_some(self) -> int:
         not_active = AccountRow.state != AccountState.ACTIVE
@@ -82,6 +87,7 @@ class Enforcer:
             await session.execute(delete(Invite).where(Invite.session_id.in_(sessions)))
             await session.execute(delete(LaunchAttempt).where(LaunchAttempt.owner == owner))
             await self._erase_saves(session, owner)
+            await forget_person(session, account_id, owner)
             forgotten = update(Session).where(Session.owner == owner)
             await session.execute(
                 forgotten.values(
@@ -91,6 +97,10 @@ class Enforcer:
                     timezone="UTC",
                     latencies={},
                     log_tail=[],
+                    end_message=case(
+                        (Session.end_code == Reason.STOPPED_BY_OPERATOR.value, stopped_by_operator("").message),
+                        else_=Session.end_message,
+                    ),
                 )
             )
             await session.execute(delete(AccountRow).where(AccountRow.id == account_id))

@@ -15,6 +15,8 @@ from sqlalchemy import or_, select
 from orchestrator.accounts import throttle
 from orchestrator.accounts.account import Account
 from orchestrator.accounts.models import AccountRow, Device, LinkedIdentity
+from orchestrator.audit.log import of_person
+from orchestrator.audit.models import AuditEvent
 from orchestrator.catalog.models import Favorite, Game
 from orchestrator.database import Database
 from orchestrator.http import utc_seconds
@@ -116,6 +118,7 @@ class Export:
             row = await session.get_one(AccountRow, account.id)
             devices = await session.scalars(select(Device).where(Device.account_id == account.id))
             linked = select(LinkedIdentity).where(LinkedIdentity.account_id == account.id)
+            events = await session.scalars(of_person(account.id))
             return now, {
                 "exportedAt": utc_seconds(now),
                 "account": {
@@ -147,6 +150,7 @@ class Export:
                         library.where(LibraryEntry.account_id == account.id).order_by(Game.slug)
                     )
                 ],
+                "administration": [_event_view(event, account) for event in events],
             }
 
     async def _sessions(self, account: Account) -> AsyncIterator[Sequence[Json]]:
@@ -202,6 +206,19 @@ def _save_view(found: _Version) -> Json:
         "sizeBytes": found.version.size_bytes,
         "file": None,
         "picture": None,
+    }
+
+
+def _event_view(event: AuditEvent, account: Account) -> Json:
+    """What the person did as an operator with the address it came from; of what was done to them, not who did it."""
+    is_theirs = event.actor_id == account.id
+    return {
+        "at": utc_seconds(event.at),
+        "action": event.action,
+        "subject": event.subject_id,
+        "byYou": is_theirs,
+        "details": event.details,
+        "address": event.address if is_theirs else None,
     }
 
 

@@ -18,6 +18,7 @@ from orchestrator.accounts.letters import Purpose
 from orchestrator.accounts.models import AccountRow, Device
 from orchestrator.accounts.passwords import Passwords, Verdict
 from orchestrator.accounts.postman import Postman
+from orchestrator.audit.recording import Action, Actor, record
 from orchestrator.database import Database
 from orchestrator.errors import Conflict, Unauthorized
 from orchestrator.ids import new_id
@@ -45,9 +46,18 @@ class Accounts:
         return await self.issue_token(account, device)
 
     async def create(
-        self, email: str, password: str, name: str, role: Role = Role.PLAYER, *, is_email_proven: bool = True
+        self,
+        email: str,
+        password: str,
+        name: str,
+        role: Role = Role.PLAYER,
+        *,
+        is_email_proven: bool = True,
+        by: Actor | None = None,
     ) -> Account:
-        """A new account. Conflict `email_taken` when one has this address, in whatever case it is written."""
+        """A new account, in the audit log where an operator makes it. Conflict `email_taken` when one has this address,
+        in whatever case it is written.
+        """
         password_hash = await self._passwords.hash(password)
         try:
             async with self._database.write() as session:
@@ -63,6 +73,8 @@ class Accounts:
                     created_at=now,
                 )
                 session.add(row)
+                if by is not None:
+                    record(session, by, Action.USER_MAKE, row.id, now, role=role.value)
                 if not is_email_proven:
                     self._postman.order(session, Purpose.VERIFY_EMAIL, row.email, now)
         except IntegrityError as error:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import selectinload
 
 from agent_protocol import BuildSpec
 from orchestrator.accounts.account import Account
+from orchestrator.audit.recording import COMMAND_LINE, Action, Actor, record
 from orchestrator.catalog.definition import BuildDefinition, GameDefinition, GameDescription
 from orchestrator.catalog.finding import ListedGame, Page, Wanted, find, seen_by
 from orchestrator.catalog.images import EngineImage
@@ -92,7 +93,7 @@ class Catalog:
         async with self._database.read() as session:
             return [(game, build) for game, build in (await session.execute(statement)).all()]
 
-    async def add_game(self, definition: GameDefinition, image: EngineImage) -> AddedBuild:
+    async def add_game(self, definition: GameDefinition, image: EngineImage, *, by: Actor = COMMAND_LINE) -> AddedBuild:
         """Make this definition the game's current one.
 
         A build never changes: whatever differs in it (version, image, limits) makes a new one, and the very same
@@ -102,10 +103,14 @@ class Catalog:
             await self._database.lock(session, f"game:{definition.slug}")
             now = await self._database.now(session)
             game = await upsert_game(session, definition, now)
+            was_locked = game.needs_code
             if definition.needs_code is not None:
                 game.needs_code = definition.needs_code
             build, is_new = await add_build(session, game.id, definition.build, image, now)
             game.current_build_id = build.id
+            if is_new or game.needs_code != was_locked:
+                details = {"version": build.version, "needs_code": game.needs_code}
+                record(session, by, Action.GAME_ADD, game.slug, now, **details)
         if is_new:
             log.info("build.added", game=definition.slug, build_id=build.id, version=build.version)
         return AddedBuild(build.id, is_new)

@@ -38,7 +38,7 @@ def create_codes(slug: str, count: int, note: str | None, expires: datetime | No
         made = call(
             Settings(),
             lambda services: services.library.make_codes(
-                wanted.game_slug, wanted.count, note=wanted.note, expires_at=wanted.expires_at, made_by=None
+                wanted.game_slug, wanted.count, note=wanted.note, expires_at=wanted.expires_at
             ),
         )
     click.echo("\n".join(made.codes))

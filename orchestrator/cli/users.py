@@ -6,6 +6,7 @@ import click
 
 from orchestrator.accounts.account import AccountState, Role
 from orchestrator.accounts.schemas import Registration
+from orchestrator.audit.recording import COMMAND_LINE
 from orchestrator.cli.calls import call, friendly
 from orchestrator.columns import columns
 from orchestrator.http import parse
@@ -33,7 +34,7 @@ def create_user(email: str, *, password_stdin: bool, admin: bool, name: str | No
         wanted = parse(Registration, {"email": email, "password": password, "name": name or email.partition("@")[0]})
 
         async def create(services: Services) -> None:
-            await services.accounts.create(wanted.email, wanted.password, wanted.name, role)
+            await services.accounts.create(wanted.email, wanted.password, wanted.name, role, by=COMMAND_LINE)
 
         call(Settings(), create)
     click.echo(f"Created {role.value} {wanted.email}.")

@@ -1,6 +1,7 @@
 """Imports every slice's tables, so that `Base.metadata` is whole. Whoever needs the metadata imports this."""
 
 from orchestrator.accounts import models as accounts
+from orchestrator.audit import models as audit
 from orchestrator.catalog import models as catalog
 from orchestrator.database.types import Base
 from orchestrator.fleet import models as fleet
@@ -10,6 +11,17 @@ from orchestrator.play import models as play
 from orchestrator.publishers import models as publishers
 from orchestrator.saves import models as saves
 
-__all__ = ["accounts", "catalog", "fleet", "installation", "library", "metadata", "play", "publishers", "saves"]
+__all__ = [
+    "accounts",
+    "audit",
+    "catalog",
+    "fleet",
+    "installation",
+    "library",
+    "metadata",
+    "play",
+    "publishers",
+    "saves",
+]
 
 metadata = Base.metadata

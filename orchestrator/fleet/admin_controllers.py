@@ -3,10 +3,11 @@
 from typing import Annotated
 
 from litestar import Controller, delete, get, patch, post
-from litestar.di import NamedDependency
+from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, JSONBody, QueryParameter
 
-from orchestrator.accounts.dependencies import signed_in_as_admin
+from orchestrator.accounts.dependencies import provide_actor, signed_in_as_admin
+from orchestrator.audit.recording import Actor
 from orchestrator.fleet.identity import HostIdentities
 from orchestrator.fleet.operations import FleetOperations, HostChange
 from orchestrator.fleet.overview import FleetOverview
@@ -32,6 +33,7 @@ class FleetAdminController(Controller):
     path = "/api/admin"
     tags = ("admin",)
     guards = (signed_in_as_admin,)
+    dependencies = {"actor": Provide(provide_actor)}
 
     @get("/games/{slug:str}/profile", operation_id="gameProfile")
     async def game_profile(
@@ -55,11 +57,13 @@ class FleetAdminController(Controller):
         data: JSONBody[HostPatch],
         fleet_operations: NamedDependency[FleetOperations],
         fleet_overview: NamedDependency[FleetOverview],
+        actor: NamedDependency[Actor],
     ) -> HostDetailView:
         """Drain a host or take that back, and say its labels. A draining host gets no new session; with `movesIdle`
         what nobody is connected to is saved and goes on elsewhere.
         """
-        await fleet_operations.change(host_id, HostChange(data.is_draining, data.moves_idle, data.labels))
+        change = HostChange(data.is_draining, data.moves_idle, data.labels)
+        await fleet_operations.change(host_id, change, by=actor)
         return host_detail(await fleet_overview.host(host_id))
 
     @delete("/hosts/{host_id:str}", status_code=200, operation_id="removeHost")
@@ -68,12 +72,13 @@ class FleetAdminController(Controller):
         host_id: FromPath[str],
         fleet_operations: NamedDependency[FleetOperations],
         fleet_overview: NamedDependency[FleetOverview],
+        actor: NamedDependency[Actor],
         force: IsSure = False,
     ) -> HostDetailView:
         """Its key works no longer. A host with sessions is refused (`host_in_use`) without `force`: they move to other
         hosts from their newest saves.
         """
-        await fleet_operations.remove(host_id, is_sure=force)
+        await fleet_operations.remove(host_id, is_sure=force, by=actor)
         return host_detail(await fleet_overview.host(host_id))
 
     @get("/join-tokens", operation_id="listJoinTokens")
@@ -82,10 +87,15 @@ class FleetAdminController(Controller):
 
     @post("/join-tokens", status_code=201, operation_id="createJoinToken")
     async def create_join_token(
-        self, data: JSONBody[JoinTokenRequest], identities: NamedDependency[HostIdentities]
+        self,
+        data: JSONBody[JoinTokenRequest],
+        identities: NamedDependency[HostIdentities],
+        actor: NamedDependency[Actor],
     ) -> JoinTokenAnswer:
-        return JoinTokenAnswer(token=await identities.issue_join_token(data.labels))
+        return JoinTokenAnswer(token=await identities.issue_join_token(data.labels, by=actor))
 
     @delete("/join-tokens/{token_id:str}", status_code=204, operation_id="revokeJoinToken")
-    async def revoke_join_token(self, token_id: FromPath[str], identities: NamedDependency[HostIdentities]) -> None:
-        await identities.revoke_join_token(token_id)
+    async def revoke_join_token(
+        self, token_id: FromPath[str], identities: NamedDependency[HostIdentities], actor: NamedDependency[Actor]
+    ) -> None:
+        await identities.revoke_join_token(token_id, by=actor)

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy import delete, select, update
 
 from agent_protocol import JoinRequest
+from orchestrator.audit.recording import COMMAND_LINE, Action, Actor, record
 from orchestrator.database import Database
 from orchestrator.errors import InvalidRequest, NotFound, Unauthorized
 from orchestrator.fleet.models import Host, JoinToken
@@ -30,21 +31,23 @@ class HostIdentities:
         self._database = database
         self._keys: dict[str, Ed25519PublicKey] = {}
 
-    async def issue_join_token(self, labels: Mapping[str, str] = NO_LABELS) -> str:
+    async def issue_join_token(self, labels: Mapping[str, str] = NO_LABELS, *, by: Actor = COMMAND_LINE) -> str:
         """A token that one host can join with once, within a day; the host gets `labels`. Only its hash is stored."""
         token = "join_" + secrets.token_urlsafe(24)
         async with self._database.write() as session:
             now = await self._database.now(session)
+            token_id = new_id("jtk")
             session.add(
                 JoinToken(
                     token_hash=_hash(token),
-                    id=new_id("jtk"),
+                    id=token_id,
                     labels=dict(labels),
                     created_at=now,
                     expires_at=now + JOIN_TOKEN_LIFE,
                     host_id=None,
                 )
             )
+            record(session, by, Action.JOIN_TOKEN_MAKE, token_id, now, **labels)
         return token
 
     async def join_tokens(self) -> list[JoinToken]:
@@ -54,12 +57,13 @@ class HostIdentities:
             usable = select(JoinToken).where(JoinToken.host_id.is_(None), JoinToken.expires_at > now)
             return list(await session.scalars(usable.order_by(JoinToken.expires_at.desc(), JoinToken.id)))
 
-    async def revoke_join_token(self, token_id: str) -> None:
+    async def revoke_join_token(self, token_id: str, *, by: Actor = COMMAND_LINE) -> None:
         """Nobody joins with it any more. Raises `NotFound` when it is unknown or was used."""
         async with self._database.write() as session:
             mine = delete(JoinToken).where(JoinToken.id == token_id, JoinToken.host_id.is_(None))
             if (await session.execute(mine.returning(JoinToken.id))).scalar_one_or_none() is None:
                 raise NotFound(f"there is no join token '{token_id}' that nobody has used")
+            record(session, by, Action.JOIN_TOKEN_REVOKE, token_id, await self._database.now(session))
         _log.info("join_token.revoked", token=token_id)
 
     async def join(self, request: JoinRequest) -> str:

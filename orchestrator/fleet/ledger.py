@@ -44,6 +44,14 @@ class SessionLedger(Protocol):
         """What has its place on this host, the oldest first."""
         ...
 
+    async def on_hosts(self, session: AsyncSession) -> Mapping[str, tuple[SessionOnHost, ...]]:
+        """The same of every host, in one look."""
+        ...
+
+    async def unplaced(self, session: AsyncSession) -> int:
+        """How many sessions wait for a host."""
+        ...
+
     async def count_by_host(self, session: AsyncSession) -> Mapping[str, int]:
         """How many sessions have their place on each host."""
         ...

@@ -11,6 +11,7 @@ import structlog
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from orchestrator.audit.recording import COMMAND_LINE, Action, Actor, record
 from orchestrator.database import Database
 from orchestrator.errors import Conflict, NotFound
 from orchestrator.fleet.host_life import FORGOTTEN_AFTER, LOST_AFTER_LEASE, HostState, is_forgotten
@@ -37,7 +38,7 @@ class FleetOperations:
         self._notices = notices
         self._ledger = ledger
 
-    async def change(self, host_id: str, change: HostChange) -> None:
+    async def change(self, host_id: str, change: HostChange, *, by: Actor = COMMAND_LINE) -> None:
         """Raises `NotFound` for a host that is not there (any more)."""
         async with self._database.write() as session:
             now = await self._database.now(session)
@@ -53,10 +54,11 @@ class FleetOperations:
                 host.own_labels = others if value is None else {**others, key: value}
             host.edits += 1
             note(host, now)
+            _record(session, by, host, change, now)
             self._notices.publish_after_commit(session, PLACER)
             self._notices.publish_after_commit(session, FLEET)
 
-    async def remove(self, host_id: str, *, is_sure: bool = False) -> None:
+    async def remove(self, host_id: str, *, is_sure: bool = False, by: Actor = COMMAND_LINE) -> None:
         """Its key works no longer, and its row stays for the history. What it still runs moves elsewhere from its
         newest save; as that may lose what came after it, only when `is_sure`, else `Conflict` `host_in_use`. Raises
         `NotFound`.
@@ -69,6 +71,7 @@ class FleetOperations:
                 plays = "a session" if len(sessions) == 1 else f"{len(sessions)} sessions"
                 raise Conflict(f"this host still has {plays}; drain it first", code="host_in_use")
             _remove(host, now)
+            record(session, by, Action.HOST_REMOVE, host.id, now, sessions=len(sessions))
             self._notices.publish_after_commit(session, f"host:{host_id}")
             self._notices.publish_after_commit(session, FLEET)
 
@@ -97,6 +100,17 @@ class FleetOperations:
     async def _ids(self, condition: ColumnElement[bool]) -> list[str]:
         async with self._database.read() as session:
             return list(await session.scalars(select(Host.id).where(condition).order_by(Host.id)))
+
+
+def _record(session: AsyncSession, by: Actor, host: Host, change: HostChange, now: datetime) -> None:
+    if change.is_draining:
+        record(session, by, Action.HOST_DRAIN, host.id, now, moves=host.moves_idle)
+    elif change.is_draining is not None:
+        record(session, by, Action.HOST_RESUME, host.id, now)
+    elif change.moves_idle is not None:
+        record(session, by, Action.HOST_DRAIN, host.id, now, moves=host.moves_idle)
+    if change.labels:
+        record(session, by, Action.HOST_LABEL, host.id, now, **change.labels)
 
 
 def _remove(host: Host, now: datetime) -> None:

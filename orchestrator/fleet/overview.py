@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from agent_protocol import BuildSpec
 from orchestrator.catalog.models import Build, Game
@@ -38,6 +38,24 @@ class GameProfile:
     version: str
     reservation: Resources
     learned: list[LearnedProfile]
+
+
+@dataclass(frozen=True, slots=True)
+class ProfiledBuild:
+    """A build of a game of which something was learned, with the same as `GameProfile`."""
+
+    game: Game
+    is_current: bool
+    known: GameProfile
+
+
+@dataclass(frozen=True, slots=True)
+class ProfilesPage:
+    """What learned last comes first; `total` counts all that were asked for."""
+
+    builds: tuple[ProfiledBuild, ...]
+    total: int
+    now: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +98,36 @@ class FleetOverview:
             build = await session.get(Build, game.current_build_id) if game and game.current_build_id else None
             if build is None:
                 raise NotFound(f"there is no game '{slug}' with a build")
-            spec = BuildSpec.model_validate(build.spec)
             rows = await session.scalars(select(BuildProfile).where(BuildProfile.build_id == build.id))
-            learned: list[LearnedProfile] = []
-            for row in rows:
-                profile = restored(row.profile)
-                learned.append(LearnedProfile(row.host_class, profile, row.updated_at, profiles.needed(profile, spec)))
-        return GameProfile(
-            spec, build.version, profiles.needed_anywhere([known.profile for known in learned], spec), learned
+            return _profile_of(build, list(rows))
+
+    async def profiles(self, search: str, *, page: int, limit: int) -> ProfilesPage:
+        """Of builds whose game's title, developer or slug contains `search`."""
+        word = search.casefold()
+        is_found = Game.search_text.contains(word, autoescape=True) | Game.slug.contains(word, autoescape=True)
+        newest = func.max(BuildProfile.updated_at)
+        builds = (
+            select(Build.id)
+            .join(BuildProfile, BuildProfile.build_id == Build.id)
+            .join(Game, Game.id == Build.game_id)
+            .where(is_found)
+            .group_by(Build.id)
         )
+        async with self._database.read() as session:
+            now = await self._database.now(session)
+            total = await session.scalar(select(func.count()).select_from(builds.subquery())) or 0
+            ordered = builds.order_by(newest.desc(), Build.id).limit(limit).offset((page - 1) * limit)
+            ids = list(await session.scalars(ordered))
+            of_build: dict[str, list[BuildProfile]] = {}
+            learned = select(BuildProfile).where(BuildProfile.build_id.in_(ids)).order_by(BuildProfile.host_class)
+            for row in await session.scalars(learned):
+                of_build.setdefault(row.build_id, []).append(row)
+            both = select(Build, Game).join(Game, Game.id == Build.game_id).where(Build.id.in_(ids))
+            found = {
+                build.id: ProfiledBuild(game, game.current_build_id == build.id, _profile_of(build, of_build[build.id]))
+                for build, game in await session.execute(both)
+            }
+        return ProfilesPage(tuple(found[build_id] for build_id in ids), total, now)
 
     async def hosts(self, *, with_gone: bool = False) -> list[HostOverview]:
         """Every host with what live sessions take of it."""
@@ -123,6 +162,16 @@ class FleetOverview:
             reserved = (await self._ledger.reserved(session)).get(host_id, NOTHING)
             sessions = await self._ledger.on_host(session, host_id)
             return HostDetail(_overview(host, now, reserved, len(sessions)), sessions)
+
+
+def _profile_of(build: Build, rows: list[BuildProfile]) -> GameProfile:
+    spec = BuildSpec.model_validate(build.spec)
+    learned: list[LearnedProfile] = []
+    for row in rows:
+        profile = restored(row.profile)
+        learned.append(LearnedProfile(row.host_class, profile, row.updated_at, profiles.needed(profile, spec)))
+    needed = profiles.needed_anywhere([known.profile for known in learned], spec)
+    return GameProfile(spec, build.version, needed, learned)
 
 
 def _overview(host: Host, now: datetime, reserved: Resources, sessions: int) -> HostOverview:

@@ -7,7 +7,8 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from orchestrator.accounts.account import Account
-from orchestrator.accounts.dependencies import provide_account, signed_in, signed_in_as_admin
+from orchestrator.accounts.dependencies import provide_account, provide_actor, signed_in, signed_in_as_admin
+from orchestrator.audit.recording import Actor
 from orchestrator.catalog.controllers import SlugParameter
 from orchestrator.catalog.definition import MAX_SLUG_LENGTH, SLUG_PATTERN
 from orchestrator.http import AnyRequest, address_of
@@ -55,15 +56,15 @@ class LibraryAdminController(Controller):
     path = "/api/admin"
     tags = ("admin",)
     guards = (signed_in_as_admin,)
-    dependencies = {"account": Provide(provide_account)}
+    dependencies = {"actor": Provide(provide_actor)}
 
     @post("/codes", operation_id="makeCodes")
     async def make_codes(
-        self, data: JSONBody[CodesRequest], account: NamedDependency[Account], library: NamedDependency[Library]
+        self, data: JSONBody[CodesRequest], actor: NamedDependency[Actor], library: NamedDependency[Library]
     ) -> NewCodesAnswer:
         """Make a batch of library codes for a game. They are shown in this answer and never again."""
         made = await library.make_codes(
-            data.game_slug, data.count, note=data.note, expires_at=data.expires_at, made_by=account.id
+            data.game_slug, data.count, note=data.note, expires_at=data.expires_at, by=actor
         )
         return new_codes_answer(made.summary, made.codes)
 
@@ -78,14 +79,20 @@ class LibraryAdminController(Controller):
         return CodesAnswer(codes=[code_view(code) for code in await library.codes(code_id)])
 
     @delete("/codes/{code_id:str}", status_code=200, operation_id="revokeCodes")
-    async def revoke(self, code_id: FromPath[str], library: NamedDependency[Library]) -> RevokedAnswer:
+    async def revoke(
+        self, code_id: FromPath[str], library: NamedDependency[Library], actor: NamedDependency[Actor]
+    ) -> RevokedAnswer:
         """Make a code worthless, or all of a batch, unless it is redeemed already."""
-        return RevokedAnswer(revoked=await library.revoke(code_id))
+        return RevokedAnswer(revoked=await library.revoke(code_id, by=actor))
 
     @patch("/games/{slug:str}/access", operation_id="changeGameAccess")
     async def change_access(
-        self, slug: SlugParameter, data: JSONBody[AccessPatch], library: NamedDependency[Library]
+        self,
+        slug: SlugParameter,
+        data: JSONBody[AccessPatch],
+        library: NamedDependency[Library],
+        actor: NamedDependency[Actor],
     ) -> AccessAnswer:
         """Say whether a game needs a code or is everyone's. Who has redeemed one keeps it."""
-        await library.set_access(slug, needs_code=data.needs_code)
+        await library.set_access(slug, needs_code=data.needs_code, by=actor)
         return AccessAnswer(game_slug=slug, needs_code=data.needs_code)

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import func, select, update
+from sqlalchemy import Select, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from orchestrator.accounts.account import Account
 from orchestrator.accounts.throttle import Limit, Throttle
+from orchestrator.audit.recording import COMMAND_LINE, Action, Actor, record
 from orchestrator.catalog.models import Game
 from orchestrator.database import Database, insert_unless_there
 from orchestrator.errors import InvalidRequest, NotFound
@@ -46,6 +47,15 @@ class BatchSummary:
     codes: int
     redeemed: int
     revoked: int
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPage:
+    """Batches, the newest first, as of `now`; `total` counts all that were asked for."""
+
+    batches: tuple[BatchSummary, ...]
+    total: int
+    now: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +94,7 @@ class Library:
         return Redeemed(game, is_new)
 
     async def make_codes(
-        self, slug: str, count: int, *, note: str | None, expires_at: datetime | None, made_by: str | None
+        self, slug: str, count: int, *, note: str | None, expires_at: datetime | None, by: Actor = COMMAND_LINE
     ) -> NewBatch:
         """Make 1 to 1000 codes for a game. `NotFound`, `InvalidRequest` for an end that is over already."""
         codes = tuple(new_code() for _ in range(count))
@@ -94,28 +104,50 @@ class Library:
                 raise InvalidRequest("expiresAt: must be in the future")
             game = await _game(session, slug)
             batch = CodeBatch(
-                id=new_id("bat"), game_id=game.id, note=note, made_by=made_by, created_at=now, expires_at=expires_at
+                id=new_id("bat"),
+                game_id=game.id,
+                note=note,
+                made_by=by.account_id,
+                created_at=now,
+                expires_at=expires_at,
             )
             session.add(batch)
             await session.flush()
             session.add_all(_row(batch, code) for code in codes)
-        _log.info("codes.made", batch=batch.id, game=slug, count=count, by=made_by)
+            record(session, by, Action.CODES_MAKE, batch.id, now, game=slug, count=count)
+        _log.info("codes.made", batch=batch.id, game=slug, count=count, by=by.account_id)
         return NewBatch(BatchSummary(batch, game, count, 0, 0), codes)
 
     async def batches(self, slug: str | None = None) -> list[BatchSummary]:
         """All batches, or those of a game, the newest first. `NotFound` for a game that is not there."""
-        counts = (func.count(), func.count(LibraryCode.redeemed_at), func.count(LibraryCode.revoked_at))
-        query = (
-            select(CodeBatch, Game, *counts)
-            .join(Game, Game.id == CodeBatch.game_id)
-            .join(LibraryCode, LibraryCode.batch_id == CodeBatch.id)
-            .group_by(CodeBatch.id, Game.id)
-            .order_by(CodeBatch.created_at.desc(), CodeBatch.id)
-        )
         async with self._database.read() as session:
-            if slug is not None:
-                query = query.where(CodeBatch.game_id == (await _game(session, slug)).id)
-            return [BatchSummary(*row) for row in await session.execute(query)]
+            game = None if slug is None else await _game(session, slug)
+            return [BatchSummary(*row) for row in await session.execute(_summaries(game))]
+
+    async def batch_page(self, slug: str | None, *, page: int, limit: int) -> BatchPage:
+        """The same, a page at a time. `NotFound` for a game that is not there."""
+        async with self._database.read() as session:
+            now = await self._database.now(session)
+            game = None if slug is None else await _game(session, slug)
+            counted = select(func.count()).select_from(CodeBatch)
+            counted = counted if game is None else counted.where(CodeBatch.game_id == game.id)
+            total = await session.scalar(counted) or 0
+            rows = await session.execute(_summaries(game).limit(limit).offset((page - 1) * limit))
+            return BatchPage(tuple(BatchSummary(*row) for row in rows), total, now)
+
+    async def batch(self, batch_id: str) -> tuple[BatchSummary, datetime]:
+        """One batch, and when it was looked at. `NotFound`."""
+        async with self._database.read() as session:
+            now = await self._database.now(session)
+            row = (await session.execute(_summaries(None).where(CodeBatch.id == batch_id))).one_or_none()
+        if row is None:
+            raise NotFound(f"There is no batch of codes {batch_id!r}.")
+        return BatchSummary(*row), now
+
+    async def game(self, slug: str) -> Game:
+        """`NotFound`."""
+        async with self._database.read() as session:
+            return await _game(session, slug)
 
     async def codes(self, batch_id: str) -> Sequence[LibraryCode]:
         """The codes of a batch, those that were redeemed last first. `NotFound`."""
@@ -126,7 +158,7 @@ class Library:
             raise NotFound(f"There is no batch of codes {batch_id!r}.")
         return sorted(found, key=lambda code: code.redeemed_at is None)
 
-    async def revoke(self, some_id: str) -> int:
+    async def revoke(self, some_id: str, *, by: Actor = COMMAND_LINE) -> int:
         """Make worthless what nobody has redeemed yet of a batch, or one code; how many that were. Games that were
         redeemed stay where they are. Doing it twice changes nothing. `NotFound`.
         """
@@ -140,14 +172,29 @@ class Library:
                 update(LibraryCode).where(*unused).values(revoked_at=now).returning(LibraryCode.id)
             )
             count = len(revoked.all())
+            record(session, by, Action.CODES_REVOKE, some_id, now, count=count)
         _log.info("codes.revoked", named=some_id, count=count)
         return count
 
-    async def set_access(self, slug: str, *, needs_code: bool) -> None:
+    async def set_access(self, slug: str, *, needs_code: bool, by: Actor = COMMAND_LINE) -> None:
         """Say whether a game needs a code. `NotFound`."""
         async with self._database.write() as session:
+            now = await self._database.now(session)
             (await _game(session, slug)).needs_code = needs_code
+            record(session, by, Action.GAME_ACCESS, slug, now, needs_code=needs_code)
         _log.info("game.access", game=slug, needs_code=needs_code)
+
+
+def _summaries(game: Game | None) -> Select[CodeBatch, Game, int, int, int]:
+    counts = (func.count(), func.count(LibraryCode.redeemed_at), func.count(LibraryCode.revoked_at))
+    query = (
+        select(CodeBatch, Game, *counts)
+        .join(Game, Game.id == CodeBatch.game_id)
+        .join(LibraryCode, LibraryCode.batch_id == CodeBatch.id)
+        .group_by(CodeBatch.id, Game.id)
+        .order_by(CodeBatch.created_at.desc(), CodeBatch.id)
+    )
+    return query if game is None else query.where(CodeBatch.game_id == game.id)
 
 
 async def _usable(

@@ -87,6 +87,34 @@ class Ledger:
             for row, slug in await session.execute(mine)
         )
 
+    async def on_hosts(self, session: AsyncSession) -> Mapping[str, tuple[SessionOnHost, ...]]:
+        everybody = (
+            select(
+                Session.host_id,
+                Session.id,
+                Game.slug,
+                Session.position,
+                Session.created_at,
+                Session.is_paused,
+                Session.peers,
+                Session.last_input_at,
+            )
+            .join(Game, Game.id == Session.game_id)
+            .where(reservation.IS_ON_HOST, Session.host_id.is_not(None))
+            .order_by(Session.created_at, Session.id)
+        )
+        found: dict[str, list[SessionOnHost]] = {}
+        for host_id, session_id, slug, position, began, is_paused, peers, last_input_at in await session.execute(
+            everybody
+        ):
+            there = SessionOnHost(session_id, slug, position, began, is_paused, peers, last_input_at)
+            found.setdefault(str(host_id), []).append(there)
+        return {host_id: tuple(there) for host_id, there in found.items()}
+
+    async def unplaced(self, session: AsyncSession) -> int:
+        waiting = select(func.count()).select_from(Session).where(reservation.IS_ACTIVE)
+        return await session.scalar(waiting.where(Session.position == Position.PLACING.value)) or 0
+
     async def count_by_host(self, session: AsyncSession) -> Mapping[str, int]:
         counts = select(Session.host_id, func.count()).where(reservation.IS_ON_HOST).group_by(Session.host_id)
         return {host_id: count for host_id, count in await session.execute(counts) if host_id}

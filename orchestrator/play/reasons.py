@@ -14,6 +14,7 @@ class Decider(StrEnum):
     """Who ended a session."""
 
     PLAYER = "player"
+    OPERATOR = "operator"
     GAME = "game"
     HOST = "host"
     ORCHESTRATOR = "orchestrator"
@@ -23,6 +24,7 @@ class Reason(StrEnum):
     """The codes of ends that are decided here. Those of hosts are `EndCode`s."""
 
     STOPPED = "stopped"
+    STOPPED_BY_OPERATOR = "stopped_by_operator"
     GAME_EXITED = "game_exited"
     IDLE = "idle"
     SESSION_CAP = "session_cap"
@@ -92,6 +94,7 @@ _TELL_OPERATOR = "Please tell the people who run this service: trying again will
 
 NEXT_STEPS: Mapping[str, str] = {
     Reason.STOPPED: _AGAIN,
+    Reason.STOPPED_BY_OPERATOR: _AGAIN,
     Reason.GAME_EXITED: _AGAIN,
     Reason.IDLE: _AGAIN,
     Reason.SESSION_CAP: _AGAIN,
@@ -121,6 +124,16 @@ NEXT_STEPS: Mapping[str, str] = {
 def next_step(code: str) -> str:
     """One sentence for people: what to do after an end with this code, which a newer agent may have made up."""
     return NEXT_STEPS.get(code, _AGAIN)
+
+
+def stopped_by_operator(reason: str) -> End:
+    """Somebody who runs this service ended it; the player reads `reason`, which may be empty."""
+    why = f" They say: {reason}" if reason else ""
+    return End(
+        Reason.STOPPED_BY_OPERATOR,
+        f"The people who run this service stopped the game.{why}"[:MESSAGE_CHARACTERS],
+        Decider.OPERATOR,
+    )
 
 
 def ended_on_host(code: str, message: str, log_tail: tuple[str, ...]) -> End:

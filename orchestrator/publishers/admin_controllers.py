@@ -7,7 +7,9 @@ from litestar import Controller, delete, get, post, put
 from litestar.di import NamedDependency, Provide
 from litestar.params import JSONBody, PathParameter
 
-from orchestrator.accounts.dependencies import signed_in_as_admin
+from orchestrator.accounts.dependencies import provide_actor, signed_in_as_admin
+from orchestrator.audit.recording import Actor, ActorKind
+from orchestrator.http import AnyRequest, address_of
 from orchestrator.publishers import views
 from orchestrator.publishers.controllers import SlugParameter
 from orchestrator.publishers.dependencies import provide_publisher, with_key
@@ -31,6 +33,7 @@ class PublisherAdminController(Controller):
     path = "/api/admin"
     tags = ("admin",)
     guards = (signed_in_as_admin,)
+    dependencies = {"actor": Provide(provide_actor)}
 
     @get("/publishers", operation_id="listPublishers")
     async def list_publishers(self, publisher_keys: NamedDependency[PublisherKeys]) -> PublisherList:
@@ -38,10 +41,13 @@ class PublisherAdminController(Controller):
 
     @post("/publishers", status_code=201, operation_id="createPublisher")
     async def create_publisher(
-        self, data: JSONBody[PublisherForm], publisher_keys: NamedDependency[PublisherKeys]
+        self,
+        data: JSONBody[PublisherForm],
+        publisher_keys: NamedDependency[PublisherKeys],
+        actor: NamedDependency[Actor],
     ) -> MadeKey:
         """A new publisher with its first key, which is shown this once. 409 `name_taken`."""
-        return views.made(await publisher_keys.create(data.name))
+        return views.made(await publisher_keys.create(data.name, by=actor))
 
     @get("/publishers/{publisher_id:str}", operation_id="readPublisher")
     async def read_publisher(
@@ -54,27 +60,45 @@ class PublisherAdminController(Controller):
 
     @post("/publishers/{publisher_id:str}/keys", status_code=201, operation_id="rotatePublisherKey")
     async def rotate_key(
-        self, publisher_id: Id, data: JSONBody[Rotation], publisher_keys: NamedDependency[PublisherKeys]
+        self,
+        publisher_id: Id,
+        data: JSONBody[Rotation],
+        publisher_keys: NamedDependency[PublisherKeys],
+        actor: NamedDependency[Actor],
     ) -> MadeKey:
         """A new key; those before it stay good for `graceHours`."""
-        return views.made(await publisher_keys.rotate(publisher_id, timedelta(hours=data.grace_hours)))
+        return views.made(await publisher_keys.rotate(publisher_id, timedelta(hours=data.grace_hours), by=actor))
 
     @delete("/publishers/{publisher_id:str}/keys/{key_id:str}", status_code=204, operation_id="revokePublisherKey")
-    async def revoke_key(self, publisher_id: Id, key_id: Id, publisher_keys: NamedDependency[PublisherKeys]) -> None:
+    async def revoke_key(
+        self,
+        publisher_id: Id,
+        key_id: Id,
+        publisher_keys: NamedDependency[PublisherKeys],
+        actor: NamedDependency[Actor],
+    ) -> None:
         """It works no longer, at once."""
-        await publisher_keys.revoke(publisher_id, key_id)
+        await publisher_keys.revoke(publisher_id, key_id, by=actor)
 
     @put("/games/{slug:str}/suspension", operation_id="suspendGame")
     async def suspend(
-        self, slug: SlugParameter, data: JSONBody[Suspension], published_games: NamedDependency[PublishedGames]
+        self,
+        slug: SlugParameter,
+        data: JSONBody[Suspension],
+        published_games: NamedDependency[PublishedGames],
+        actor: NamedDependency[Actor],
     ) -> SuspensionState:
         """Nobody can launch a publisher's game any more; who plays it plays on."""
-        return SuspensionState(slug=slug, status=(await published_games.set_suspended(slug, data.reason)).value)
+        status = await published_games.set_suspended(slug, data.reason, by=actor)
+        return SuspensionState(slug=slug, status=status.value)
 
     @delete("/games/{slug:str}/suspension", status_code=200, operation_id="resumeGame")
-    async def resume(self, slug: SlugParameter, published_games: NamedDependency[PublishedGames]) -> SuspensionState:
+    async def resume(
+        self, slug: SlugParameter, published_games: NamedDependency[PublishedGames], actor: NamedDependency[Actor]
+    ) -> SuspensionState:
         """It can be played again."""
-        return SuspensionState(slug=slug, status=(await published_games.set_suspended(slug, None)).value)
+        status = await published_games.set_suspended(slug, None, by=actor)
+        return SuspensionState(slug=slug, status=status.value)
 
 
 class OwnKeysController(Controller):
@@ -96,9 +120,11 @@ class OwnKeysController(Controller):
     @post("/rotate", status_code=201, operation_id="rotateOwnKey")
     async def rotate_own_key(
         self,
+        request: AnyRequest,
         data: JSONBody[Rotation],
         publisher_keys: NamedDependency[PublisherKeys],
         publisher: NamedDependency[Publisher],
     ) -> MadeKey:
         """A new key, shown this once; those before it, this one too, stay good for `graceHours`."""
-        return views.made(await publisher_keys.rotate(publisher.id, timedelta(hours=data.grace_hours)))
+        by = Actor(ActorKind.PUBLISHER, publisher.id, address_of(request))
+        return views.made(await publisher_keys.rotate(publisher.id, timedelta(hours=data.grace_hours), by=by))

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased, selectinload
 
+from orchestrator.audit.recording import COMMAND_LINE, Action, Actor, record
 from orchestrator.catalog.definition import GameDescription
 from orchestrator.catalog.models import Build, Game
 from orchestrator.catalog.service import upsert_game
@@ -132,7 +133,7 @@ class PublishedGames:
         holding = sum(any(image.get("image_id") == image_id for image in images) for images in held)
         return Cached(len(held), holding if image_id else 0)
 
-    async def set_suspended(self, slug: str, reason: str | None) -> GameStatus:
+    async def set_suspended(self, slug: str, reason: str | None, *, by: Actor = COMMAND_LINE) -> GameStatus:
         """An operator's word: with a reason nobody can launch the game, what runs plays on; None takes it back.
         NotFound.
         """
@@ -143,8 +144,12 @@ class PublishedGames:
                 raise NotFound(f"There is no publisher's game {slug!r}.")
             found.published.is_suspended = reason is not None
             found.published.suspended_because = reason
-            found.published.updated_at = await self._database.now(session)
+            found.published.updated_at = now = await self._database.now(session)
             found.game.current_build_id = None if reason is not None else found.published.active_build_id
+            if reason is None:
+                record(session, by, Action.GAME_RESUME, slug, now)
+            else:
+                record(session, by, Action.GAME_SUSPEND, slug, now, reason=reason)
         log.info("game.suspended" if reason is not None else "game.resumed", game=slug)
         return found.status
 

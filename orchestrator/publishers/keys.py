@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from orchestrator.accounts.throttle import Limit, Throttle
+from orchestrator.audit.recording import COMMAND_LINE, Action, Actor, record
 from orchestrator.database import Database
 from orchestrator.errors import Conflict, NotFound, Unauthorized
 from orchestrator.ids import new_id
@@ -44,7 +45,7 @@ class PublisherKeys:
         self._database = database
         self._throttle = Throttle(database)
 
-    async def create(self, name: str) -> NewKey:
+    async def create(self, name: str, *, by: Actor = COMMAND_LINE) -> NewKey:
         """A new publisher with its first key. Conflict `name_taken`."""
         try:
             async with self._database.write() as session:
@@ -53,12 +54,13 @@ class PublisherKeys:
                 session.add(publisher)
                 await session.flush()
                 made = _new_key(session, publisher, now)
+                record(session, by, Action.PUBLISHER_MAKE, publisher.id, now, key=made.key.id)
         except IntegrityError as error:
             raise Conflict("A publisher of this name exists already.", code="name_taken") from error
         log.info("publisher.created", publisher=publisher.id)
         return made
 
-    async def rotate(self, publisher_id: str, grace: timedelta) -> NewKey:
+    async def rotate(self, publisher_id: str, grace: timedelta, *, by: Actor = COMMAND_LINE) -> NewKey:
         """Another key; those that are good now are good for `grace` longer at the most. NotFound."""
         async with self._database.write() as session:
             now = await self._database.now(session)
@@ -70,16 +72,20 @@ class PublisherKeys:
                 .values(expires_at=now + grace)
             )
             made = _new_key(session, publisher, now)
+            hours = grace.total_seconds() / 3600
+            record(session, by, Action.PUBLISHER_KEY_ROTATE, publisher.id, now, key=made.key.id, grace_hours=hours)
         log.info("publisher.key_rotated", publisher=publisher.id, key_id=made.key.id)
         return made
 
-    async def revoke(self, publisher_id: str, key_id: str) -> None:
+    async def revoke(self, publisher_id: str, key_id: str, *, by: Actor = COMMAND_LINE) -> None:
         """It works no longer, at once. Doing it twice changes nothing. NotFound."""
         async with self._database.write() as session:
             key = await session.get(PublisherKey, key_id)
             if key is None or key.publisher_id != publisher_id:
                 raise NotFound(f"This publisher has no key {key_id!r}.")
-            key.revoked_at = key.revoked_at or await self._database.now(session)
+            now = await self._database.now(session)
+            key.revoked_at = key.revoked_at or now
+            record(session, by, Action.PUBLISHER_KEY_REVOKE, publisher_id, now, key=key_id)
         log.info("publisher.key_revoked", publisher=publisher_id, key_id=key_id)
 
     async def authenticate(self, secret: str | None, *, address: str) -> Publisher:

@@ -8,13 +8,11 @@ from datetime import timedelta
 from typing import Annotated
 
 from litestar import Controller, Response, get
-from litestar.datastructures import Cookie
 from litestar.di import NamedDependency, Provide
-from litestar.enums import MediaType
 from litestar.params import FromPath, QueryParameter
 from litestar.response import Redirect, Template
 
-from orchestrator.accounts import csrf, throttle
+from orchestrator.accounts import throttle
 from orchestrator.accounts.account import Account
 from orchestrator.accounts.dependencies import provide_optional_account
 from orchestrator.accounts.my_account import MyAccount
@@ -22,10 +20,10 @@ from orchestrator.accounts.service import Accounts
 from orchestrator.accounts.throttle import Limit
 from orchestrator.catalog.service import Catalog
 from orchestrator.errors import NotFound
-from orchestrator.http import MOST_RETURN_CHARACTERS, AnyRequest, local_path, with_return
+from orchestrator.http import MOST_RETURN_CHARACTERS, AnyRequest, local_path
 from orchestrator.settings import Settings
+from orchestrator.web.page import render, to_sign_in
 from orchestrator.web.rendering import STATIC
-from orchestrator.web.security import PAGE_HEADERS
 from orchestrator.web.shelf import SORTS, cards_of, pages_of, shelf_of
 from orchestrator.web.static_files import is_known
 
@@ -76,7 +74,7 @@ class PagesController(Controller):
     ) -> Template:
         """The library as the address says, or the front door to those who are not signed in."""
         if account is None:
-            return _page("landing.html", request, accounts, settings, account, {})
+            return render("landing.html", request, accounts, settings, account, {})
         shelf = shelf_of({name: values[-1] for name, values in request.query_params.dict().items()})
         found = await catalog.list_games(account, shelf.wanted)
         context = {
@@ -87,7 +85,7 @@ class PagesController(Controller):
             "pages": pages_of(found.total),
             "tags": await catalog.common_tags(MOST_TAGS, shelf.tag),
         }
-        return _page("library.html", request, accounts, settings, account, context)
+        return render("library.html", request, accounts, settings, account, context)
 
     @get("/signin")
     async def sign_in(
@@ -127,8 +125,8 @@ class PagesController(Controller):
     ) -> Template | Redirect:
         """One game with its save slots."""
         if account is None:
-            return _to_sign_in(request)
-        return _page("game.html", request, accounts, settings, account, {"slug": slug})
+            return to_sign_in(request)
+        return render("game.html", request, accounts, settings, account, {"slug": slug})
 
     @get("/history")
     async def history(
@@ -140,8 +138,8 @@ class PagesController(Controller):
     ) -> Template | Redirect:
         """The sessions that are over."""
         if account is None:
-            return _to_sign_in(request)
-        return _page("history.html", request, accounts, settings, account, {})
+            return to_sign_in(request)
+        return render("history.html", request, accounts, settings, account, {})
 
     @get("/account")
     async def own_account(
@@ -154,10 +152,10 @@ class PagesController(Controller):
     ) -> Template | Redirect:
         """One's own account."""
         if account is None:
-            return _to_sign_in(request)
+            return to_sign_in(request)
         found = await my_account.particulars(account)
         context = {"email_verified": found.is_email_verified, "has_password": found.has_password}
-        return _page("account.html", request, accounts, settings, account, context)
+        return render("account.html", request, accounts, settings, account, context)
 
     @get("/forgot-password")
     async def forgot_password(
@@ -168,7 +166,7 @@ class PagesController(Controller):
         account: NamedDependency[Account | None],
     ) -> Template:
         """Asks for a letter with a link to the next page."""
-        return _page("forgot_password.html", request, accounts, settings, account, {})
+        return render("forgot_password.html", request, accounts, settings, account, {})
 
     @get("/reset-password")
     async def reset_password(
@@ -179,7 +177,7 @@ class PagesController(Controller):
         account: NamedDependency[Account | None],
     ) -> Template:
         """Chooses a new password; the letter's secret never reaches the server with the address."""
-        return _page("reset_password.html", request, accounts, settings, account, {})
+        return render("reset_password.html", request, accounts, settings, account, {})
 
     @get("/goodbye")
     async def goodbye(
@@ -190,7 +188,7 @@ class PagesController(Controller):
         account: NamedDependency[Account | None],
     ) -> Template:
         """What is shown after an account was deleted."""
-        return _page("goodbye.html", request, accounts, settings, account, {})
+        return render("goodbye.html", request, accounts, settings, account, {})
 
     @get("/confirm-email")
     async def confirm_email(
@@ -201,7 +199,7 @@ class PagesController(Controller):
         account: NamedDependency[Account | None],
     ) -> Template:
         """Proves an e-mail address; the letter's secret never reaches the server with the address."""
-        return _page("confirm_email.html", request, accounts, settings, account, {})
+        return render("confirm_email.html", request, accounts, settings, account, {})
 
     @get("/publishers")
     async def publishers(
@@ -212,7 +210,7 @@ class PagesController(Controller):
         account: NamedDependency[Account | None],
     ) -> Template:
         """The console of whoever has a publisher's key; the key never reaches the server with the page."""
-        return _page("publishers.html", request, accounts, settings, account, {})
+        return render("publishers.html", request, accounts, settings, account, {})
 
     @get("/play/{session_id:str}")
     async def play(
@@ -225,8 +223,8 @@ class PagesController(Controller):
     ) -> Template | Redirect:
         """The stage of one session."""
         if account is None:
-            return _to_sign_in(request)
-        return _page("play.html", request, accounts, settings, account, {"session_id": session_id})
+            return to_sign_in(request)
+        return render("play.html", request, accounts, settings, account, {"session_id": session_id})
 
     @get("/watch/{session_id:str}")
     async def watch(
@@ -238,7 +236,7 @@ class PagesController(Controller):
         session_id: FromPath[str],
     ) -> Template:
         """Another person's stage, for whoever was invited; the invitation's secret never reaches the server with it."""
-        return _page("watch.html", request, accounts, settings, account, {"session_id": session_id})
+        return render("watch.html", request, accounts, settings, account, {"session_id": session_id})
 
 
 @get("/favicon.ico", include_in_schema=False)
@@ -263,38 +261,6 @@ async def _file(request: AnyRequest, address: str) -> Response[bytes]:
     return Response(found.content, headers=headers, media_type=found.media_type)
 
 
-def _page(
-    name: str,
-    request: AnyRequest,
-    accounts: Accounts,
-    settings: Settings,
-    account: Account | None,
-    context: Mapping[str, object],
-) -> Template:
-    """A page with what all need: who is signed in, and the CSRF token of its forms with its cookie."""
-    secret = accounts.installation.cookie_secret
-    cookie = request.cookies.get(csrf.COOKIE)
-    cookies: list[Cookie] = []
-    if cookie is None or csrf.token_of(cookie, secret) is None:
-        cookie = csrf.new_cookie(secret)
-        is_secure = settings.is_secure
-        cookies = [Cookie(csrf.COOKIE, value=cookie, path="/", httponly=True, samesite="lax", secure=is_secure)]
-    return Template(
-        name,
-        context={
-            "account": account,
-            "csrf_token": csrf.token_of(cookie, secret),
-            "open_sign_up": settings.open_sign_up,
-            "has_mail_server": settings.has_mail_server,
-            "has_google": settings.has_google,
-            **context,
-        },
-        cookies=cookies,
-        headers=PAGE_HEADERS,
-        media_type=MediaType.HTML,
-    )
-
-
 def _entrance(
     name: str,
     failures: Mapping[str, str],
@@ -312,8 +278,4 @@ def _entrance(
         "failure": failures.get(failure, _UNKNOWN_FAILURE) if failure else None,
         "callback_url": destination,
     }
-    return _page(name, request, accounts, settings, None, context)
-
-
-def _to_sign_in(request: AnyRequest) -> Redirect:
-    return Redirect(with_return("/signin", request.url.path), status_code=302)
+    return render(name, request, accounts, settings, None, context)

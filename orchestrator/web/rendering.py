@@ -11,10 +11,17 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.template.config import TemplateConfig
 
+from orchestrator.web import wording
 from orchestrator.web.static_files import StaticFiles
 
 FOLDER = Path(__file__).parent
 STATIC = StaticFiles(FOLDER / "static")
+_FILTERS: Mapping[str, Any] = {
+    "ago": wording.ago_words,
+    "bytes": wording.bytes_words,
+    "figure": wording.figure,
+    "moment": wording.moment_words,
+}
 
 
 def template_config() -> TemplateConfig[JinjaTemplateEngine]:
@@ -26,6 +33,7 @@ def template_config() -> TemplateConfig[JinjaTemplateEngine]:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters.update(_FILTERS)
     engine = JinjaTemplateEngine(engine_instance=environment)
     engine.register_template_callable("static", _static)
     return TemplateConfig(instance=engine)

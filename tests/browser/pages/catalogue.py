@@ -23,7 +23,7 @@ _GAMES: list[tuple[str, str, str, list[str], str]] = [
 ]
 
 
-async def fill(settings: Settings, account_id: str | None = None) -> list[str]:
+async def fill(settings: Settings) -> list[str]:
     """Add them all; codes for the one that needs one."""
     async with open_services(settings) as services:
         for slug, title, developer, tags, description in _GAMES:
@@ -33,7 +33,7 @@ async def fill(settings: Settings, account_id: str | None = None) -> list[str]:
             definition = _definition(f"zoetrope-{number}", f"Zoetrope {number:02}", "Fillers", ["Puzzle"], "It turns.")
             await services.catalog.add_game(definition, _IMAGE)
         await services.library.set_access(LOCKED, needs_code=True)
-        made = await services.library.make_codes(LOCKED, 20, note=None, expires_at=None, made_by=account_id)
+        made = await services.library.make_codes(LOCKED, 20, note=None, expires_at=None)
         return list(made.codes)
 
 

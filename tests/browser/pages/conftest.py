@@ -5,6 +5,7 @@ import shutil
 import threading
 import time
 from collections.abc import AsyncGenerator, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +34,22 @@ CHROMIUM_ARGUMENTS = (
 )
 
 
+@contextmanager
+def serving(settings: Settings) -> Generator[str]:
+    """A replica in a thread of its own: its address."""
+    server = uvicorn.Server(uvicorn.Config(create_app(settings), port=0, log_level="warning", ws="none"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    deadline = time.monotonic() + 30
+    while not server.started and thread.is_alive() and time.monotonic() < deadline:
+        thread.join(0.02)
+    assert server.started
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    thread.join(20)
+    assert not thread.is_alive()
+
+
 @dataclass(frozen=True)
 class Replica:
     """`codes` are for the game that needs one (`catalogue`)."""
@@ -50,22 +67,11 @@ def replica(tmp_path_factory: pytest.TempPathFactory, migrated_template: Path) -
     shutil.copyfile(migrated_template, data / "orchestrator.sqlite3")
     settings = Settings(data=data, database_url=f"sqlite+aiosqlite:///{data / 'orchestrator.sqlite3'}")
     codes = asyncio.run(fill(settings))
-    server = uvicorn.Server(uvicorn.Config(create_app(settings), port=0, log_level="warning", ws="none"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    deadline = time.monotonic() + 30
-    while not server.started and thread.is_alive() and time.monotonic() < deadline:
-        thread.join(0.02)
-    assert server.started
-    url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    with httpx.Client(base_url=url) as client:
+    with serving(settings) as url, httpx.Client(base_url=url) as client:
         token = client.get("/api/auth/csrf").json()["csrfToken"]
         person = {"email": "ada@example.org", "password": PASSWORD, "name": "Ada", "csrfToken": token}
         assert client.post("/api/auth/register", json=person).status_code == 201
         yield Replica(url, dict(client.cookies), data, codes)
-    server.should_exit = True
-    thread.join(20)
-    assert not thread.is_alive()
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

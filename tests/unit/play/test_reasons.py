@@ -19,7 +19,7 @@ from orchestrator.play.lifecycle import (
     StopAsked,
     step,
 )
-from orchestrator.play.reasons import NEXT_STEPS, Decider, End, Reason, ended_on_host, next_step
+from orchestrator.play.reasons import NEXT_STEPS, Decider, End, Reason, ended_on_host, next_step, stopped_by_operator
 from tests.unit.play.test_lifecycle import NOW
 
 _EVENTS: tuple[Event, ...] = (
@@ -53,7 +53,8 @@ def test_every_code_of_the_table_and_of_hosts_has_a_next_step() -> None:
 
 
 def test_every_reason_of_ours_is_given_by_the_table() -> None:
-    assert {str(reason) for reason in Reason} <= ends_of_the_table()
+    assert {str(reason) for reason in Reason} - {Reason.STOPPED_BY_OPERATOR} <= ends_of_the_table()
+    assert stopped_by_operator("").code == Reason.STOPPED_BY_OPERATOR
     assert {position for position, _ in MOVES} == set(ACTIVE)
 
 

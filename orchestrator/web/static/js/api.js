@@ -99,3 +99,6 @@ export function wentToSignIn(failure) {
 
 /** The same calls with a publisher's key in place of who is signed in. */
 export const callAs = (key) => (method, path, options = {}) => call(method, path, { ...options, headers: { ...options.headers, authorization: `Bearer ${key}` } });
+
+/** What operators change, and are answered with. */
+export const callAdmin = (method, path, body) => call(method, path, body === undefined ? {} : { body });

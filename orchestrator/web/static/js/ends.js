@@ -10,6 +10,7 @@ const WAIT = "Try again in a minute.";
  */
 const ENDS = {
   stopped: { title: "Until next time", short: "You stopped it", text: "What you saved in the game is kept.", again: "Play again", isCalm: true, isOurText: true },
+  stopped_by_operator: { title: "The game was stopped", short: "Stopped by the operator", text: "The people who run this Playhouse stopped the game. What you saved in it is kept.", again: "Play again", isCalm: true },
   game_exited: { title: "The game was closed", text: "The game was closed from inside. What you saved in it is kept.", again: "Play again", isCalm: true, isOurText: true },
   idle: { title: "Stopped while you were away", text: "Nobody played for half an hour, so the game was stopped. What you saved in it is kept.", again: "Play again", isCalm: true },
   session_cap: { title: "Time for a break", short: "Reached the longest time", text: "Eight hours is the longest that one session lasts. The game was stopped. What you saved in it is kept.", again: "Play again", isCalm: true },
@@ -47,7 +48,7 @@ const CANCELLED = { title: "The start was cancelled", short: "Cancelled before i
 
 const STOPPED_BY_OTHERS = { title: "The game was stopped", short: "Stopped with its save", text: "Somebody who looks after this Playhouse stopped it. What you saved in the game is kept.", again: "Play again", isCalm: true, isOurText: true };
 
-const DECIDERS = { player: "you", game: "the game itself", host: "the machine that ran it", orchestrator: "Playhouse" };
+const DECIDERS = { player: "you", operator: "the people who run this Playhouse", game: "the game itself", host: "the machine that ran it", orchestrator: "Playhouse" };
 
 /**
  * `error` is the server's `{code, message, by, nextStep, logTail}`, or null for a plain stop; `hasPlayed` tells a stopped game from

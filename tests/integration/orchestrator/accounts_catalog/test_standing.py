@@ -270,7 +270,7 @@ async def test_the_export_holds_everything(
         await host.client.put(f"/api/agents/saves/{newest}/picture", content=b"\xff\xd8\xff !", headers=host.headers)
         await host.end(order)
     await browser.put(f"/api/games/{game}/favorite")
-    batch = await services.library.make_codes(game, 1, note=None, expires_at=None, made_by=None)
+    batch = await services.library.make_codes(game, 1, note=None, expires_at=None)
     await services.library.redeem(account, batch.codes[0], "127.0.0.1")
     [mine] = (await browser.get("/api/game/history")).json()["sessions"]
     other = (await eve.get("/api/account")).json()["id"]

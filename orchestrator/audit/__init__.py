@@ -1,0 +1,1 @@
+"""The log of what operators did: who, what, to what, when, from where."""
