@@ -7,7 +7,7 @@ it does not know, so that a newer peer can add optional ones; a change that an o
 
 from agent_protocol.build import BuildSpec, Display, Limits, Request
 from agent_protocol.join import JoinRequest, JoinResponse
-from agent_protocol.saves import DirectUpload, DownloadWay, UploadWay
+from agent_protocol.saves import TRANSFER_QUIET_S, DirectUpload, DownloadWay, UploadWay, transfer_within_s
 from agent_protocol.sync import (
     PROTOCOL_VERSION,
     Capacity,
@@ -32,6 +32,7 @@ from agent_protocol.sync import (
 
 __all__ = [
     "PROTOCOL_VERSION",
+    "TRANSFER_QUIET_S",
     "BuildSpec",
     "Capacity",
     "DesiredSession",
@@ -59,4 +60,5 @@ __all__ = [
     "Usage",
     "WarmSeats",
     "WarmTitles",
+    "transfer_within_s",
 ]

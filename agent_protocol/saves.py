@@ -8,6 +8,16 @@ from pydantic import ConfigDict, Field
 
 from agent_protocol.model import WireModel
 
+TRANSFER_QUIET_S = 60.0  # without a byte
+_SLOWEST_BYTES_PER_S = 128 * 1024
+
+
+def transfer_within_s(size_bytes: int) -> float:
+    """How long an archive may be under way in one direction before whoever moves it gives it up: longer than a minute
+    where it would otherwise need a fast line.
+    """
+    return max(60.0, size_bytes / _SLOWEST_BYTES_PER_S)
+
 
 class _Secretive(WireModel):
     model_config = ConfigDict(hide_input_in_errors=True)

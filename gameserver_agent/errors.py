@@ -9,6 +9,7 @@ AgentError
 │   └── ImageNotFoundError
 ├── ControlPlaneError   the orchestrator did not do what was asked
 │   ├── ControlPlaneUnreachableError  no answer, or one that a later try may better
+│   │   ├── ControlPlaneAwayError         no connection came about: nothing else gets through now either
 │   │   └── StoreAwayError            the orchestrator is well and its store of saves is not; fit for people
 │   └── ControlPlaneRefusedError      a final no, with its status
 ├── SeatError           the seat could not be raised or spoken to
@@ -52,6 +53,10 @@ class ControlPlaneError(AgentError):
 
 class ControlPlaneUnreachableError(ControlPlaneError):
     """No answer, or one that a later try may better."""
+
+
+class ControlPlaneAwayError(ControlPlaneUnreachableError):
+    """No connection to the orchestrator comes about."""
 
 
 class StoreAwayError(ControlPlaneUnreachableError):

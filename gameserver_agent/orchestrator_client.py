@@ -34,14 +34,20 @@ from agent_protocol import (
     SyncRequest,
     SyncResponse,
     UploadWay,
+    transfer_within_s,
 )
-from gameserver_agent.errors import ControlPlaneRefusedError, ControlPlaneUnreachableError, StoreAwayError
-from gameserver_agent.saves.direct import DirectStore, write_proven
+from gameserver_agent.errors import (
+    ControlPlaneAwayError,
+    ControlPlaneRefusedError,
+    ControlPlaneUnreachableError,
+    StoreAwayError,
+)
+from gameserver_agent.saves.direct import NO_CONNECTION, DirectStore, write_proven
+from gameserver_agent.saves.patience import PIECE_BYTES, Patience
 
 log = structlog.get_logger()
 _TOKEN_LIFE_S = 60
 _FAR_S = 20.0
-_TRANSFER_S = 60.0
 _PROVING_S = 30.0
 _STORE_AWAY = "store_unavailable"
 _MAY_BETTER = frozenset({408, 425, 429})
@@ -97,8 +103,9 @@ class OrchestratorClient:
         """
         if await self._is_fetched_directly(source, target):
             return
-        async with self._answer("GET", source.path, total_s=_TRANSFER_S) as response:
-            await write_proven(response.content.iter_chunked(256 * 1024), source, target)
+        patience = Patience(transfer_within_s(source.size_bytes))
+        async with self._answer("GET", source.path, patience) as response:
+            await write_proven(patience.receiving(response.content.iter_chunked(PIECE_BYTES)), source, target)
 
     async def upload_save(
         self,
@@ -108,17 +115,19 @@ class OrchestratorClient:
         digest: str,
         *,
         number: int,
-        total_s: float = _TRANSFER_S,
+        total_s: float | None = None,
     ) -> SavedVersion:
         """Idempotent: the same archive of the same session and generation gives the same version. `number` grows with
-        each capture. It goes straight to the store where a replica signs an address for it, else through a replica.
+        each capture. It goes straight to the store where a replica signs an address for it, else through a replica;
+        either may take `total_s`, or as long as its size allows.
         """
         size_bytes = (await asyncio.to_thread(archive.stat)).st_size
+        total_s = total_s or transfer_within_s(size_bytes)
         saves = f"/api/agents/sessions/{session_id}/saves"
         what = f"generation={generation}&n={number}&digest={digest}&size={size_bytes}"
         body = await self._stored_directly(saves, what, archive, total_s)
         if body is None:
-            headers = {"Content-Type": "application/octet-stream"}
+            headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size_bytes)}
             body = await self._ask("PUT", f"{saves}?{what}", data=archive, headers=headers, total_s=total_s)
         return SavedVersion(version_id=_parsed(_Version, body).version_id, digest=digest, size_bytes=size_bytes)
 
@@ -129,7 +138,7 @@ class OrchestratorClient:
         way = await self._way(DownloadWay, "GET", f"/api/agents/saves/{source.version_id}/way")
         if way is None or way.url is None:
             return False
-        return await direct.get(way.url, source, target, total_s=_TRANSFER_S)
+        return await direct.get(way.url, source, target, total_s=transfer_within_s(source.size_bytes))
 
     async def _stored_directly(self, saves: str, what: str, archive: Path, total_s: float) -> bytes | None:
         """The replica's word on an archive that went to the store by itself; None where it has to go by a replica."""
@@ -169,7 +178,7 @@ class OrchestratorClient:
         total_s: float = 10,
         is_signed: bool = True,
     ) -> bytes:
-        answer = self._answer(method, path, headers=headers, data=data, total_s=total_s, is_signed=is_signed)
+        answer = self._answer(method, path, Patience(total_s), headers=headers, data=data, is_signed=is_signed)
         async with answer as response:
             return await response.read()
 
@@ -178,19 +187,19 @@ class OrchestratorClient:
         self,
         method: str,
         path: str,
+        patience: Patience,
         *,
         headers: dict[str, str] | None = None,
         data: bytes | Path | None = None,
-        total_s: float,
         is_signed: bool = True,
     ) -> AsyncGenerator[aiohttp.ClientResponse]:
         """A good answer, its body not yet read. Raises `ControlPlaneError`."""
         try:
-            async with asyncio.timeout(total_s), AsyncExitStack() as stack:
+            async with patience.limit, AsyncExitStack() as stack:
 
                 async def ask(signed_at_s: float) -> aiohttp.ClientResponse:
                     sent = {**(headers or {}), **(self._authorization(int(signed_at_s)) if is_signed else {})}
-                    body = stack.enter_context(data.open("rb")) if isinstance(data, Path) else data
+                    body = patience.sending(stack.enter_context(data.open("rb"))) if isinstance(data, Path) else data
                     asking = self._require_session().request(method, self._url(path), data=body, headers=sent)
                     return await stack.enter_async_context(asking)
 
@@ -208,7 +217,8 @@ class OrchestratorClient:
                     raise _refusal(response.status, await response.read())
                 yield response
         except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
-            raise self._gone(error) from error
+            gone = self._gone(error)
+            raise (ControlPlaneAwayError(str(gone)) if isinstance(error, NO_CONNECTION) else gone) from error
         if self._away_since_s is not None:
             log.info("control_plane.back", away_s=round(time.monotonic() - self._away_since_s, 1))
             self._away_since_s = None

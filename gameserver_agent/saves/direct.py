@@ -4,8 +4,8 @@ It decides only whether a replica is to carry an archive instead: where the stor
 where this host has no way to the store the replica has one. An address is a secret: nothing here shows or logs it.
 """
 
-import asyncio
 import hashlib
+import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,11 +15,11 @@ import structlog
 
 from agent_protocol import DirectUpload, RestoreSource
 from gameserver_agent.errors import SaveError, StoreAwayError
+from gameserver_agent.saves.patience import PIECE_BYTES, Patience
 
 log = structlog.get_logger()
 NO_WAY_FOR_S = 60.0
-_PIECE_BYTES = 256 * 1024
-_NO_WAY = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
+NO_CONNECTION = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
 
 
 class DirectStore:
@@ -40,30 +40,33 @@ class DirectStore:
 
     async def put(self, way: DirectUpload, archive: Path, *, total_s: float) -> bool:
         """Store it; what is there already is fine. The address means these bytes and no others."""
-        with archive.open("rb") as body:
-            headers = {**way.headers, "Content-Type": "application/octet-stream"}
-            async with self._answer("PUT", way.url, total_s, headers, body) as answer:
+        patience = Patience(total_s)
+        with archive.open("rb") as file:
+            size = str(os.fstat(file.fileno()).st_size)
+            headers = {**way.headers, "Content-Type": "application/octet-stream", "Content-Length": size}
+            async with self._answer("PUT", way.url, patience, headers, patience.sending(file)) as answer:
                 return answer is not None and answer.status in {200, 412}
 
     async def get(self, url: str, source: RestoreSource, target: Path, *, total_s: float) -> bool:
         """Write the archive to `target`, proven as by `write_proven`."""
-        async with self._answer("GET", url, total_s) as answer:
+        patience = Patience(total_s)
+        async with self._answer("GET", url, patience) as answer:
             if answer is None or answer.status != 200:
                 return False
-            await write_proven(answer.content.iter_chunked(_PIECE_BYTES), source, target)
+            await write_proven(patience.receiving(answer.content.iter_chunked(PIECE_BYTES)), source, target)
             return True
 
     @asynccontextmanager
     async def _answer(
-        self, method: str, url: str, total_s: float, headers: dict[str, str] | None = None, body: object = None
+        self, method: str, url: str, patience: Patience, headers: dict[str, str] | None = None, body: object = None
     ) -> AsyncGenerator[aiohttp.ClientResponse | None]:
         """None when this host cannot reach the store."""
         try:
-            async with asyncio.timeout(total_s):
+            async with patience.limit:
                 try:
                     asking = self._session.request(method, url, headers=headers, data=body, allow_redirects=False)
                     response = await asking
-                except _NO_WAY as error:
+                except NO_CONNECTION as error:
                     self._note_no_way(type(error).__name__)
                     yield None
                     return

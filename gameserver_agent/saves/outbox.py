@@ -18,7 +18,7 @@ import structlog
 
 from agent_protocol import SavedVersion
 from gameserver_agent.backoff import delay_s
-from gameserver_agent.errors import ControlPlaneRefusedError, ControlPlaneUnreachableError
+from gameserver_agent.errors import ControlPlaneAwayError, ControlPlaneRefusedError, ControlPlaneUnreachableError
 from gameserver_agent.saves.archive import Archive
 
 log = structlog.get_logger()
@@ -115,15 +115,20 @@ class Outbox:
             await asyncio.sleep(delay_s(failures, random.random, first_s=5, most_s=60))
 
     async def send_waiting(self, is_active: Callable[[str], bool]) -> bool:
-        """One round. What is wrong with one letter holds up no other. True when nothing failed."""
+        """One round. What is wrong with one letter, were it that it is too large for the line, holds up no other; where
+        nobody can be reached only one is tried. True when nothing failed.
+        """
         all_sent = True
         for letter in self.letters():
             if letter.file in self._sending or is_active(letter.session_id):
                 continue
             try:
                 self._on_sent(letter, await self.send(letter))
-            except ControlPlaneUnreachableError:
+            except ControlPlaneAwayError:
                 return False
+            except ControlPlaneUnreachableError as error:
+                log.info("save.not_sent", session=letter.session_id, reason=str(error))
+                all_sent = False
             except ControlPlaneRefusedError as error:
                 log.warning("save.refused", session=letter.session_id, status=error.status, code=error.code)
                 all_sent = False

@@ -15,7 +15,7 @@ from agent_protocol import ObservedState
 from gameserver_agent.errors import AgentError, SeatError, SessionEndedError
 from gameserver_agent.sessions.container import TAKEN
 from gameserver_agent.sessions.live import LiveSession
-from gameserver_agent.sessions.state import RESTORING_WITHIN_S
+from gameserver_agent.sessions.state import restoring_within_s
 from gameserver_agent.statistics import Meter
 from gameserver_agent.tasks import all_or_first_error, finished_despite_cancellation
 from gameserver_agent.titles.title import Title, require_still
@@ -68,7 +68,7 @@ async def _bring_save(live: LiveSession, title: Title) -> None:
     handing = asyncio.ensure_future(asyncio.to_thread(title.home.hand_over, live.saves.home))
     await finished_despite_cancellation(handing)
     try:
-        async with asyncio.timeout(RESTORING_WITHIN_S):
+        async with asyncio.timeout(restoring_within_s(live.saves.restored_bytes)):
             await live.saves.prepare_taken(title.place.owner)
     except TimeoutError as error:
         raise SessionEndedError("restore_failed", "Restoring the save took too long.") from error

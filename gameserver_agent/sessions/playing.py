@@ -14,7 +14,7 @@ from gameserver_agent.sessions.ending import Ending
 from gameserver_agent.sessions.from_title import began_from_title
 from gameserver_agent.sessions.live import LiveSession
 from gameserver_agent.sessions.pausing import Pausing
-from gameserver_agent.sessions.state import RESTORING_WITHIN_S
+from gameserver_agent.sessions.state import restoring_within_s
 from gameserver_agent.statistics import Meter
 from gameserver_agent.tasks import all_or_first_error, cancelled, finished_despite_cancellation
 
@@ -115,7 +115,7 @@ class Playing:
 
     async def _restore(self) -> None:
         try:
-            async with asyncio.timeout(RESTORING_WITHIN_S):
+            async with asyncio.timeout(restoring_within_s(self._live.saves.restored_bytes)):
                 await self._live.saves.prepare(self._live.require_place().owner)
         except TimeoutError as error:
             raise SessionEndedError("restore_failed", "Restoring the save took too long.") from error

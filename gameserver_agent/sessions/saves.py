@@ -60,6 +60,11 @@ class SessionSaves:
         self._capturing = asyncio.Lock()
         self._looked_at_start = b""
 
+    @property
+    def restored_bytes(self) -> int:
+        """Of the archive that the session begins with; 0 without one."""
+        return 0 if self._desired.restore is None else self._desired.restore.size_bytes
+
     async def prepare(self, owner: Owner) -> None:
         """A fresh home with the restored save in it. Raises `SessionEndedError` `restore_failed` or `disk_full`."""
         await self._prepare(owner, lambda: self.home.make(self._rules.most_bytes, owner))

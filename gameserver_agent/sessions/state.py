@@ -13,7 +13,8 @@ LEGAL_MOVES: dict[ObservedState, frozenset[ObservedState]] = {
     ObservedState.ENDED: frozenset(),
 }
 
-RESTORING_WITHIN_S = 60.0
+_RESTORING_WITHIN_S = 60.0
+_RESTORING_MOST_S = 175.0  # the orchestrator gives it 180 s: a little before, it hears from us what is the matter
 BOOTING_WITHIN_S = 60.0
 
 
@@ -22,3 +23,8 @@ def moved(state: ObservedState, to: ObservedState) -> ObservedState:
     if to is not state and to not in LEGAL_MOVES[state]:
         raise ValueError(f"a session cannot go from {state} to {to}")
     return to
+
+
+def restoring_within_s(size_bytes: int) -> float:
+    """How long fetching and unpacking a save of this size may take: a minute, and what a slow line needs."""
+    return min(_RESTORING_MOST_S, _RESTORING_WITHIN_S + size_bytes / 1024**2)

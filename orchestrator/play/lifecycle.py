@@ -47,7 +47,7 @@ ON_HOST = (*PREPARING, Position.RUNNING, Position.STOPPING)
 TIME_LIMITS = {
     Position.PLACING: timedelta(seconds=120),
     Position.PULLING: timedelta(seconds=30),  # without a byte: progress starts it anew
-    Position.RESTORING: timedelta(seconds=60),
+    Position.RESTORING: timedelta(seconds=180),  # of a large save on a slow line; the host gives up a small one before
     Position.BOOTING: timedelta(seconds=60),
     Position.STOPPING: timedelta(seconds=60),  # the game's grace, then the save's capture and sending
 }

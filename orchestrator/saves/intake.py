@@ -13,7 +13,7 @@ from datetime import timedelta
 import structlog
 from sqlalchemy import update
 
-from agent_protocol import BuildSpec
+from agent_protocol import BuildSpec, transfer_within_s
 from orchestrator.catalog.models import Build
 from orchestrator.database import Database
 from orchestrator.errors import Forbidden, InvalidRequest, NotFound
@@ -26,6 +26,7 @@ from orchestrator.saves.store import ArchiveGone, ArchiveStore, UploadWay
 ARCHIVE_OVERHEAD_BYTES = 20_000 * 2048 + 1024**2  # names and padding of as many files as a host archives
 MOST_PICTURE_BYTES = 256 * 1024
 TRANSFER_LIFE = timedelta(minutes=10)  # from the address, which is good for two of them, to the word that it was used
+_BESIDE_TRANSFER = timedelta(minutes=5)  # what of it is left to a large archive before and after it is under way
 _TRANSFER = "arc"
 _JPEG = b"\xff\xd8\xff"
 
@@ -74,7 +75,7 @@ class SaveIntake:
         if way is None:
             return None
         async with self._database.write() as session:
-            since = await self._database.now(session) + TRANSFER_LIFE
+            since = await self._database.now(session) + _life(offer.size_bytes)
             session.add(UnwantedArchive(key=key, since=since))
         return DirectWay(transfer, way)
 
@@ -134,6 +135,10 @@ class SaveIntake:
             )
         if taken is None:
             await self._store.delete(key)
+
+
+def _life(size_bytes: int) -> timedelta:
+    return max(TRANSFER_LIFE, timedelta(seconds=transfer_within_s(size_bytes)) + _BESIDE_TRANSFER)
 
 
 def _hosts_of(row: Session) -> set[str | None]:

@@ -10,8 +10,8 @@ Keys are AWS's own: environment, files, or the role of the machine. They and sig
 import asyncio
 import base64
 import hashlib
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any, Self
 
 import aiohttp
@@ -19,13 +19,14 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
 
+from agent_protocol import transfer_within_s
 from orchestrator.errors import InvalidRequest, StoreUnavailable
 from orchestrator.saves.presence import Presence
 from orchestrator.saves.s3_location import S3Location
 from orchestrator.saves.store import ArchiveGone, StoreRefused, UploadWay, does_not_match, store_unavailable
 
 MOST_BYTES = 5 * 1024**3  # of one PUT
-PUT_S = 50.0  # a host gives a transfer a minute
+PUT_S = 50.0  # without a byte, and for a small archive in all: a little less than a host waits
 CALL_S = 10.0
 CHECK_S = 3.0
 READ_S = 120.0
@@ -72,8 +73,15 @@ class S3Store:
         way = await self.upload_way(key, digest, size_bytes)
         if way is None:
             raise InvalidRequest(f"an archive has at most {MOST_BYTES} bytes", code="save_too_large")
-        proven = _Proven(body, digest, size_bytes)
-        async with self._bounded(PUT_S, self._writes):
+        loop = asyncio.get_running_loop()
+        ends_s = loop.time() + PUT_S + transfer_within_s(size_bytes) - transfer_within_s(0)
+        async with self._bounded(PUT_S, self._writes) as limit:
+
+            def moved() -> None:
+                with suppress(RuntimeError):  # it is over, and what was begun in it is not quite
+                    limit.reschedule(min(ends_s, loop.time() + PUT_S))
+
+            proven = _Proven(body, digest, size_bytes, moved)
             content = proven.pieces() if size_bytes else await proven.nothing()
             try:
                 status = await self._send(way, content, size_bytes)
@@ -206,15 +214,15 @@ class S3Store:
         return store_unavailable()
 
     @asynccontextmanager
-    async def _bounded(self, total_s: float, turns: asyncio.Semaphore | None = None) -> AsyncGenerator[None]:
+    async def _bounded(self, total_s: float, turns: asyncio.Semaphore | None = None) -> AsyncGenerator[asyncio.Timeout]:
         """The block within `total_s`, and in its turn. Late is `StoreUnavailable`."""
         try:
-            async with asyncio.timeout(total_s):
+            async with asyncio.timeout(total_s) as limit:
                 if turns is None:
-                    yield
+                    yield limit
                     return
                 async with self._turn(turns):
-                    yield
+                    yield limit
         except TimeoutError as error:
             raise self._gone("no answer in time") from error
 
@@ -250,13 +258,14 @@ class S3Store:
 
 class _Proven:
     """A body on its way to the store. Its last piece is given on only when the whole is what was announced, so that the
-    store never has a body of another digest whole. `failure` is what went wrong with it.
+    store never has a body of another digest whole. `moved` is called with each piece; `failure` is what went wrong.
     """
 
-    def __init__(self, body: AsyncIterator[bytes], digest: str, size_bytes: int) -> None:
+    def __init__(self, body: AsyncIterator[bytes], digest: str, size_bytes: int, moved: Callable[[], None]) -> None:
         self._body = body
         self._digest = digest
         self._size_bytes = size_bytes
+        self._moved = moved
         self.failure: Exception | None = None
 
     async def pieces(self) -> AsyncGenerator[bytes]:
@@ -276,6 +285,7 @@ class _Proven:
         sha256, received, held = hashlib.sha256(), 0, b""
         async for piece in self._body:
             received += len(piece)
+            self._moved()
             if received > self._size_bytes:
                 raise does_not_match()
             sha256.update(piece)

@@ -124,6 +124,27 @@ async def test_a_server_that_says_nothing_holds_nobody_for_long(
     await store.put(KEY, DIGEST, len(ARCHIVE), pieces())
 
 
+async def test_an_archive_may_come_slowly_as_long_as_it_comes(store: S3Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orchestrator.saves.s3_store.PUT_S", 1.0)
+    large, never = os.urandom(9_000_000), asyncio.Event()
+    digest = hashlib.sha256(large).hexdigest()
+
+    async def slowly() -> AsyncIterator[bytes]:
+        for start in range(0, len(large), 1_000_000):
+            await asyncio.sleep(0.2)  # a line of 40 Mbit/s
+            yield large[start : start + 1_000_000]
+
+    async def stopped() -> AsyncIterator[bytes]:
+        yield large[:1_000_000]
+        await never.wait()
+
+    await store.put(KEY, digest, len(large), slowly())
+    assert [piece async for piece in store.read(KEY)]
+    async with asyncio.timeout(10):
+        with pytest.raises(StoreUnavailable):
+            await store.put("slot/session-2.tar.zst", digest, len(large), stopped())
+
+
 async def test_an_archive_that_breaks_off_while_it_is_read_is_unavailable(store: S3Store, way: FaultyWay) -> None:
     large = os.urandom(8_000_000)
     await store.put(KEY, hashlib.sha256(large).hexdigest(), len(large), pieces(large))

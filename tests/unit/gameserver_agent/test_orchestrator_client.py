@@ -1,6 +1,7 @@
 """Calls to the orchestrator when the clocks of both sides disagree, and when it fails."""
 
 import email.utils
+import socket
 import time
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from agent_protocol import News
-from gameserver_agent.errors import ControlPlaneRefusedError, ControlPlaneUnreachableError
+from gameserver_agent.errors import ControlPlaneAwayError, ControlPlaneRefusedError, ControlPlaneUnreachableError
 from gameserver_agent.orchestrator_client import HostIdentity, OrchestratorClient
 
 KEY = Ed25519PrivateKey.generate()
@@ -101,8 +102,9 @@ async def test_a_store_that_fails_may_be_better_later(
     (tmp_path / "archive").write_bytes(b"save")
     for status in (500, 503, 429):
         orchestrator.status = status
-        with pytest.raises(ControlPlaneUnreachableError):
+        with pytest.raises(ControlPlaneUnreachableError) as error:
             await client.upload_save("ses1", 1, tmp_path / "archive", "digest", number=1)
+        assert not isinstance(error.value, ControlPlaneAwayError), "other calls may get through"
     orchestrator.status = 200
     await client.upload_save("ses1", 1, tmp_path / "archive", "digest", number=1)
 
@@ -110,3 +112,18 @@ async def test_a_store_that_fails_may_be_better_later(
 async def test_a_picture_is_sent_as_it_is(orchestrator: Orchestrator, client: OrchestratorClient) -> None:
     await client.upload_picture("ver1", b"jpeg")
     assert orchestrator.bodies == [b"jpeg"]
+
+
+async def test_where_no_connection_comes_about_nothing_else_gets_through_either(tmp_path: Path) -> None:
+    (tmp_path / "archive").write_bytes(b"save")
+    async with OrchestratorClient(f"http://127.0.0.1:{closed_port()}", time.time) as client:
+        client.identity = HostIdentity("hst1", KEY)
+        with pytest.raises(ControlPlaneAwayError):
+            await client.upload_save("ses1", 1, tmp_path / "archive", "digest", number=1)
+
+
+def closed_port() -> int:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        port: int = held.getsockname()[1]
+        return port

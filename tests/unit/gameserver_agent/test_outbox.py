@@ -5,7 +5,13 @@ from pathlib import Path
 import pytest
 
 from agent_protocol import SavedVersion
-from gameserver_agent.errors import ControlPlaneError, ControlPlaneRefusedError, ControlPlaneUnreachableError
+from gameserver_agent.errors import (
+    ControlPlaneAwayError,
+    ControlPlaneError,
+    ControlPlaneRefusedError,
+    ControlPlaneUnreachableError,
+    StoreAwayError,
+)
 from gameserver_agent.saves.archive import Archive
 from gameserver_agent.saves.outbox import Letter, Outbox
 
@@ -51,10 +57,18 @@ def office(tmp_path: Path) -> Office:
     return Office(tmp_path / "unsent")
 
 
-@pytest.mark.parametrize("status", [401, 403])
-async def test_a_letter_that_is_not_taken_now_holds_up_no_later_one(office: Office, status: int) -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        ControlPlaneRefusedError(401, "no", "no"),
+        ControlPlaneRefusedError(403, "no", "no"),
+        ControlPlaneUnreachableError("it took too long"),
+        StoreAwayError("it took too long"),
+    ],
+)
+async def test_a_letter_that_is_not_taken_now_holds_up_no_later_one(office: Office, error: ControlPlaneError) -> None:
     office.post("ses1", "ses2")
-    office.answers["ses1"] = ControlPlaneRefusedError(status, "no", "no")
+    office.answers["ses1"] = error
     assert not await office.round()
     assert office.sent == ["ses2"]
     assert office.waiting() == {"ses1"}
@@ -81,7 +95,7 @@ async def test_a_host_that_is_unknown_keeps_all_its_letters(office: Office) -> N
 
 async def test_an_orchestrator_that_is_away_is_asked_once_a_round(office: Office) -> None:
     office.post("ses1", "ses2")
-    office.answers = dict.fromkeys(("ses1", "ses2"), ControlPlaneUnreachableError("away"))
+    office.answers = dict.fromkeys(("ses1", "ses2"), ControlPlaneAwayError("away"))
     assert not await office.round()
     assert len(office.asked) == 1
     assert office.waiting() == {"ses1", "ses2"}

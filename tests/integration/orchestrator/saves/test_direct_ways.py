@@ -13,8 +13,8 @@ import httpx
 import pytest
 from sqlalchemy import select
 
-from agent_protocol import DesiredSession, DirectUpload
-from orchestrator.saves.intake import TRANSFER_LIFE, SaveIntake
+from agent_protocol import DesiredSession, DirectUpload, transfer_within_s
+from orchestrator.saves.intake import ARCHIVE_OVERHEAD_BYTES, TRANSFER_LIFE, SaveIntake
 from orchestrator.saves.models import SaveVersion, UnwantedArchive
 from orchestrator.saves.service import Saves
 from orchestrator.services import Services
@@ -281,3 +281,20 @@ async def test_a_folder_sends_everything_to_a_replica(
     assert (await parcel(host, order, b"chapter one").ask("way")).json() == {"direct": None}
     async with services.database.read() as session:
         assert list(await session.scalars(select(UnwantedArchive))) == []
+
+
+async def test_a_large_archive_is_not_disposed_of_while_it_comes_over_a_slow_line(
+    player: httpx.AsyncClient, host: ScriptedHost, game: str, services: Services
+) -> None:
+    order = await start(player, host)
+    size_bytes = order.build.limits.save_bytes + ARCHIVE_OVERHEAD_BYTES
+    answer = await host.client.post(
+        f"/api/agents/sessions/{order.session_id}/saves/way",
+        params={"generation": order.generation, "n": 1, "digest": "0" * 64, "size": size_bytes},
+        headers=host.headers,
+    )
+    assert answer.status_code == 200, answer.text
+    async with services.database.read() as session:
+        [since] = await session.scalars(select(UnwantedArchive.since))
+        now = await services.database.now(session)
+    assert since - now > timedelta(seconds=transfer_within_s(size_bytes))
