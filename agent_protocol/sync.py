@@ -31,11 +31,14 @@ class ObservedState(StrEnum):
 
 
 class Progress(WireModel):
-    """`total` is None while it is not known. What has arrived is unpacked, and `unpacked` tells that it goes on."""
+    """`total` is None while it is not known. What has arrived is unpacked, and `unpacked` tells that it goes on.
+    `waited_s` grows while the engine fetches others first: nothing comes then, and nothing is amiss.
+    """
 
     done: Bytes
     total: Bytes | None = None
     unpacked: Bytes = 0
+    waited_s: Annotated[int, Field(ge=0, lt=2**31)] = 0
     unit: Literal["bytes"] = "bytes"
 
 

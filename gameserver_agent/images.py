@@ -121,7 +121,7 @@ class Images:
     def _begun(self, build: BuildSpec, reference: str) -> Pull:
         pull = self._pulls.get(reference)
         if pull is None:
-            pull = self._pulls[reference] = Pull(self._runtime, build, reference, self._quiet_s)
+            pull = self._pulls[reference] = Pull(self._runtime, build, reference, self._quiet_s, self._pulls.values)
         return pull
 
     async def _arrival(self, pull: Pull, build: BuildSpec) -> None:

@@ -1,12 +1,12 @@
 """One image on its way into the engine, for all who wait for it.
 
 A registry that does not answer is asked again for as long as bytes still come: `quiet_s` without one ends the pull.
-What another try cannot better ends it at once.
+What another try cannot better ends it at once. While the engine fetches others before it, it is not quiet but in line.
 """
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import structlog
 
@@ -19,14 +19,22 @@ from gameserver_agent.tasks import cancelled
 
 log = structlog.get_logger()
 _TELL_EVERY_S = 0.25
+_LOOK_EVERY_S = 2.0
 
 
 class Pull:
     """`reports` are those of the sessions that wait for it, and `is_wanted_unasked` says that it is a pre-pull as well.
-    `bytes_per_s` is how fast the line was, once it has brought enough to tell.
+    `bytes_per_s` is how fast the line was, once it has brought enough to tell. `all_pulls` are those of this host.
     """
 
-    def __init__(self, runtime: Runtime, build: BuildSpec, reference: str, quiet_s: float) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        build: BuildSpec,
+        reference: str,
+        quiet_s: float,
+        all_pulls: Callable[[], Iterable["Pull"]] = tuple,
+    ) -> None:
         self.image_id = build.image_id
         self.reference = reference
         self.reports: list[Callable[[Progress], None]] = []
@@ -37,11 +45,18 @@ class Pull:
         self._runtime = runtime
         self._layers = build.layers
         self._quiet_s = quiet_s
+        self._all_pulls = all_pulls
+        self._is_in_line = False
         self._moved = asyncio.Event()
         self._moved_at_s = self._began_s = asyncio.get_running_loop().time()
         self._arrived_at_s = self._began_s
         self._told_at_s = 0.0
         self.task = asyncio.ensure_future(self._run())
+
+    @property
+    def is_served(self) -> bool:
+        """Bytes come, or may still come."""
+        return not self._is_in_line and self._left_s() > 0
 
     def seen(self) -> HostPull:
         progress = self.progress
@@ -71,32 +86,44 @@ class Pull:
         log.info("image.pulled", reference=self.reference, bytes=self.progress.done, took_s=round(took_s, 1))
 
     async def _try(self) -> None:
+        self._is_in_line = False
         pulling = asyncio.ensure_future(self._runtime.pull(self.reference, self._learn, self._layers))
         try:
             while not pulling.done():
                 self._moved.clear()
                 waiting = asyncio.ensure_future(self._moved.wait())
-                wait_s = max(0.0, self._left_s())
+                wait_s = min(_LOOK_EVERY_S, max(0.0, self._left_s()))
                 await asyncio.wait({pulling, waiting}, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED)
                 await cancelled(waiting)
+                self._stand_in_line()
                 if not pulling.done() and self._left_s() <= 0:
                     raise EngineError(f"no byte arrived for {self._quiet_s:g} seconds")
             await pulling
         finally:
             await cancelled(pulling)
 
+    def _stand_in_line(self) -> None:
+        """While others are served, waiting for them is no silence, and whoever waits for this pull hears of it."""
+        if self._is_in_line and any(pull is not self and pull.is_served for pull in self._all_pulls()):
+            self._moved_at_s = asyncio.get_running_loop().time()
+            waited_s = int(self._moved_at_s - self._began_s)
+            if waited_s > self.progress.waited_s:
+                self.progress = self.progress.model_copy(update={"waited_s": waited_s})
+                self._tell()
+
     def _left_s(self) -> float:
         """Until the pull has been quiet for too long."""
         return self._moved_at_s + self._quiet_s - asyncio.get_running_loop().time()
 
-    def _learn(self, done: int, total: int | None, unpacked: int) -> None:
+    def _learn(self, done: int, total: int | None, unpacked: int, is_in_line: bool) -> None:
         """A pull that begins again counts from where it was before: only what was not there yet is progress."""
-        before = self.progress
+        before, self._is_in_line = self.progress, is_in_line
         now_s = asyncio.get_running_loop().time()
         self.progress = Progress(
             done=max(before.done, done),
             total=before.total if total is None else total,
             unpacked=max(before.unpacked, unpacked),
+            waited_s=before.waited_s,
         )
         if self.progress.done > before.done:
             self._arrived_at_s = now_s

@@ -51,7 +51,8 @@ class DockerRuntime:
         self._lifecycle = Lane("lifecycle", base_url, threads=8, waiting=64, deadline_s=20)
         self._statistics = Lane("statistics", base_url, threads=2, waiting=128, deadline_s=5)
         self._images = Lane("images", base_url, threads=1, waiting=16, deadline_s=300)
-        self._pulls = Lane("pull", base_url, threads=2, waiting=16, deadline_s=60)
+        # Nobody waits in line here: how many layers come at once is the engine's own choice, and it says who waits.
+        self._pulls = Lane("pull", base_url, threads=32, waiting=0, deadline_s=60)
         self._ended_hints: dict[str, asyncio.Event] = {}
         self._hints: _EndedHints | None = None
 
@@ -90,7 +91,7 @@ class DockerRuntime:
                     raise _pull_error(str(line["error"]))
                 if progress.learn(line):
                     moved = progress.done_bytes, progress.total_bytes, progress.unpacked_bytes
-                    loop.call_soon_threadsafe(report, *moved)
+                    loop.call_soon_threadsafe(report, *moved, progress.is_in_line)
 
         try:
             await self._pulls.call(run, deadline_s=24 * 3600)

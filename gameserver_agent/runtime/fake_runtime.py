@@ -99,9 +99,9 @@ class FakeRuntime:
         image = self.registry.get(reference)
         if image is None:
             raise ImageNotFoundError(f"no registry has {reference}")
-        report(0, image.size_bytes, 0)
+        report(0, image.size_bytes, 0, False)
         await self.may_pull.wait()
-        report(image.size_bytes, image.size_bytes, image.size_bytes)
+        report(image.size_bytes, image.size_bytes, image.size_bytes, False)
         self.images[image.image_id] = image
 
     async def remove_image(self, image_id: str, names: Collection[str] = ()) -> bool:

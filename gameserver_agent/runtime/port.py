@@ -11,8 +11,10 @@ from typing import Protocol
 
 from gameserver_agent.statistics import Sample
 
-ReportBytes = Callable[[int, int | None, int], None]
-"""Called from the event loop with bytes done, when known bytes in all, and how many of those done are unpacked."""
+ReportBytes = Callable[[int, int | None, int, bool], None]
+"""Called from the event loop with bytes done, when known bytes in all, how many of those done are unpacked, and whether
+what is still to come waits until the engine has fetched others.
+"""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 _SHORT = 12
-_COMES = frozenset({"Pulling fs layer", "Waiting", "Downloading", "Verifying Checksum", "Extracting"})
+_WAITS = "Waiting"
+_COMES = frozenset({"Pulling fs layer", _WAITS, "Downloading", "Verifying Checksum", "Extracting"})
 _IS_HERE = frozenset({"Download complete", "Pull complete"})
 
 
@@ -18,6 +19,7 @@ class PullProgress:
         self._done: dict[str, int] = {}
         self._total: dict[str, int] = {}
         self._unpacked: dict[str, int] = {}
+        self._coming: dict[str, str] = {}
 
     @property
     def done_bytes(self) -> int:
@@ -33,12 +35,21 @@ class PullProgress:
         """Of what has arrived, counted as it arrived."""
         return sum(self._unpacked.values())
 
+    @property
+    def is_in_line(self) -> bool:
+        """Every layer that is still to come waits until the engine has fetched others: it takes a few at a time."""
+        return set(self._coming.values()) == {_WAITS}
+
     def learn(self, line: Mapping[str, object]) -> bool:
-        """Take in one line; says whether anything moved."""
+        """Take in one line; says whether anything changed."""
         layer, status, detail = line.get("id"), line.get("status"), line.get("progressDetail")
         if not isinstance(layer, str):
             return False
-        before = self.done_bytes, self.total_bytes, self.unpacked_bytes
+        before = self.done_bytes, self.total_bytes, self.unpacked_bytes, self.is_in_line
+        if isinstance(status, str) and status in _COMES:
+            self._coming[layer] = status
+        else:
+            self._coming.pop(layer, None)
         if status in _COMES and layer in self._known:
             self._total[layer] = self._known[layer]
         current, total = (detail.get("current"), detail.get("total")) if isinstance(detail, dict) else (None, None)
@@ -53,4 +64,4 @@ class PullProgress:
             self._done[layer] = self._total[layer]
             if status == "Pull complete":
                 self._unpacked[layer] = self._total[layer]
-        return before != (self.done_bytes, self.total_bytes, self.unpacked_bytes)
+        return before != (self.done_bytes, self.total_bytes, self.unpacked_bytes, self.is_in_line)

@@ -81,7 +81,9 @@ async def test_images_are_found_by_id_alone(engine: Engine) -> None:
 
 async def test_a_pull_of_what_no_registry_has_says_so(engine: Engine) -> None:
     with pytest.raises((ImageNotFoundError, EngineError)):
-        await engine.runtime.pull(f"127.0.0.1:1/nothing@sha256:{'0' * 64}", lambda done, total, unpacked: None)
+        await engine.runtime.pull(
+            f"127.0.0.1:1/nothing@sha256:{'0' * 64}", lambda done, total, unpacked, is_in_line: None
+        )
 
 
 async def test_an_image_that_a_container_has_is_not_dropped(engine: Engine) -> None:

@@ -1,7 +1,10 @@
 """Waiting for a game's end outlasts everything but the end itself."""
 
-from collections.abc import Callable
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
 
+import docker
 import pytest
 
 from gameserver_agent.errors import ContainerNotFoundError, EngineBusyError, EngineError, EngineUnreachableError
@@ -48,4 +51,29 @@ async def test_an_engine_that_stops_or_is_busy_says_nothing_about_the_game(monke
         with pytest.raises(ContainerNotFoundError):
             await runtime.wait_ended("c1")
     finally:
+        await runtime.close()
+
+
+async def test_many_games_at_once_are_all_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whom the engine fetches first is its own choice: it says nothing of a pull that it was not asked for."""
+    asked, may_go_on = threading.Semaphore(0), threading.Event()
+
+    def pull(_client: docker.APIClient, _reference: str, **_: object) -> Iterator[dict[str, object]]:
+        asked.release()
+        may_go_on.wait(30)
+        return iter(())
+
+    def unheard(done: int, total: int | None, unpacked: int, is_in_line: bool) -> None:
+        """Nobody listens."""
+
+    monkeypatch.setattr(docker.APIClient, "pull", pull)
+    runtime = DockerRuntime("unix:///nonexistent/docker.sock")
+    pulls = [asyncio.create_task(runtime.pull(f"game{number}", unheard)) for number in range(16)]
+    try:
+        async with asyncio.timeout(20):
+            for _ in pulls:
+                assert await asyncio.to_thread(asked.acquire, timeout=5)
+    finally:
+        may_go_on.set()
+        await asyncio.gather(*pulls)
         await runtime.close()

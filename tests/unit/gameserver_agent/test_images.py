@@ -1,7 +1,8 @@
 """Images arrive once, however many ask, and only as long as somebody does."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ from gameserver_agent.image_list import MOST_REPORTED, cached, reported, reposit
 from gameserver_agent.image_uses import ImageUses
 from gameserver_agent.images import Images
 from gameserver_agent.runtime.fake_runtime import FakeRuntime
-from gameserver_agent.runtime.port import Image
+from gameserver_agent.runtime.port import Image, ReportBytes
+from tests.crash.skipping_time import SkippingLoop
 
 BUILD = BuildSpec(build_id="bld1", image="reg:5000/game:1", image_id="sha256:game", manifest_digest="sha256:manifest")
 REFERENCE = "reg:5000/game@sha256:manifest"
@@ -85,6 +87,57 @@ async def test_a_pull_without_a_byte_is_given_up(runtime: FakeRuntime) -> None:
         await Images(runtime, quiet_s=0.02).ensure(BUILD, unheard)
     assert ended.value.code == "pull_failed"
     assert "no byte" in ended.value.message
+
+
+class Line(FakeRuntime):
+    """An engine that fetches the first image, a byte every ten seconds, and lets the other wait for its turn."""
+
+    def __init__(self, first_bytes: int) -> None:
+        super().__init__()
+        self.first_bytes = first_bytes
+        self.is_over = asyncio.Event()
+
+    async def pull(self, reference: str, report: ReportBytes, layers: Mapping[str, int] | None = None) -> None:
+        if reference == REFERENCE:
+            for done in range(self.first_bytes):
+                report(done, 100, 0, False)
+                await asyncio.sleep(10)
+            if self.first_bytes < 20:
+                await asyncio.Event().wait()
+            self.is_over.set()
+        else:
+            report(0, 50, 0, True)
+            await self.is_over.wait()
+            report(50, 50, 50, False)
+        self.images["sha256:" + reference.partition("/")[2].partition("@")[0]] = Image("sha256:any", (), 1)
+
+
+def both_fetched(first_bytes: int) -> tuple[list[Progress], list[object], float]:
+    """What the second one's session heard, the ends of both, and when."""
+
+    async def both() -> tuple[list[Progress], list[object], float]:
+        images, heard = Images(Line(first_bytes)), list[Progress]()
+        other = BUILD.model_copy(update={"image": "reg:5000/other:1", "image_id": "sha256:other"})
+        asking = images.ensure(BUILD, unheard), images.ensure(other, heard.append)
+        ends = await asyncio.gather(*asking, return_exceptions=True)
+        return heard, list(ends), asyncio.get_running_loop().time()
+
+    with asyncio.Runner(loop_factory=SkippingLoop) as runner:
+        return runner.run(both())
+
+
+def test_a_pull_that_waits_for_another_is_not_quiet_and_says_that_it_goes_on() -> None:
+    heard, ends, _ = both_fetched(20)
+    assert ends == [None, None]
+    waited_s = [progress.waited_s for progress in heard]
+    assert waited_s[-1] > 180
+    assert all(later - earlier < 10 for earlier, later in pairwise(waited_s)), "the orchestrator gives it 30 s"
+
+
+def test_a_pull_that_waits_for_another_that_is_quiet_is_given_up_like_that_one() -> None:
+    _, ends, ended_s = both_fetched(3)
+    assert [isinstance(end, SessionEndedError) and end.code for end in ends] == ["pull_failed", "pull_failed"]
+    assert ended_s < 120
 
 
 def test_our_images_are_reported_before_others_and_never_cut_off() -> None:

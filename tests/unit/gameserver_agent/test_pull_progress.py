@@ -23,6 +23,22 @@ def test_with_known_layers_the_whole_is_known_before_the_first_byte() -> None:
     assert (progress.done_bytes, progress.total_bytes) == (400, 1050)
 
 
+def test_a_pull_is_in_line_while_all_that_is_to_come_waits() -> None:
+    """The engine says so once for each layer, and fetches three layers at a time of all pulls together."""
+    progress = PullProgress()
+    progress.learn(line(BASE, "Pulling fs layer"))
+    progress.learn(line(GAME, "Pulling fs layer"))
+    assert not progress.learn(line(BASE, "Waiting"))
+    assert progress.learn(line(GAME, "Waiting"))
+    assert progress.is_in_line
+    assert progress.learn(line(BASE, "Downloading", 1, 1000))
+    assert not progress.is_in_line
+    assert progress.learn(line(BASE, "Pull complete"))
+    assert progress.is_in_line
+    assert progress.learn(line(GAME, "Already exists"))
+    assert not progress.is_in_line
+
+
 def test_layers_that_are_there_do_not_count() -> None:
     progress = PullProgress({BASE: 1000, GAME: 50})
     progress.learn(line(BASE, "Already exists"))
