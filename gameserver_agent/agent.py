@@ -16,7 +16,7 @@ import structlog
 
 from agent_protocol import BuildSpec, DesiredSession, EndReport, ObservedSession, ObservedState, SavedVersion
 from gameserver_agent.clock import OrchestratorClock
-from gameserver_agent.contact import Contact, Report, counted
+from gameserver_agent.contact import Contact, Report, counted, fitting
 from gameserver_agent.engine_watch import EngineWatch
 from gameserver_agent.errors import ControlPlaneError, ControlPlaneRefusedError
 from gameserver_agent.host_usage import HostFigures, HostMeter
@@ -102,11 +102,11 @@ class Agent:
     def report(self) -> Report:
         self._figures = self._meter.read()
         if self._services is None or self._care is None:
-            return Report(self.observed(), self._engine.images, self._figures, None)
+            return Report(fitting(self.observed()), self._engine.images, self._figures, None)
         care, waiting = self._care, counted(self._services.warm.sizes()) + self._services.titles.report()
         figures = replace(self._figures, capacity=care.offered(self._figures.capacity))
         return Report(
-            self.observed(), self._engine.images, figures, care.images.pull_bytes_per_s, waiting, care.pulls()
+            fitting(self.observed()), self._engine.images, figures, care.images.pull_bytes_per_s, waiting, care.pulls()
         )
 
     def wanted_images(self) -> frozenset[str]:

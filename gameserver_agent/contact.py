@@ -9,6 +9,7 @@ What is done about it is not decided here.
 import asyncio
 import random
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -37,6 +38,7 @@ from gameserver_agent.tasks import all_or_first_error
 
 log = structlog.get_logger()
 _COALESCE_S = 0.03
+_MOST_TAIL_BYTES = 256 * 1024  # an earlier orchestrator takes a report of 1 MiB
 
 
 @dataclass(frozen=True)
@@ -239,3 +241,19 @@ def counted(waiting: tuple[Size, ...]) -> tuple[WarmSeats, ...]:
     """Waiting seats as the orchestrator is told of them."""
     counts = Counter(waiting)
     return tuple(WarmSeats(width=size.width, height=size.height, count=count) for size, count in counts.items())
+
+
+def fitting(sessions: Iterable[ObservedSession], most_bytes: int = _MOST_TAIL_BYTES) -> tuple[ObservedSession, ...]:
+    """The same sessions, with their games' last lines as long as all of those have at most `most_bytes`; the others go
+    without. However many end while nobody is told, what is told of them arrives. Pure.
+    """
+    told: list[ObservedSession] = []
+    for session in sessions:
+        end = session.end
+        tail_bytes = 0 if end is None else sum(len(line.encode()) for line in end.log_tail)
+        if end is not None and tail_bytes > most_bytes:
+            told.append(session.model_copy(update={"end": end.model_copy(update={"log_tail": ()})}))
+        else:
+            told.append(session)
+            most_bytes -= tail_bytes
+    return tuple(told)

@@ -11,6 +11,7 @@ from orchestrator.fleet.identity import HostIdentities
 from orchestrator.fleet.sync import AgentSync
 from orchestrator.installation import Installation
 
+MOST_SYNC_BYTES = 8 * 1024**2  # a host that is refused for its report's size could never make it smaller
 Authorization = Annotated[str | None, HeaderParameter(name="Authorization", max_length=4096)]
 
 
@@ -28,7 +29,7 @@ class AgentController(Controller):
         host_id = await identities.join(data)
         return JoinResponse(host_id=host_id, installation=installation.installation_id, keys=installation.jwks())
 
-    @post("/sync", status_code=200, operation_id="syncHost")
+    @post("/sync", status_code=200, operation_id="syncHost", request_max_body_size=MOST_SYNC_BYTES)
     async def sync(
         self,
         data: JSONBody[SyncRequest],

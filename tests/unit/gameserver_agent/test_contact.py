@@ -8,9 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from agent_protocol import Capacity, DesiredSession, News, SyncRequest, SyncResponse, Usage
+from agent_protocol import (
+    Capacity,
+    DesiredSession,
+    EndReport,
+    News,
+    ObservedSession,
+    ObservedState,
+    SyncRequest,
+    SyncResponse,
+    Usage,
+)
 from gameserver_agent.clock import OrchestratorClock
-from gameserver_agent.contact import Contact, Report
+from gameserver_agent.contact import Contact, Report, fitting
 from gameserver_agent.host_usage import HostFigures
 from gameserver_agent.identity import DataFolder, Membership
 from gameserver_agent.orchestrator_client import OrchestratorClient
@@ -165,3 +175,24 @@ async def test_what_is_spare_is_told_by_each_answer_that_says_something_of_it(tm
             await contact.sync()
             found.append(contact.spare_images)
         assert found == [frozenset(), {"a", "b"}, {"a", "b"}, {"b"}, frozenset()]
+
+
+def test_however_many_games_end_with_many_words_the_report_stays_small_and_whole() -> None:
+    tail = ("é" * 500,) * 30
+    ended = [
+        ObservedSession(
+            session_id=f"ses{number}",
+            generation=1,
+            state=ObservedState.ENDED,
+            end=EndReport(code="crashed", message="The game crashed.", log_tail=tail if number % 2 else ()),
+        )
+        for number in range(300)
+    ]
+    running = ObservedSession(session_id="ses", generation=1, state=ObservedState.RUNNING)
+    told = fitting([*ended, running])
+    assert sum(len(session.model_dump_json().encode()) for session in told) < 1024**2
+    assert [(one.session_id, one.state, one.end and one.end.code) for one in told] == [
+        (one.session_id, one.state, one.end and one.end.code) for one in [*ended, running]
+    ]
+    assert [len(one.end.log_tail) for one in told if one.end is not None][:8] == [0, 30] * 4
+    assert fitting(ended[:8]) == tuple(ended[:8])

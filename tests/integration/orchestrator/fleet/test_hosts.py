@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import update
 
+from agent_protocol import EndReport, ObservedSession, ObservedState
 from orchestrator import cli
 from orchestrator.fleet.host_life import FORGOTTEN_AFTER
 from orchestrator.fleet.models import Host
@@ -286,3 +287,14 @@ async def test_a_name_that_several_hosts_have_is_none(make_host: HostMaker, run:
     refused = await asyncio.to_thread(run, "show", "twin")
     assert (refused.exit_code, "several hosts are called 'twin'" in refused.output) == (1, True)
     assert {one.host_id, other.host_id} <= set(refused.output.replace(",", " ").split())
+
+
+async def test_a_host_whose_games_have_left_many_words_is_heard(host: ScriptedHost) -> None:
+    """What ended while nobody answered is reported at once, by an agent of an earlier version with all its words."""
+    await host.sync()
+    for number in range(150):
+        end = EndReport(code="crashed", message="The game crashed.", log_tail=("x" * 500,) * 30)
+        host.observed[f"ses{number}"] = ObservedSession(
+            session_id=f"ses{number}", generation=1, state=ObservedState.ENDED, end=end
+        )
+    await host.sync()
