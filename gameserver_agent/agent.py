@@ -18,7 +18,7 @@ from agent_protocol import BuildSpec, DesiredSession, EndReport, ObservedSession
 from gameserver_agent.clock import OrchestratorClock
 from gameserver_agent.contact import Contact, Report, counted, fitting
 from gameserver_agent.engine_watch import EngineWatch
-from gameserver_agent.errors import ControlPlaneError, ControlPlaneRefusedError
+from gameserver_agent.errors import ControlPlaneError, HostRemovedError
 from gameserver_agent.host_usage import HostFigures, HostMeter
 from gameserver_agent.http.app import PlayableSession
 from gameserver_agent.identity import DataFolder, Membership
@@ -189,7 +189,7 @@ class Agent:
             task.begin()
 
     async def run(self, outbox: Outbox) -> None:
-        """Until cancelled. Raises `ControlPlaneRefusedError` when the orchestrator no longer knows this host."""
+        """Until cancelled. Raises `HostRemovedError`."""
         loops = [self._contact.keep, self._keep_looking, partial(outbox.keep_sending, self.is_active)]
         if self._services is not None:
             warm, titles = self._services.warm.keep, self._services.titles.keep
@@ -201,7 +201,7 @@ class Agent:
         if self._care is not None:
             loops.append(self._care.keep)
         try:
-            await all_or_first_error(*(kept_alive(loop, until=ControlPlaneRefusedError) for loop in loops))
+            await all_or_first_error(*(kept_alive(loop, until=HostRemovedError) for loop in loops))
         finally:
             await cancelled(*self._forgetting.values())
 

@@ -29,7 +29,7 @@ from agent_protocol import (
 )
 from gameserver_agent.backoff import delay_s
 from gameserver_agent.clock import OrchestratorClock
-from gameserver_agent.errors import ControlPlaneError, ControlPlaneRefusedError
+from gameserver_agent.errors import ControlPlaneError, ControlPlaneRefusedError, HostRemovedError
 from gameserver_agent.host_usage import HostFigures
 from gameserver_agent.identity import DataFolder, Membership
 from gameserver_agent.orchestrator_client import OrchestratorClient
@@ -65,26 +65,6 @@ class House(Protocol):
     async def ordered(self) -> None:
         """`Contact.desired` is another, and answers no report."""
         ...
-
-
-@dataclass(frozen=True)
-class Stranger:
-    """Does the orchestrator no longer know this host, because its database was replaced? Only when it says 401 three
-    times in a row, over at least five seconds. Pure.
-    """
-
-    times: int = 0
-    first_s: float = 0.0
-    last_s: float = 0.0
-
-    @property
-    def is_certain(self) -> bool:
-        return self.times >= 3 and self.last_s - self.first_s >= 5
-
-    def refused(self, status: int, now_s: float) -> "Stranger":
-        if status != 401:
-            return Stranger()
-        return Stranger(self.times + 1, self.first_s if self.times else now_s, now_s)
 
 
 class Contact:
@@ -129,7 +109,7 @@ class Contact:
         self._changed.set()
 
     async def keep(self) -> None:
-        """For ever. Raises `ControlPlaneRefusedError` when the orchestrator no longer knows this host."""
+        """For ever. Raises `HostRemovedError`."""
         await all_or_first_error(self._keep_syncing(), self._keep_waiting_for_news())
 
     async def sync(self) -> None:
@@ -170,20 +150,17 @@ class Contact:
 
     async def _keep_syncing(self) -> None:
         failures = 0
-        stranger = Stranger()
         while True:
             self._changed.clear()
             self._has_orders = False
             try:
                 await self.sync()
                 failures = 0
-                stranger = Stranger()
                 pause_s = self._next_sync_s
+            except HostRemovedError:
+                raise
             except ControlPlaneRefusedError as error:
                 failures += 1
-                stranger = stranger.refused(error.status, asyncio.get_running_loop().time())
-                if stranger.is_certain:
-                    raise
                 if error.code == "stale_sync" and failures > 2:
                     self.incarnation, self._seq = self._data.next_incarnation(), 0
                 log.warning("sync.refused", status=error.status, code=error.code, message=error.message)

@@ -12,6 +12,7 @@ AgentError
 │   │   ├── ControlPlaneAwayError         no connection came about: nothing else gets through now either
 │   │   └── StoreAwayError            the orchestrator is well and its store of saves is not; fit for people
 │   └── ControlPlaneRefusedError      a final no, with its status
+│       └── HostRemovedError              an operator has removed this host
 ├── SeatError           the seat could not be raised or spoken to
 ├── SaveError           a save could not be captured or restored
 │   └── SaveRefusedError         it is not what we take (too large, too many files): another try is no better
@@ -71,6 +72,10 @@ class ControlPlaneRefusedError(ControlPlaneError):
         self.status = status
         self.code = code
         self.message = message
+
+
+class HostRemovedError(ControlPlaneRefusedError):
+    """The orchestrator knew this host's key and has removed it: nothing of it is wanted any more."""
 
 
 class SeatError(AgentError):

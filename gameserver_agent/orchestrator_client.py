@@ -40,6 +40,7 @@ from gameserver_agent.errors import (
     ControlPlaneAwayError,
     ControlPlaneRefusedError,
     ControlPlaneUnreachableError,
+    HostRemovedError,
     StoreAwayError,
 )
 from gameserver_agent.saves.direct import NO_CONNECTION, DirectStore, write_proven
@@ -50,6 +51,7 @@ _TOKEN_LIFE_S = 60
 _FAR_S = 20.0
 _PROVING_S = 30.0
 _STORE_AWAY = "store_unavailable"
+_HOST_REMOVED = "host_removed"
 _MAY_BETTER = frozenset({408, 425, 429})
 Model = TypeVar("Model", bound=pydantic.BaseModel)
 _JSON = {"Content-Type": "application/json"}
@@ -280,7 +282,8 @@ def _refusal(status: int, body: bytes) -> ControlPlaneRefusedError:
         problem = _Problem.model_validate_json(body)
     except pydantic.ValidationError:
         problem = _Problem(message=body[:200].decode(errors="replace"))
-    return ControlPlaneRefusedError(status, problem.error, problem.message)
+    kind = HostRemovedError if problem.error == _HOST_REMOVED else ControlPlaneRefusedError
+    return kind(status, problem.error, problem.message)
 
 
 def _date_s(response: aiohttp.ClientResponse) -> float | None:

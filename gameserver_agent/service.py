@@ -1,7 +1,7 @@
 """The composition root: settings become a running agent, and a signal its orderly end.
 
 The exit code is 0 after an orderly end, 1 when a session had to be killed for want of time, 3 when the orchestrator
-refuses this host (or no longer knows it, which ends its sessions), 4 when something that the agent needs is missing.
+does not let this host join or has removed it, which ends its sessions, 4 when what the agent needs is missing.
 """
 
 import asyncio
@@ -23,6 +23,7 @@ from gameserver_agent.errors import (
     ControlPlaneRefusedError,
     ControlPlaneUnreachableError,
     EngineError,
+    HostRemovedError,
     StartUpError,
 )
 from gameserver_agent.evicting import Evicting
@@ -137,7 +138,7 @@ async def _run(
         if working.done():
             try:
                 working.result()
-            except ControlPlaneRefusedError:  # this host is unknown there: its sessions' saves wait in the outbox
+            except HostRemovedError:  # its sessions' saves wait in the outbox
                 all_stopped = await agent.stop_sessions(STOP_WITHIN_S)
                 log.info("agent.sessions_stopped", all_stopped=all_stopped)
                 raise

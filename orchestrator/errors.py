@@ -3,6 +3,7 @@
     ApiError
     ├── InvalidRequest   400 invalid_request
     ├── Unauthorized     401 unauthorized
+    │   └── HostRemoved  401 host_removed: the host's key was right and is no more
     ├── Forbidden        403 forbidden
     ├── NotFound         404 not_found
     ├── Conflict         409 (its own code: session_active, session_ended, slots_full, …)
@@ -41,6 +42,15 @@ class InvalidRequest(ApiError):
 class Unauthorized(ApiError):
     status = 401
     code = "unauthorized"
+
+
+class HostRemoved(Unauthorized):
+    """An agent ends its sessions when it hears this, and not for any other 401: that may come of a wrong database."""
+
+    code = "host_removed"
+
+    def __init__(self) -> None:
+        super().__init__("this host was removed")
 
 
 class Forbidden(ApiError):

@@ -1,5 +1,6 @@
 """How the agent of this machine is started: its words, its one-time token, and what an exit code asks for."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -36,8 +37,19 @@ def seat_runtime(data: Path) -> Path:
 
 
 async def join_token(identities: HostIdentities, data: Path, last_exit: int | None) -> str | None:
-    """A token when the agent needs one: before its first join, and when the replica no longer knows it."""
+    """A token when the agent needs one: before its first join, and when the replica does not know it any more, because
+    it was removed or the database replaced.
+    """
     membership = data / "agent" / "host.json"
-    if last_exit == EXIT_REFUSED:  # the database was replaced: what the agent joined is gone
+    host_id = _host_id(membership)
+    if last_exit == EXIT_REFUSED or (host_id is not None and not await identities.knows(host_id)):
         membership.unlink(missing_ok=True)
     return None if membership.exists() else await identities.issue_join_token()
+
+
+def _host_id(membership: Path) -> str | None:
+    """As whom the agent has joined; None when it has not, or its file does not say."""
+    try:
+        return str(json.loads(membership.read_bytes())["host_id"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

@@ -15,7 +15,7 @@ from sqlalchemy import delete, select, update
 from agent_protocol import JoinRequest
 from orchestrator.audit.recording import COMMAND_LINE, Action, Actor, record
 from orchestrator.database import Database
-from orchestrator.errors import InvalidRequest, NotFound, Unauthorized
+from orchestrator.errors import HostRemoved, InvalidRequest, NotFound, Unauthorized
 from orchestrator.fleet.models import Host, JoinToken
 from orchestrator.ids import new_id
 
@@ -114,13 +114,19 @@ class HostIdentities:
         return host_id
 
     async def authenticate(self, authorization: str | None) -> str:
-        """The id of the host behind an `Authorization` header. Raises `Unauthorized`, also when it was removed."""
+        """The id of the host behind an `Authorization` header. Raises `Unauthorized`, `HostRemoved` too."""
         host_id = await self.identify(authorization)
         async with self._database.read() as session:
             removed_at = await session.scalar(select(Host.removed_at).where(Host.id == host_id))
         if removed_at is not None:
-            raise Unauthorized("this host was removed")
+            raise HostRemoved
         return host_id
+
+    async def knows(self, host_id: str) -> bool:
+        """Whether this host has joined, and was not removed."""
+        async with self._database.read() as session:
+            here = select(Host.id).where(Host.id == host_id, Host.removed_at.is_(None))
+            return await session.scalar(here) is not None
 
     async def identify(self, authorization: str | None) -> str:
         """The id of the host behind an `Authorization` header, for whoever looks at its row anyway: it may have been

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from agent_protocol import PROTOCOL_VERSION, BuildSpec, DesiredSession, News, SyncRequest, SyncResponse
 from orchestrator.catalog.models import Build
 from orchestrator.database import Database, DatabaseNow, Prepared, UtcDateTime
-from orchestrator.errors import Conflict, DatabaseUnavailable, InvalidRequest, Unauthorized
+from orchestrator.errors import Conflict, DatabaseUnavailable, HostRemoved, InvalidRequest, Unauthorized
 from orchestrator.fleet import reports
 from orchestrator.fleet.host_notes import note
 from orchestrator.fleet.ledger import SessionLedger
@@ -65,7 +65,7 @@ class AgentSync:
         self._counted, self._counted_s = 0, -COUNTED_EVERY_S
 
     async def sync(self, host_id: str, request: SyncRequest) -> SyncResponse:
-        """Raises `InvalidRequest` for a protocol that we do not speak, `Unauthorized` for a host that was removed,
+        """Raises `InvalidRequest` for a protocol that we do not speak, `HostRemoved`,
         `Conflict` `stale_sync` for an older report.
         """
         if request.protocol != PROTOCOL_VERSION:
@@ -119,7 +119,7 @@ class AgentSync:
             await session.flush()
             host = await session.get_one(Host, host_id, populate_existing=True, with_for_update={"key_share": True})
             if host.removed_at is not None:
-                raise Unauthorized("this host was removed")
+                raise HostRemoved
             if (request.incarnation, request.seq) <= (host.incarnation, host.seq):
                 raise Conflict("a newer report of this host was taken already", code="stale_sync")
             was_ready = host.lease_until is not None and host.lease_until > now
@@ -182,15 +182,17 @@ class AgentSync:
 
     async def wait(self, host_id: str, revision: int) -> News:
         """What the host should run, as soon as its revision is not `revision`; at the latest after `WAIT_LIMIT_S`.
-        Raises `Unauthorized` for a host that was removed.
+        Raises `HostRemoved`.
         """
         clock_s = asyncio.get_running_loop().time
         until_s = clock_s() + WAIT_LIMIT_S
         with self._notices.subscribe(f"host:{host_id}") as notices, self._floor.held(host_id) as held:
             async with self._database.statements(is_write=False) as session:
                 row = await _REVISION.first(session, {"host": host_id})
-            if row is None or row.removed_at is not None:
-                raise Unauthorized("this host was removed")
+            if row is None:
+                raise Unauthorized("this host is not known here")
+            if row.removed_at is not None:
+                raise HostRemoved
             held.revision = revision
             is_news = row.revision != revision
             while is_news or await notices.wait(until_s - clock_s()):

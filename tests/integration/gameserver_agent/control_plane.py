@@ -59,6 +59,7 @@ class ControlPlane:
     is_away: bool = False
     is_store_away: bool = False
     knows_nobody: bool = False
+    has_removed_host: bool = False
     url: str = ""
     signing: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
     host_key: Ed25519PublicKey | None = None
@@ -178,6 +179,8 @@ class ControlPlane:
         if self.is_away:
             return web.Response(status=503)
         headers = {"Date": email.utils.formatdate(self.now().timestamp(), usegmt=True)}
+        if self.has_removed_host:
+            return _refused(401, "host_removed", "this host was removed", headers)
         if self.knows_nobody or not (request.path.endswith("/join") or self._is_ours(request)):
             return _refused(401, "unauthorized", "no such host", headers)
         return await handler(request)

@@ -1,7 +1,10 @@
 """How the agent is started: when it gets a token, and where its seats' programs lie."""
 
+import base64
+import json
 from pathlib import Path
 
+from agent_protocol import JoinRequest
 from orchestrator.embedded import agent
 from orchestrator.embedded.address import Address
 from orchestrator.services import open_services
@@ -24,6 +27,22 @@ async def test_an_agent_that_is_refused_joins_anew(settings: Settings) -> None:
         assert not membership.exists()
 
 
+async def test_an_agent_joins_anew_when_the_database_was_replaced_or_its_host_removed(settings: Settings) -> None:
+    async with open_services(settings) as services:
+        token = await services.identities.issue_join_token()
+        key = base64.urlsafe_b64encode(bytes(32)).decode().rstrip("=")
+        request = JoinRequest(token=token, name="here", public_key=key, public_url="http://127.0.0.1:9100")
+        host_id = await services.identities.join(request)
+        membership = _joined(settings.data, json.dumps({"host_id": host_id}))
+        assert await agent.join_token(services.identities, settings.data, None) is None
+        await services.fleet_operations.remove(host_id)
+        assert await agent.join_token(services.identities, settings.data, None)
+        assert not membership.exists()
+        membership.write_text(json.dumps({"host_id": "hst_of_another_database"}))
+        assert await agent.join_token(services.identities, settings.data, None)
+        assert not membership.exists()
+
+
 def test_seats_find_their_programs_where_every_user_can_look(tmp_path: Path) -> None:
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
@@ -37,8 +56,8 @@ def test_the_token_is_not_in_the_command_line(tmp_path: Path) -> None:
     assert words[words.index("--ice-address") + 1] == "192.168.1.5"
 
 
-def _joined(data: Path) -> Path:
+def _joined(data: Path, content: str = "{}") -> Path:
     membership = data / "agent" / "host.json"
     membership.parent.mkdir()
-    membership.write_text("{}")
+    membership.write_text(content)
     return membership

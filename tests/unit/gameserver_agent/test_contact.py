@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -21,11 +21,13 @@ from agent_protocol import (
 )
 from gameserver_agent.clock import OrchestratorClock
 from gameserver_agent.contact import Contact, Report, fitting
+from gameserver_agent.errors import ControlPlaneRefusedError, HostRemovedError
 from gameserver_agent.host_usage import HostFigures
 from gameserver_agent.identity import DataFolder, Membership
 from gameserver_agent.orchestrator_client import OrchestratorClient
 from gameserver_agent.sessions.services import utc_now
 from gameserver_agent.tasks import cancelled
+from tests.crash.skipping_time import SkippingLoop
 from tests.unit.gameserver_agent.orders import order
 
 CAPACITY = Capacity(cpu_cores=4, memory_bytes=1, seats=4, disk_free_bytes=1)
@@ -42,11 +44,14 @@ class ControlPlane(OrchestratorClient):
         self.news: asyncio.Queue[News] = asyncio.Queue()
         self.knows = News(revision=7, sessions=())
         self.spare_images: tuple[str, ...] | None = None
+        self.refusal: ControlPlaneRefusedError | None = None
         self.may_sync.set()
 
     async def sync(self, request: SyncRequest) -> SyncResponse:
         self.syncs += 1
         self.asked.release()
+        if self.refusal is not None:
+            raise self.refusal
         await self.may_sync.wait()
         return SyncResponse(
             revision=self.knows.revision,
@@ -175,6 +180,33 @@ async def test_what_is_spare_is_told_by_each_answer_that_says_something_of_it(tm
             await contact.sync()
             found.append(contact.spare_images)
         assert found == [frozenset(), {"a", "b"}, {"a", "b"}, {"b"}, frozenset()]
+
+
+def test_an_orchestrator_that_does_not_know_the_host_is_asked_again_and_one_that_removed_it_is_believed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asks a replica on a wrong database is told 401 as well."""
+
+    def two_seconds(_failures: int, _jitter: Callable[[], float]) -> float:
+        return 2.0
+
+    monkeypatch.setattr("gameserver_agent.contact.delay_s", two_seconds)
+
+    async def kept() -> tuple[float, int]:
+        plane, house = ControlPlane(), House()
+        plane.refusal = ControlPlaneRefusedError(401, "unauthorized", "this host is not known here")
+        async with contact_of(house, plane, tmp_path) as contact:
+            for _ in range(20):
+                await plane.asked.acquire()
+            plane.refusal = HostRemovedError(401, "host_removed", "this host was removed")
+            with pytest.raises(HostRemovedError):
+                await contact.keep()
+        return asyncio.get_running_loop().time(), plane.syncs
+
+    with asyncio.Runner(loop_factory=SkippingLoop) as runner:
+        asked_for_s, syncs = runner.run(kept())
+    assert asked_for_s > 30
+    assert syncs >= 20
 
 
 def test_however_many_games_end_with_many_words_the_report_stays_small_and_whole() -> None:

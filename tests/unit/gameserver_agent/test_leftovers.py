@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from gameserver_agent.contact import Stranger
 from gameserver_agent.errors import EngineError
 from gameserver_agent.leftovers import Leftovers
 from gameserver_agent.orphans import GRACE_S
@@ -184,11 +183,3 @@ async def test_folders_that_cannot_be_listed_are_looked_at_again_later(host: Hos
     host.services.data.mkdir(parents=True, exist_ok=True)
     (host.services.data / "sessions").write_text("a file where a folder should be")
     await reaped(host)
-
-
-def test_a_host_is_a_stranger_only_after_three_refusals_over_five_seconds() -> None:
-    twice = Stranger().refused(401, 100).refused(401, 106)
-    assert not twice.is_certain
-    assert twice.refused(401, 107).is_certain
-    assert not Stranger().refused(401, 100).refused(401, 101).refused(401, 104).is_certain
-    assert not twice.refused(409, 107).refused(401, 108).is_certain

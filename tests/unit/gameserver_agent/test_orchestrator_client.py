@@ -13,7 +13,12 @@ from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from agent_protocol import News
-from gameserver_agent.errors import ControlPlaneAwayError, ControlPlaneRefusedError, ControlPlaneUnreachableError
+from gameserver_agent.errors import (
+    ControlPlaneAwayError,
+    ControlPlaneRefusedError,
+    ControlPlaneUnreachableError,
+    HostRemovedError,
+)
 from gameserver_agent.orchestrator_client import HostIdentity, OrchestratorClient
 
 KEY = Ed25519PrivateKey.generate()
@@ -27,6 +32,7 @@ class Orchestrator:
     url: str = ""
     ahead_s: float = 0.0
     status: int = 200
+    error: str = ""
     bodies: list[bytes] = field(default_factory=list[bytes])
     calls: int = 0
 
@@ -45,7 +51,9 @@ class Orchestrator:
         if not claims["iat"] - 30 <= now_s <= claims["exp"] + 30:
             return web.json_response({"error": "unauthorized", "message": "old"}, status=401, headers=headers)
         self.bodies.append(await request.read())
-        return web.json_response({"revision": 7, "versionId": "ver1"}, status=self.status, headers=headers)
+        return web.json_response(
+            {"revision": 7, "versionId": "ver1", "error": self.error}, status=self.status, headers=headers
+        )
 
 
 @pytest.fixture
@@ -94,6 +102,17 @@ async def test_a_refusal_by_a_clock_like_ours_is_final(orchestrator: Orchestrato
         await client.wait(3)
     assert refused.value.status == 401
     assert orchestrator.calls == 1
+
+
+async def test_a_host_that_was_removed_is_told_apart_from_one_that_is_not_known(
+    orchestrator: Orchestrator, client: OrchestratorClient
+) -> None:
+    orchestrator.status = 401
+    for error, is_removed in (("unauthorized", False), ("host_removed", True)):
+        orchestrator.error = error
+        with pytest.raises(ControlPlaneRefusedError) as refused:
+            await client.wait(3)
+        assert isinstance(refused.value, HostRemovedError) is is_removed
 
 
 async def test_a_store_that_fails_may_be_better_later(

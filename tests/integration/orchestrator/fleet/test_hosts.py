@@ -105,7 +105,7 @@ async def test_a_removed_host_is_known_no_more_and_stays_in_the_history(
     removed = await admin.delete(f"/api/admin/hosts/{host.host_id}")
     assert (removed.status_code, removed.json()["state"]) == (200, "gone")
     refused = await host.post_sync(host.seq + 1)
-    assert (refused.status_code, refused.json()["error"]) == (401, "unauthorized")
+    assert (refused.status_code, refused.json()["error"]) == (401, "host_removed")
     assert (await admin.get("/api/admin/hosts")).json()["hosts"] == []
     [gone] = (await admin.get("/api/admin/hosts", params={"gone": "true"})).json()["hosts"]
     assert (gone["id"], gone["state"]) == (host.host_id, "gone")
