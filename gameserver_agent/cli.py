@@ -33,8 +33,18 @@ def main() -> None:
 @click.option("--public-url", default=None, help="Where players reach this agent; needed on another machine.")
 @click.option("--docker-host", default=None, help="The Docker Engine, unix://… or tcp://…")
 @click.option("--data", type=click.Path(path_type=Path, file_okay=False), default=None, help="The agent's own folder.")
-@click.option("--seat-folders", type=click.Path(path_type=Path, file_okay=False), default=None)
-@click.option("--seat-runtime", type=click.Path(path_type=Path, file_okay=False), default=None)
+@click.option(
+    "--seat-folders",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=None,
+    help="Folder of the seats that live: sockets, settings and logs.",
+)
+@click.option(
+    "--seat-runtime",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=None,
+    help="Folder of what seats run from, one folder a version; every user must be able to enter it.",
+)
 @click.option("--name", default=socket.gethostname, show_default="host name")
 @click.option("--seats", type=click.IntRange(1, 1000), default=None, help="Most sessions at a time; default 2 a core.")
 @click.option(
@@ -89,7 +99,7 @@ def run(
         public_url=public_url,
         docker_host=docker_host or defaults.default_docker_host(),
         data=(data or defaults.default_data()).absolute(),
-        seat_folders=seat_folders or defaults.default_seat_folders(),
+        seat_folders=(seat_folders or defaults.default_seat_folders()).absolute(),
         seat_runtime=(seat_runtime or defaults.default_seat_runtime()).absolute(),
         name=name[:100],
         seats=seats,

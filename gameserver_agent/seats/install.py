@@ -4,7 +4,8 @@ A seat outlives the agent and runs as a uid that often cannot read the checkout 
 the `streaming` package needs is put, once per version, into a folder that anybody can read: hard links where the file
 system allows it, copies elsewhere. A finished folder is never changed; it appears by one rename. It is removed by the
 start of an agent of another version, once no seat runs from it and no agent starts seats from it. One that is being
-made is held by its maker; what nobody holds any more was left by a crash.
+made is held by its maker; what nobody holds any more was left by a crash. Whatever is not called like one of these
+folders is a stranger's, and stays.
 """
 
 import fcntl
@@ -29,6 +30,7 @@ from gameserver_agent.errors import StartUpError
 
 log = structlog.get_logger()
 _ROOTS = ("aiortc", "av", "numpy", "pydantic", "structlog", "xcffib")
+_OURS = re.compile(r"\.*[0-9a-f]{16}(\.[0-9a-f]{8})*")  # a version, in the making or on its way out
 _REQUIREMENT_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*")
 _PRIME = "import pydantic, structlog, av, aiortc, numpy, xcffib, streaming.worker, streaming.studio"
 
@@ -123,7 +125,7 @@ def _held(site: Path) -> int | None:
 
 def _remove_unused(parent: Path, current: Path) -> None:
     """Other versions that no agent holds and from which no living process runs, and what a crash left half made."""
-    others = [path for path in parent.iterdir() if path != current]
+    others = [path for path in parent.iterdir() if path != current and _OURS.fullmatch(path.name)]
     environments = _environments() if others else ()
     for version in others:
         in_use = f"PYTHONPATH={version}\0".encode()

@@ -13,6 +13,7 @@ import pytest
 from gameserver_agent.seats import install as installing
 from gameserver_agent.seats.install import SeatRuntime, install
 
+OLD, NEW, ONE, TWO = (str(number) * 16 for number in range(4))
 _PROGRAM = "import streaming.worker, os; print(os.getuid(), streaming.__file__)"
 
 
@@ -72,40 +73,54 @@ def versions(short_parent: Path, monkeypatch: pytest.MonkeyPatch) -> Versions:
 
 
 def test_what_another_agent_starts_seats_from_stays(versions: Versions) -> None:
-    old = versions.install("old")
-    new = versions.install("new")
-    assert versions.there() == {"old", "new"}
+    old = versions.install(OLD)
+    new = versions.install(NEW)
+    assert versions.there() == {OLD, NEW}
     old.close()
-    versions.install("new").close()
-    assert versions.there() == {"new"}
+    versions.install(NEW).close()
+    assert versions.there() == {NEW}
     new.close()
 
 
 def test_what_a_living_seat_runs_from_stays(versions: Versions) -> None:
-    old = versions.install("old")
+    old = versions.install(OLD)
     old.close()
     seat = subprocess.Popen([sys.executable, "-c", "input()"], env={"PYTHONPATH": str(old.site)}, stdin=subprocess.PIPE)
     try:
-        versions.install("new").close()
-        assert versions.there() == {"old", "new"}
+        versions.install(NEW).close()
+        assert versions.there() == {OLD, NEW}
     finally:
         seat.communicate(b"\n")
-    versions.install("new").close()
-    assert versions.there() == {"new"}
+    versions.install(NEW).close()
+    assert versions.there() == {NEW}
 
 
 def test_what_a_crash_left_half_made_goes_and_what_is_being_made_stays(versions: Versions) -> None:
-    left = versions.parent / ".old.0123abcd"
+    left = versions.parent / f".{OLD}.0123abcd"
     (left / "streaming").mkdir(parents=True)
-    being_made = versions.parent / ".new.4567cdef"
+    being_made = versions.parent / f".{NEW}.4567cdef"
     being_made.mkdir()
     hold = os.open(being_made, os.O_RDONLY | os.O_DIRECTORY)
     fcntl.flock(hold, fcntl.LOCK_SH)
-    versions.install("one").close()
-    assert versions.there() == {"one", being_made.name}
+    versions.install(ONE).close()
+    assert versions.there() == {ONE, being_made.name}
     os.close(hold)
-    versions.install("one").close()
-    assert versions.there() == {"one"}
+    versions.install(ONE).close()
+    assert versions.there() == {ONE}
+
+
+def test_what_is_not_ours_stays_wherever_the_agent_is_told_to_install(versions: Versions) -> None:
+    """Also the agent's own data, and all of /opt."""
+    strangers = {"data", "chrome", ".cache", "0123456789abcdef.old", "0123456789ABCDEF", f".{OLD}.backup"}
+    for name in strangers:
+        (versions.parent / name).mkdir()
+        (versions.parent / name / "file").write_text("precious")
+    half_gone = versions.parent / f"..{OLD}.0123abcd.4567cdef"
+    half_gone.mkdir()
+    versions.install(OLD).close()
+    versions.install(NEW).close()
+    assert versions.there() == {NEW, *strangers}
+    assert all((versions.parent / name / "file").read_text() == "precious" for name in strangers)
 
 
 def test_agents_that_start_at_once_all_get_a_whole_folder(versions: Versions) -> None:
@@ -117,10 +132,10 @@ def test_agents_that_start_at_once_all_get_a_whole_folder(versions: Versions) ->
         runtime.close()
         return is_whole
 
-    versions.asked = "one"
+    versions.asked = ONE
     with ThreadPoolExecutor(8) as agents:
         for round_ in range(20):
-            versions.asked = "one" if round_ % 2 else "two"
+            versions.asked = ONE if round_ % 2 else TWO
             assert all(agents.map(start, range(8)))
 
 

@@ -73,3 +73,26 @@ def test_a_network_that_cannot_be_is_refused_with_what_is_wrong(options: list[st
     outcome = CliRunner().invoke(main, ["run", "--orchestrator", "http://127.0.0.1:8000", *options])
     assert outcome.exit_code == 2
     assert why in outcome.output
+
+
+def test_every_folder_is_the_same_from_wherever_a_seat_is_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A seat is started in a folder of its own."""
+    given: list[AgentSettings] = []
+
+    async def remember(settings: AgentSettings) -> int:
+        given.append(settings)
+        return 0
+
+    monkeypatch.setattr("gameserver_agent.service.serve", remember)
+    monkeypatch.chdir(tmp_path)
+    folders = ["--data", "data", "--seat-folders", "seats", "--seat-runtime", "runtime"]
+    outcome = CliRunner().invoke(main, ["run", "--orchestrator", "http://127.0.0.1:8000", *folders])
+    assert outcome.exit_code == 0, outcome.output
+    [settings] = given
+    assert (settings.data, settings.seat_folders, settings.seat_runtime) == (
+        tmp_path / "data",
+        tmp_path / "seats",
+        tmp_path / "runtime",
+    )
