@@ -100,7 +100,7 @@ async def _end_container(services: SessionServices, container: Container, known:
     try:
         if is_of_nobody and HomeFolder(services.session_folder(session_id)).exists():
             await _stop(services, container.container_id)
-            if not await _end_seat_and_keep_home(services, session_id, max(0, _generation(container))):
+            if not await _end_seat_and_keep_home(services, session_id, _told_generation(container)):
                 return False
         await services.runtime.remove(container.container_id)
     except (EngineError, TimeoutError) as error:
@@ -149,6 +149,11 @@ def _orphan(container: Container) -> Orphan:
 
 def _session_id(container: Container) -> str:
     return container.labels.get(SESSION_LABEL, "")
+
+
+def _told_generation(container: Container) -> int | None:
+    generation = _generation(container)
+    return generation if generation > 0 else None
 
 
 def _generation(container: Container) -> int:

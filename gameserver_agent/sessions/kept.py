@@ -23,7 +23,7 @@ from gameserver_agent.sessions.record import SessionFolder, is_known
 
 log = structlog.get_logger()
 REFUSED_KEPT = 20
-_UNKNOWN_GENERATION = 0
+_UNKNOWN_GENERATION = 1  # every session has had it: a side version, or the head where there is nothing newer
 _AGAIN_FIRST_S, _AGAIN_MOST_S = 15.0, 900.0
 
 
@@ -40,7 +40,9 @@ class KeptSaves:
         self._kept.mkdir(mode=0o700, parents=True, exist_ok=True)  # while there is room for it
 
     def keep(self, session_id: str, generation: int | None = None) -> None:
-        """Set the session's folder aside when a home is in it. The game must have ended. Blocks; raises `OSError`."""
+        """Set the session's folder aside when a home is in it. The game must have ended. Without a `generation` it is
+        that of the record. Blocks; raises `OSError`.
+        """
         folder = SessionFolder(self._sessions / session_id)
         home = HomeFolder(folder.path)
         if not home.exists():
@@ -137,7 +139,7 @@ class KeptSaves:
             if is_known(captured, desired, last):
                 archive.discard(captured.file)
             else:
-                self._outbox.post(session_id, int(generation), captured)
+                self._outbox.post(session_id, max(int(generation), _UNKNOWN_GENERATION), captured)
                 log.info("save.captured_later", session=session_id, generation=generation)
             await asyncio.to_thread(home.remove)
         await asyncio.to_thread(SessionFolder(folder).forget)

@@ -1,9 +1,10 @@
 """What no record explains is ended, and the save in it is kept."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -11,8 +12,9 @@ from gameserver_agent.errors import EngineError
 from gameserver_agent.leftovers import Leftovers
 from gameserver_agent.orphans import GRACE_S
 from gameserver_agent.runtime.fake_runtime import FakeRuntime
-from gameserver_agent.runtime.port import Image
-from gameserver_agent.sessions.container import title_container
+from gameserver_agent.runtime.port import Container, Image
+from gameserver_agent.sessions.container import GENERATION_LABEL, title_container
+from orchestrator.saves.agent_controllers import Generation
 from tests.unit.gameserver_agent.orders import order
 from tests.unit.gameserver_agent.test_session_task import BUILD, OURS, Host, host
 
@@ -68,7 +70,43 @@ async def test_a_seat_and_a_home_without_a_container_are_ended_too(host: Host) -
     await reaped(host)
     await host.assert_nothing_is_left()
     assert await host.services.kept.try_again()
-    assert len(host.services.outbox.letters()) == 1
+    assert_the_orchestrator_takes(host)
+
+
+async def test_a_container_that_does_not_say_its_generation_is_ended_with_its_save(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await abandoned(host, None)
+    list_containers = host.runtime.list_containers
+
+    async def without_generation(labels: Mapping[str, str]) -> tuple[Container, ...]:
+        found = await list_containers(labels)
+        return tuple(
+            replace(one, labels={name: label for name, label in one.labels.items() if name != GENERATION_LABEL})
+            for one in found
+        )
+
+    monkeypatch.setattr(host.runtime, "list_containers", without_generation)
+    await reaped(host)
+    await host.assert_nothing_is_left()
+    assert await host.services.kept.try_again()
+    assert_the_orchestrator_takes(host)
+
+
+async def test_a_home_that_an_earlier_agent_kept_without_a_generation_is_taken(host: Host) -> None:
+    folder = await abandoned(host, None)
+    for container in await host.runtime.list_containers(OURS):
+        await host.runtime.remove(container.container_id)
+    folder.rename(host.services.data / "kept" / "ses1~0")
+    assert await host.services.kept.try_again()
+    assert_the_orchestrator_takes(host)
+
+
+def assert_the_orchestrator_takes(host: Host) -> None:
+    """By the rule of its own front door."""
+    [letter] = host.services.outbox.letters()
+    rule = get_args(Generation)[1]
+    assert rule.ge <= letter.generation < rule.lt
 
 
 async def test_known_sessions_are_left_alone(host: Host) -> None:
