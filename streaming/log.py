@@ -4,9 +4,13 @@ It is written here, since the library that those use brings along five megabytes
 """
 
 import json
+import os
 import sys
 import traceback
 from datetime import UTC, datetime
+from pathlib import Path
+
+MOST_BYTES, KEPT_BYTES = 1024**2, 128 * 1024
 
 
 def info(event: str, **fields: object) -> None:
@@ -24,6 +28,22 @@ def error(event: str, **fields: object) -> None:
 def exception(event: str, **fields: object) -> None:
     """An error with the traceback of what is being handled."""
     _write("error", event, {**fields, "exception": traceback.format_exc().rstrip()})
+
+
+def keep_short(file: Path) -> None:
+    """Keep the end of a log that has grown beyond `MOST_BYTES`, for all who append to it. It lies in memory, and
+    strangers, the display and the sound server have a say in what is written. Blocks for a moment; raises `OSError`.
+    """
+    with file.open("r+b") as whole:
+        size_bytes = os.fstat(whole.fileno()).st_size
+        if size_bytes <= MOST_BYTES:
+            return
+        whole.seek(size_bytes - KEPT_BYTES)
+        end = whole.read(KEPT_BYTES).partition(b"\n")[2]
+        whole.truncate(0)
+    with file.open("ab") as left:
+        left.write(end)
+    warning("log.cut", before_bytes=size_bytes)
 
 
 def _write(level: str, event: str, fields: dict[str, object]) -> None:

@@ -1,20 +1,26 @@
 """The living connections of a seat's audience: who comes is answered, who goes is forgotten, all are sent the same.
 
 Who may come and who holds the controls is decided in `audience`; what a change means for picture, sound and input is
-the `Stage`'s.
+the `Stage`'s. Whoever has an invitation can neither come again and again nor talk without end: the picture of those who
+play is made by the same process.
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
 from streaming import log
 from streaming.audience import Audience, Role, Viewer, people_message
+from streaming.budget import Budget
 from streaming.errors import SeatError
 from streaming.link import Link
 from streaming.packets import Codec, EncodedPacket
 from streaming.peer import Peer
 from streaming.protocol import ConnectOrder, SessionDescription
+
+CONNECT_EVERY_S = 1.0
+MESSAGES_PER_S, MESSAGES_AT_ONCE = 200.0, 1000.0
 
 
 class Stage(Protocol):
@@ -34,11 +40,16 @@ class Stage(Protocol):
 class Viewers:
     """Lives on one event loop. Is the listener of all its peers."""
 
-    def __init__(self, stage: Stage, public_address: str | None = None) -> None:
+    def __init__(
+        self, stage: Stage, public_address: str | None = None, now_s: Callable[[], float] = time.monotonic
+    ) -> None:
         self._stage = stage
         self._public_address = public_address
+        self._now_s = now_s
         self._peers: dict[str, Peer] = {}
         self._leaving: set[asyncio.Task[None]] = set()
+        self._came: dict[str, float] = {}
+        self._budgets: dict[str, Budget] = {}
         self.audience = Audience()
 
     @property
@@ -54,11 +65,16 @@ class Viewers:
         return None if holder is None else self._peers.get(holder)
 
     async def admit(self, role: Role, order: ConnectOrder) -> SessionDescription:
-        """Answers the offer; whom the newcomer replaces is told so. Raises `SeatError`."""
-        peer, who = Peer(self), order.who
+        """Answers the offer; whom the newcomer replaces is told so. Raises `SeatError`; `too_fast` for a watcher who
+        came within the last `CONNECT_EVERY_S`.
+        """
+        who = order.who
+        self.audience.joined(Viewer("", role, who.name, who.person, who.epoch, who.again))
+        if role is Role.WATCHER:
+            self._take_turn(who.person)
+        peer = Peer(self)
         viewer = Viewer(peer.identity, role, who.name, who.person, who.epoch, who.again)
         try:
-            self.audience.joined(viewer)
             answer = await peer.answer(order.offer, self._public_address)
             audience, replaced = self.audience.joined(viewer)  # others may have come while the answer was made
         except SeatError:
@@ -131,12 +147,13 @@ class Viewers:
             peer.send(people_message(self.audience, peer.identity))
 
     def peer_closed(self, peer: Peer) -> None:
+        self._budgets.pop(peer.identity, None)
         log.info("peer.closed", peer=peer.identity, ignored_messages=peer.ignored_messages)
         if self._peers.pop(peer.identity, None) is not None:
             self._become(self.audience.left(peer.identity))
 
     def peer_said(self, peer: Peer, label: str, message: object) -> None:
-        if peer.identity in self._peers:
+        if peer.identity in self._peers and self._may_say(peer):
             self._stage.viewer_said(peer, label, message)
 
     def peer_steered(self, peer: Peer) -> None:
@@ -147,6 +164,26 @@ class Viewers:
         viewer = self.audience.viewer(peer.identity)
         if viewer is not None:
             self._stage.keyframe_wished(viewer.role)
+
+    def _take_turn(self, person: str) -> None:
+        now_s = self._now_s()
+        self._came = {who: at_s for who, at_s in self._came.items() if now_s - at_s < CONNECT_EVERY_S}
+        if person in self._came:
+            raise SeatError("it was tried a moment ago", code="too_fast")
+        if person:
+            self._came[person] = now_s
+
+    def _may_say(self, peer: Peer) -> bool:
+        """Who plays says as much as hands can do. A watcher who says more than a page does is dropped."""
+        viewer, now_s = self.audience.viewer(peer.identity), self._now_s()
+        if viewer is None or viewer.role is Role.PLAYER or self.holds_controls(peer):
+            return True
+        before = self._budgets.get(peer.identity) or Budget.full(MESSAGES_PER_S, MESSAGES_AT_ONCE, now_s)
+        budget = self._budgets[peer.identity] = before.spent(now_s)
+        if budget.is_overdrawn:
+            log.warning("peer.too_talkative", peer=peer.identity)
+            peer.close()
+        return not budget.is_overdrawn
 
     def _become(self, audience: Audience) -> None:
         before, self.audience = self.audience, audience

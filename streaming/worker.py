@@ -7,6 +7,7 @@ ends by `shutdown`, by SIGTERM, or with its X server. It never changes its uid: 
 """
 
 import asyncio
+import contextlib
 import gc
 import importlib
 import json
@@ -25,6 +26,7 @@ from streaming.audience import Role
 from streaming.control_server import ControlServer
 from streaming.display import Display
 from streaming.errors import SeatError, SeatFailed
+from streaming.log import keep_short
 from streaming.sound_server import QUICK_RESTARTS, SoundServer, restart_pause_s
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
 THREAD_TURN_S = 0.0005
 SOUND_SETTLED_S = 60.0
+LOG, LOG_EVERY_S = "worker.log", 5.0
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +68,8 @@ class Worker:
         self._ready = asyncio.create_task(self._bring_up())
         self._studio = asyncio.create_task(self._open_studio())
         await self._control.start(self._folder / "control.sock")
-        watchers = [asyncio.create_task(self._watch_display()), asyncio.create_task(self._watch_sound())]
+        watched = (self._watch_display(), self._watch_sound(), self._watch_log())
+        watchers = [asyncio.create_task(watching) for watching in watched]
         await self._ending.wait()
         for watcher in watchers:
             watcher.cancel()
@@ -166,6 +170,12 @@ class Worker:
             except OSError:
                 log.exception("sound.not_started")
 
+    async def _watch_log(self) -> None:
+        while True:
+            with contextlib.suppress(OSError):  # a seat that cannot write plays on
+                keep_short(self._folder / LOG)
+            await asyncio.sleep(LOG_EVERY_S)
+
     def _fail(self, message: str) -> None:
         """Tells everybody and ends the seat."""
         if self._failure is None and not self._ending.is_set():
@@ -210,7 +220,7 @@ def main() -> int:
     os.umask(0o077)
     os.environ["XAUTHORITY"] = str(folder / "Xauthority")
     os.environ["HOME"] = str(folder)  # where libpulse keeps its cookie
-    with (folder / "worker.log").open("ab") as log_file:
+    with (folder / LOG).open("ab") as log_file:
         os.dup2(log_file.fileno(), sys.stdout.fileno())
         os.dup2(log_file.fileno(), sys.stderr.fileno())
     (folder / "worker.pid").write_text(f"{os.getpid()}\n")
