@@ -73,6 +73,11 @@ class ControlPlaneRefusedError(ControlPlaneError):
         self.code = code
         self.message = message
 
+    @property
+    def is_about_host(self) -> bool:
+        """And not about what was asked: that may be taken once the host is known again."""
+        return self.status in (401, 403)
+
 
 class HostRemovedError(ControlPlaneRefusedError):
     """The orchestrator knew this host's key and has removed it: nothing of it is wanted any more."""

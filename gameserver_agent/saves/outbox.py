@@ -87,7 +87,7 @@ class Outbox:
                 letter.session_id, letter.generation, letter.file, letter.digest, number=letter.number
             )
         except ControlPlaneRefusedError as error:
-            if error.status not in (401, 403):
+            if not error.is_about_host:
                 self._set_aside(letter, error)
             raise
         finally:

@@ -186,7 +186,8 @@ class SessionSaves:
         except (SaveError, ControlPlaneError, OSError) as error:
             if is_said:
                 log.warning("save.checkpoint_failed", session=session_id, error=str(error))
-            return isinstance(error, ControlPlaneRefusedError)  # another try of the same save gets the same answer
+            # Of what is refused another try gets the same answer, unless the host is what was refused.
+            return isinstance(error, ControlPlaneRefusedError) and not error.is_about_host
         if not is_said:
             log.info("save.checkpointed_again", session=session_id)
         return True

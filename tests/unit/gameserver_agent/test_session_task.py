@@ -41,15 +41,15 @@ class Store:
 
     sent: list[str] = field(default_factory=list[str])
     is_away: bool = False
-    refuses: bool = False
+    refusal: int | None = None
 
     async def upload_save(
         self, session_id: str, generation: int, archive: Path, digest: str, *, number: int
     ) -> SavedVersion:
         if self.is_away:
             raise ControlPlaneUnreachableError("nobody there")
-        if self.refuses:
-            raise ControlPlaneRefusedError(409, "stale", "no")
+        if self.refusal is not None:
+            raise ControlPlaneRefusedError(self.refusal, "no", "no")
         self.sent.append(digest)
         return SavedVersion(version_id=f"ver{len(self.sent)}", digest=digest, size_bytes=1)
 
@@ -284,7 +284,7 @@ async def test_a_save_that_cannot_be_sent_is_kept_and_said(host: Host) -> None:
 async def test_a_refused_save_is_set_aside_and_not_lost(host: Host) -> None:
     task = host.session()
     await host.running(task)
-    host.store.refuses = True
+    host.store.refusal = 409
     (host.services.session_folder("ses1") / "home" / "save").write_text("progress")
     task.stop("stopped", "")
     await host.ended(task)

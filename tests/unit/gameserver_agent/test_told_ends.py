@@ -269,9 +269,11 @@ async def test_no_picture_holds_up_or_harms_an_end(host: Host, album: Album, mon
     assert album.taken == []
 
 
+@pytest.mark.parametrize("refusal", [None, 401, 403])
 async def test_a_checkpoint_that_did_not_reach_the_store_is_sent_though_nothing_changes(
-    host: Host, monkeypatch: pytest.MonkeyPatch
+    host: Host, monkeypatch: pytest.MonkeyPatch, refusal: int | None
 ) -> None:
+    """Also where the orchestrator did not know the host for a moment."""
     monkeypatch.setattr("gameserver_agent.sessions.saves._AGAIN_MOST_S", 0.05)
     tried = asyncio.Event()
     upload = host.store.upload_save
@@ -283,10 +285,10 @@ async def test_a_checkpoint_that_did_not_reach_the_store_is_sent_though_nothing_
     monkeypatch.setattr(host.store, "upload_save", counted)
     task = host.session()
     await host.running(task)
-    host.store.is_away = True
+    host.store.is_away, host.store.refusal = refusal is None, refusal
     (host.services.session_folder("ses1") / "home" / "save").write_text("progress")
     await tried.wait()
-    host.store.is_away = False
+    host.store.is_away, host.store.refusal = False, None
     seen = await host.until(task, lambda seen: seen.save is not None)
     assert seen.state == ObservedState.RUNNING
     task.stop("stopped", "")
