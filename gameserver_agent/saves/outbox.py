@@ -3,7 +3,7 @@
 One file an archive, named by session, generation, number and digest. The number grows with each archive of this host,
 over its agents' lives too, so that the orchestrator knows the newer of two whose ways crossed. A newer archive of the
 same generation replaces an older unsent one, and none is sent after a newer one was taken. What the orchestrator
-refuses for good is set aside in `refused/`, never deleted unseen: the newest hundred.
+refuses for good is set aside in `refused/`: the newest hundred, and the log names each older one that goes.
 """
 
 import asyncio
@@ -145,4 +145,5 @@ class Outbox:
         log.warning("save.set_aside", session=letter.session_id, status=error.status, code=error.code)
         kept = sorted(aside.iterdir(), key=lambda file: file.stat().st_mtime_ns)
         for file in kept[:-_REFUSED_KEPT]:
+            log.error("save.refused_and_dropped", file=file.name)
             file.unlink()

@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+import structlog
+import structlog.testing
 
 from agent_protocol import SavedVersion
 from gameserver_agent.errors import (
@@ -84,6 +86,21 @@ async def test_a_refused_letter_is_set_aside_and_the_next_is_sent(office: Office
     assert office.sent == ["ses2"]
     assert office.waiting() == set()
     assert len(list((office.folder / "refused").iterdir())) == 1
+
+
+async def test_of_refused_letters_the_newest_stay_and_the_log_names_the_others(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gameserver_agent.saves.outbox._REFUSED_KEPT", 2)
+    names = ("ses1", "ses2", "ses3", "ses4")
+    office.answers = dict.fromkeys(names, ControlPlaneRefusedError(409, "stale", "no"))
+    with structlog.testing.capture_logs() as logs:
+        for name in names:
+            office.post(name)
+            await office.round()
+    kept = {file.name.partition("~")[0] for file in (office.folder / "refused").iterdir()}
+    dropped = [entry["file"].partition("~")[0] for entry in logs if entry["event"] == "save.refused_and_dropped"]
+    assert (kept, dropped) == ({"ses3", "ses4"}, ["ses1", "ses2"])
 
 
 async def test_a_host_that_is_unknown_keeps_all_its_letters(office: Office) -> None:
