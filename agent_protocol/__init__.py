@@ -10,6 +10,7 @@ from agent_protocol.join import JoinRequest, JoinResponse
 from agent_protocol.saves import TRANSFER_QUIET_S, DirectUpload, DownloadWay, UploadWay, transfer_within_s
 from agent_protocol.sync import (
     PROTOCOL_VERSION,
+    SESSION_ID,
     Capacity,
     DesiredSession,
     EndCode,
@@ -32,6 +33,7 @@ from agent_protocol.sync import (
 
 __all__ = [
     "PROTOCOL_VERSION",
+    "SESSION_ID",
     "TRANSFER_QUIET_S",
     "BuildSpec",
     "Capacity",

@@ -17,6 +17,7 @@ PROTOCOL_VERSION = 1
 
 Amount = Annotated[float, Field(ge=0)]
 Bytes = Annotated[int, Field(ge=0, lt=2**63)]
+SESSION_ID = r"^[A-Za-z0-9_-]{1,64}$"
 
 
 class ObservedState(StrEnum):
@@ -221,10 +222,11 @@ class DesiredSession(WireModel):
     """One session that this host should run or end.
 
     `expires_at` (idle) and `ends_at` (cap) hold on the host too: past either it ends the session by itself. `epoch`
-    below which stream tokens are refused.
+    below which stream tokens are refused. `session_id` names folders and mounts of a host, and root makes and removes
+    them.
     """
 
-    session_id: str
+    session_id: Annotated[str, Field(pattern=SESSION_ID)]
     generation: int
     want: Literal["run", "stop"]
     build: BuildSpec

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 import structlog
 
-from agent_protocol import DesiredSession
+from agent_protocol import SESSION_ID, DesiredSession
 from gameserver_agent.errors import ContainerNotFoundError, EngineError, SaveError, SeatError
 from gameserver_agent.orphans import Orphan, Waiting, judge
 from gameserver_agent.runtime.port import Container
@@ -21,7 +21,7 @@ from gameserver_agent.sessions.container import GENERATION_LABEL, SESSION_LABEL,
 from gameserver_agent.sessions.services import SessionServices
 
 log = structlog.get_logger()
-_SESSION_ID = re.compile(r"[A-Za-z0-9_-]+")
+_SESSION_ID = re.compile(SESSION_ID)
 _GRACE_S = 5.0
 
 

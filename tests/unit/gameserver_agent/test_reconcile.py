@@ -2,10 +2,12 @@
 
 from datetime import timedelta
 
+import pydantic
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent_protocol import DesiredSession
+from agent_protocol import DesiredSession, News
 from gameserver_agent.reconcile import Forget, NoteEnded, Renew, Seen, Start, Stop, plan
 from tests.unit.gameserver_agent.orders import NOW, order
 
@@ -125,3 +127,13 @@ def test_a_session_gets_at_most_one_action_and_only_a_dead_one_is_forgotten(
                 assert not by_id[session_id].has_ended
             case Renew() | NoteEnded():
                 pass
+
+
+@pytest.mark.parametrize("session_id", ["", "..", "../kept", "/etc", "ses1/..", "ses~1", "ses1\n", "ses 1", "x" * 65])
+def test_an_order_whose_id_cannot_name_a_folder_is_none(session_id: str) -> None:
+    """As root, the agent makes, mounts and removes folders by it."""
+    with pytest.raises(pydantic.ValidationError):
+        order(session_id)
+    with pytest.raises(pydantic.ValidationError):
+        News.model_validate({"revision": 1, "sessions": [{**order().model_dump(), "session_id": session_id}]})
+    assert order("ses4k0_-Z").session_id == "ses4k0_-Z"
