@@ -41,9 +41,9 @@ class BuildSpec(WireModel):
 
     `waits_at_title` says that the game may be started before anybody plays it. It is started with `PLAYHOUSE_WAITS` in
     its environment then, a path where no file is, and stands still once it has drawn its title. When it moves again,
-    and that file is there, somebody plays: their save is in `$HOME`, and the file names their time zone and language
-    (JSON). Until then it writes nothing that is part of a save once its title is drawn, and after that nothing of what
-    it knew before is shown or saved.
+    and that file is there, somebody plays: their save is in `$HOME`, and the file (JSON) names their time zone, and the
+    `language` that the game would have had in `LANG`. Until then it writes nothing that is part of a save once its
+    title is drawn, and after that nothing of what it knew before is shown or saved.
     """
 
     build_id: str

@@ -232,7 +232,6 @@ class DesiredSession(WireModel):
     build: BuildSpec
     restore: RestoreSource | None = None
     timezone: str = "UTC"
-    language: str = "C.UTF-8"
     epoch: int = 0
     expires_at: datetime
     ends_at: datetime

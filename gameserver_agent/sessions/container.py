@@ -23,6 +23,9 @@ TITLE_LABEL = "playhouse.title"
 TAKEN = "taken"
 """In the folder that a game sees as `/session`: there once somebody plays what had waited at its title."""
 
+LANGUAGE = "C.UTF-8"
+"""Every image has it; a game asks its player itself, and remembers the answer in their save."""
+
 DISK_FULL = "The host has no room for another game: its disk is full."
 _SIGNAL_NAMES = {4: "SIGILL", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 9: "SIGKILL", 11: "SIGSEGV", 15: "SIGTERM"}
 
@@ -45,7 +48,7 @@ def game_container(
 ) -> ContainerSpec:
     """The container in which this session's game runs, seeing only its own display, sound and save."""
     name, labels = f"playhouse-{desired.session_id}-{desired.generation}", session_labels(desired, ours)
-    about_player = {"TZ": desired.timezone, "LANG": desired.language}
+    about_player = {"TZ": desired.timezone, "LANG": LANGUAGE}
     return _container(name, labels, desired.build, about_player, place, hello, home)
 
 
@@ -54,7 +57,7 @@ def title_container(
 ) -> ContainerSpec:
     """The same for a game that is to wait at its title: of no session, and nobody's time zone."""
     name, labels = f"playhouse-title-{title_id}", title_labels(title_id, ours)
-    waits = {"TZ": "UTC", "LANG": "C.UTF-8", "PLAYHOUSE_WAITS": f"/session/{TAKEN}"}
+    waits = {"TZ": "UTC", "LANG": LANGUAGE, "PLAYHOUSE_WAITS": f"/session/{TAKEN}"}
     return _container(name, labels, build, waits, place, hello, home)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from agent_protocol import ObservedState
 from gameserver_agent.errors import AgentError, SeatError, SessionEndedError
-from gameserver_agent.sessions.container import TAKEN
+from gameserver_agent.sessions.container import LANGUAGE, TAKEN
 from gameserver_agent.sessions.live import LiveSession
 from gameserver_agent.sessions.state import restoring_within_s
 from gameserver_agent.statistics import Meter
@@ -48,7 +48,7 @@ async def _take(live: LiveSession, title: Title) -> None:
     await services.seats.bind(title.place, live.session_id)
     live.place = title.place
     await all_or_first_error(_take_seat(live, title), _bring_save(live, title))
-    told = asyncio.to_thread(_tell, title.place.session, live.desired.timezone, live.desired.language)
+    told = asyncio.to_thread(_tell, title.place.session, live.desired.timezone)
     await finished_despite_cancellation(asyncio.ensure_future(told))
     live.container_id = title.container_id
     live.meter = Meter(started_s=live.now_s(), waited_cpu_seconds=title.cpu_seconds)
@@ -81,9 +81,9 @@ async def _give_up(live: LiveSession, title: Title) -> None:
     await live.services.titles.discard(title)
 
 
-def _tell(session: Path, timezone: str, language: str) -> None:
+def _tell(session: Path, timezone: str) -> None:
     """The folder is the seat's own, so a link in it is not followed and what is there already is not written to."""
     descriptor = os.open(session / TAKEN, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
     with os.fdopen(descriptor, "w") as file:
         os.fchmod(descriptor, 0o644)
-        json.dump({"timezone": timezone, "language": language}, file)
+        json.dump({"timezone": timezone, "language": LANGUAGE}, file)
