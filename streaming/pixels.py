@@ -27,14 +27,6 @@ def is_single_colour(pixels: Pixels) -> bool:
     return all(data[place::PIXEL_BYTES].count(data[place]) * PIXEL_BYTES == len(data) for place in range(COLOUR_BYTES))
 
 
-def rgb_of(data: bytes) -> bytes:
-    """(B, G, R, unused) as (R, G, B)."""
-    rgb = bytearray(len(data) // PIXEL_BYTES * COLOUR_BYTES)
-    for place in range(COLOUR_BYTES):
-        rgb[place::COLOUR_BYTES] = data[COLOUR_BYTES - 1 - place :: PIXEL_BYTES]
-    return bytes(rgb)
-
-
 def straight_rgba(argb: list[int]) -> bytes:
     """X's premultiplied ARGB words as the RGBA bytes of a PNG, whose colours are not premultiplied."""
     rgba = bytearray()

@@ -1,4 +1,4 @@
-"""The smallest PNG writer that serves cursors and snapshots: 8 bits, RGB or RGBA, no filter
+"""The smallest PNG writer that serves cursors: 8 bits, RGB or RGBA, no filter
 (https://www.w3.org/TR/png/).
 """
 

@@ -20,7 +20,6 @@ __all__ = [
     "SeatEvent",
     "SeatStatus",
     "SessionDescription",
-    "Snapshot",
     "Thumbnail",
 ]
 
@@ -105,14 +104,6 @@ class SeatStatus(SeatModel):
     bitrate_bps: int
     frames: int
     players: int | None = None
-
-
-class Snapshot(SeatModel):
-    """The picture on the display now, without the cursor."""
-
-    width: int
-    height: int
-    png_base64: str
 
 
 class Thumbnail(SeatModel):

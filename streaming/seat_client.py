@@ -25,7 +25,6 @@ from streaming.protocol import (
     SeatEvent,
     SeatStatus,
     SessionDescription,
-    Snapshot,
     Thumbnail,
 )
 
@@ -107,9 +106,6 @@ class SeatClient:
 
     async def status(self, timeout_s: float = DEFAULT_TIMEOUT_S) -> SeatStatus:
         return _read_as(SeatStatus, await self.call("status", {}, timeout_s))
-
-    async def snapshot(self, timeout_s: float = DEFAULT_TIMEOUT_S) -> Snapshot:
-        return _read_as(Snapshot, await self.call("snapshot", {}, timeout_s))
 
     async def thumbnail(self, timeout_s: float = DEFAULT_TIMEOUT_S) -> Thumbnail:
         """Raises `SeatError` `unknown_method` where the worker is older than this."""

@@ -40,10 +40,8 @@ from streaming.protocol import (
     SeatConfig,
     SeatStatus,
     SessionDescription,
-    Snapshot,
     Thumbnail,
 )
-from streaming.snapshot import take_snapshot
 from streaming.sound_server import SAMPLE_RATE, SoundServer
 from streaming.steering import Steering
 from streaming.surroundings import Surroundings
@@ -71,7 +69,6 @@ class Studio:
         if config.udp_ports is not None:
             aiortc_extensions.keep_to_ports(asyncio.get_running_loop(), *config.udp_ports)
         self._config = config
-        self._display_name = display
         self._announce = announce
         self._fail = fail
         self._loop = asyncio.get_running_loop()
@@ -123,9 +120,6 @@ class Studio:
             bitrate_bps=figures.bitrate_bps,
             frames=figures.frames,
         )
-
-    async def snapshot(self) -> Snapshot:
-        return await asyncio.to_thread(take_snapshot, self._display_name)
 
     async def thumbnail(self) -> Thumbnail:
         return await asyncio.to_thread(self._thumbnails.take)

@@ -90,9 +90,8 @@ class Worker:
                 return self._status()
             case "is_drawn":
                 return {"is_drawn": await asyncio.to_thread(_is_drawn, self._display.name)}
-            case "snapshot" | "thumbnail":
-                studio = await asyncio.shield(self._studio)
-                return (await (studio.snapshot() if method == "snapshot" else studio.thumbnail())).model_dump()
+            case "thumbnail":
+                return (await (await asyncio.shield(self._studio)).thumbnail()).model_dump()
             case "shutdown":
                 self._ending.set()
                 await self._ended.wait()
@@ -212,7 +211,7 @@ def load_media() -> ModuleType:
 
 def _is_drawn(display: str) -> bool:
     """Blocks, and imports what it needs."""
-    return bool(importlib.import_module("streaming.snapshot").is_drawn(display))
+    return bool(importlib.import_module("streaming.first_picture").is_drawn(display))
 
 
 def main() -> int:

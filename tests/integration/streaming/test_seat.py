@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import io
-import zlib
 from collections.abc import Callable
 
 import av
@@ -246,21 +245,6 @@ async def test_first_frame_is_told_once_and_before_anybody_watches(seat: Seat) -
         await until(is_told, "the status tells it too, and nothing was encoded")
     assert "display.first_frame" in seat.log
     assert seat.log.count("display.first_frame") == 1
-
-
-async def test_snapshot_is_the_picture(seat: Seat) -> None:
-    async with seat.drawing():
-        png = b""
-
-        async def is_drawn() -> bool:
-            nonlocal png
-            snapshot = await seat.client.snapshot()
-            assert (snapshot.width, snapshot.height) == (1280, 720)
-            png = base64.b64decode(snapshot.png_base64)
-            data = png[png.index(b"IDAT") + 4 : png.index(b"IEND") - 8]
-            return zlib.decompress(data)[1:4] == bytes(rgb(COLOURS[0]))
-
-        await until(is_drawn, "the snapshot has the game's colour")
 
 
 async def test_a_thumbnail_is_the_picture_made_small(seat: Seat) -> None:

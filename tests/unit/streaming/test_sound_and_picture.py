@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from streaming.audio import FRAME_BYTES, FRAME_SAMPLES, Frames, OpusEncoder, SilenceGate
 from streaming.display import authority_entry
-from streaming.pixels import Pixels, is_single_colour, rgb_of, straight_rgba
+from streaming.pixels import Pixels, is_single_colour, straight_rgba
 from streaming.png import encode_png
 
 
@@ -34,10 +34,6 @@ def test_one_different_pixel_is_a_picture_and_the_unused_byte_is_none() -> None:
     assert is_single_colour(pixels)
     picture[19, 29, 0] = 1
     assert not is_single_colour(pixels)
-
-
-def test_the_displays_order_of_colours_becomes_that_of_pictures() -> None:
-    assert rgb_of(bytes([1, 2, 3, 99, 4, 5, 6, 98])) == bytes([3, 2, 1, 6, 5, 4])
 
 
 def test_premultiplied_cursor_colours_become_straight() -> None:
