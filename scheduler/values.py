@@ -37,9 +37,15 @@ class Resources:
 NOTHING = Resources(0.0, 0, 0)
 
 
+def seat_pixels(width: int, height: int) -> tuple[int, int]:
+    """The width and height that a seat has for a picture of so many pixels: even, as 4:2:0 video needs."""
+    return width // 2 * 2, height // 2 * 2
+
+
 def seat_size(width: int, height: int) -> str:
-    """The name of the size that a seat has for a picture of so many pixels: even, as 4:2:0 video needs."""
-    return f"{width // 2 * 2}x{height // 2 * 2}"
+    """The name of that size."""
+    seat_width, seat_height = seat_pixels(width, height)
+    return f"{seat_width}x{seat_height}"
 
 
 @dataclass(frozen=True, slots=True)

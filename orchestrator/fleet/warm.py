@@ -18,7 +18,7 @@ from orchestrator.catalog.models import Build, Game
 from orchestrator.fleet import profiles
 from orchestrator.fleet.ledger import SessionLedger
 from orchestrator.fleet.profiles import SEAT_MEMORY_BYTES
-from scheduler.values import Resources
+from scheduler.values import Resources, seat_pixels
 from scheduler.warm import Room, Size, titles, waiting
 
 LATELY = timedelta(hours=1)
@@ -96,7 +96,7 @@ class WarmOrders:
         found = _Demand()
         for row in await session.scalars(select(Build).where(Build.id.in_({*launches, *current}))):
             build = BuildSpec.model_validate(row.spec)
-            size = (build.display.width // 2 * 2, build.display.height // 2 * 2)  # as a seat has it
+            size = seat_pixels(build.display.width, build.display.height)
             seen = launches.get(row.id, 0) / LATELY.total_seconds()
             expected = seen + (LAUNCHES_OF_A_BUILD_PER_S if row.id in current else 0.0)
             found.sizes_per_s[size] = found.sizes_per_s.get(size, 0.0) + expected

@@ -3,6 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gameserver_agent import eviction
 from gameserver_agent.eviction import (
     CachedImage,
     Disk,
@@ -12,6 +13,7 @@ from gameserver_agent.eviction import (
     relief_bytes,
     room_for,
 )
+from scheduler import placement
 from scheduler.simulated_host import SimulatedHost
 from scheduler.trace import Game, Machine
 from scheduler.values import NOTHING, Resources
@@ -39,6 +41,11 @@ def test_the_room_for_a_pull_is_what_it_takes_on_the_disk() -> None:
     assert room_for(100, 40) == 120
     assert room_for(0, 100) == 312
     assert room_for(0, 0) == 0
+
+
+def test_a_host_makes_the_room_that_placement_counts_on() -> None:
+    """Two programs that share no code: were one of them changed alone, a host would be chosen that has to refuse."""
+    assert (eviction.UNPACKED_RATIO, eviction.HEADROOM) == (placement.UNPACKED_RATIO, placement.DISK_HEADROOM)
 
 
 def test_the_image_that_was_played_longest_ago_goes_first_and_of_equals_the_largest() -> None:

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gameserver_agent.seats.warm_plan import MOST, Size, missing, size_of, surplus, wanted_of
+from scheduler.values import seat_pixels, seat_size
 
 SMALL, LARGE = Size(640, 360), Size(1280, 720)
 sizes = st.sampled_from([SMALL, LARGE, Size(1920, 1080)])
@@ -25,6 +26,13 @@ def test_what_is_missing_is_started_in_the_order_of_the_wishes() -> None:
 def test_the_youngest_of_too_many_go() -> None:
     assert surplus([LARGE, SMALL, LARGE, LARGE], {LARGE: 2}) == (1, 3)
     assert surplus([LARGE, SMALL], {LARGE: 1, SMALL: 1}) == ()
+
+
+@given(st.integers(2, 8000), st.integers(2, 8000))
+def test_a_host_raises_the_seat_that_the_orchestrator_looks_for(width: int, height: int) -> None:
+    size = size_of(width, height)
+    assert (size.width, size.height) == seat_pixels(width, height)
+    assert seat_size(width, height) == f"{size.width}x{size.height}"
 
 
 def test_a_display_has_even_sides() -> None:
