@@ -260,7 +260,8 @@ class SyncResponse(WireModel):
 
 class News(WireModel):
     """What `GET /api/agents/wait` answers. With a `revision` that the host did not know come the `sessions` that it
-    should run then, as complete as a sync's. They spare an order the way of a sync; None says that one has to be made.
+    should run or end then: those of a sync's answer, but for any that only a report of the host brings up, since none
+    was made. They spare an order the way of a sync; None says that one has to be made.
     """
 
     revision: int
