@@ -4,11 +4,10 @@ The answer is complete desired state, never a command list. A session that is mi
 that must end is listed with `want="stop"`.
 """
 
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field, field_validator
+from pydantic import AwareDatetime, Field
 
 from agent_protocol.build import BuildSpec
 from agent_protocol.model import PublicUrl, WireModel
@@ -109,18 +108,11 @@ class ObservedSession(WireModel):
     progress: Progress | None = None
     peers: int = Field(default=0, ge=0)
     paused: bool = False
-    last_input_at: datetime | None = None
+    last_input_at: AwareDatetime | None = None
     save_used_bytes: Bytes | None = None
     statistics: Statistics | None = None
     save: SavedVersion | None = None
     end: EndReport | None = None
-
-    @field_validator("last_input_at")
-    @classmethod
-    def _has_zone(cls, moment: datetime | None) -> datetime | None:
-        if moment is not None and moment.tzinfo is None:
-            raise ValueError("must have a time zone")
-        return moment
 
 
 class HostImage(WireModel):
@@ -233,8 +225,8 @@ class DesiredSession(WireModel):
     restore: RestoreSource | None = None
     timezone: str = "UTC"
     epoch: int = 0
-    expires_at: datetime
-    ends_at: datetime
+    expires_at: AwareDatetime
+    ends_at: AwareDatetime
 
 
 class SyncResponse(WireModel):
@@ -247,12 +239,12 @@ class SyncResponse(WireModel):
     """
 
     revision: int
-    now: datetime | None = None
+    now: AwareDatetime | None = None
     sessions: tuple[DesiredSession, ...]
     warm_seats: tuple[WarmSeats, ...] = ()
     warm_titles: tuple[WarmTitles, ...] = ()
     next_sync_ms: int = Field(ge=100)
-    lease_until: datetime
+    lease_until: AwareDatetime
     keys: dict[str, object]
     prepulls: tuple[BuildSpec, ...] = ()
     spare_images: tuple[str, ...] | None = None

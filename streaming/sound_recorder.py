@@ -6,7 +6,7 @@ It decides nothing about sound. Names with `pa_` are libpulse's (https://www.fre
 import ctypes
 import threading
 
-RECORD, S16LE = 2, 3
+S16LE = 3
 NO_AUTOSPAWN, ADJUST_LATENCY, LETS_SUSPEND = 0x0001, 0x2000, 0x8000
 CONTEXT_READY, STREAM_READY = 4, 2
 CONTEXT_OVER, STREAM_OVER = (5, 6), (3, 4)

@@ -1,6 +1,6 @@
 """What a host does next is a function of what it sees, what is wanted, and the time."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pydantic
 import pytest
@@ -137,3 +137,10 @@ def test_an_order_whose_id_cannot_name_a_folder_is_none(session_id: str) -> None
     with pytest.raises(pydantic.ValidationError):
         News.model_validate({"revision": 1, "sessions": [{**order().model_dump(), "session_id": session_id}]})
     assert order("ses4k0_-Z").session_id == "ses4k0_-Z"
+
+
+@pytest.mark.parametrize("name", ["expires_at", "ends_at"])
+def test_a_deadline_without_a_time_zone_is_none(name: str) -> None:
+    with pytest.raises(pydantic.ValidationError):
+        DesiredSession.model_validate({**order().model_dump(), name: datetime(2026, 1, 1)})  # noqa: DTZ001 - naive
+    assert DesiredSession.model_validate_json(order().model_dump_json()) == order()
