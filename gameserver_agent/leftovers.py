@@ -23,6 +23,7 @@ from gameserver_agent.sessions.services import SessionServices
 log = structlog.get_logger()
 _SESSION_ID = re.compile(SESSION_ID)
 _GRACE_S = 5.0
+_DISK_WITHIN_S = 5.0
 
 
 class Leftovers:
@@ -47,10 +48,11 @@ class Leftovers:
         told = set(titles())
         try:
             containers = await services.runtime.list_containers(services.ours)
-            seats = set(await services.seats.known())
-            folders = await asyncio.to_thread(_session_folders, services)
+            async with asyncio.timeout(_DISK_WITHIN_S):  # nothing is decided meanwhile, and a disk may hang for ever
+                seats = set(await services.seats.known())
+                folders = await asyncio.to_thread(_session_folders, services)
         except (EngineError, OSError) as error:
-            log.warning("leftovers.unseen", reason=str(error))
+            log.warning("leftovers.unseen", reason=str(error) or "the disk does not answer")
             return False
         told.update(titles())
         unknown = [

@@ -23,6 +23,7 @@ from gameserver_agent.orchestrator_client import OrchestratorClient
 from gameserver_agent.runtime.port import Container
 from gameserver_agent.sessions.kept import KeptSaves
 from gameserver_agent.sessions.record import SessionFolder, SessionRecord
+from gameserver_agent.sessions.services import SessionServices
 from gameserver_agent.sessions.session_task import SessionTask
 from gameserver_agent.tasks import cancelled
 from tests.crash.host import Plane
@@ -312,6 +313,37 @@ async def test_a_disk_that_hangs_holds_up_neither_the_lease_nor_another_session(
             for session in (later(11), second):
                 plane.want(session.model_copy(update={"want": "stop"}))
             await came(lambda: all(seen.state is ObservedState.ENDED for seen in plane.observed.values()))
+    finally:
+        may_go_on.set()
+
+
+async def test_a_disk_that_cannot_be_looked_at_keeps_no_session_from_its_start(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_go_on, hanging = threading.Event(), threading.Event()
+    plane = Plane()
+
+    def folders(_services: SessionServices) -> list[str]:
+        if plane.desired and not hanging.is_set():
+            hanging.set()
+            may_go_on.wait(30)
+        return []
+
+    monkeypatch.setattr("gameserver_agent.leftovers._session_folders", folders)
+    monkeypatch.setattr("gameserver_agent.leftovers._DISK_WITHIN_S", 0.2, raising=False)
+    monkeypatch.setattr("gameserver_agent.agent._LOOK_AT_ENGINE_EVERY_S", 0.1)
+    first, second = (order(session_id, build=BUILD, now=datetime.now(UTC)) for session_id in ("ses1", "ses2"))
+    try:
+        async with adopted(host, tmp_path, plane) as agent, running(agent, host):
+            plane.want(first)
+            await until(hanging.is_set)
+            plane.want(second)
+            async with asyncio.timeout(10):
+                while "ses2" not in plane.observed:
+                    await plane.news.wait()
+            may_go_on.set()
+            await until(lambda: all(seen.state is ObservedState.RUNNING for seen in agent.observed()))
+            assert await agent.stop_sessions(10)
     finally:
         may_go_on.set()
 
