@@ -17,7 +17,7 @@ PYTEST_WHOLE := --durations=25 --durations-min=1
 SERVICES := tests/api tests/compatibility tests/crash tests/integration/orchestrator
 STREAMS := tests/integration/streaming tests/browser
 
-.PHONY: help play games test test-services test-hosts test-streams setup setup-tests setup-bench lint format unit coverage chaos chaos-fleet soak input-scripts bench-play bench-streaming bench-hour bench-chaos bench-soak bench-fleet bench-uploads bench-catalogue simulate clean
+.PHONY: help play games test test-services test-hosts test-streams setup setup-tests setup-bench lint format unit coverage chaos chaos-fleet soak input-scripts walk-pictures bench-play bench-streaming bench-hour bench-chaos bench-soak bench-fleet bench-uploads bench-catalogue simulate clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1mmake %-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,6 +82,9 @@ chaos: setup-tests ## Play through a hundred evenings of faults; goes on where i
 input-scripts: setup-tests ## Play a hundred random scripts of held keys and faults; goes on where it was left; writes bench/results/input-scripts.json
 	INPUT_SCRIPTS=100 $(RUN)pytest tests/browser/pages/test_input_scripts.py --timeout=300 -q
 	$(RUN)python -m bench.input_scripts
+
+walk-pictures: setup-tests ## Walk through the house as a player; takes the pictures in docs/images/walks anew
+	WALK_PICTURES=1 $(RUN)pytest tests/browser/house/test_walks.py
 
 soak: setup-tests ## Ten people play one after another: nothing may grow; writes bench/results/soak.json
 	$(RUN)python -m bench.soak

@@ -1,4 +1,5 @@
-"""The smallest game: a square that wanders over its display, and a number that grows by one each second in its save.
+"""The smallest game: a square that wanders over its display, and a number that grows by one each second, on the display
+and in its save.
 
 It goes on from the number that it finds, writes it safely (beside, flushed, renamed), and at SIGTERM writes once more
 and leaves with status 0. `TINY_BEHAVIOUR` in the environment or a word in `$HOME/.cache/order` makes it misbehave, as
@@ -24,6 +25,8 @@ WAITS = os.environ.get("PLAYHOUSE_WAITS")
 TICK_S = 0.1
 SQUARE = 120
 BLUE, AMBER = 0x20305C, 0xFFAA00
+DIGITS = ("75557", "26227", "71747", "71717", "55711", "74717", "74757", "71111", "75757", "75717")
+"""Five rows of three cells each, a row as the bits of one figure."""
 MISBEHAVIOUR = (
     "exit",  # leave with status 0, without a last word in the save
     "crash",
@@ -63,6 +66,16 @@ class Display:
     def fill(self, colour: int, x: int, y: int, width: int, height: int) -> None:
         self._send(56, 0, struct.pack("<III", self._context, 4, colour))
         self._send(70, 0, struct.pack("<IIhhHH", self._window, self._context, x, y, width, height))
+
+    def show(self, number: int) -> None:
+        """In cells of a thirtieth of the display's height, from the top left."""
+        cell, places = self.height // 30, str(number)
+        self.fill(BLUE, cell, cell, 4 * cell * len(places), 5 * cell)
+        for place, figure in enumerate(places):
+            for row, bits in enumerate(DIGITS[int(figure)]):
+                for column in range(3):
+                    if int(bits) & 4 >> column:
+                        self.fill(AMBER, cell * (1 + 4 * place + column), cell * (1 + row), cell, cell)
 
     def _send(self, operation: int, detail: int, body: bytes) -> None:
         self._wire.sendall(struct.pack("<BBH", operation, detail, 1 + len(body) // 4) + body)
@@ -148,6 +161,7 @@ class Game:
                 if time.monotonic() >= write_at_s and not waits:
                     write_at_s = time.monotonic() + 1
                     self._counter.write()
+                    display.show(self._counter.count)
             time.sleep(TICK_S)
         if waits:
             return

@@ -1,0 +1,207 @@
+"""A player's whole way through `make play`, in a browser and with a real game: from the front door to an older save."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Generator
+from pathlib import Path
+
+import httpx
+import pytest
+from PIL import Image
+from playwright.sync_api import expect
+
+from bench.browser_player import Player, chromium
+from bench.house import House
+from tests.browser.house.look_inside import docker_host
+from tests.browser.house.pictures import Pictures
+
+GAMES = Path(__file__).parents[3] / "deploy" / "games"
+TINY = GAMES / "tiny-counter"
+PASSWORD = "a walk through the house"
+DIGITS = {
+    "75557": 0,
+    "26227": 1,
+    "71747": 2,
+    "71717": 3,
+    "55711": 4,
+    "74717": 5,
+    "74757": 6,
+    "71111": 7,
+    "75757": 8,
+    "75717": 9,
+}
+
+
+@pytest.fixture(scope="module")
+def house(data_folder: Path) -> Generator[House]:
+    house = House(data_folder)
+    try:
+        house.start()
+        yield house
+    finally:
+        house.close()
+
+
+@pytest.fixture
+def player(house: House) -> Generator[Player]:
+    with chromium(house.url) as player:
+        yield player
+
+
+@pytest.mark.timeout(900)
+def test_a_new_person_registers_redeems_plays_and_goes_back_to_an_older_save(house: House, player: Player) -> None:
+    image = json.loads(run(house, sys.executable, str(TINY / "build.py")))
+    operate(house, "games", "add", str(TINY / "game.toml"))
+    until_a_host_has(house, image["image_id"])
+    code = code_for(house, "tiny-counter")
+    page, pictures = player.page, Pictures(player.page, "player")
+
+    register(player, "Wanda", pictures)
+    pictures.keep("library", phone=True)
+    redeem(player, code, pictures)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Tiny Counter")
+    page.get_by_role("button", name="Favourite").click()
+    expect(page.get_by_role("button", name="Favourite")).to_have_attribute("aria-pressed", "true")
+    pictures.keep("game", phone=True)
+
+    player.play()
+    older = count_once(player, lambda count: count >= 3)
+    assert player.stop()["status"] == "stopped"
+    player.open_game("tiny-counter")
+    player.play("button[aria-label^='Continue slot 1']")
+    newest = count_once(player, lambda count: count >= older + 5)
+    pictures.keep("playing", phone=True)
+    assert player.stop()["status"] == "stopped"
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Until next time")
+    pictures.keep("stopped", phone=True)
+
+    player.open_game("tiny-counter")
+    ticket = page.locator(".ticket").first
+    expect(ticket.locator("img")).to_be_visible()
+    last = count_in(picture_at(player, ticket.locator("img").get_attribute("src")))
+    assert last is not None
+    assert last >= newest - 1, "it is not the last picture"
+    pictures.keep("slot", phone=True)
+    page.get_by_role("button", name="Earlier saves of slot 1").click()
+    dialog = page.get_by_role("dialog", name="Earlier saves of slot 1")
+    oldest = dialog.get_by_role("listitem").last
+    expect(oldest.locator("img")).to_be_visible()
+    was = count_in(picture_at(player, oldest.locator("img").get_attribute("src")))
+    assert was is not None
+    assert older - 1 <= was < newest
+    pictures.keep("earlier-saves", phone=True)
+    oldest.get_by_role("button", name="Go back to the save").click()
+    pictures.keep("going-back")
+    dialog.get_by_role("button", name="Yes, go back").click()
+    expect(dialog.get_by_role("status")).to_contain_text("Done. This slot goes on from the save")
+    dialog.get_by_role("button", name="Close").click()
+
+    player.play("button[aria-label^='Continue slot 1']")
+    again = count_once(player, lambda count: count > 0)
+    pictures.keep("older-again")
+    assert was < again < newest
+    assert player.stop()["status"] == "stopped"
+    page.goto(f"{house.url}/?mine=1")
+    expect(page.locator(".game-card")).to_have_count(1)
+    expect(page.locator(".game-card")).to_contain_text("Favourite")
+    pictures.keep("my-games", phone=True)
+
+
+def register(player: Player, name: str, pictures: Pictures | None = None) -> None:
+    page = player.page
+    page.goto(player.url)
+    if pictures:
+        pictures.keep("front-door", phone=True)
+    page.get_by_role("link", name="Create").first.click()
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("E-mail").fill(f"{name.lower()}@example.org")
+    page.get_by_label("Password").fill(PASSWORD)
+    if pictures:
+        pictures.keep("register")
+    page.get_by_role("button", name="Create account").click()
+    page.wait_for_url(f"{player.url}/")
+
+
+def redeem(player: Player, code: str, pictures: Pictures | None = None) -> None:
+    page = player.page
+    page.get_by_role("button", name="I have a code").click()
+    page.get_by_label("Library code").fill(code)
+    if pictures:
+        pictures.keep("code")
+    page.get_by_role("button", name="Redeem").click()
+    page.wait_for_url("**/games/*")
+
+
+def picture_at(player: Player, path: str | None) -> Image.Image:
+    return Image.open(io.BytesIO(player.page.request.get(f"{player.url}{path}").body()))
+
+
+def count_once(player: Player, holds: Callable[[int], bool]) -> int:
+    """The number on the stream's picture, the first time that it is so."""
+    player.wait_for_picture()
+    player.wait_for_running()
+    seen: list[int | None] = []
+    for _ in player.frames(40):
+        seen.append(count_in(player.picture()))
+        if seen[-1] is not None and holds(seen[-1]):
+            return seen[-1]
+    pytest.fail(f"the numbers were {seen}")
+
+
+def count_in(picture: Image.Image) -> int | None:
+    """The number that the tiny counter shows, as its picture has it in cells; None where there is none."""
+    cell = picture.height / 30
+    picture = picture.convert("RGB")
+
+    def is_lit(column: int, row: int) -> bool:
+        red, _, blue = picture.getpixel((int((column + 0.5) * cell), int((row + 0.5) * cell)))  # type: ignore[misc]
+        return red > blue
+
+    number = ""
+    for place in range(5):
+        rows = (sum(is_lit(1 + 4 * place + column, 1 + row) << 2 - column for column in range(3)) for row in range(5))
+        figure = "".join(str(bits) for bits in rows)
+        if figure == "00000" and number:
+            return int(number)
+        if figure not in DIGITS:
+            return None
+        number += str(DIGITS[figure])
+    return None
+
+
+def operate(house: House, *words: str) -> str:
+    """What the operator's command line says."""
+    return run(house, sys.executable, "-m", "orchestrator", *words)
+
+
+def code_for(house: House, slug: str) -> str:
+    """A code, and without one the game is nobody's from now on."""
+    operate(house, "games", "access", slug, "--code")
+    return operate(house, "codes", "create", slug).split()[0]
+
+
+def until_a_host_has(house: House, image_id: str) -> None:
+    """Hosts tell now and then what their engine has; before that no launch finds a place."""
+    email, password = house.credentials
+    with httpx.Client(base_url=house.url) as admin:
+        token = admin.get("/api/auth/csrf").json()["csrfToken"]
+        form = {"email": email, "password": password, "csrfToken": token}
+        admin.post("/api/auth/callback/credentials", data=form)
+        [host] = admin.get("/api/admin/hosts").json()["hosts"]
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
+            if image_id in admin.get(f"/api/admin/hosts/{host['id']}").text:
+                return
+            time.sleep(0.2)
+    pytest.fail("the host never had it")
+
+
+def run(house: House, *words: str) -> str:
+    environment = {**os.environ, "ORCHESTRATOR_DATA": str(house.data), "DOCKER_HOST": docker_host(house)}
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
