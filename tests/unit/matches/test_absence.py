@@ -104,6 +104,22 @@ def test_an_absence_in_the_others_turn_takes_nothing_from_ones_window() -> None:
     assert next_deadline(table.match) == START_MS + 91_000
 
 
+def test_the_absences_of_who_is_on_the_move_take_nothing_from_the_others_window() -> None:
+    table = Table(Game.TICTACTOE)
+    table.at(0).tell(Disconnected(0))
+    table.at(10).tell(Reconnected(0))
+    table.at(10).tell(Disconnected(1))
+    table.at(11).tell(Disconnected(0))
+    table.at(12).tell(Reconnected(0))
+    table.at(15).move(4)
+    assert next_deadline(table.match) == START_MS + 70_000
+    table = Table(Game.TICTACTOE, Terms(Game.TICTACTOE, None))
+    table.at(0).tell(Disconnected(0))
+    table.at(10).tell(Reconnected(0))
+    table.at(10).tell(Disconnected(1))
+    assert next_deadline(table.match) == START_MS + 70_000
+
+
 def test_of_two_who_are_away_the_first_to_run_out_loses() -> None:
     table = Table(Game.TICTACTOE)
     table.at(1).tell(Disconnected(1))

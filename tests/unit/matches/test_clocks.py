@@ -121,6 +121,7 @@ def test_an_outage_of_ours_counts_against_nobody() -> None:
     assert next_deadline(table.match) == START_MS + 350_000  # ten of the sixty seconds had passed
     table.at(301).tell(Outage(10_000_000))
     assert clocks_at(table.match, table.now_ms) == (590_000, 600_000)
+    assert next_deadline(table.match) == START_MS + 361_000  # the turn begins now, not later
 
 
 def test_an_outage_after_the_end_changes_nothing() -> None:

@@ -10,7 +10,7 @@ from matches.state import End, clocks_at, duration_ms
 from matches.step import step
 from matches.terms import documented_terms
 from matches.values import Game, Ply, Reason, Seat
-from tests.unit.matches.boards import at, random_game
+from tests.unit.matches.boards import at, payload, random_game
 from tests.unit.matches.table import START_MS, Table
 
 FULL_BOARD = [int(column) for column in "330254564223355224331121550404466660106011"]
@@ -39,6 +39,24 @@ def test_the_last_move_ends_a_match(
     assert over == Ended(End(winner, reason, START_MS + 7_000, cells))
     assert table.match.end == End(winner, reason, START_MS + 7_000, cells)
     assert duration_ms(table.match) == 7_000
+
+
+@pytest.mark.parametrize(
+    ("game", "first", "second"),
+    [
+        (Game.CHESS, "e4", "e5"),
+        (Game.CHECKERS, {"from": 40, "to": 33}, {"from": 17, "to": 24}),
+        (Game.CONNECT4, 3, 3),
+        (Game.TICTACTOE, 4, 0),
+    ],
+)
+def test_nobody_moves_out_of_turn(game: Game, first: object, second: object) -> None:
+    table = Table(game)
+    assert table.refusal(MoveSent(1, payload(game, first))) == Refusal.NOT_YOUR_TURN
+    table.move(first)
+    assert table.refusal(MoveSent(0, payload(game, second))) == Refusal.NOT_YOUR_TURN
+    table.move(second)
+    assert len(table.match.plies) == 2
 
 
 def test_a_stalemate_ends_a_match_without_a_winner() -> None:
