@@ -22,6 +22,7 @@ from orchestrator.accounts.service import Accounts
 from orchestrator.accounts.standing import Standing
 from orchestrator.audit.log import AuditLog
 from orchestrator.catalog.service import Catalog
+from orchestrator.catalog.snapshot import CatalogSnapshot
 from orchestrator.catalog.upkeep import CatalogUpkeep
 from orchestrator.database import Database
 from orchestrator.fleet.fleet_map import FleetMaps
@@ -160,7 +161,8 @@ def _wire(settings: Settings, database: Database, installation: Installation, st
     spool = Spool(settings.data / "uploads")
     standing = Standing(database, notices)
     audit_log = AuditLog(database)
-    catalog = Catalog(database)
+    snapshot = CatalogSnapshot()
+    catalog = Catalog(database, snapshot)
     saves = Saves(database, store)
     slot_keeping = SlotKeeping(database)
     moves = Moves(notices)
@@ -189,7 +191,7 @@ def _wire(settings: Settings, database: Database, installation: Installation, st
         recovery=Recovery(database, passwords, postman),
         postman=postman,
         catalog=catalog,
-        catalog_upkeep=CatalogUpkeep(database),
+        catalog_upkeep=CatalogUpkeep(database, snapshot),
         library=Library(database),
         saves=saves,
         slot_keeping=slot_keeping,

@@ -7,7 +7,7 @@ last alike.
 from datetime import UTC, datetime
 
 import structlog
-from sqlalchemy import Select, delete, or_, select
+from sqlalchemy import Select, bindparam, delete, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -19,12 +19,19 @@ from orchestrator.accounts.models import AccountRow, Device
 from orchestrator.accounts.passwords import Passwords, Verdict
 from orchestrator.accounts.postman import Postman
 from orchestrator.audit.recording import Action, Actor, record
-from orchestrator.database import Database
+from orchestrator.database import Database, Prepared
 from orchestrator.errors import Conflict, Unauthorized
 from orchestrator.ids import new_id
 from orchestrator.installation import Installation
 
 MOST_DEVICES = 50  # of one person; the ones signed in longest ago give way
+
+_SIGNED_IN = Prepared(
+    select(AccountRow.id, AccountRow.email, AccountRow.name, AccountRow.image, AccountRow.role)
+    .join(Device, Device.account_id == AccountRow.id)
+    .where(Device.id == bindparam("token_id"), AccountRow.id == bindparam("account_id"))
+    .where(AccountRow.state == AccountState.ACTIVE)
+)
 
 log = structlog.get_logger()
 
@@ -135,15 +142,13 @@ class Accounts:
         claims = tokens.read(token, self.installation)
         if claims is None:
             return None
-        query = (
-            select(AccountRow)
-            .join(Device, Device.account_id == AccountRow.id)
-            .where(Device.id == claims.token_id, AccountRow.id == claims.account_id)
-            .where(AccountRow.state == AccountState.ACTIVE)
-        )
-        async with self._database.read() as session:
-            row = (await session.execute(query)).scalar_one_or_none()
-        return None if row is None else SignedIn(account_of(row), claims.token_id, claims.expires_at)
+        proven = {"token_id": claims.token_id, "account_id": claims.account_id}
+        async with self._database.statements(is_write=False) as session:
+            row = await _SIGNED_IN.first(session, proven)
+        if row is None:
+            return None
+        account = Account(row.id, row.email, row.name, row.image, Role(row.role))
+        return SignedIn(account, claims.token_id, claims.expires_at)
 
     async def sign_out(self, token: str) -> None:
         """Make `token` worthless at once. Doing it twice, or to a token that already is, changes nothing."""

@@ -10,7 +10,6 @@ from litestar.params import FromQuery, PathParameter, QueryParameter
 from orchestrator.accounts.account import Account
 from orchestrator.accounts.dependencies import provide_account, signed_in
 from orchestrator.catalog.definition import MAX_SLUG_LENGTH, SLUG_PATTERN
-from orchestrator.catalog.finding import ListedGame, Order, Sort, Wanted
 from orchestrator.catalog.schemas import (
     FavoriteState,
     GameDetails,
@@ -21,6 +20,7 @@ from orchestrator.catalog.schemas import (
     TagList,
 )
 from orchestrator.catalog.service import Catalog
+from orchestrator.catalog.views import ListedGame, Order, Sort, Wanted
 
 SlugParameter = Annotated[str, PathParameter(pattern=SLUG_PATTERN, max_length=MAX_SLUG_LENGTH)]
 Text = Annotated[str | None, QueryParameter(max_length=200, pattern=r"^[^\x00]*$")]
@@ -105,7 +105,7 @@ def entry_of(listed: ListedGame) -> GameEntry:
         title=game.title,
         developer=game.developer,
         description=game.description,
-        tags=game.tags,
+        tags=list(game.tags),
         thumbnail=game.thumbnail,
         releaseDate=game.release_date,
         isFavorite=listed.is_favorite,

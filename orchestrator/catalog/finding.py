@@ -1,124 +1,98 @@
-"""A page of games in SQL: which are found, in what order, as one account sees them."""
+"""Which games a list shows, in what order: all games as rows, in the order of their titles. Pure.
 
+A search adds up the places that it found its words in (`catalog.word_index`), a tag is rows, an order a column.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    FromClause,
-    Select,
-    Subquery,
-    UnaryExpression,
-    and_,
-    exists,
-    false,
-    func,
-    or_,
-    select,
-)
-from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import selectinload
+import numpy as np
+from numpy.typing import NDArray
 
-from orchestrator.accounts.account import Account
-from orchestrator.catalog.models import Favorite, Game, GameTag, GameWord
-from orchestrator.catalog.words import search_words, worst_place
-from orchestrator.library.models import LibraryEntry
-from orchestrator.play.models import Session
+from orchestrator.catalog.views import GameView, Sort, Wanted
+from orchestrator.catalog.word_index import NOWHERE, IndexedGame, Numbers, Vocabulary, WordIndex
+from orchestrator.catalog.words import search_words
 
-Sort = Literal["title", "createdAt", "popular", "relevance"]
-Order = Literal["asc", "desc"]
-
-_BEYOND = "\U0010ffff"
+Truths = NDArray[np.bool_]
 
 
-@dataclass(frozen=True)
-class ListedGame:
-    """A game as one account sees it. `in_library` says that it may be played."""
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One page of games, and how many there are on all pages."""
 
-    game: Game
-    is_favorite: bool
-    in_library: bool
-
-
-@dataclass(frozen=True)
-class Page:
-    games: tuple[ListedGame, ...]
+    games: tuple[GameView, ...]
     total: int
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """What a list is asked for. `search` is words, `tag` matches exactly, `is_mine` leaves what the account has liked,
-    played or redeemed.
-    """
+class GameIndex:
+    """All games that can be played, at one revision of the catalogue. It never changes."""
 
-    page: int = 1
-    limit: int = 20
-    search: str | None = None
-    tag: str | None = None
-    sort: Sort = "title"
-    order: Order | None = None
-    is_mine: bool = False
+    def __init__(self, games: Iterable[IndexedGame], vocabulary: Vocabulary, before: "GameIndex | None" = None) -> None:
+        """`before` is the one that this one replaces: what has not changed is taken over."""
+        self.ordered = sorted(games, key=lambda game: (game.view.search_text, game.view.id))
+        self.games: Sequence[GameView] = [game.view for game in self.ordered]
+        has_same_words = before is not None and _have_same_words(before.ordered, self.ordered)
+        self.words = before.words if before is not None and has_same_words else WordIndex(self.ordered, vocabulary)
+        self._row_of: Mapping[str, int] = {game.id: row for row, game in enumerate(self.games)}
+        self._by_slug: Mapping[str, GameView] = {game.slug: game for game in self.games}
+        self._tagged: dict[str, list[int]] = defaultdict(list)
+        for row, game in enumerate(self.games):
+            for tag in game.tags:
+                self._tagged[tag].append(row)
+        titles = [game.search_text for game in self.games]
+        self._keys: Mapping[Sort, NDArray[Any]] = {
+            "title": np.cumsum([before != after for before, after in zip(titles[:1] + titles, titles, strict=False)]),
+            "createdAt": np.array([game.created_at.timestamp() for game in self.games], np.float64),
+            "popular": np.array([game.popularity for game in self.games], np.int64),
+        }
 
+    def get(self, slug: str) -> GameView | None:
+        return self._by_slug.get(slug)
 
-async def find(session: AsyncSession, account: Account, wanted: Wanted) -> Page:
-    """One page of the games that can be played. Without `order` titles and dates ascend, and the most popular and what
-    fits the search best come first.
-    """
-    matches = [_matching(word, number) for number, word in enumerate(search_words(wanted.search or ""))]
-    source: FromClause = Game.__table__
-    for match in matches:
-        source = source.join(match, match.c.game_id == Game.id)
-    conditions = _conditions(account, wanted, has_words=bool(matches))
-    total = (await session.execute(select(func.count()).select_from(source).where(*conditions))).scalar_one()
-    ordering = _ordering(wanted.sort, wanted.order, matches)
-    ids = select(Game.id).select_from(source).where(*conditions).order_by(*ordering)
-    chosen = list(await session.scalars(ids.limit(wanted.limit).offset((wanted.page - 1) * wanted.limit)))
-    seen = {row[0].id: ListedGame(*row) for row in await session.execute(seen_by(account).where(Game.id.in_(chosen)))}
-    return Page(tuple(seen[game_id] for game_id in chosen), total)
-
-
-def seen_by(account: Account) -> Select[Game, bool, bool]:
-    """What a `ListedGame` is made of; the caller narrows it."""
-    likes = exists().where(Favorite.game_id == Game.id, Favorite.account_id == account.id)
-    has = exists().where(LibraryEntry.game_id == Game.id, LibraryEntry.account_id == account.id)
-    return select(Game, likes, or_(Game.needs_code.is_(False), has)).options(selectinload(Game.tag_rows))
-
-
-def _matching(word: str, number: int) -> Subquery:
-    """The games with a word that begins like this one, each with the best place that it stands in."""
-    begins_so = and_(GameWord.word >= word, GameWord.word < word + _BEYOND)
-    found = select(GameWord.game_id, func.min(GameWord.place).label("place"))
-    return found.where(begins_so, GameWord.place <= worst_place(word)).group_by(GameWord.game_id).subquery(f"w{number}")
-
-
-def _conditions(account: Account, wanted: Wanted, *, has_words: bool) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = [Game.current_build_id.is_not(None)]
-    if wanted.search and wanted.search.strip() and not has_words:
-        conditions.append(false())  # there is no letter in it by which anything could be found
-    if wanted.tag:
-        conditions.append(Game.id.in_(select(GameTag.game_id).where(GameTag.tag == wanted.tag)))
-    if wanted.is_mine:
-        conditions.append(
-            or_(
-                Game.id.in_(select(Favorite.game_id).where(Favorite.account_id == account.id)),
-                Game.id.in_(select(LibraryEntry.game_id).where(LibraryEntry.account_id == account.id)),
-                Game.id.in_(select(Session.game_id).where(Session.owner == account.owner)),
-            )
+    def tags(self) -> list[tuple[str, int]]:
+        """Every tag in use, with how many games have it, in alphabetical order."""
+        return sorted(
+            ((tag, len(rows)) for tag, rows in self._tagged.items()), key=lambda tag: (tag[0].casefold(), tag)
         )
-    return conditions
+
+    def find(self, wanted: Wanted, mine: Collection[str] = ()) -> Found:
+        """One page. Without `order` titles and dates ascend, and the most popular and what fits the search best come
+        first; what is alike is in the order of titles. `mine` are the ids of one's own games, looked at where they are
+        asked for.
+        """
+        words = search_words(wanted.search or "")
+        is_there = np.ones(len(self.games), np.bool_)
+        worth = np.zeros(len(self.games), np.int64)
+        if wanted.search and wanted.search.strip() and not words:
+            is_there[:] = False  # there is no letter in it by which anything could be found
+        for word in words:
+            places = self.words.best_places(word)
+            is_there &= places != NOWHERE
+            worth += places
+        if wanted.tag:
+            is_there &= self._among(self._tagged.get(wanted.tag, ()))
+        if wanted.is_mine:
+            is_there &= self._among([self._row_of[game_id] for game_id in mine if game_id in self._row_of])
+        rows = np.flatnonzero(is_there)
+        begin = (wanted.page - 1) * wanted.limit
+        page = self._ordered(rows, wanted, worth, has_words=bool(words))[begin : begin + wanted.limit]
+        return Found(tuple(self.games[row] for row in page.tolist()), len(rows))
+
+    def _among(self, rows: Sequence[int]) -> Truths:
+        are = np.zeros(len(self.games), np.bool_)
+        are[np.array(rows, np.int64)] = True
+        return are
+
+    def _ordered(self, rows: Numbers, wanted: Wanted, worth: Numbers, *, has_words: bool) -> Numbers:
+        """`rows` are in the order of titles."""
+        if wanted.sort == "relevance" and not has_words:
+            return rows
+        keys = (worth if wanted.sort == "relevance" else self._keys[wanted.sort])[rows]
+        order = wanted.order or ("desc" if wanted.sort == "popular" else "asc")
+        return rows[np.argsort(-keys if order == "desc" else keys, kind="stable")]
 
 
-def _ordering(sort: Sort, order: Order | None, matches: list[Subquery]) -> list[UnaryExpression[Any]]:
-    """The chosen column, then the title, then the id: pages never overlap."""
-    by_title: list[UnaryExpression[Any]] = [Game.search_text.asc(), Game.id.asc()]
-    if sort == "popular":
-        return [Game.popularity.asc() if order == "asc" else Game.popularity.desc(), *by_title]
-    if sort == "relevance":
-        places = [match.c.place for match in matches]
-        if not places:
-            return by_title
-        worst = sum(places[1:], places[0])
-        return [worst.desc() if order == "desc" else worst.asc(), *by_title]
-    column = Game.search_text if sort == "title" else Game.created_at
-    return [column.desc() if order == "desc" else column.asc(), *by_title]
+def _have_same_words(some: Sequence[IndexedGame], others: Sequence[IndexedGame]) -> bool:
+    return len(some) == len(others) and all(one.words is other.words for one, other in zip(some, others, strict=True))

@@ -6,31 +6,19 @@ from sqlalchemy import Date, ForeignKey, Index, String, Text, UniqueConstraint, 
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from agent_protocol import BuildSpec
-from orchestrator.catalog.words import MOST_WORD_CHARACTERS
 from orchestrator.database import Base, JsonDict, JsonList
-
-_IS_LISTED = "current_build_id IS NOT NULL"
-
-
-def _listed(name: str, *columns: str) -> Index:
-    """An order in which games are listed. Only those that can be played are in it."""
-    return Index(name, *columns, sqlite_where=text(_IS_LISTED), postgresql_where=text(_IS_LISTED))
 
 
 class Game(Base):
-    """A title. `search_text` is its title and developer, casefolded, for sorting alike on every database.
+    """A title. `search_text` is its title and developer, casefolded, for sorting alike everywhere.
 
-    `needs_code` says that only who has redeemed a code may play it. `popularity` is kept by `catalog.upkeep`, and
-    `words_version` says by which rules its words were written down, 0 when they were not.
+    `needs_code` says that only who has redeemed a code may play it. `popularity` is kept by `catalog.upkeep`. Whoever
+    changes what lists show gives it the next `revision` (`catalog.snapshot.mark_changed`).
     `current_build_id` has no foreign key: the two tables would need each other before either has a row.
     """
 
     __tablename__ = "games"
-    __table_args__ = (
-        _listed("games_by_title", "search_text", "id"),
-        _listed("games_by_creation", "created_at", "search_text", "id"),
-        _listed("games_by_popularity", "popularity", "search_text", "id"),
-    )
+    __table_args__ = (Index("games_by_revision", "revision"),)
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     slug: Mapped[str] = mapped_column(String(100), unique=True)
@@ -46,7 +34,7 @@ class Game(Base):
     current_build_id: Mapped[str | None] = mapped_column(String(40))
     needs_code: Mapped[bool] = mapped_column(default=False, server_default=false())
     popularity: Mapped[int] = mapped_column(default=0, server_default=text("0"))
-    words_version: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    revision: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     created_at: Mapped[datetime]
 
     tag_rows: Mapped[list["GameTag"]] = relationship(
@@ -66,23 +54,6 @@ class GameTag(Base):
     game_id: Mapped[str] = mapped_column(ForeignKey("games.id", ondelete="CASCADE"), primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     tag: Mapped[str] = mapped_column(String(50))
-
-
-class GameWord(Base):
-    """A word by which a game is found, and the best `place` that it stands in (`catalog.words`).
-
-    PostgreSQL sorts it by its bytes, as SQLite does: what begins with a word is one stretch of the index.
-    """
-
-    __tablename__ = "game_words"
-    __table_args__ = (Index("game_words_by_game", "game_id"), {"sqlite_with_rowid": False})
-
-    word: Mapped[str] = mapped_column(
-        String(MOST_WORD_CHARACTERS).with_variant(String(MOST_WORD_CHARACTERS, collation="C"), "postgresql"),
-        primary_key=True,
-    )
-    game_id: Mapped[str] = mapped_column(ForeignKey("games.id", ondelete="CASCADE"), primary_key=True)
-    place: Mapped[int]
 
 
 class Build(Base):

@@ -1,10 +1,11 @@
 """What can be done with the catalogue: look, search, add a build, like a game. No HTTP and no Docker."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
-from sqlalchemy import and_, delete, func, select
+from sqlalchemy import CompoundSelect, and_, delete, literal, select, union, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
@@ -12,13 +13,15 @@ from agent_protocol import BuildSpec
 from orchestrator.accounts.account import Account
 from orchestrator.audit.recording import COMMAND_LINE, Action, Actor, record
 from orchestrator.catalog.definition import BuildDefinition, GameDefinition, GameDescription
-from orchestrator.catalog.finding import ListedGame, Page, Wanted, find, seen_by
 from orchestrator.catalog.images import EngineImage
 from orchestrator.catalog.models import Build, Favorite, Game, GameTag
-from orchestrator.catalog.upkeep import index
+from orchestrator.catalog.snapshot import CatalogSnapshot, mark_changed
+from orchestrator.catalog.views import GameView, ListedGame, Page, Wanted
 from orchestrator.database import Database, insert_unless_there
 from orchestrator.errors import NotFound
 from orchestrator.ids import new_id
+from orchestrator.library.models import LibraryEntry
+from orchestrator.play.models import Session
 
 log = structlog.get_logger()
 
@@ -32,41 +35,36 @@ class AddedBuild:
 
 
 class Catalog:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, snapshot: CatalogSnapshot) -> None:
         self._database = database
+        self._snapshot = snapshot
 
     async def list_games(self, account: Account, wanted: Wanted) -> Page:
-        """See `finding.find`."""
-        async with self._database.read() as session:
-            return await find(session, account, wanted)
+        """One page of the games that can be played (`finding.GameIndex.find`), as the account sees them."""
+        async with self._database.statements(is_write=False) as session:
+            games = await self._snapshot.look(session)
+            mine = set(await session.scalars(_own(account))) if wanted.is_mine else ()
+            found = games.find(wanted, mine)
+            return Page(await _seen(session, account, found.games), found.total)
 
     async def get_game(self, slug: str, account: Account) -> ListedGame:
         """One game that can be played. NotFound."""
-        statement = seen_by(account).where(Game.slug == slug, Game.current_build_id.is_not(None))
-        async with self._database.read() as session:
-            row = (await session.execute(statement)).one_or_none()
-        if row is None:
-            raise _no_such_game(slug)
-        return ListedGame(*row)
+        async with self._database.statements(is_write=False) as session:
+            game = (await self._snapshot.look(session)).get(slug)
+            if game is None:
+                raise _no_such_game(slug)
+            (listed,) = await _seen(session, account, (game,))
+            return listed
 
     async def list_tags(self) -> list[tuple[str, int]]:
         """Every tag of a game that can be played, with how many games have it, in alphabetical order."""
-        statement = (
-            select(GameTag.tag, func.count())
-            .join(Game, Game.id == GameTag.game_id)
-            .where(Game.current_build_id.is_not(None))
-            .group_by(GameTag.tag)
-            .order_by(func.lower(GameTag.tag), GameTag.tag)
-        )
-        async with self._database.read() as session:
-            return [(tag, count) for tag, count in (await session.execute(statement)).all()]
+        async with self._database.statements(is_write=False) as session:
+            return (await self._snapshot.look(session)).tags()
 
     async def common_tags(self, most: int, also: str = "") -> list[str]:
         """The tags that most games have, in alphabetical order, and `also` when it is not empty."""
-        listed = GameTag.game_id.in_(select(Game.id).where(Game.current_build_id.is_not(None)))
-        counted = select(GameTag.tag).where(listed).group_by(GameTag.tag)
-        async with self._database.read() as session:
-            tags = set(await session.scalars(counted.order_by(func.count().desc(), GameTag.tag).limit(most)))
+        counted = sorted(await self.list_tags(), key=lambda tag: (-tag[1], tag[0]))
+        tags = {tag for tag, _ in counted[:most]}
         return sorted(tags | ({also} if also else set()), key=str.casefold)
 
     async def set_favorite(self, slug: str, account: Account, *, is_favorite: bool) -> None:
@@ -111,6 +109,7 @@ class Catalog:
             if is_new or game.needs_code != was_locked:
                 details = {"version": build.version, "needs_code": game.needs_code}
                 record(session, by, Action.GAME_ADD, game.slug, now, **details)
+            await mark_changed(self._database, session, [game.id])
         if is_new:
             log.info("build.added", game=definition.slug, build_id=build.id, version=build.version)
         return AddedBuild(build.id, is_new)
@@ -118,7 +117,7 @@ class Catalog:
 
 async def upsert_game(session: AsyncSession, definition: GameDescription, now: datetime) -> Game:
     """The game of this slug, made where it is missing, described as `definition` says. The caller holds the lock
-    `game:{slug}`.
+    `game:{slug}`, and marks it as changed.
     """
     found = select(Game).where(Game.slug == definition.slug).options(selectinload(Game.tag_rows))
     game = (await session.execute(found)).scalar_one_or_none()
@@ -139,7 +138,6 @@ async def upsert_game(session: AsyncSession, definition: GameDescription, now: d
         await session.flush()
         game.tag_rows.extend(GameTag(position=position, tag=tag) for position, tag in enumerate(definition.tags))
     await session.flush()
-    await index(session, game)
     return game
 
 
@@ -179,6 +177,27 @@ def _spec(build_id: str, definition: BuildDefinition, image: EngineImage) -> Bui
         size_bytes=image.size_bytes or 0,
         layers=dict(image.layers),
         **fields,
+    )
+
+
+async def _seen(session: AsyncSession, account: Account, games: Sequence[GameView]) -> tuple[ListedGame, ...]:
+    ids = [game.id for game in games]
+    liked = select(literal(True), Favorite.game_id).where(Favorite.account_id == account.id, Favorite.game_id.in_(ids))
+    has = select(literal(False), LibraryEntry.game_id).where(
+        LibraryEntry.account_id == account.id, LibraryEntry.game_id.in_(ids)
+    )
+    rows = {(bool(is_liked), game_id) for is_liked, game_id in await session.execute(union_all(liked, has))}
+    return tuple(
+        ListedGame(game, (True, game.id) in rows, not game.needs_code or (False, game.id) in rows) for game in games
+    )
+
+
+def _own(account: Account) -> CompoundSelect[str]:
+    """What the account has liked, redeemed or played."""
+    return union(
+        select(Favorite.game_id).where(Favorite.account_id == account.id),
+        select(LibraryEntry.game_id).where(LibraryEntry.account_id == account.id),
+        select(Session.game_id).where(Session.owner == account.owner),
     )
 
 

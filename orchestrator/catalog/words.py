@@ -8,8 +8,6 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 
-VERSION = 1  # of these rules: games that were indexed by others are indexed anew (`catalog.upkeep`)
-
 TITLE, DEVELOPER, TAG, DESCRIPTION = range(4)
 
 MOST_WORD_CHARACTERS = 32

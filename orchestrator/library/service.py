@@ -15,6 +15,7 @@ from orchestrator.accounts.account import Account
 from orchestrator.accounts.throttle import Limit, Throttle
 from orchestrator.audit.recording import COMMAND_LINE, Action, Actor, record
 from orchestrator.catalog.models import Game
+from orchestrator.catalog.snapshot import mark_changed
 from orchestrator.database import Database, insert_unless_there
 from orchestrator.errors import InvalidRequest, NotFound
 from orchestrator.ids import new_id
@@ -180,8 +181,10 @@ class Library:
         """Say whether a game needs a code. `NotFound`."""
         async with self._database.write() as session:
             now = await self._database.now(session)
-            (await _game(session, slug)).needs_code = needs_code
+            game = await _game(session, slug)
+            game.needs_code = needs_code
             record(session, by, Action.GAME_ACCESS, slug, now, needs_code=needs_code)
+            await mark_changed(self._database, session, [game.id])
         _log.info("game.access", game=slug, needs_code=needs_code)
 
 

@@ -16,6 +16,7 @@ from orchestrator.audit.recording import COMMAND_LINE, Action, Actor, record
 from orchestrator.catalog.definition import GameDescription
 from orchestrator.catalog.models import Build, Game
 from orchestrator.catalog.service import upsert_game
+from orchestrator.catalog.snapshot import mark_changed
 from orchestrator.database import Database
 from orchestrator.errors import Conflict, Forbidden, InvalidRequest, NotFound
 from orchestrator.fleet.models import Host
@@ -121,6 +122,7 @@ class PublishedGames:
                 setattr(found.published, name, said[name])
             _require_save(found.published.renpy_dir, found.published.save_paths)
             found.published.updated_at = now
+            await mark_changed(self._database, session, [found.game.id])
         return found
 
     async def cached(self, found: OwnedGame) -> Cached:
@@ -150,6 +152,7 @@ class PublishedGames:
                 record(session, by, Action.GAME_RESUME, slug, now)
             else:
                 record(session, by, Action.GAME_SUSPEND, slug, now, reason=reason)
+            await mark_changed(self._database, session, [found.game.id])
         log.info("game.suspended" if reason is not None else "game.resumed", game=slug)
         return found.status
 
@@ -165,7 +168,9 @@ async def owned(session: AsyncSession, publisher: Publisher, slug: str) -> Owned
 
 
 def play_build(found: OwnedGame, build_id: str, now: datetime) -> None:
-    """From now on this build is what is launched, once nobody has suspended the game."""
+    """From now on this build is what is launched, once nobody has suspended the game. The caller marks the game as
+    changed.
+    """
     found.published.active_build_id = build_id
     found.published.updated_at = now
     if not found.published.is_suspended:

@@ -22,6 +22,7 @@ from orchestrator.catalog.definition import BuildDefinition
 from orchestrator.catalog.images import EngineImage, ImageUnavailable
 from orchestrator.catalog.models import Build, Game
 from orchestrator.catalog.service import add_build
+from orchestrator.catalog.snapshot import mark_changed
 from orchestrator.database import Database
 from orchestrator.errors import DatabaseUnavailable
 from orchestrator.notices import REREAD_S, Notices
@@ -193,6 +194,7 @@ class Publishing:
             upload.state, upload.digest, upload.build_id = UploadState.ACCEPTED, archive.digest, build.id
             upload.version, upload.busy_until, upload.changed_at = build.version, now, now
             upload.reasons = []
+            await mark_changed(self._database, session, [game.id])
         await asyncio.to_thread(self._spool.remove, task.upload_id)
         log.info("upload.accepted", upload=task.upload_id, game=task.slug, build=build.id, bytes=archive.size_bytes)
 

@@ -8,6 +8,7 @@ from sqlalchemy import case, func, select
 
 from agent_protocol import EndCode
 from orchestrator.catalog.models import Build
+from orchestrator.catalog.snapshot import mark_changed
 from orchestrator.database import Database
 from orchestrator.errors import NotFound
 from orchestrator.fleet.models import BuildProfile
@@ -53,6 +54,7 @@ class GameVersions:
             if build is None or build.game_id != found.game.id:
                 raise NotFound(f"The game {slug!r} has no version {build_id!r}.")
             play_build(found, build.id, await self._database.now(session))
+            await mark_changed(self._database, session, [found.game.id])
         log.info("build.activated", game=slug, build=build_id)
 
     async def statistics(self, publisher: Publisher, slug: str) -> Sequence[BuildFigures]:

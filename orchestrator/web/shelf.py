@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import cast
 from urllib.parse import urlencode
 
-from orchestrator.catalog.finding import ListedGame, Page, Sort, Wanted
+from orchestrator.catalog.views import ListedGame, Page, Sort, Wanted
 
 LIMIT = 24
 MOST_SEARCH_CHARACTERS = 200

@@ -1,20 +1,28 @@
 """The catalogue over HTTP, field by field as the public API documents it."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import delete, update
+from sqlalchemy import event, select
 
+from orchestrator.accounts.account import Account, Role
 from orchestrator.catalog.definition import BuildDefinition, GameDefinition
 from orchestrator.catalog.images import EngineImage
-from orchestrator.catalog.models import Game, GameWord
+from orchestrator.catalog.models import Game
+from orchestrator.catalog.service import Catalog
+from orchestrator.catalog.snapshot import mark_changed
+from orchestrator.catalog.views import Wanted
 from orchestrator.errors import NotFound
-from orchestrator.services import Services
+from orchestrator.services import Services, open_services
+from orchestrator.settings import Settings
 
 SignedIn = Callable[..., Awaitable[httpx.AsyncClient]]
 
 IMAGE = EngineImage("sha256:aa", 1000)
+NOBODY = Account("clxnobody", "nobody@example.org", "Nobody", None, Role.PLAYER)
 
 
 def definition(slug: str = "the-question", title: str = "The Question", **fields: object) -> GameDefinition:
@@ -161,17 +169,73 @@ async def test_the_best_match_comes_first_where_that_is_asked(signed_in: SignedI
     assert await slugs(client, sort="relevance") == ["a", "b", "c", "d"]
 
 
-async def test_what_was_added_before_words_were_written_down_is_found_after_the_upkeep(
-    signed_in: SignedIn, services: Services
-) -> None:
-    await services.catalog.add_game(definition(), IMAGE)
-    async with services.database.write() as session:
-        await session.execute(delete(GameWord))
-        await session.execute(update(Game).values(words_version=0))
-    client = await signed_in()
-    assert await slugs(client, search="question") == []
-    await services.catalog_upkeep.round()
-    assert await slugs(client, search="question") == ["the-question"]
+async def test_a_change_shows_in_every_replicas_next_answer(settings: Settings) -> None:
+    async with open_services(settings) as one, open_services(settings) as other:
+        reader = other.catalog
+        await one.catalog.add_game(definition(), IMAGE)
+        assert await titles(reader) == ["The Question"]
+        await one.catalog.add_game(definition("alpha", "Alpha"), IMAGE)
+        assert await titles(reader) == ["Alpha", "The Question"]
+        await one.catalog.add_game(definition("alpha", "Omega", tags=["Cosy"]), IMAGE)
+        assert await titles(reader) == ["Omega", "The Question"]
+        assert await titles(reader, search="alpha") == []
+        assert await titles(reader, search="omega", tag="Cosy") == ["Omega"]
+        assert await reader.list_tags() == [("Cosy", 1), ("Mystery", 1), ("Romance", 1)]
+        await one.library.set_access("alpha", needs_code=True)
+        assert not (await reader.get_game("alpha", NOBODY)).in_library
+        async with one.database.write() as session:
+            game = (await session.scalars(select(Game).where(Game.slug == "alpha"))).one()
+            game.current_build_id = None
+            await mark_changed(one.database, session, [game.id])
+        assert await titles(reader) == ["The Question"]
+        with pytest.raises(NotFound):
+            await reader.get_game("alpha", NOBODY)
+
+
+async def test_changes_at_the_same_time_are_all_seen(settings: Settings) -> None:
+    async with open_services(settings) as one, open_services(settings) as other:
+        writers = [one.catalog, other.catalog] * 10
+        changes = [
+            writer.add_game(definition(f"game-{number}", f"Game {number:02}"), IMAGE)
+            for number, writer in enumerate(writers)
+        ]
+        looks = [titles(other.catalog) for _ in range(10)]
+        await asyncio.gather(*changes, *looks)
+        assert await titles(one.catalog) == await titles(other.catalog) == [f"Game {number:02}" for number in range(20)]
+
+
+async def test_what_rolls_back_is_never_shown(settings: Settings) -> None:
+    async with open_services(settings) as services:
+        await services.catalog.add_game(definition(), IMAGE)
+        assert await titles(services.catalog) == ["The Question"]
+        async with services.database.write() as session:
+            game = (await session.scalars(select(Game))).one()
+            game.title = "The Answer"
+            await mark_changed(services.database, session, [game.id])
+            await session.rollback()
+        assert await titles(services.catalog) == ["The Question"]
+
+
+async def test_a_list_is_two_statements_and_a_third_for_my_games(settings: Settings) -> None:
+    async with open_services(settings) as services:
+        await services.catalog.add_game(definition(), IMAGE)
+        await titles(services.catalog)
+        statements: list[str] = []
+
+        def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+            statements.append(statement)
+
+        event.listen(services.database.engine.sync_engine, "before_cursor_execute", note)
+        await titles(services.catalog, search="question", tag="Romance", sort="popular")
+        assert len([each for each in statements if each.startswith("SELECT")]) == 2, statements
+        statements.clear()
+        await titles(services.catalog, is_mine=True)
+        assert len([each for each in statements if each.startswith("SELECT")]) <= 3, statements
+
+
+async def titles(catalog: Catalog, **wanted: Any) -> list[str]:
+    page = await catalog.list_games(NOBODY, Wanted(limit=50, **wanted))
+    return [listed.game.title for listed in page.games]
 
 
 @pytest.mark.usefixtures("catalogue")
