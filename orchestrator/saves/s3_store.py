@@ -100,7 +100,9 @@ class S3Store:
             answer = await self._ask("get_object", Key=self._location.full_key(key))
             async with answer["Body"] as body:
                 while True:
-                    async with self._bounded(min(CALL_S, ends_s - loop.time())):
+                    if loop.time() > ends_s:  # also where what comes next is here already
+                        raise self._gone("read too slowly")
+                    async with self._bounded(CALL_S):
                         try:
                             piece: bytes = await body.read(_PIECE_BYTES)
                         except (aiohttp.ClientError, BotoCoreError) as error:
