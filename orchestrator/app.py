@@ -58,6 +58,7 @@ from orchestrator.settings import Settings
 from orchestrator.web.admin_controllers import AdminPagesController
 from orchestrator.web.controllers import PagesController, favicon, static_file
 from orchestrator.web.failures import failure_page, wants_page
+from orchestrator.web.redeeming import RedeemPageController
 from orchestrator.web.rendering import template_config
 
 FailureType = TypeVar("FailureType", bound=Exception)
@@ -94,6 +95,7 @@ _ROUTE_HANDLERS: Sequence[ControllerRouterHandler] = (
     PublisherAdminController,
     PagesController,
     AdminPagesController,
+    RedeemPageController,
     favicon,
     static_file,
 )

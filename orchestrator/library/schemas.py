@@ -11,6 +11,7 @@ from orchestrator.library.service import MOST_CODES_AT_ONCE, BatchSummary, Redee
 from orchestrator.plain_text import one_line
 
 MOST_NOTE_CHARACTERS = 100
+MOST_CODE_CHARACTERS = 100  # as it may be typed, with gaps
 
 
 def _note(text: str | None) -> str | None:
@@ -21,7 +22,7 @@ Note = Annotated[str | None, AfterValidator(_note)]
 
 
 class RedeemRequest(Wire):
-    code: str = Field(max_length=100)
+    code: str = Field(max_length=MOST_CODE_CHARACTERS)
 
 
 class RedeemAnswer(Wire):

@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from tests.browser.pages.catalogue import EVIL, LOCKED
-from tests.browser.pages.conftest import Replica
+from tests.browser.pages.conftest import PASSWORD, Replica
 from tests.browser.pages.pages_support import FakeApi, save, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -103,6 +103,27 @@ async def test_without_javascript_the_library_is_whole(browser: Browser, replica
     await page.get_by_role("link", name="My games").click()
     await expect(page).to_have_url(re.compile(r"search=orchard&sort=popular&mine=1"))
     await expect(page.get_by_role("heading", name="My games")).to_be_visible()
+    await context.close()
+
+
+async def test_without_javascript_a_code_is_redeemed_by_a_plain_form(browser: Browser, replica: Replica) -> None:
+    context = await browser.new_context(base_url=replica.url, java_script_enabled=False)
+    page = await context.new_page()
+    await page.goto("/register")
+    await page.get_by_label("Name").fill("Bo")
+    await page.get_by_label("E-mail").fill("bo@example.org")
+    await page.get_by_label("Password").fill(PASSWORD)
+    await page.get_by_role("button", name="Create account").click()
+    await page.get_by_role("link", name="I have a code").click()
+    await page.get_by_label("Library code").fill("ABCD-EFGH")
+    await page.get_by_role("button", name="Redeem").click()
+    await expect(page.get_by_role("alert")).to_contain_text("This code does not work")
+    await page.get_by_label("Library code").fill(replica.codes.pop().lower().replace("-", " "))
+    await page.get_by_role("button", name="Redeem").click()
+    await expect(page.get_by_role("status")).to_contain_text("Moon Orchard is in your library")
+    await page.get_by_role("link", name="My games").click()
+    await expect(page.locator(".game-card")).to_have_count(1)
+    await expect(page.locator(".game-card")).not_to_contain_text("Needs a code")
     await context.close()
 
 

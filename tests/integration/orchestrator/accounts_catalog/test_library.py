@@ -282,6 +282,46 @@ async def test_adding_a_game_again_leaves_its_access_unless_the_file_says_it(ser
     assert game.needs_code
 
 
+async def by_form(player: httpx.AsyncClient, code: str, token: str | None = None) -> str:
+    """Where the page's plain form leads."""
+    if token is None:
+        page = await player.get("/redeem")
+        [token, *_] = re.findall(r'name="csrfToken" value="([0-9a-f]+)"', page.text)
+    answer = await player.post("/redeem", data={"code": code, "csrfToken": token})
+    assert answer.status_code == 302
+    return answer.headers["location"]
+
+
+async def test_a_plain_form_redeems_a_code_and_says_what_became_of_it(
+    admin: httpx.AsyncClient, player: httpx.AsyncClient, other_player: httpx.AsyncClient, locked: str
+) -> None:
+    [code] = (await make(admin))["newCodes"]
+    assert await by_form(player, code, token="") == "/redeem?error=MissingCSRF"
+    assert not (await player.get(f"/api/games/{locked}")).json()["inLibrary"]
+
+    assert await by_form(player, code) == f"/redeem?redeemed={locked}"
+    assert "The Question</bdi></a> is in your library" in (await player.get(f"/redeem?redeemed={locked}")).text
+    assert (await player.get(f"/api/games/{locked}")).json()["inLibrary"]
+    for wrong in (code, "ABCD-EFGH", "", "\0", "x" * 5000):
+        assert await by_form(other_player, wrong) == "/redeem?error=CodeInvalid"
+    assert "is in your library" not in (await other_player.get(f"/redeem?redeemed={locked}")).text
+    for failure, words in (("CodeInvalid", "This code does not work"), ("<b>", "That did not work")):
+        page = (await other_player.get("/redeem", params={"error": failure})).text
+        assert words in page
+        assert "<b>" not in page
+
+
+async def test_a_plain_form_counts_tries_and_asks_strangers_to_sign_in(
+    client: httpx.AsyncClient, player: httpx.AsyncClient
+) -> None:
+    for _ in range(CODES_OF_ACCOUNT.tries):
+        assert await by_form(player, "wrong") == "/redeem?error=CodeInvalid"
+    assert await by_form(player, "wrong") == "/redeem?error=RateLimited"
+    assert "Too many tries" in (await player.get("/redeem?error=RateLimited")).text
+    for answer in (await client.get("/redeem"), await client.post("/redeem", data={"code": "x"})):
+        assert (answer.status_code, answer.headers["location"]) == (302, "/signin?callbackUrl=/redeem")
+
+
 async def test_popular_is_what_most_people_played_lately(
     admin: httpx.AsyncClient, signed_in: SignedIn, host: ScriptedHost, services: Services
 ) -> None:
