@@ -10,15 +10,18 @@ from orchestrator.accounts.cookies import session_cookie
 from orchestrator.accounts.dependencies import provide_required_sign_in, signed_in
 from orchestrator.accounts.export import Export
 from orchestrator.accounts.my_account import MyAccount
+from orchestrator.accounts.recovery import Recovery
 from orchestrator.accounts.schemas import (
     AccountPatch,
     AccountView,
     Deletion,
     DevicesAnswer,
+    EmailChange,
     PasswordChange,
     account_view,
     device_view,
 )
+from orchestrator.http import AnyRequest, address_of
 from orchestrator.settings import Settings
 
 
@@ -51,6 +54,23 @@ class AccountController(Controller):
     ) -> None:
         """Needs the old one (403 `wrong_password`). Every other device is signed out."""
         await my_account.change_password(asking, data.current_password, data.new_password)
+
+    @post("/email", status_code=204, operation_id="changeEmail")
+    async def change_email(
+        self,
+        request: AnyRequest,
+        data: JSONBody[EmailChange],
+        asking: NamedDependency[SignedIn],
+        my_account: NamedDependency[MyAccount],
+        recovery: NamedDependency[Recovery],
+    ) -> None:
+        """Ask for another e-mail address. Needs the password (403 `wrong_password`). A letter with a link for
+        `confirmEmail` goes to the other address, and one that says so to the old one; until the link is opened the old
+        one holds. An address that somebody has is answered alike, and gets no letter. Asking again, or a new password,
+        makes what was asked before void.
+        """
+        await my_account.require_password(asking.account, data.password)
+        await recovery.ask_for_change(asking.account, data.email, address=address_of(request))
 
     @get("/export", media_type="application/zip", operation_id="exportAccount")
     async def export(self, asking: NamedDependency[SignedIn], export: NamedDependency[Export]) -> Stream:

@@ -74,8 +74,8 @@ class MailToken(Base):
 
 
 class MailOrder(Base):
-    """A letter to be written and sent to whoever has an address then. Its secret is made with it, so none lies here.
-    Some replica takes it by lease.
+    """A letter to be written and sent to whoever has an address then, or to the person of `account_id`. Its secret is
+    made with it, so none lies here. Some replica takes it by lease.
     """
 
     __tablename__ = "mail_orders"
@@ -83,6 +83,7 @@ class MailOrder(Base):
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     purpose: Mapped[str] = mapped_column(String(16))
     email: Mapped[str] = mapped_column(String(320))
+    account_id: Mapped[str | None] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), index=True)
     tries: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     due_at: Mapped[datetime] = mapped_column(index=True)
     ordered_at: Mapped[datetime]

@@ -13,6 +13,7 @@ from orchestrator.accounts import throttle
 from orchestrator.accounts.account import Account, AccountState, SignedIn
 from orchestrator.accounts.models import AccountRow, Device, MailOrder
 from orchestrator.accounts.passwords import Passwords, Verdict
+from orchestrator.accounts.recovery import forget_change
 from orchestrator.accounts.service import account_of
 from orchestrator.accounts.standing import Standing
 from orchestrator.database import Database
@@ -69,7 +70,9 @@ class MyAccount:
             await session.execute(_others(signed_in))
 
     async def change_password(self, signed_in: SignedIn, current: str, new: str) -> None:
-        """The other devices are signed out with it. Forbidden `wrong_password`, RateLimited."""
+        """The other devices are signed out with it, and no letter brings another address any more. Forbidden
+        `wrong_password`, RateLimited.
+        """
         seen_hash = await self.require_password(signed_in.account, current)
         new_hash = await self._passwords.hash(new)
         async with self._database.write() as session:
@@ -77,6 +80,7 @@ class MyAccount:
             if row.password_hash != seen_hash:  # another device was faster
                 raise _wrong_password()
             row.password_hash = new_hash
+            await forget_change(session, row.id)
             await session.execute(_others(signed_in))
         log.info("account.password_changed", account_id=row.id)
 
@@ -90,6 +94,7 @@ class MyAccount:
             if row.password_hash != seen_hash:
                 raise _wrong_password()
             await session.execute(delete(MailOrder).where(MailOrder.email == row.email))
+            await forget_change(session, row.id)
             row.state, row.email = AccountState.DELETED, f"{AccountState.DELETED.value}:{row.id}"
             row.name, row.image, row.password_hash, row.email_verified_at = "", None, None, None
             await self._standing.shut_out(session, row)

@@ -44,9 +44,16 @@ class Postman:
         self._public_url = public_url
         self._is_away = False
 
-    def order(self, session: AsyncSession, purpose: Purpose, email: str, now: datetime) -> None:
-        """A letter for whoever has this address, sent soon after the caller's transaction."""
-        session.add(MailOrder(id=new_id("let"), purpose=purpose.value, email=email, due_at=now, ordered_at=now))
+    def order(
+        self, session: AsyncSession, purpose: Purpose, email: str, now: datetime, *, account_id: str | None = None
+    ) -> None:
+        """A letter for whoever has this address, sent soon after the caller's transaction; with an `account_id` for
+        that person, whose address it is not yet, or will no longer be.
+        """
+        order = MailOrder(
+            id=new_id("let"), purpose=purpose.value, email=email, account_id=account_id, due_at=now, ordered_at=now
+        )
+        session.add(order)
         self._notices.publish_after_commit(session, TOPIC)
 
     async def run(self) -> None:
@@ -96,19 +103,19 @@ class Postman:
             now = await self._database.now(session)
             over = select(MailToken.token_hash).where(MailToken.expires_at <= now).with_for_update(skip_locked=True)
             await session.execute(delete(MailToken).where(MailToken.token_hash.in_(over)))
-            person = select(AccountRow).where(AccountRow.email == order.email)
-            row = await session.scalar(person.where(AccountRow.state == AccountState.ACTIVE))
+            row = await _reader(session, order)
             if row is None or (purpose is Purpose.VERIFY_EMAIL and row.email_verified_at is not None):
                 return None
-            token = MailToken(
-                token_hash=hash_of(secret),
-                account_id=row.id,
-                purpose=purpose.value,
-                email=row.email,
-                expires_at=now + LIFETIMES[purpose],
-            )
-            session.add(token)
-        return write_letter(purpose, row.email, self._public_url, secret)
+            if purpose in LIFETIMES:
+                token = MailToken(
+                    token_hash=hash_of(secret),
+                    account_id=row.id,
+                    purpose=purpose.value,
+                    email=order.email,
+                    expires_at=now + LIFETIMES[purpose],
+                )
+                session.add(token)
+        return write_letter(purpose, order.email, self._public_url, secret)
 
     async def _put_off(self, order: MailOrder, error: MailAway) -> None:
         if not self._is_away:
@@ -125,6 +132,18 @@ class Postman:
                 return
             row.due_at = now + min(LONGEST_RETRY, FIRST_RETRY * 2 ** min(row.tries, 16))
             row.tries += 1
+
+
+async def _reader(session: AsyncSession, order: MailOrder) -> AccountRow | None:
+    """Whom the letter is for: nobody where the order was taken back, or the wanted address is another's by now."""
+    owner = await session.scalar(select(AccountRow).where(AccountRow.email == order.email))
+    person = owner
+    if order.account_id is not None:
+        person = await session.get(AccountRow, order.account_id, with_for_update=True)
+        is_taken = owner is not None and order.purpose == Purpose.CHANGE_EMAIL.value
+        if is_taken or await session.get(MailOrder, order.id) is None:
+            return None
+    return person if person is not None and person.state is AccountState.ACTIVE else None
 
 
 def hash_of(secret: str) -> str:

@@ -1,20 +1,22 @@
-"""What a letter is for: a new password for whoever forgot the old one, and the proof that an address is one's own.
+"""What a letter is for: a new password for whoever forgot the old one, the proof that an address is one's own, and
+another address.
 
 Whoever asks learns nothing of others: a known and an unknown address are answered alike, and cost alike.
 """
 
 import structlog
 from sqlalchemy import ColumnElement, delete, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from orchestrator.accounts import throttle
 from orchestrator.accounts.account import Account, AccountState
 from orchestrator.accounts.letters import Purpose
-from orchestrator.accounts.models import AccountRow, Device, MailToken
+from orchestrator.accounts.models import AccountRow, Device, MailOrder, MailToken
 from orchestrator.accounts.passwords import Passwords
 from orchestrator.accounts.postman import Postman, hash_of
 from orchestrator.database import Database
-from orchestrator.errors import InvalidRequest
+from orchestrator.errors import InvalidRequest, Unauthorized
 
 log = structlog.get_logger()
 
@@ -34,12 +36,34 @@ class Recovery:
         """A letter with which this person proves the own address. RateLimited."""
         await self._order(Purpose.VERIFY_EMAIL, account.email, address)
 
+    async def ask_for_change(self, account: Account, email: str, *, address: str) -> None:
+        """A letter to another address, with which it becomes this person's within three days, and a letter to the own
+        one that says so. Whether somebody has the other one already, nobody learns. What was asked for before is void.
+        The caller has seen the password. InvalidRequest for the own address, RateLimited.
+        """
+        email = email.lower()
+        if email == account.email:
+            raise InvalidRequest("email: it is the address of this account already")
+        await self._count(email, address)
+        async with self._database.write() as session:
+            now = await self._database.now(session)
+            row = await session.get(AccountRow, account.id, with_for_update=True)
+            if row is None or row.state is not AccountState.ACTIVE:
+                raise Unauthorized("This account is no longer there.")
+            await forget_change(session, row.id)
+            self._postman.order(session, Purpose.CHANGE_EMAIL, email, now, account_id=row.id)
+            self._postman.order(session, Purpose.EMAIL_MAY_CHANGE, row.email, now, account_id=row.id)
+        log.info("account.email_may_change", account_id=account.id)
+
     async def _order(self, purpose: Purpose, email: str, address: str) -> None:
+        await self._count(email, address)
+        async with self._database.write() as session:
+            self._postman.order(session, purpose, email, await self._database.now(session))
+
+    async def _count(self, email: str, address: str) -> None:
         await self._throttle.count(throttle.LETTERS_OF_ADDRESS, address)
         await self._throttle.count(throttle.LETTERS_OF_ADDRESS_TO, address, email)
         await self._throttle.count(throttle.LETTERS_TO, email)
-        async with self._database.write() as session:
-            self._postman.order(session, purpose, email, await self._database.now(session))
 
     async def reset(self, secret: str, password: str, *, address: str) -> None:
         """Choose a new password with the secret of a letter, once. All devices are signed out, and whoever reads the
@@ -51,36 +75,55 @@ class Recovery:
                 raise _invalid()  # before the costly hash
         password_hash = await self._passwords.hash(password)
         async with self._database.write() as session:
-            row = await self._redeem(session, secret, Purpose.RESET_PASSWORD)
+            row, _ = await self._redeem(session, secret, Purpose.RESET_PASSWORD)
             row.password_hash = password_hash
+            await forget_change(session, row.id)
             await session.execute(delete(Device).where(Device.account_id == row.id))
             resets = MailToken.account_id == row.id, MailToken.purpose == Purpose.RESET_PASSWORD.value
             await session.execute(delete(MailToken).where(*resets))
         log.info("account.password_reset", account_id=row.id)
 
     async def verify(self, secret: str, *, address: str) -> None:
-        """Prove an address with the secret of a letter, once. InvalidRequest `invalid_token`, RateLimited."""
+        """Prove an address with the secret of a letter, once; another one than before becomes the account's with it.
+        InvalidRequest `invalid_token`, also when somebody else was faster to have that address. RateLimited.
+        """
         await self._throttle.count(throttle.TOKENS_OF_ADDRESS, address)
-        async with self._database.write() as session:
-            row = await self._redeem(session, secret, Purpose.VERIFY_EMAIL)
-        log.info("account.email_verified", account_id=row.id)
+        try:
+            async with self._database.write() as session:
+                row, token = await self._redeem(session, secret, Purpose.VERIFY_EMAIL, Purpose.CHANGE_EMAIL)
+                is_change = token.purpose == Purpose.CHANGE_EMAIL.value
+                if is_change:
+                    row.email = token.email
+                    await forget_change(session, row.id)
+        except IntegrityError as error:
+            raise _invalid() from error
+        log.info("account.email_changed" if is_change else "account.email_verified", account_id=row.id)
 
-    async def _redeem(self, session: AsyncSession, secret: str, purpose: Purpose) -> AccountRow:
-        """Whose secret it is, with the address proven. It is good no more."""
+    async def _redeem(self, session: AsyncSession, secret: str, *purposes: Purpose) -> tuple[AccountRow, MailToken]:
+        """Whose secret it is, with the address proven, and what it was. It is good no more."""
         now = await self._database.now(session)
-        redeemed = delete(MailToken).where(*_is(secret, purpose)).returning(MailToken)
+        redeemed = delete(MailToken).where(*_is(secret, *purposes)).returning(MailToken)
         token = (await session.execute(redeemed)).scalar_one_or_none()
         if token is None or token.expires_at <= now:
             raise _invalid()
         row = await session.get(AccountRow, token.account_id, with_for_update=True)
-        if row is None or row.state is not AccountState.ACTIVE or row.email != token.email:
+        if row is None or row.state is not AccountState.ACTIVE:
+            raise _invalid()
+        if token.email != row.email and token.purpose != Purpose.CHANGE_EMAIL.value:
             raise _invalid()
         row.email_verified_at = row.email_verified_at or now
-        return row
+        return row, token
 
 
-def _is(secret: str, purpose: Purpose) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    return MailToken.token_hash == hash_of(secret), MailToken.purpose == purpose.value
+async def forget_change(session: AsyncSession, account_id: str) -> None:
+    """Whatever address the person wanted, no letter brings it any more."""
+    change = Purpose.CHANGE_EMAIL.value
+    await session.execute(delete(MailOrder).where(MailOrder.account_id == account_id, MailOrder.purpose == change))
+    await session.execute(delete(MailToken).where(MailToken.account_id == account_id, MailToken.purpose == change))
+
+
+def _is(secret: str, *purposes: Purpose) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return MailToken.token_hash == hash_of(secret), MailToken.purpose.in_(purpose.value for purpose in purposes)
 
 
 def _invalid() -> InvalidRequest:

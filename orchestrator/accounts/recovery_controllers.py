@@ -35,7 +35,9 @@ class RecoveryController(Controller):
     async def confirm_email(
         self, request: AnyRequest, data: JSONBody[Confirmation], recovery: NamedDependency[Recovery]
     ) -> None:
-        """Prove an e-mail address with the token of a letter: good once, for three days, else 400 `invalid_token`."""
+        """Prove an e-mail address with the token of a letter: good once, for three days, else 400 `invalid_token`.
+        Where another address was asked for, it becomes the account's.
+        """
         await recovery.verify(data.token, address=address_of(request))
 
 

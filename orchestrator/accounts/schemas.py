@@ -107,6 +107,13 @@ class Confirmation(Wire):
     token: Secret
 
 
+class EmailChange(Wire):
+    """The address that shall be this account's."""
+
+    email: Email
+    password: str = Field(max_length=1000)
+
+
 class Deletion(Wire):
     password: str = Field(max_length=1000)
 

@@ -134,6 +134,25 @@ async def test_a_refusal_is_told_in_the_servers_words(mine: Page) -> None:
     )
 
 
+async def test_another_address_is_used_once_its_letter_is_answered(person: Person, mine: Page) -> None:
+    elsewhere = f"new-{person.email}"
+    await mine.get_by_text("Use another address").click()
+    await mine.get_by_label("New e-mail address").fill(elsewhere)
+    await mine.get_by_label("Your password").first.fill("wrong horse")
+    await mine.get_by_role("button", name="Send the letter", exact=True).click()
+    await expect(mine.get_by_role("alert")).to_have_text("The password is wrong. Nothing was changed.")
+    await mine.get_by_label("Your password").first.fill(PASSWORD)
+    await mine.get_by_role("button", name="Send the letter", exact=True).click()
+    await expect(mine.get_by_text(f"A letter is on its way to {elsewhere}.")).to_be_visible()
+    await mine.reload()
+    await expect(mine.locator(".account-facts")).to_contain_text(person.email)
+    person.email = elsewhere
+    await mine.goto(person.letter("confirm-email"))
+    await expect(mine.get_by_role("heading", name="Thank you")).to_be_visible()
+    await mine.goto("/account")
+    await expect(mine.locator(".account-facts")).to_contain_text(f"{elsewhere} Confirmed")
+
+
 async def test_devices_are_told_apart_and_signed_out(person: Person, mine: Page) -> None:
     with person.signed_in_elsewhere() as phone, person.signed_in_elsewhere("curl/8.5.0") as script:
         await mine.reload()

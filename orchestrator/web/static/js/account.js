@@ -1,5 +1,5 @@
 /** The page of one's own account: name, password, devices, and its end. */
-import { askForConfirmation, changeAccount, changePassword, deleteAccount, listDevices, serverNowMs, signOutDevice, signOutOtherDevices, wentToSignIn } from "./api.js";
+import { askForConfirmation, changeAccount, changeEmail, changePassword, deleteAccount, listDevices, serverNowMs, signOutDevice, signOutOtherDevices, wentToSignIn } from "./api.js";
 import { byId, create, failureNotice } from "./dom.js";
 import { formatAgo, formatMoment } from "./format.js";
 import { answersInPlace, doneNotice } from "./forms.js";
@@ -47,6 +47,24 @@ if (passwordForm) {
     },
     wordsFor: (failure) => (failure.code === "invalid_request" ? "The new password needs at least 8 characters." : wordsFor(failure)),
     focusAfter: byId("current-password"),
+  });
+}
+
+const emailForm = document.getElementById("email-form");
+if (emailForm) {
+  answersInPlace(emailForm, {
+    note: byId("email-note"),
+    busyWords: "Sending…",
+    send: async ({ email, password }) => {
+      await changeEmail({ email, password });
+      emailForm.reset();
+      return `A letter is on its way to ${email}. Open the link in it within three days; until then nothing changes.`;
+    },
+    wordsFor: (failure) => {
+      if (failure.code === "wrong_password") return "The password is wrong. Nothing was changed.";
+      return failure.code === "invalid_request" ? "Please give another e-mail address than the one you have." : wordsFor(failure);
+    },
+    focusAfter: byId("new-email"),
   });
 }
 

@@ -69,6 +69,7 @@ export const signIn = (form) => call("POST", "/api/auth/callback/credentials", {
 export const register = (form) => call("POST", "/api/auth/register", { body: form });
 export const changeAccount = (changes) => call("PATCH", "/api/account", { body: changes });
 export const changePassword = (change) => call("POST", "/api/account/password", { body: change });
+export const changeEmail = (change) => call("POST", "/api/account/email", { body: change });
 export const deleteAccount = (password) => call("POST", "/api/account/delete", { body: { password } });
 export const askForConfirmation = () => call("POST", "/api/account/confirmation");
 export const forgotPassword = (email) => call("POST", "/api/auth/forgot-password", { body: { email } });

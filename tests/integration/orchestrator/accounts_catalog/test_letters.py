@@ -25,6 +25,7 @@ from orchestrator.settings import Settings
 
 EMAIL, PASSWORD, NEW = "ada@example.org", "correct horse", "battery staple"
 STRANGER = "nobody@example.org"
+ELSEWHERE = "ada@elsewhere.example"
 
 
 class Postbag:
@@ -76,9 +77,9 @@ async def confirm(client: httpx.AsyncClient, token: str) -> httpx.Response:
     return await client.post("/api/auth/confirm-email", json={"token": token})
 
 
-async def sign_in(client: httpx.AsyncClient, password: str) -> int:
+async def sign_in(client: httpx.AsyncClient, password: str, email: str = EMAIL) -> int:
     token = (await client.get("/api/auth/csrf")).json()["csrfToken"]
-    form = {"email": EMAIL, "password": password, "csrfToken": token, "json": "true"}
+    form = {"email": email, "password": password, "csrfToken": token, "json": "true"}
     return (await client.post("/api/auth/callback/credentials", data=form)).status_code
 
 
@@ -288,6 +289,131 @@ async def test_whoever_resets_by_letter_has_proven_the_address(
 async def test_whom_the_operator_made_has_nothing_to_prove(client: httpx.AsyncClient, account: Account) -> None:
     await sign_in(client, PASSWORD)
     assert await is_verified(client)
+
+
+async def change(client: httpx.AsyncClient, email: str = ELSEWHERE, password: str = PASSWORD) -> httpx.Response:
+    return await client.post("/api/account/email", json={"email": email, "password": password})
+
+
+async def address_of(client: httpx.AsyncClient) -> str:
+    return (await client.get("/api/account")).json()["email"]
+
+
+def sent_to(postbag: Postbag, email: str) -> Letter:
+    return next(letter for letter in reversed(postbag.letters) if letter.to == email)
+
+
+async def test_another_address_holds_once_its_letter_is_answered(
+    client: httpx.AsyncClient, account: Account, postman: Postman, postbag: Postbag
+) -> None:
+    await sign_in(client, PASSWORD)
+    answer = await change(client, ELSEWHERE.upper())
+    assert (answer.status_code, answer.content) == (204, b"")
+    await postman.round()
+    assert sorted(letter.to for letter in postbag.letters) == sorted([EMAIL, ELSEWHERE])
+    notice, letter = sent_to(postbag, EMAIL), sent_to(postbag, ELSEWHERE)
+    assert "/forgot-password" in notice.text
+    assert "#" not in notice.text
+    assert ELSEWHERE not in notice.text, "whoever asked chooses no word of it"
+    assert await address_of(client) == EMAIL, "not before the link was opened"
+
+    assert (await confirm(client, secret_of(letter))).status_code == 204
+    assert await address_of(client) == ELSEWHERE
+    assert await is_verified(client)
+    refused(await confirm(client, secret_of(letter)), 400, "invalid_token")
+    assert await sign_in(client, PASSWORD) == 401
+    assert await sign_in(client, PASSWORD, ELSEWHERE) == 200
+    await register(client, EMAIL)  # it is free again
+
+
+async def test_another_address_needs_the_password(client: httpx.AsyncClient, account: Account) -> None:
+    refused(await change(client), 401, "unauthorized")
+    await sign_in(client, PASSWORD)
+    refused(await change(client, password="wrong"), 403, "wrong_password")
+    refused(await change(client, "nonsense"), 400, "invalid_request")
+    refused(await change(client, EMAIL), 400, "invalid_request")
+    answers = [await change(client, password="wrong") for _ in range(throttle.PASSWORD_CHECKS.tries + 1)]
+    refused(answers[-1], 429, "rate_limited")
+
+
+async def test_an_address_that_somebody_has_is_answered_alike_and_written_to_never(
+    client: httpx.AsyncClient, account: Account, postman: Postman, postbag: Postbag, services: Services
+) -> None:
+    await services.accounts.create("taken@example.org", PASSWORD, "Bo")
+    await sign_in(client, PASSWORD)
+    free, taken = await change(client), await change(client, "TAKEN@example.org")
+    assert (free.status_code, free.content) == (taken.status_code, taken.content) == (204, b"")
+    assert free.headers.keys() == taken.headers.keys()
+    await postman.round()
+    assert {letter.to for letter in postbag.letters} == {EMAIL}
+    assert len(postbag.letters) == 2, "the old address hears of both"
+    assert await count(services, MailOrder) == await count(services, MailToken) == 0
+
+
+async def test_an_address_that_somebody_took_meanwhile_stays_theirs(
+    client: httpx.AsyncClient, account: Account, postman: Postman, postbag: Postbag, services: Services
+) -> None:
+    await sign_in(client, PASSWORD)
+    await change(client)
+    await postman.round()
+    await services.accounts.create(ELSEWHERE, NEW, "Bo")
+    refused(await confirm(client, secret_of(sent_to(postbag, ELSEWHERE))), 400, "invalid_token")
+    assert await address_of(client) == EMAIL
+
+
+async def test_of_two_who_confirm_the_same_address_at_once_one_gets_it(
+    client: httpx.AsyncClient, account: Account, postman: Postman, postbag: Postbag, services: Services
+) -> None:
+    await services.accounts.create("bo@example.org", PASSWORD, "Bo")
+    for email in (EMAIL, "bo@example.org"):
+        await sign_in(client, PASSWORD, email)
+        await change(client)
+    await postman.round()
+    secrets = [secret_of(letter) for letter in postbag.letters if letter.to == ELSEWHERE]
+    answers = await asyncio.gather(*(confirm(client, secret) for secret in secrets))
+    assert sorted(answer.status_code for answer in answers) == [204, 400]
+    async with services.database.read() as reading:
+        emails = sorted(await reading.scalars(select(AccountRow.email)))
+    assert emails in ([ELSEWHERE, EMAIL], [ELSEWHERE, "bo@example.org"])
+
+
+@pytest.mark.parametrize("by", ["another wish", "a reset", "a new password", "the end of the account", "suspension"])
+async def test_a_wish_for_another_address_can_be_made_void(
+    client: httpx.AsyncClient, account: Account, postman: Postman, postbag: Postbag, services: Services, by: str
+) -> None:
+    await sign_in(client, PASSWORD)
+    await change(client)
+    await postman.round()
+    old = secret_of(sent_to(postbag, ELSEWHERE))
+    postbag.letters.clear()
+    if by == "another wish":
+        await change(client, "third@example.org")
+    elif by == "a reset":
+        await forgot(client)
+        await postman.round()
+        await reset(client, secret_of(postbag.letters[-1]))
+    elif by == "a new password":
+        body = {"currentPassword": PASSWORD, "newPassword": NEW}
+        assert (await client.post("/api/account/password", json=body)).status_code == 204
+    elif by == "the end of the account":
+        assert (await client.post("/api/account/delete", json={"password": PASSWORD})).status_code == 204
+    else:
+        await services.standing.change(account.id, AccountState.SUSPENDED)
+    refused(await confirm(client, old), 400, "invalid_token")
+    async with services.database.read() as reading:
+        assert ELSEWHERE not in set(await reading.scalars(select(AccountRow.email)))
+
+
+async def test_a_wish_that_is_taken_back_before_its_letter_is_written_brings_none(
+    client: httpx.AsyncClient, account: Account, postman: Postman, postbag: Postbag
+) -> None:
+    await sign_in(client, PASSWORD)
+    await change(client)
+    await change(client, "third@example.org")
+    body = {"currentPassword": PASSWORD, "newPassword": NEW}
+    assert (await client.post("/api/account/password", json=body)).status_code == 204
+    await postman.round()
+    assert {letter.to for letter in postbag.letters} == {EMAIL}
 
 
 async def test_a_letter_waits_for_a_mail_server_that_is_away_and_goes_out_once(
