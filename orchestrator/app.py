@@ -130,6 +130,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             title="Playhouse",
             version="1",
             path="/schema",
+            use_handler_docstrings=True,
             render_plugins=[WholeDescription(path=["/", "/openapi.json"])],
         ),
         logging_config=None,

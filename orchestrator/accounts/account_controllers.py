@@ -33,6 +33,7 @@ class AccountController(Controller):
 
     @get("/", operation_id="readAccount")
     async def read(self, asking: NamedDependency[SignedIn], my_account: NamedDependency[MyAccount]) -> AccountView:
+        """One's own account."""
         return account_view(await my_account.particulars(asking.account))
 
     @patch("/", operation_id="changeAccount")

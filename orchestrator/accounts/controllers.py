@@ -11,11 +11,12 @@ from litestar.datastructures import Cookie
 from litestar.di import NamedDependency
 from litestar.enums import RequestEncodingType
 from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.spec import OpenAPIType, Schema
 from litestar.params import Body
 from litestar.response import Redirect
 
 from orchestrator.accounts import csrf, tokens
-from orchestrator.accounts.account import SignedIn
+from orchestrator.accounts.account import EMAIL_PATTERN, MOST_EMAIL_CHARACTERS, SignedIn
 from orchestrator.accounts.cookies import cookie_of, session_cookie
 from orchestrator.accounts.dependencies import provide_signed_in
 from orchestrator.accounts.device_names import device_name
@@ -30,6 +31,7 @@ from orchestrator.accounts.schemas import (
     SignOut,
 )
 from orchestrator.accounts.service import Accounts
+from orchestrator.api_operations import takes
 from orchestrator.errors import ApiError, Conflict, Forbidden, InvalidRequest, RateLimited
 from orchestrator.http import (
     AnyRequest,
@@ -46,6 +48,19 @@ from orchestrator.settings import Settings
 _WITH_CSRF_TOKEN = {"csrf_token": True}
 _DESTINATION = ResponseSpec(
     Destination, generate_examples=False, description="The same as JSON, when that is asked for."
+)
+_TEXT = Schema(type=OpenAPIType.STRING)
+_REGISTRATION = Schema(
+    type=OpenAPIType.OBJECT,
+    title="RegistrationForm",
+    required=["email", "password", "name", "csrfToken"],
+    properties={
+        "email": Schema(type=OpenAPIType.STRING, max_length=MOST_EMAIL_CHARACTERS, pattern=EMAIL_PATTERN),
+        "password": Schema(type=OpenAPIType.STRING, min_length=8, max_length=1000),
+        "name": Schema(type=OpenAPIType.STRING, min_length=1, max_length=100),
+        "csrfToken": _TEXT,
+        "callbackUrl": _TEXT,
+    },
 )
 _ONWARD = ResponseSpec(None, description="A form is answered with a redirect.")
 
@@ -125,7 +140,14 @@ class AuthController(Controller):
         cleared = session_cookie(settings, "")
         return _onward(request, path, _wants_json(request, data.json_answer), cleared)
 
-    @post("/register", operation_id="register", status_code=201, opt=_WITH_CSRF_TOKEN, responses={302: _ONWARD})
+    @post(
+        "/register",
+        operation_id="register",
+        operation_class=takes(MediaType.JSON, schema=_REGISTRATION),
+        status_code=201,
+        opt=_WITH_CSRF_TOKEN,
+        responses={302: _ONWARD},
+    )
     async def register(
         self, request: AnyRequest, accounts: NamedDependency[Accounts], settings: NamedDependency[Settings]
     ) -> Response[Any]:

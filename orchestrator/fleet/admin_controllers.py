@@ -39,6 +39,7 @@ class FleetAdminController(Controller):
     async def game_profile(
         self, slug: FromPath[str], fleet_overview: NamedDependency[FleetOverview]
     ) -> GameProfileAnswer:
+        """What a game takes, as its sessions have shown, and what is reserved for the next one."""
         return profile_answer(slug, await fleet_overview.game_profile(slug))
 
     @get("/hosts", operation_id="listHosts")
@@ -48,6 +49,7 @@ class FleetAdminController(Controller):
 
     @get("/hosts/{host_id:str}", operation_id="readHost")
     async def host(self, host_id: FromPath[str], fleet_overview: NamedDependency[FleetOverview]) -> HostDetailView:
+        """One host with its sessions, labels and the moments at which its state changed."""
         return host_detail(await fleet_overview.host(host_id))
 
     @patch("/hosts/{host_id:str}", operation_id="changeHost")
@@ -83,6 +85,7 @@ class FleetAdminController(Controller):
 
     @get("/join-tokens", operation_id="listJoinTokens")
     async def join_tokens(self, identities: NamedDependency[HostIdentities]) -> JoinTokensAnswer:
+        """The tokens that a host can still join with, without their secrets."""
         return JoinTokensAnswer(tokens=[join_token_view(token) for token in await identities.join_tokens()])
 
     @post("/join-tokens", status_code=201, operation_id="createJoinToken")
@@ -92,10 +95,12 @@ class FleetAdminController(Controller):
         identities: NamedDependency[HostIdentities],
         actor: NamedDependency[Actor],
     ) -> JoinTokenAnswer:
+        """A token that one host joins with, once. It is shown this once."""
         return JoinTokenAnswer(token=await identities.issue_join_token(data.labels, by=actor))
 
     @delete("/join-tokens/{token_id:str}", status_code=204, operation_id="revokeJoinToken")
     async def revoke_join_token(
         self, token_id: FromPath[str], identities: NamedDependency[HostIdentities], actor: NamedDependency[Actor]
     ) -> None:
+        """No host joins with this token any more."""
         await identities.revoke_join_token(token_id, by=actor)

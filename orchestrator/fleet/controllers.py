@@ -26,6 +26,7 @@ class AgentController(Controller):
         identities: NamedDependency[HostIdentities],
         installation: NamedDependency[Installation],
     ) -> JoinResponse:
+        """A new host: the token is good once, the public key is that of every later request of the host."""
         host_id = await identities.join(data)
         return JoinResponse(host_id=host_id, installation=installation.installation_id, keys=installation.jwks())
 
@@ -37,6 +38,7 @@ class AgentController(Controller):
         agent_sync: NamedDependency[AgentSync],
         authorization: Authorization = None,
     ) -> SyncResponse:
+        """A host's whole report, answered with all that it should run. 409 `stale_sync` for one that is too old."""
         return await agent_sync.sync(await identities.identify(authorization), data)
 
     @get("/wait", operation_id="waitForOrders")
@@ -47,4 +49,5 @@ class AgentController(Controller):
         agent_sync: NamedDependency[AgentSync],
         authorization: Authorization = None,
     ) -> News:
+        """Held until there is another revision of the host's orders than the one given, with which they come."""
         return await agent_sync.wait(await identities.identify(authorization), revision)

@@ -15,4 +15,5 @@ class HostImagesController(Controller):
 
     @get("/{host_id:str}/images", operation_id="listHostImages")
     async def images(self, host_id: FromPath[str], host_images: NamedDependency[HostImages]) -> HostImagesAnswer:
+        """The images that the host holds and fetches, and which of them go first when it needs room."""
         return await host_images.of(host_id)

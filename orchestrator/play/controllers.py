@@ -62,6 +62,10 @@ class SessionController(Controller):
         play: NamedDependency[Play],
         idempotency_key: IdempotencyKey = None,
     ) -> LaunchAnswer:
+        """Start a game in a save slot: the one last played unless `saveSlotId` or `fresh` says otherwise. 409
+        `session_active` names the session that is there, 409 `slots_full` asks to delete one. The same
+        `Idempotency-Key` again gives the same session.
+        """
         order = LaunchOrder(
             owner=account.owner,
             game_slug=data.game_slug,
@@ -94,6 +98,7 @@ class SessionController(Controller):
         wait: WaitSeconds = 0.0,
         after: KnownRevision = None,
     ) -> StatusAnswer:
+        """How a session stands. `wait` holds the answer for so many seconds at most while its revision is `after`."""
         view = await play.wait(account.owner, session_id, wait, after)
         ice_servers = relays.ice_servers(account.owner, view.row.ends_at)
         return _status(view, stream_access, origin_of(request), account.name, ice_servers)
@@ -102,6 +107,7 @@ class SessionController(Controller):
     async def keepalive(
         self, data: JSONBody[KeepaliveRequest], account: NamedDependency[Account], play: NamedDependency[Play]
     ) -> KeepaliveAnswer:
+        """Somebody plays: the idle time begins anew. 409 `session_ended`."""
         expires_at = await play.keepalive(account.owner, data.session_id, data.frames_decoded)
         return KeepaliveAnswer(expires_at=expires_at)
 
@@ -109,6 +115,7 @@ class SessionController(Controller):
     async def stop(
         self, data: JSONBody[SessionRequest], account: NamedDependency[Account], play: NamedDependency[Play]
     ) -> StopAnswer:
+        """End a session with its save. `stopped` comes with its figures, `stopping` when that takes longer."""
         row = await play.stop(account.owner, data.session_id)
         if Position(row.position) not in FINAL:
             return StopAnswer(status="stopping")
@@ -116,6 +123,7 @@ class SessionController(Controller):
 
     @get("/sessions", operation_id="activeSessions")
     async def sessions(self, account: NamedDependency[Account], play: NamedDependency[Play]) -> SessionsAnswer:
+        """One's sessions that are not over."""
         return SessionsAnswer(
             sessions=[
                 SessionSummary(

@@ -9,9 +9,11 @@ from urllib.parse import urlsplit
 import aiohttp
 from litestar import Controller, Request, Response, get, post
 from litestar.di import NamedDependency
+from litestar.openapi.spec import OpenAPIType, Schema
 from litestar.params import FromPath
 from litestar.response import Redirect
 
+from orchestrator.api_operations import takes
 from orchestrator.database import Database
 from orchestrator.errors import ApiError, NotFound
 from orchestrator.fleet.models import Host
@@ -82,12 +84,20 @@ class SeatProxyController(Controller):
 
     @get("/", operation_id="openSession", status_code=302)
     async def open(self, session_id: FromPath[str]) -> Redirect:
+        """The page of this session."""
         return Redirect(f"/play/{session_id}")
 
-    @post("/connect", status_code=200, operation_id="connectToSeat", request_max_body_size=MAX_OFFER_BYTES)
+    @post(
+        "/connect",
+        status_code=200,
+        operation_id="connectToSeat",
+        operation_class=takes("application/json", schema=Schema(type=OpenAPIType.OBJECT)),
+        request_max_body_size=MAX_OFFER_BYTES,
+    )
     async def connect(
         self, request: Request[Any, Any, Any], session_id: FromPath[str], seat_proxy: NamedDependency[SeatProxy]
     ) -> Response[bytes]:
+        """The WebRTC offer with the stream token, passed on to the session's host; its answer comes back as it is."""
         if VIA in request.headers.getall("via", []):
             raise NotFound("there is no such session here")
         status, body = await seat_proxy.connect(session_id, await request.body())

@@ -37,6 +37,7 @@ class PublisherAdminController(Controller):
 
     @get("/publishers", operation_id="listPublishers")
     async def list_publishers(self, publisher_keys: NamedDependency[PublisherKeys]) -> PublisherList:
+        """Every publisher, by name."""
         return PublisherList(publishers=[views.publisher(row) for row in await publisher_keys.list()])
 
     @post("/publishers", status_code=201, operation_id="createPublisher")
@@ -53,6 +54,7 @@ class PublisherAdminController(Controller):
     async def read_publisher(
         self, publisher_id: Id, publisher_keys: NamedDependency[PublisherKeys]
     ) -> PublisherDetails:
+        """A publisher with the keys, each by how it begins."""
         publisher, keys = await publisher_keys.keys_of(publisher_id)
         return PublisherDetails(
             id=publisher.id, name=publisher.name, created_at=publisher.created_at, keys=[views.key(key) for key in keys]

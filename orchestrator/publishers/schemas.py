@@ -152,7 +152,7 @@ class PublisherGameDetails(PublisherGame):
     reason: str | None
 
 
-class VersionView(Wire):
+class GameVersionView(Wire):
     """A build of a game. `imageId` is the digest of its content."""
 
     id: str
@@ -165,7 +165,7 @@ class VersionView(Wire):
 
 
 class Versions(Schema):
-    versions: list[VersionView]
+    versions: list[GameVersionView]
 
 
 class Figures(Wire):

@@ -4,7 +4,6 @@ HTTP only. Of tus these are spoken: the core protocol, creation, expiration and 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
@@ -12,11 +11,11 @@ from litestar import Controller, HttpMethod, Response, delete, get, patch, post,
 from litestar.di import NamedDependency, Provide
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.openapi.spec import OpenAPIFormat, OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
 from litestar.params import HeaderParameter, PathParameter, QueryParameter
 from litestar.types import Method
 from litestar.types.internal_types import PathParameterDefinition
 
+from orchestrator.api_operations import takes
 from orchestrator.errors import InvalidRequest, UnsupportedVersion
 from orchestrator.http import AnyRequest, received
 from orchestrator.publishers import digests, views
@@ -43,18 +42,6 @@ Digest = Annotated[str | None, HeaderParameter(name="Repr-Digest", max_length=50
 ContentDigest = Annotated[str | None, HeaderParameter(name="Content-Digest", max_length=500)]
 
 
-def _sent_raw(media_type: str) -> type[Operation]:
-    """Describes a body that is read as it comes."""
-
-    @dataclass
-    class SentRaw(Operation):
-        def __post_init__(self) -> None:
-            schema = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY)
-            self.request_body = RequestBody({media_type: OpenAPIMediaType(schema=schema)}, required=True)
-
-    return SentRaw
-
-
 def _operation_id(_: HTTPRouteHandler, __: Method, path: list[str | PathParameterDefinition]) -> str:
     return "uploadArchive" if "partners" in path else "uploadArchiveToStorage"
 
@@ -68,7 +55,7 @@ class ArchiveController(Controller):
         [f"{_PARTNERS}/upload", "/api/games/{slug:str}/upload"],
         status_code=202,
         operation_id=_operation_id,
-        operation_class=_sent_raw("application/gzip"),
+        operation_class=takes("application/gzip"),
         request_max_body_size=None,
     )
     async def upload(
@@ -157,7 +144,7 @@ class ResumableUploadController(Controller):
     @patch(
         "/{upload_id:str}",
         operation_id="sendPart",
-        operation_class=_sent_raw(_PART_TYPE),
+        operation_class=takes(_PART_TYPE),
         status_code=204,
         request_max_body_size=None,
     )

@@ -9,6 +9,7 @@ from orchestrator.publishers.models import PublishedGame, Publisher, PublisherKe
 from orchestrator.publishers.schemas import (
     CacheStatus,
     GameStatistics,
+    GameVersionView,
     KeyView,
     MadeKey,
     PublisherGame,
@@ -17,7 +18,6 @@ from orchestrator.publishers.schemas import (
     Reason,
     UploadView,
     VersionFigures,
-    VersionView,
 )
 from orchestrator.publishers.status import UploadState
 from orchestrator.publishers.versions import BuildFigures, mean_boot_s
@@ -95,8 +95,8 @@ def made(new: NewKey) -> MadeKey:
     return MadeKey(publisher_id=new.publisher.id, key_id=new.key.id, key=new.secret)
 
 
-def version(build: Build, published: PublishedGame) -> VersionView:
-    return VersionView(
+def version(build: Build, published: PublishedGame) -> GameVersionView:
+    return GameVersionView(
         id=build.id,
         number=build.number,
         version=build.version,

@@ -8,6 +8,7 @@ from litestar.params import FromPath, HeaderParameter, PathParameter, QueryParam
 from litestar.response import Stream
 
 from agent_protocol import DirectUpload, DownloadWay, UploadWay
+from orchestrator.api_operations import takes
 from orchestrator.fleet.identity import HostIdentities
 from orchestrator.http import received
 from orchestrator.saves.heads import Accepted, Offer
@@ -27,7 +28,13 @@ class AgentSaveController(Controller):
     tags = ("agents",)
 
     # The size of an archive is bounded by its game's build, the body by the announced size.
-    @put("/sessions/{session_id:str}/saves", status_code=200, operation_id="putSave", request_max_body_size=None)
+    @put(
+        "/sessions/{session_id:str}/saves",
+        status_code=200,
+        operation_id="putSave",
+        operation_class=takes("application/zstd"),
+        request_max_body_size=None,
+    )
     async def put_save(
         self,
         request: Request[Any, Any, Any],
@@ -40,6 +47,9 @@ class AgentSaveController(Controller):
         number: Number = 0,
         authorization: Authorization = None,
     ) -> dict[str, str | bool]:
+        """The archive of a session's save, as a new version: the head where the generation may move it, else a side
+        version.
+        """
         host_id = await identities.authenticate(authorization)
         offer = Offer(session_id, generation, digest, size, number)
         return _answer(await save_intake.accept(host_id, offer, received(request)))
@@ -56,6 +66,7 @@ class AgentSaveController(Controller):
         number: Number = 0,
         authorization: Authorization = None,
     ) -> UploadWay:
+        """Where an archive of this digest goes directly; nothing where it has to come through here."""
         host_id = await identities.authenticate(authorization)
         direct = await save_intake.direct_way(host_id, Offer(session_id, generation, digest, size, number))
         if direct is None:
@@ -76,6 +87,7 @@ class AgentSaveController(Controller):
         number: Number = 0,
         authorization: Authorization = None,
     ) -> dict[str, str | bool]:
+        """An archive went the direct way, and becomes a version as by `putSave`. 409 `not_arrived` without it."""
         host_id = await identities.authenticate(authorization)
         offer = Offer(session_id, generation, digest, size, number)
         return _answer(await save_intake.arrived(host_id, offer, transfer))
@@ -88,10 +100,11 @@ class AgentSaveController(Controller):
         saves: NamedDependency[Saves],
         authorization: Authorization = None,
     ) -> DownloadWay:
+        """Where this version can be had directly; without an address it has to come through here."""
         host_id = await identities.authenticate(authorization)
         return DownloadWay(url=await saves.direct_way(host_id, version_id))
 
-    @get("/saves/{version_id:str}", operation_id="getSave")
+    @get("/saves/{version_id:str}", media_type="application/zstd", operation_id="getSave")
     async def get_save(
         self,
         version_id: FromPath[str],
@@ -99,6 +112,7 @@ class AgentSaveController(Controller):
         saves: NamedDependency[Saves],
         authorization: Authorization = None,
     ) -> Stream:
+        """The archive of a version that a session of this host begins with."""
         host_id = await identities.authenticate(authorization)
         size_bytes, body = await saves.open_for_host(host_id, version_id)
         return Stream(body, media_type="application/zstd", headers={"Content-Length": str(size_bytes)})
@@ -107,6 +121,7 @@ class AgentSaveController(Controller):
         "/saves/{version_id:str}/picture",
         status_code=200,
         operation_id="putSavePicture",
+        operation_class=takes("image/jpeg"),
         request_max_body_size=MOST_PICTURE_BYTES,
     )
     async def put_picture(
@@ -117,6 +132,7 @@ class AgentSaveController(Controller):
         save_intake: NamedDependency[SaveIntake],
         authorization: Authorization = None,
     ) -> dict[str, str]:
+        """The picture that the player saw last, with the version that this host has sent."""
         host_id = await identities.authenticate(authorization)
         picture = b"".join([piece async for piece in received(request)])
         await save_intake.put_picture(host_id, version_id, picture)

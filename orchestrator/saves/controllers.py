@@ -1,16 +1,15 @@
 """`/api/saves`: a player's save slots and their versions. HTTP only."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from litestar import Controller, Response, delete, get, patch, post, put
 from litestar.di import NamedDependency, Provide
-from litestar.openapi.spec import OpenAPIFormat, OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
 from litestar.params import FromPath, JSONBody, QueryParameter
 from litestar.response import Stream
 
 from orchestrator.accounts.account import Account
 from orchestrator.accounts.dependencies import provide_account, signed_in
+from orchestrator.api_operations import takes
 from orchestrator.catalog.service import Catalog
 from orchestrator.http import AnyRequest, received
 from orchestrator.saves.keeping import SlotKeeping
@@ -33,15 +32,6 @@ _ARCHIVE = "application/zstd"
 
 GameSlug = Annotated[str, QueryParameter(name="gameSlug", pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=100)]
 VersionId = Annotated[str | None, QueryParameter(name="versionId", pattern=r"^[A-Za-z0-9_-]+$", max_length=64)]
-
-
-@dataclass
-class _TakesArchive(Operation):
-    """Its body is an archive, which the handler reads as it arrives."""
-
-    def __post_init__(self) -> None:
-        binary = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY)
-        self.request_body = RequestBody(content={_ARCHIVE: OpenAPIMediaType(schema=binary)}, required=True)
 
 
 class SaveController(Controller):
@@ -114,7 +104,7 @@ class SaveController(Controller):
         status_code=200,
         operation_id="uploadSave",
         request_max_body_size=None,
-        operation_class=_TakesArchive,
+        operation_class=takes(_ARCHIVE),
     )
     async def upload(
         self,
@@ -132,6 +122,7 @@ class SaveController(Controller):
     async def list_versions(
         self, slot_id: FromPath[str], account: NamedDependency[Account], saves: NamedDependency[Saves]
     ) -> VersionsAnswer:
+        """Every version of a slot, the newest first."""
         return VersionsAnswer(versions=[version_view(v) for v in await saves.versions(account.owner, slot_id)])
 
     @post("/{slot_id:str}/restore", status_code=200, operation_id="restoreSave")
@@ -142,6 +133,7 @@ class SaveController(Controller):
         account: NamedDependency[Account],
         saves: NamedDependency[Saves],
     ) -> SaveView:
+        """Go on from an earlier version with the next launch. 409 `slot_in_use` while the slot is being played."""
         return save_view(await saves.restore(account.owner, slot_id, data.version_id))
 
     @get("/{slot_id:str}/versions/{version_id:str}/picture", media_type="image/jpeg", operation_id="getSavePicture")
@@ -152,5 +144,6 @@ class SaveController(Controller):
         account: NamedDependency[Account],
         saves: NamedDependency[Saves],
     ) -> Response[bytes]:
+        """The last picture of a version, 404 where it has none."""
         content = await saves.picture(account.owner, slot_id, version_id)
         return Response(content, headers={"Cache-Control": "private, max-age=31536000, immutable"})

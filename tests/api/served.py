@@ -29,15 +29,20 @@ class Served:
 
     url: str
     signed_in: dict[str, str]
-    as_host: dict[str, str]
+    as_admin: dict[str, str]
+    host: ScriptedHost
     as_publisher: dict[str, str]
+
+    @property
+    def as_host(self) -> dict[str, str]:
+        return self.host.headers
 
 
 @contextmanager
 def served(data: Path) -> Generator[Served]:
     """Until the block ends. `data` holds a migrated database."""
     settings = Settings(data=data, database_url=f"sqlite+aiosqlite:///{data / 'orchestrator.sqlite3'}")
-    cookie, join_token, key = asyncio.run(_prepared(settings))
+    player, admin, join_token, key = asyncio.run(_prepared(settings))
     listener = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     server = uvicorn.Server(uvicorn.Config(create_app(settings), log_config=None, access_log=False))
@@ -46,26 +51,31 @@ def served(data: Path) -> Generator[Served]:
     try:
         host = asyncio.run(_joined(url, join_token))
         bearer = {"Authorization": f"Bearer {key}"}
-        yield Served(url, {"Cookie": f"{tokens.COOKIE}={cookie}"}, host.headers, bearer)
+        yield Served(url, _signed_in(player), _signed_in(admin), host, bearer)
     finally:
         server.should_exit = True
         thread.join(DEADLINE_S)
         listener.close()
 
 
-async def _prepared(settings: Settings) -> tuple[str, str, str]:
+def _signed_in(cookie: str) -> dict[str, str]:
+    return {"Cookie": f"{tokens.COOKIE}={cookie}"}
+
+
+async def _prepared(settings: Settings) -> tuple[str, str, str, str]:
     async with open_services(settings) as services:
         await add_game(services)
         publisher = await services.publisher_keys.create("Stephen Albert")
         form = {"slug": "garden", "title": "Garden", "developer": "Somebody", "description": "", "tags": ["A"]}
         form |= {"launcher": "garden.sh", "renpyDir": "Garden"}
         await services.published_games.create(publisher.publisher, GameForm.model_validate(form))
-        cookie = await services.accounts.issue_token(await _person(services))
-        return cookie, await services.identities.issue_join_token(), publisher.secret
+        people = [await _person(services, role) for role in (Role.PLAYER, Role.ADMIN)]
+        player, admin = [await services.accounts.issue_token(person) for person in people]
+        return player, admin, await services.identities.issue_join_token(), publisher.secret
 
 
-async def _person(services: Services) -> Account:
-    account = Account("clxada", "ada@example.org", "ada", None, Role.PLAYER)
+async def _person(services: Services, role: Role) -> Account:
+    account = Account(f"clx{role.value}", f"{role.value}@example.org", role.value, None, role)
     async with services.database.write() as session:
         session.add(
             AccountRow(

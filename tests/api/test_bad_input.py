@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from orchestrator.app import create_app
+from orchestrator.fleet.controllers import MOST_SYNC_BYTES
 from orchestrator.settings import Settings
 from tests.api.served import Served
 
@@ -104,9 +105,10 @@ def test_a_method_that_it_does_not_have(client: httpx.Client, path: str) -> None
 
 
 @pytest.mark.parametrize(("path", "is_players"), TAKES_JSON)
-def test_a_body_beyond_a_mebibyte(client: httpx.Client, replica: Served, path: str, is_players: bool) -> None:
+def test_a_body_beyond_what_is_taken(client: httpx.Client, replica: Served, path: str, is_players: bool) -> None:
     headers = replica.signed_in if is_players else replica.as_host
-    body = b'{"gameSlug": "' + b"a" * 1024**2 + b'"}'
+    most_bytes = MOST_SYNC_BYTES if path == "/api/agents/sync" else 1024**2
+    body = b'{"gameSlug": "' + b"a" * most_bytes + b'"}'
     refused(client.post(path, content=body, headers={**headers, **_JSON}), 413, "too_large")
 
 
