@@ -70,8 +70,8 @@ class AccountController(Controller):
         one holds. An address that somebody has is answered alike, and gets no letter. Asking again, or a new password,
         makes what was asked before void.
         """
-        await my_account.require_password(asking.account, data.password)
-        await recovery.ask_for_change(asking.account, data.email, address=address_of(request))
+        seen_hash = await my_account.require_password(asking.account, data.password)
+        await recovery.ask_for_change(asking.account, data.email, seen_hash, address=address_of(request))
 
     @get("/export", media_type="application/zip", operation_id="exportAccount")
     async def export(self, asking: NamedDependency[SignedIn], export: NamedDependency[Export]) -> Stream:

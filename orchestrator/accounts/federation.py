@@ -12,8 +12,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from orchestrator.accounts.account import Account, AccountState, Role
-from orchestrator.accounts.models import AccountRow, Device, LinkedIdentity, MailToken
+from orchestrator.accounts.models import AccountRow, Device, LinkedIdentity
 from orchestrator.accounts.openid import Identity
+from orchestrator.accounts.recovery import forget_change
 from orchestrator.accounts.service import account_of
 from orchestrator.database import Database
 from orchestrator.errors import Conflict, Forbidden, Unauthorized
@@ -90,7 +91,7 @@ async def _close_other_ways(session: AsyncSession, row: AccountRow, link: Linked
     others = or_(LinkedIdentity.issuer != link.issuer, LinkedIdentity.subject != link.subject)
     await session.execute(delete(LinkedIdentity).where(LinkedIdentity.account_id == row.id, others))
     await session.execute(delete(Device).where(Device.account_id == row.id))
-    await session.execute(delete(MailToken).where(MailToken.account_id == row.id))
+    await forget_change(session, row.id)
     log.info("account.linked", account_id=row.id)
 
 

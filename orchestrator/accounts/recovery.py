@@ -16,7 +16,7 @@ from orchestrator.accounts.models import AccountRow, Device, MailOrder, MailToke
 from orchestrator.accounts.passwords import Passwords
 from orchestrator.accounts.postman import Postman, hash_of
 from orchestrator.database import Database
-from orchestrator.errors import InvalidRequest, Unauthorized
+from orchestrator.errors import Forbidden, InvalidRequest, Unauthorized
 
 log = structlog.get_logger()
 
@@ -36,10 +36,11 @@ class Recovery:
         """A letter with which this person proves the own address. RateLimited."""
         await self._order(Purpose.VERIFY_EMAIL, account.email, address)
 
-    async def ask_for_change(self, account: Account, email: str, *, address: str) -> None:
+    async def ask_for_change(self, account: Account, email: str, seen_hash: str, *, address: str) -> None:
         """A letter to another address, with which it becomes this person's within three days, and a letter to the own
         one that says so. Whether somebody has the other one already, nobody learns. What was asked for before is void.
-        The caller has seen the password. InvalidRequest for the own address, RateLimited.
+        The caller has seen the password of `seen_hash`. InvalidRequest for the own address, Forbidden `wrong_password`
+        when it was changed meanwhile, RateLimited.
         """
         email = email.lower()
         if email == account.email:
@@ -50,6 +51,8 @@ class Recovery:
             row = await session.get(AccountRow, account.id, with_for_update=True)
             if row is None or row.state is not AccountState.ACTIVE:
                 raise Unauthorized("This account is no longer there.")
+            if row.password_hash != seen_hash:
+                raise Forbidden("The password is wrong.", code="wrong_password")
             await forget_change(session, row.id)
             self._postman.order(session, Purpose.CHANGE_EMAIL, email, now, account_id=row.id)
             self._postman.order(session, Purpose.EMAIL_MAY_CHANGE, row.email, now, account_id=row.id)

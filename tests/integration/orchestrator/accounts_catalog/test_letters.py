@@ -17,6 +17,8 @@ from orchestrator.accounts import throttle, tokens
 from orchestrator.accounts.account import Account, AccountState
 from orchestrator.accounts.letters import Purpose
 from orchestrator.accounts.models import AccountRow, MailOrder, MailToken
+from orchestrator.accounts.openid import Identity
+from orchestrator.accounts.passwords import Passwords
 from orchestrator.accounts.postman import Postman
 from orchestrator.mail.letter import Letter, MailAway, MailRefused
 from orchestrator.notices import Notices
@@ -334,6 +336,44 @@ async def test_another_address_needs_the_password(client: httpx.AsyncClient, acc
     refused(await change(client, EMAIL), 400, "invalid_request")
     answers = [await change(client, password="wrong") for _ in range(throttle.PASSWORD_CHECKS.tries + 1)]
     refused(answers[-1], 429, "rate_limited")
+
+
+async def link(services: Services) -> None:
+    """The address's owner comes by another house's door."""
+    await services.federation.account_for(Identity("https://id.example", "g-1", EMAIL, True, "Ada", None))
+
+
+@pytest.mark.parametrize("is_sent", [True, False])
+async def test_another_address_that_was_asked_for_before_the_account_was_linked_never_holds(
+    client: httpx.AsyncClient, account: Account, postman: Postman, postbag: Postbag, services: Services, is_sent: bool
+) -> None:
+    await sign_in(client, PASSWORD)
+    await change(client)
+    if is_sent:
+        await postman.round()
+    await link(services)
+    await postman.round()
+    letters = [letter for letter in postbag.letters if letter.to == ELSEWHERE]
+    assert len(letters) == is_sent
+    for letter in letters:
+        refused(await confirm(client, secret_of(letter)), 400, "invalid_token")
+
+
+async def test_a_password_that_went_while_it_was_checked_brings_no_other_address(
+    client: httpx.AsyncClient, account: Account, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await sign_in(client, PASSWORD)
+    count_orders = await count(services, MailOrder)
+    verify = Passwords.verify
+
+    async def slowly(passwords: Passwords, password: str, hashed: str | None) -> object:
+        verdict = await verify(passwords, password, hashed)
+        await link(services)
+        return verdict
+
+    monkeypatch.setattr(Passwords, "verify", slowly)
+    refused(await change(client), 403, "wrong_password")
+    assert await count(services, MailOrder) == count_orders
 
 
 async def test_an_address_that_somebody_has_is_answered_alike_and_written_to_never(
