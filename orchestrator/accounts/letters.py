@@ -78,6 +78,6 @@ def write_letter(purpose: Purpose, to: str, public_url: str, secret: str) -> Let
         case Purpose.CHANGE_EMAIL:
             text = _CHANGE.format(url=f"{public_url}/confirm-email#{secret}")
             return Letter(to, "Please confirm your new e-mail address", text)
-        case Purpose.EMAIL_MAY_CHANGE:
+        case _:
             text = _MAY_CHANGE.format(url=f"{public_url}/forgot-password")
             return Letter(to, "Your e-mail address at Playhouse is about to change", text)
