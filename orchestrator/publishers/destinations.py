@@ -34,6 +34,7 @@ from orchestrator.publishers.layer import Layer
 _READ_BYTES = 1024**2
 _LOAD_DEADLINE_S = 1800
 _BLOCK = 512
+_USUAL_ENGINE = "unix:///var/run/docker.sock"
 
 
 class Destination(Protocol):
@@ -143,6 +144,10 @@ def _member(name: str, size_bytes: int) -> bytes:
 
 @contextlib.contextmanager
 def _engine(docker_host: str | None) -> Generator[docker.APIClient]:
+    address = docker_host or _USUAL_ENGINE
+    # The client would leave a socket open where nothing listens.
+    if address.startswith("unix://") and not Path(address.removeprefix("unix://")).exists():
+        raise ImageUnavailable(f"No Docker engine answers at {address}.")
     try:
         client = docker.APIClient(base_url=docker_host, version="1.41", timeout=_LOAD_DEADLINE_S)
     except DockerException as error:

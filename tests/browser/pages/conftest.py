@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncGenerator, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -15,6 +16,8 @@ import pytest_asyncio
 import uvicorn
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
+from orchestrator.accounts import throttle
+from orchestrator.accounts.throttle import Limit
 from orchestrator.app import create_app
 from orchestrator.settings import Settings
 from tests.browser.pages.catalogue import fill
@@ -72,6 +75,14 @@ def replica(tmp_path_factory: pytest.TempPathFactory, migrated_template: Path) -
         person = {"email": "ada@example.org", "password": PASSWORD, "name": "Ada", "csrfToken": token}
         assert client.post("/api/auth/register", json=person).status_code == 201
         yield Replica(url, dict(client.cookies), data, codes)
+
+
+@pytest.fixture(autouse=True)
+def many_may_register(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All from one address."""
+    monkeypatch.setattr(
+        throttle, "REGISTRATIONS_OF_ADDRESS", Limit("registrations-of-address", 1000, timedelta(hours=1))
+    )
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -8,7 +8,6 @@ import time
 import zipfile
 from collections.abc import AsyncGenerator, Generator
 from contextlib import contextmanager
-from datetime import timedelta
 from email import message_from_bytes, policy
 
 import httpx
@@ -16,8 +15,6 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
-from orchestrator.accounts import throttle
-from orchestrator.accounts.throttle import Limit
 from tests.browser.pages.conftest import PASSWORD, Replica
 from tests.browser.pages.pages_support import until
 
@@ -63,14 +60,6 @@ class Person:
                     return found[0]
             time.sleep(0.02)
         raise AssertionError(f"no letter with a link to {page} came to {self.email}")
-
-
-@pytest.fixture(autouse=True)
-def many_may_register(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All from one address."""
-    monkeypatch.setattr(
-        throttle, "REGISTRATIONS_OF_ADDRESS", Limit("registrations-of-address", 1000, timedelta(hours=1))
-    )
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -1,5 +1,6 @@
 """Several people at one seat: one plays, others watch, and the controls go from hand to hand."""
 
+import asyncio
 import json
 
 import pytest
@@ -10,6 +11,7 @@ from bench.shaper import LinkQuality
 from streaming.audience import WATCHERS_LIMIT, Role
 from streaming.errors import SeatError
 from streaming.protocol import Introduction, SessionDescription
+from streaming.viewers import CONNECT_EVERY_S
 from tests.integration.streaming.drawing_client import COLOURS
 from tests.integration.streaming.seat_support import Seat, click, heard, open_page, shows, tell, until
 
@@ -97,7 +99,9 @@ async def test_a_watcher_who_comes_again_replaces_itself_and_a_ninth_is_refused(
     seat: Seat, page: Page, browser: Browser
 ) -> None:
     async with seat.drawing():
-        first, second = await watching(browser, seat, "Ben"), await watching(browser, seat, "Ben")
+        first = await watching(browser, seat, "Ben")
+        await asyncio.sleep(CONNECT_EVERY_S)  # sooner nobody comes again
+        second = await watching(browser, seat, "Ben")
         await heard(first, "replaced")
         await shows(second, COLOURS[0])
         await shows(page, COLOURS[0])
