@@ -14,7 +14,7 @@ GAMES ?= ltris openttd pingus neverball
 
 RUN := .venv/bin/
 PYTEST_WHOLE := --durations=25 --durations-min=1
-SERVICES := tests/api tests/compatibility tests/crash tests/integration/orchestrator
+SERVICES := tests/api tests/compatibility tests/integration/orchestrator
 STREAMS := tests/integration/streaming tests/browser
 
 .PHONY: help play games test test-services test-hosts test-streams setup setup-tests setup-bench lint format unit coverage chaos chaos-fleet soak input-scripts walk-pictures bench-play bench-streaming bench-hour bench-chaos bench-soak bench-fleet bench-uploads bench-catalogue simulate clean
