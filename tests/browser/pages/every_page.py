@@ -52,6 +52,7 @@ async def nothing_more(visit: Visit) -> None:
 class Scene:
     """`path` is opened after `arrange`, then `act` brings the page into its state; without a path `act` opens it.
     `needs_seat` for what connects to a game, `is_stage` where keys go to the game until Control + Alt + Enter.
+    `is_admins` for what an admin sees of a fleet: `{host}` in its path is one of that, `{batch}` a batch of codes.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Scene:
     is_signed_in: bool = True
     needs_seat: bool = False
     is_stage: bool = False
+    is_admins: bool = False
 
 
 def dialog(button: str) -> Act:
@@ -234,4 +236,20 @@ SCENES = [
     Scene("invited to watch", WATCH),
     Scene("watching", act=watching, needs_seat=True),
     Scene("too late to watch", WATCH, arrange=shut_door),
+    Scene("fleet", "/admin/fleet", is_admins=True),
+    Scene("fleet without a find", "/admin/fleet?search=nothing+like+it", is_admins=True),
+    Scene("adding a host", "/admin/fleet", dialog("Add a host"), is_admins=True),
+    Scene("host", "/admin/fleet/{host}", is_admins=True),
+    Scene("draining a host", "/admin/fleet/{host}", dialog("Drain"), is_admins=True),
+    Scene("sessions", "/admin/sessions", is_admins=True),
+    Scene("sessions that ended", "/admin/sessions?state=ended", is_admins=True),
+    Scene("stopping a session", "/admin/sessions", dialog("Stop"), is_admins=True),
+    Scene("profiles", "/admin/profiles", is_admins=True),
+    Scene("codes", "/admin/codes?search=moss", is_admins=True),
+    Scene("codes of a game", "/admin/codes?game=moss", is_admins=True),
+    Scene("new codes", "/admin/codes?game=moss", dialog("Make them"), is_admins=True),
+    Scene("batch of codes", "/admin/codes/{batch}", is_admins=True),
+    Scene("users", "/admin/users", is_admins=True),
+    Scene("closing an account", "/admin/users", dialog("Close the account"), is_admins=True),
+    Scene("audit log", "/admin/log", is_admins=True),
 ]

@@ -1,10 +1,7 @@
 """The admin pages on the real API, with a fleet in the database: by mouse, by keyboard alone, on a phone."""
 
-import asyncio
 import re
-import shutil
 from collections.abc import AsyncGenerator, Generator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -12,13 +9,12 @@ import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, ViewportSize, expect
 
 from orchestrator.accounts import tokens
-from orchestrator.accounts.account import Role
 from orchestrator.fleet.fleet_map import Question
 from orchestrator.fleet.operations import HostChange
 from orchestrator.services import Services, open_services
-from orchestrator.settings import Settings
-from tests.browser.pages.conftest import PASSWORD, serving
-from tests.fleet_scene import EVIL, FleetScene, fill_fleet, spare_host
+from tests.browser.pages.conftest import PASSWORD
+from tests.browser.pages.fleet_house import FleetHouse, fleet_house
+from tests.fleet_scene import EVIL, spare_host
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -26,41 +22,22 @@ SHOTS = Path("test-artifacts/admin")
 DESKTOP, PHONE = ViewportSize(width=1360, height=900), ViewportSize(width=360, height=780)
 
 
-@dataclass(frozen=True)
-class House:
-    """A replica with a fleet, and the cookie of an admin."""
-
-    url: str
-    settings: Settings
-    scene: FleetScene
-    cookie: str
-
-
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory, migrated_template: Path) -> Generator[House]:
-    data = tmp_path_factory.mktemp("admin")
-    shutil.copyfile(migrated_template, data / "orchestrator.sqlite3")
-    settings = Settings(data=data, database_url=f"sqlite+aiosqlite:///{data / 'orchestrator.sqlite3'}")
-
-    async def fill() -> tuple[FleetScene, str]:
-        async with open_services(settings) as services:
-            scene = await fill_fleet(services, hosts=12, sessions=60)
-            admin = await services.accounts.create("boss@example.org", PASSWORD, "Boss", Role.ADMIN)
-            return scene, await services.accounts.issue_token(admin)
-
-    scene, cookie = asyncio.run(fill())
-    with serving(settings) as url:
-        yield House(url, settings, scene, cookie)
+def house(tmp_path_factory: pytest.TempPathFactory, migrated_template: Path) -> Generator[FleetHouse]:
+    with fleet_house(tmp_path_factory.mktemp("admin"), migrated_template, hosts=12, sessions=60) as house:
+        yield house
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def behind(house: House) -> AsyncGenerator[Services]:
+async def behind(house: FleetHouse) -> AsyncGenerator[Services]:
     """The same house from behind."""
     async with open_services(house.settings) as services:
         yield services
 
 
-async def open_context(browser: Browser, house: House, viewport: ViewportSize, scheme: str = "light") -> BrowserContext:
+async def open_context(
+    browser: Browser, house: FleetHouse, viewport: ViewportSize, scheme: str = "light"
+) -> BrowserContext:
     context = await browser.new_context(
         base_url=house.url, viewport=viewport, color_scheme="dark" if scheme == "dark" else "light"
     )
@@ -85,7 +62,7 @@ def complaints(page: Page) -> list[str]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def page(browser: Browser, house: House) -> AsyncGenerator[Page]:
+async def page(browser: Browser, house: FleetHouse) -> AsyncGenerator[Page]:
     """A page of the admin's. A test fails when its console showed an error."""
     context = await open_context(browser, house, DESKTOP)
     page = await context.new_page()
@@ -110,7 +87,7 @@ async def test_the_whole_fleet_is_seen_at_once(page: Page, behind: Services) -> 
 
 
 async def test_what_changes_is_shown_without_being_asked_and_focus_stays(
-    page: Page, house: House, behind: Services
+    page: Page, house: FleetHouse, behind: Services
 ) -> None:
     await page.clock.install()
     await page.goto("/admin/fleet?order=name")
@@ -268,7 +245,9 @@ async def test_the_log_is_followed_by_its_links(page: Page) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
-async def test_every_page_fits_and_reads(browser: Browser, house: House, viewport: ViewportSize, scheme: str) -> None:
+async def test_every_page_fits_and_reads(
+    browser: Browser, house: FleetHouse, viewport: ViewportSize, scheme: str
+) -> None:
     """With pictures that were looked at: desktop and phone, light and dark."""
     context = await open_context(browser, house, viewport, scheme)
     page = await context.new_page()
