@@ -8,7 +8,6 @@ Standard library only: it runs under any Python from 3.11.
 """
 
 import gzip
-import importlib.util
 import io
 import os
 import sys
@@ -17,6 +16,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 GAMES = Path(__file__).parents[1]
+sys.path.insert(0, str(GAMES))
+
+from image_builder import debian  # noqa: E402  # found only now
+from image_builder.recipe import read_recipe  # noqa: E402
+
 TOP = "renpy-demo-linux"
 LIBRARIES = f"{TOP}/lib/py3-linux-x86_64"
 RENPY = "usr/share/games/renpy/"
@@ -35,14 +39,9 @@ def install(folder: Path, *, with_game: bool) -> Path:
     """A root with the base image's packages, and with the game's; one that is there already is used again."""
     root = folder / ("full" if with_game else "base")
     if not root.exists():
-        specification = importlib.util.spec_from_file_location("build", GAMES / "build.py")
-        assert specification is not None
-        assert specification.loader is not None
-        build = sys.modules["build"] = importlib.util.module_from_spec(specification)
-        specification.loader.exec_module(build)
-        build.install_base(root)
+        debian.install_base(root)
         if with_game:
-            build.install_game(build.read_recipe(GAMES / "renpy-demo"), root)
+            debian.install_game(read_recipe(GAMES / "renpy-demo"), root)
     return root
 
 

@@ -1,8 +1,9 @@
 """The image builder: what its progress means, and what counts as the same recipe."""
 
-import importlib.util
+import importlib
 import shutil
 import sys
+from collections.abc import Generator
 from pathlib import Path
 from types import ModuleType
 
@@ -15,17 +16,14 @@ WEB = GAMES.parents[1] / "orchestrator" / "web"
 
 
 @pytest.fixture
-def builder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+def builder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[ModuleType]:
     """The builder in a copy of its folder, so that its parts can be changed."""
     folder = tmp_path / "games"
     shutil.copytree(GAMES, folder)
-    found = importlib.util.spec_from_file_location("game_image_builder", folder / "build.py")
-    assert found is not None
-    assert found.loader is not None
-    module = importlib.util.module_from_spec(found)
-    monkeypatch.setitem(sys.modules, "game_image_builder", module)
-    found.loader.exec_module(module)
-    return module
+    monkeypatch.syspath_prepend(str(folder))
+    yield importlib.import_module("build")
+    for name in [name for name in sys.modules if name == "build" or name.partition(".")[0] == "image_builder"]:
+        del sys.modules[name]
 
 
 def test_progress_counts_downloads_and_both_halves_of_an_installation(builder: ModuleType) -> None:
@@ -47,7 +45,7 @@ def test_progress_counts_downloads_and_both_halves_of_an_installation(builder: M
         "Unpacking libgl1 (1) ...",
         "Setting up libgl1 (1) ...",
     ]
-    assert list(builder._progress(iter(lines), [], "base", "runtime")) == [
+    assert list(builder.debian.progress(iter(lines), [], "base", "runtime")) == [
         ("lists", 0, 1),
         ("lists", 1, 1),
         ("fetch base", 1, 2),
@@ -66,6 +64,7 @@ def test_the_digest_follows_every_part_of_the_image(builder: ModuleType) -> None
     folder = Path(str(builder.__file__)).parent
     demo = folder / DEMO.name
     parts = (
+        folder / "image_builder" / "debian.py",
         folder / "runtime" / "runtime.toml",
         folder / "base" / "recipe.toml",
         demo / "recipe.toml",
@@ -128,5 +127,5 @@ def test_what_a_game_changes_in_its_root_is_seen(builder: ModuleType, tmp_path: 
     "setting", ['Acquire::http::Proxy "http://proxy:3128"', 'Acquire::https::CaInfo "/etc/ca.pem"']
 )
 def test_proxy_and_certificate_settings_of_apt_are_taken_along(builder: ModuleType, setting: str) -> None:
-    assert builder.APT_SETTINGS.match(f"{setting};")
-    assert not builder.APT_SETTINGS.match('APT::Architecture "amd64";')
+    assert builder.debian.APT_SETTINGS.match(f"{setting};")
+    assert not builder.debian.APT_SETTINGS.match('APT::Architecture "amd64";')

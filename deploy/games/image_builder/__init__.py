@@ -1,0 +1,1 @@
+"""What `build.py` beside it is made of. Standard library only."""
