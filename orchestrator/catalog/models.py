@@ -10,7 +10,8 @@ from orchestrator.database import Base, JsonDict, JsonList
 
 
 class Game(Base):
-    """A title. `search_text` is its title and developer, casefolded, for sorting alike everywhere.
+    """A title. `search_text` is its title and developer, casefolded; whoever sorts by it does so outside the database,
+    whose locale has an order of its own.
 
     `needs_code` says that only who has redeemed a code may play it. `popularity` is kept by `catalog.upkeep`. Whoever
     changes what lists show gives it the next `revision` (`catalog.snapshot.mark_changed`).

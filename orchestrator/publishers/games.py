@@ -66,12 +66,12 @@ class PublishedGames:
             .join(PublishedGame, PublishedGame.game_id == Game.id)
             .where(PublishedGame.publisher_id == publisher.id)
             .options(selectinload(Game.tag_rows))
-            .order_by(Game.search_text, Game.id)
         )
         async with self._database.read() as session:
             rows = (await session.execute(query)).all()
             newest = await _newest_uploads(session, [game.id for game, _ in rows])
-        return [OwnedGame(game, published, newest.get(game.id)) for game, published in rows]
+        owned_games = [OwnedGame(game, published, newest.get(game.id)) for game, published in rows]
+        return sorted(owned_games, key=lambda each: (each.game.search_text, each.game.id))
 
     async def create(self, publisher: Publisher, form: GameForm) -> OwnedGame:
         """A game that waits for its archive. InvalidRequest, Conflict `slug_taken`: slugs are unique everywhere."""

@@ -8,11 +8,11 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, text
 
 from orchestrator.publishers.models import Upload
 from orchestrator.services import Services
-from tests.conftest import SignedIn
+from tests.conftest import SignedIn, only_on
 from tests.integration.orchestrator.conftest import HostMaker, add_game
 from tests.integration.orchestrator.publishers.conftest import FORM, GAMES, GARDEN, NewPublisher
 
@@ -36,6 +36,18 @@ async def test_a_new_game_waits_for_its_archive(publisher: httpx.AsyncClient) ->
     documented |= {"id": created["id"], "thumbnail": None, "status": "pending_upload"}
     documented["cacheStatus"] = {"servers": 0, "cached": 0}
     assert {name: details[name] for name in documented} == documented
+
+
+@only_on("postgresql")
+async def test_games_are_in_the_order_of_their_titles_whatever_order_the_database_has(
+    services: Services, publisher: httpx.AsyncClient
+) -> None:
+    async with services.database.write() as session:
+        await session.execute(text('ALTER TABLE games ALTER COLUMN search_text TYPE varchar(1000) COLLATE "und-x-icu"'))
+    for slug, title in (("a", "Ärger"), ("b", "Zebra"), ("c", "apple")):
+        assert (await publisher.post(GAMES, json=FORM | {"slug": slug, "title": title})).status_code == 201
+    listed = (await publisher.get(GAMES)).json()["games"]
+    assert [game["title"] for game in listed] == ["apple", "Zebra", "Ärger"]
 
 
 async def test_nobody_plays_or_lists_what_waits_for_its_archive(
