@@ -9,7 +9,7 @@ from orchestrator.web.security import PAGE_HEADERS
 _WORDS = {
     403: ("This is not yours to see", "It belongs to another account."),
     404: ("Nothing is playing here", "The address may have a typing error, or what it named is gone."),
-    405: ("Nothing is playing here", "The address may have a typing error, or what it named is gone."),
+    405: ("This page cannot do that", "A form of it needs JavaScript: allow it for this site. Nothing was changed."),
     503: ("One moment, please", "The house is busy, or a part of it is away. Nothing was changed; try again soon."),
 }
 _REFUSED = ("That did not work", "The address or the form was not understood.")

@@ -176,6 +176,18 @@ async def test_this_device_is_signed_out_through_the_door(mine: Page) -> None:
     await expect(mine.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
+async def test_who_has_tried_too_often_is_told_how_long_to_wait(mine: Page) -> None:
+    refusal = {"error": "rate_limited", "message": "Too many tries."}
+    await mine.route(
+        "**/api/account/password",
+        lambda route: route.fulfill(status=429, headers={"Retry-After": "500"}, json=refusal),
+    )
+    await mine.get_by_label("Current password").fill("wrong horse")
+    await mine.get_by_label("New password").fill(NEW)
+    await mine.get_by_role("button", name="Change password").click()
+    await expect(mine.get_by_role("alert")).to_contain_text("Too many tries. In 9 min it works again.")
+
+
 async def test_a_wrong_old_password_is_told_and_nothing_is_lost(mine: Page) -> None:
     await mine.get_by_label("Current password").fill("wrong horse")
     await mine.get_by_label("New password").fill(NEW)

@@ -90,6 +90,19 @@ async def test_texts_of_games_are_texts_whatever_they_contain(page: Page) -> Non
     await expect(page.get_by_role("link", name="שלום עולם")).to_be_visible()
 
 
+async def test_on_a_phone_each_way_into_the_library_takes_one_line(page: Page) -> None:
+    for width in (390, 360):
+        await page.set_viewport_size({"width": width, "height": 844})
+        await page.goto("/?search=o")
+        for first, second in (("#search", "#sort"), (".switch", "#redeem-open")):
+            one, other = [await page.locator(each).bounding_box() for each in (first, second)]
+            assert one is not None
+            assert other is not None
+            assert one["x"] + one["width"] <= other["x"], f"{second} is not beside {first} at {width}"
+            assert other["x"] + other["width"] <= width
+        assert await page.evaluate("document.documentElement.scrollWidth") <= width
+
+
 async def test_without_javascript_the_library_is_whole(browser: Browser, replica: Replica) -> None:
     context = await browser.new_context(base_url=replica.url, java_script_enabled=False)
     await context.add_cookies([{"name": n, "value": v, "url": replica.url} for n, v in replica.cookies.items()])
@@ -136,6 +149,9 @@ async def test_a_code_is_redeemed_in_the_library(
     await expect(card).to_contain_text("Needs a code")
     await real.get_by_role("button", name="I have a code").click()
     dialog = real.get_by_role("dialog", name="Redeem a code")
+    await dialog.get_by_role("button", name="Cancel").click()
+    await expect(real.get_by_role("button", name="I have a code")).to_be_focused()
+    await real.keyboard.press("Enter")
     await dialog.get_by_label("Library code").fill("ABCD-EFGH")
     await real.keyboard.press("Enter")
     await expect(dialog.get_by_role("alert")).to_contain_text("This code does not work")

@@ -129,6 +129,7 @@ async def test_a_form_that_is_sent_before_its_script_has_run_puts_nothing_into_t
     for path in ("/account", "/publishers", "/reset-password", "/forgot-password"):
         answer = await client.post(path, data={"password": PASSWORD}, headers=HTML)
         assert answer.status_code == 405
+        assert "A form of it needs JavaScript" in answer.text
         assert "location" not in answer.headers
         assert PASSWORD not in answer.text
 

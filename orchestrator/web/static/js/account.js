@@ -3,20 +3,17 @@ import { askForConfirmation, changeAccount, changeEmail, changePassword, deleteA
 import { byId, create, failureNotice } from "./dom.js";
 import { formatAgo, formatMoment } from "./format.js";
 import { answersInPlace, doneNotice } from "./forms.js";
-import { describeFailure } from "./messages.js";
+import { describeFailure, waitWords } from "./messages.js";
 
 const list = byId("devices");
 const devicesNote = byId("devices-note");
 const others = byId("others-button");
 
-const WORDS = {
-  wrong_password: "The current password is wrong.",
-  rate_limited: "Too many tries. Wait a few minutes, then try again.",
-};
 
 function wordsFor(failure) {
   if (wentToSignIn(failure)) return "You are signed out.";
-  if (failure.code in WORDS) return WORDS[failure.code];
+  if (failure.code === "wrong_password") return "The current password is wrong.";
+  if (failure.code === "rate_limited") return `Too many tries.${waitWords(failure.retryAfterS)}`;
   const { title, text } = describeFailure(failure);
   return `${title}. ${text}`;
 }

@@ -2,9 +2,9 @@
 import { forgotPassword } from "./api.js";
 import { byId } from "./dom.js";
 import { answersInPlace } from "./forms.js";
+import { waitWords } from "./messages.js";
 
 const WORDS = {
-  rate_limited: "Too many letters were asked for. Wait an hour, then try again.",
   invalid_request: "Please give a whole e-mail address.",
   offline: "Playhouse cannot be reached. Check your network, then try again.",
 };
@@ -16,6 +16,6 @@ answersInPlace(byId("forgot-form"), {
     await forgotPassword(email);
     return `If ${email} has an account here, a letter is on its way. Its link is good for an hour. Nothing there? Look among the unwanted mail.`;
   },
-  wordsFor: ({ code, message }) => WORDS[code] ?? (message || "That did not work. Try again in a moment."),
+  wordsFor: ({ code, message, retryAfterS }) => (code === "rate_limited" ? `Too many letters were asked for.${waitWords(retryAfterS)}` : (WORDS[code] ?? (message || "That did not work. Try again in a moment."))),
   focusAfter: byId("email"),
 });

@@ -43,9 +43,13 @@ function offerRedeeming() {
   const open = byId("redeem-open");
   open.hidden = false;
   open.addEventListener("click", () => {
-    const { form: redeem, input } = redeemForm({ onDone: ({ gameSlug }) => location.assign(`/games/${encodeURIComponent(gameSlug)}`) });
+    const dialog = byId("redeem");
+    const { form: redeem, input } = redeemForm({
+      onDone: ({ gameSlug }) => location.assign(`/games/${encodeURIComponent(gameSlug)}`),
+      onCancel: () => dialog.close(),
+    });
     byId("redeem-body").replaceChildren(redeem);
-    byId("redeem").showModal();
+    dialog.showModal();
     input.focus();
   });
 }
@@ -62,7 +66,6 @@ form.addEventListener("submit", (event) => {
   clearTimeout(pause);
   look();
 });
-byId("redeem-close").addEventListener("click", () => byId("redeem").close());
 byId("redeem").addEventListener("close", () => byId("redeem-open").focus());
 window.addEventListener("pageshow", (event) => {
   if (event.persisted) showRunning();

@@ -3,8 +3,8 @@ import { redeemCode, wentToSignIn } from "./api.js";
 import { create, failureNotice } from "./dom.js";
 import { describeFailure, waitWords } from "./messages.js";
 
-/** `onDone({gameSlug, gameTitle, isNew})` once a code has worked. */
-export function redeemForm({ onDone }) {
+/** `onDone({gameSlug, gameTitle, isNew})` once a code has worked; with `onCancel` there is a button for it. */
+export function redeemForm({ onDone, onCancel = null }) {
   const input = create("input", {
     class: "input code-input",
     id: "code",
@@ -24,7 +24,7 @@ export function redeemForm({ onDone }) {
     { class: "redeem" },
     create("div", { class: "field" }, create("label", { for: "code" }, "Library code"), input, create("span", { class: "hint" }, "Sixteen letters and digits. Gaps and small letters do not matter.")),
     words,
-    create("div", { class: "button-row" }, button),
+    create("div", { class: "button-row" }, button, onCancel && create("button", { class: "button button-quiet", type: "button", onclick: onCancel }, "Cancel")),
   );
   form.addEventListener("submit", async (event) => {
     event.preventDefault();

@@ -2,11 +2,11 @@
 import { resetPassword } from "./api.js";
 import { byId, create } from "./dom.js";
 import { answersInPlace } from "./forms.js";
+import { waitWords } from "./messages.js";
 
 const WORDS = {
   invalid_token: "This link has been used or is too old. Ask for another one below.",
   invalid_request: "The password needs at least 8 characters.",
-  rate_limited: "Too many tries. Wait a while, then try again.",
   offline: "Playhouse cannot be reached. Check your network, then try again.",
 };
 const form = byId("reset-form");
@@ -22,6 +22,9 @@ answersInPlace(form, {
     byId("reset-next").replaceChildren(create("a", { class: "button button-large", href: "/signin" }, "Sign in"));
     return "Your new password is set.";
   },
-  wordsFor: ({ code, message }) => WORDS[location.hash.length > 1 ? code : "invalid_token"] ?? (message || "That did not work. Try again in a moment."),
+  wordsFor: ({ code, message, retryAfterS }) => {
+    if (code === "rate_limited") return `Too many tries.${waitWords(retryAfterS)}`;
+    return WORDS[location.hash.length > 1 ? code : "invalid_token"] ?? (message || "That did not work. Try again in a moment.");
+  },
   focusAfter: byId("password"),
 });
