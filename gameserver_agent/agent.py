@@ -67,6 +67,7 @@ class Agent:
         self._has_news = asyncio.Event()
         self._services: SessionServices | None = None
         self._care: ImageCare | None = None
+        self._engine_at_s = 0.0
         self._is_leaving = False
         self._is_clear = asyncio.Event()
         self._leftovers = Leftovers(time.monotonic)
@@ -141,6 +142,10 @@ class Agent:
             self._has_news.set()
         else:
             await self._reconcile()
+
+    def look_at_engine(self) -> None:
+        self._engine_at_s = 0.0
+        self._has_news.set()
 
     def _beginning(self) -> list[BuildSpec]:
         """Of each session that may take a title yet."""
@@ -242,7 +247,6 @@ class Agent:
 
     async def _keep_looking(self) -> None:
         loop = asyncio.get_running_loop()
-        engine_at_s = 0.0
         if self._services is not None and not self._is_clear.is_set():
             async with self._deciding:  # nothing is begun beside what is left of it, or before that was seen
                 while not await self._clear(self._services):  # noqa: ASYNC110 - an engine tells nobody that it is well
@@ -250,8 +254,8 @@ class Agent:
         while True:
             self._has_news.clear()
             await self._reconcile()
-            if loop.time() >= engine_at_s:
-                engine_at_s = loop.time() + _LOOK_AT_ENGINE_EVERY_S
+            if loop.time() >= self._engine_at_s:
+                self._engine_at_s = loop.time() + _LOOK_AT_ENGINE_EVERY_S
                 if await self._engine.look():
                     self.changed()
                 self._looks_at_leftovers = self._engine.is_well

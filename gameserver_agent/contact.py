@@ -66,6 +66,10 @@ class House(Protocol):
         """`Contact.desired` is another, and answers no report."""
         ...
 
+    def look_at_engine(self) -> None:
+        """There is news that is of no session: an image may have come."""
+        ...
+
 
 class Contact:
     """`desired` is None until the orchestrator has answered once."""
@@ -188,9 +192,12 @@ class Contact:
                 if news.sessions is None or news.revision < known:
                     await self._ask_for_orders(news, known)
                 elif news.revision > self._revision:  # else a sync has brought it meanwhile
+                    is_of_sessions = news.sessions != self.desired
                     self._revision, self.desired = news.revision, news.sessions
                     await self._house.ordered()
                     self._changed.set()  # sessions are not all that there may be news of
+                    if not is_of_sessions:
+                        self._house.look_at_engine()
                 failures = 0
             except (ControlPlaneError, TimeoutError):
                 failures += 1

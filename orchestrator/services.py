@@ -213,7 +213,7 @@ def _wire(settings: Settings, database: Database, installation: Installation, st
         fleet_overview=FleetOverview(database, ledger),
         fleet_maps=FleetMaps(database, ledger),
         fleet_operations=fleet_operations,
-        host_images=HostImages(database, spare),
+        host_images=HostImages(database, notices, spare),
         prepulling=Prepulling(database, notices, ledger, placement, spare),
         publisher_keys=PublisherKeys(database),
         published_games=PublishedGames(database),

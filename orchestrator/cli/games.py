@@ -7,11 +7,15 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from orchestrator.catalog.service import AddedBuild
 from orchestrator.cli.calls import call, friendly
 from orchestrator.columns import columns
 from orchestrator.embedded.engine import private_engine_of
-from orchestrator.importing import Importer
+from orchestrator.importing import Brought, Importer
+from orchestrator.services import Services
 from orchestrator.settings import Settings
+
+HELD_WITHIN_S = 10.0
 
 
 @click.group()
@@ -43,13 +47,22 @@ def add_game(what: str, docker_host: str | None, push_to: str | None, about: Pat
         settings = Settings()
         engine = docker_host or private_engine_of(settings.data, os.environ)
         brought = asyncio.run(Importer(settings, engine, Console(stderr=True), push_to).bring(what, about))
-        added = call(settings, lambda services: services.catalog.add_game(brought.definition, brought.image))
+        added, is_ready = call(settings, lambda services: _add(services, brought))
     definition, image = brought.definition, brought.image
     told = "Added" if added.is_new else "Already there:"
     click.echo(f"{told} {definition.slug} {definition.build.version} (build {added.build_id}).")
     if image.manifest_digest is not None:
         layers_mb = sum(image.layers.values()) / 1e6
         click.echo(f"{image.reference} is {image.manifest_digest}: {len(image.layers)} layers, {layers_mb:.1f} MB.")
+    if not is_ready:
+        click.echo("It can be played once a host that is up has its image.")
+
+
+async def _add(services: Services, brought: Brought) -> tuple[AddedBuild, bool]:
+    """Also whether it can be fetched, or a host has it already."""
+    added = await services.catalog.add_game(brought.definition, brought.image)
+    is_pullable = brought.image.manifest_digest is not None
+    return added, is_pullable or await services.host_images.is_held(brought.image.image_id, HELD_WITHIN_S)
 
 
 @games.command("list")

@@ -1,17 +1,26 @@
-"""What an operator sees of one host's images. Reads only."""
+"""Images on hosts: what an operator sees of one host's, and whether any host has one that no registry has."""
 
+import asyncio
 from collections import defaultdict
+from collections.abc import Collection
+from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import load_only
 
 from agent_protocol import HostImage, HostPull
 from orchestrator.catalog.models import Build, Game
 from orchestrator.database import Database
 from orchestrator.errors import NotFound
 from orchestrator.fleet.models import Host
+from orchestrator.fleet.reports import image_ids
 from orchestrator.fleet.schemas import Wire
 from orchestrator.fleet.spare_images import SpareImages
 from orchestrator.http import Timestamp
+from orchestrator.notices import Notices
+
+_LOOK_EVERY_S = 0.1
 
 
 class CachedImageView(Wire):
@@ -52,8 +61,9 @@ class HostImagesAnswer(Wire):
 
 
 class HostImages:
-    def __init__(self, database: Database, spare: SpareImages) -> None:
+    def __init__(self, database: Database, notices: Notices, spare: SpareImages) -> None:
         self._database = database
+        self._notices = notices
         self._spare = spare
 
     async def of(self, host_id: str) -> HostImagesAnswer:
@@ -98,3 +108,31 @@ class HostImages:
             disk_evictable_bytes=int(host.capacity.get("disk_evictable_bytes", 0)),
             pull_bytes_per_s=host.pull_bytes_per_s,
         )
+
+    async def is_held(self, image_id: str, within_s: float) -> bool:
+        """Whether a ready host has the image, as soon as one says so: they are asked to look. False at once where no
+        host is ready.
+        """
+        until_s = asyncio.get_running_loop().time() + within_s
+        async with self._database.write() as session:
+            asked = await ask_to_look(session, self._notices, await self._database.now(session))
+        holders = select(Host).where(Host.id.in_(asked)).options(load_only(Host.images))
+        while asked:
+            async with self._database.read() as session:
+                if any(image_id in image_ids(host) for host in await session.scalars(holders)):
+                    return True
+            if asyncio.get_running_loop().time() >= until_s:
+                break
+            await asyncio.sleep(_LOOK_EVERY_S)
+        return False
+
+
+async def ask_to_look(session: AsyncSession, notices: Notices, now: datetime) -> Collection[str]:
+    """Have every ready host look which images its engine has, as it does by itself now and then: for one that has come
+    past any registry. They hear of it after the commit. Answers their ids.
+    """
+    ready = update(Host).where(Host.lease_until > now, Host.removed_at.is_(None))
+    asked = (await session.scalars(ready.values(revision=Host.revision + 1).returning(Host.id))).all()
+    for host_id in asked:
+        notices.publish_after_commit(session, f"host:{host_id}")
+    return asked

@@ -25,6 +25,7 @@ from orchestrator.catalog.service import add_build
 from orchestrator.catalog.snapshot import mark_changed
 from orchestrator.database import Database
 from orchestrator.errors import DatabaseUnavailable
+from orchestrator.fleet.host_images import ask_to_look
 from orchestrator.notices import REREAD_S, Notices
 from orchestrator.publishers.destinations import Destination
 from orchestrator.publishers.game_archive import GameArchive, read_game
@@ -195,6 +196,8 @@ class Publishing:
             upload.version, upload.busy_until, upload.changed_at = build.version, now, now
             upload.reasons = []
             await mark_changed(self._database, session, [game.id])
+            if image.manifest_digest is None:
+                await ask_to_look(session, self._notices, now)
         await asyncio.to_thread(self._spool.remove, task.upload_id)
         log.info("upload.accepted", upload=task.upload_id, game=task.slug, build=build.id, bytes=archive.size_bytes)
 

@@ -19,6 +19,17 @@ from tests.integration.embedded.conftest import ended, give_demo_image
 
 STARTS_WITHIN_S = 90.0
 STOPS_WITHIN_S = 20.0
+LATE = """
+slug = "late"
+title = "Late"
+developer = "Somebody"
+description = "It sleeps."
+tags = ["Test"]
+[build]
+version = "1"
+image = "playhouse/late:1"
+command = ["/bin/busybox", "sleep", "60"]
+"""
 
 
 async def test_up_serves_signs_in_and_leaves_nothing_behind(data: Path, runtime: Path) -> None:
@@ -32,7 +43,12 @@ async def test_up_serves_signs_in_and_leaves_nothing_behind(data: Path, runtime:
             assert f"http://127.0.0.1:{port}" in words
             password = re.search(r"Password +(\S+)", words)
             assert password is not None
-            await _sign_in(port, password[1])
+            async with _signed_in(port, password[1]) as browser:
+                hosts = (await browser.get("/api/admin/hosts")).json()
+                assert len(hosts["hosts"]) == 1, json.dumps(hosts)
+                await _add_late_game(data, runtime, engine.docker_host)
+                launched = await browser.post("/api/game/launch", json={"gameSlug": "late"})
+                assert launched.status_code == 202, launched.text
 
             second = await start(data, free_port())
             refused = (await second.communicate())[0].decode()
@@ -74,12 +90,9 @@ async def _up(data: Path, port: int) -> AsyncGenerator[asyncio.subprocess.Proces
 
 async def start(data: Path, port: int, *before: str) -> asyncio.subprocess.Process:
     """`before` are words of a program that starts it."""
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith(("ORCHESTRATOR_", "DOCKER_"))
-    }
     return await asyncio.create_subprocess_exec(
         *(*before, sys.executable, "-m", "orchestrator", "up", "--host", "127.0.0.1", "--port", str(port)),
-        env={**environment, "ORCHESTRATOR_DATA": str(data)},
+        env=_environment(data),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
@@ -98,14 +111,34 @@ async def said(running: asyncio.subprocess.Process, last: str) -> str:
     return words
 
 
-async def _sign_in(port: int, password: str) -> None:
+@asynccontextmanager
+async def _signed_in(port: int, password: str) -> AsyncGenerator[httpx.AsyncClient]:
     url = f"http://127.0.0.1:{port}"
     async with httpx.AsyncClient(base_url=url, headers={"Origin": url}, timeout=20) as browser:
         token = (await browser.get("/api/auth/csrf")).json()["csrfToken"]
         form = {"email": "demo@playhouse.example", "password": password, "csrfToken": token, "json": "true"}
         assert (await browser.post("/api/auth/callback/credentials", data=form)).status_code == 200
-        hosts = (await browser.get("/api/admin/hosts")).json()
-        assert len(hosts["hosts"]) == 1, json.dumps(hosts)
+        yield browser
+
+
+async def _add_late_game(data: Path, folder: Path, docker_host: str) -> None:
+    """By hand, while the house is up: its image is in the engine just now."""
+    image = ("docker", "--host", docker_host, "import", folder / "image.tar", "playhouse/late:1")
+    file = folder / "late.toml"
+    file.write_text(LATE)
+    for words in (image, (sys.executable, "-m", "orchestrator", "games", "add", file)):
+        running = await asyncio.create_subprocess_exec(
+            *words, env=_environment(data), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        )
+        told = (await running.communicate())[0].decode()
+        assert running.returncode == 0, told
+    assert told.splitlines()[0].startswith("Added late 1"), told
+    assert "once a host" not in told
+
+
+def _environment(data: Path) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ORCHESTRATOR_", "DOCKER_"))}
+    return {**kept, "ORCHESTRATOR_DATA": str(data)}
 
 
 def free_port() -> int:

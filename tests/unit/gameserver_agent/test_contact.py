@@ -71,6 +71,7 @@ class House:
 
     def __init__(self) -> None:
         self.contact: Contact | None = None
+        self.looks = 0
         self.orders: asyncio.Queue[tuple[str, tuple[str, ...]]] = asyncio.Queue()
 
     def report(self) -> Report:
@@ -81,6 +82,9 @@ class House:
 
     async def ordered(self) -> None:
         self._learn("news")
+
+    def look_at_engine(self) -> None:
+        self.looks += 1
 
     def _learn(self, by: str) -> None:
         assert self.contact is not None
@@ -129,6 +133,18 @@ async def test_news_is_told_of_by_a_sync_as_well(tmp_path: Path) -> None:
         plane.news.put_nowait(plane.knows)
         assert await house.next_order() == ("news", ("ses1",))
         assert await house.next_order() == ("sync", ("ses1",))
+
+
+async def test_news_of_no_session_has_the_engine_looked_at(tmp_path: Path) -> None:
+    house, plane = House(), ControlPlane()
+    async with contact_of(house, plane, tmp_path):
+        assert await house.next_order() == ("sync", ())
+        for revision, looks in ((8, 0), (9, 1)):
+            plane.knows = News(revision=revision, sessions=(order("ses1"),))
+            plane.news.put_nowait(plane.knows)
+            assert await house.next_order() == ("news", ("ses1",))
+            assert await house.next_order() == ("sync", ("ses1",))
+            assert house.looks == looks
 
 
 @pytest.mark.parametrize("revision", [8, 3])
