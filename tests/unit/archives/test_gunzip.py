@@ -6,7 +6,7 @@ import random
 import zlib
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from orchestrator.archives.errors import ArchiveRefused
@@ -26,6 +26,7 @@ def refusal(pieces: list[bytes], **bounds: int) -> ArchiveRefused:
 
 
 @given(st.lists(st.binary(max_size=300), min_size=1, max_size=4), st.integers(1, 50), st.integers(0, 20))
+@example([b"one", b"other"], 50, 7)
 def test_whatever_the_pieces_and_members_it_comes_through(contents: list[bytes], size: int, padding: int) -> None:
     packed = b"".join(gzip.compress(content) for content in contents) + bytes(padding)
     pieces = [packed[at : at + size] for at in range(0, len(packed), size)]

@@ -1,6 +1,6 @@
 """A number in a picture is read as it was written, or not at all."""
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bench.streaming.marker import BLOCKS, NUMBERS, blocks_of, number_of
@@ -9,6 +9,7 @@ numbers = st.integers(0, NUMBERS - 1)
 
 
 @given(numbers, st.lists(st.integers(-60, 60), min_size=BLOCKS, max_size=BLOCKS))
+@example(0xBEEF, [0] * BLOCKS)
 def test_a_number_survives_coding_noise(number: int, noise: list[int]) -> None:
     levels = [(255 if white else 0) + each for white, each in zip(blocks_of(number), noise, strict=True)]
     assert number_of(levels) == number

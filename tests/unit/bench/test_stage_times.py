@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bench.streaming.stage_times import STAGES, Press, Span, stages_of, summary
@@ -69,6 +69,7 @@ def test_a_packet_handed_over_after_the_picture_was_another_one() -> None:
 
 
 @given(st.floats(-1e6, 1e6))
+@example(-3.5)
 def test_a_press_moves_as_a_whole(offset_ms: float) -> None:
     moved = PRESS.shifted(offset_ms)
     assert moved.shown_ms - moved.pressed_ms == pytest.approx(12)

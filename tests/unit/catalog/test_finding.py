@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.catalog.finding import GameIndex
+from orchestrator.catalog.finding import Found, GameIndex
 from orchestrator.catalog.views import GameView, Order, Sort, Wanted
 from orchestrator.catalog.word_index import Vocabulary, WordIndex
 from orchestrator.catalog.words import index_of, search_words, worst_place
@@ -113,6 +113,31 @@ def test_an_index_after_changes_is_one_made_anew(
         known[change.id] = vocabulary.indexed(change, known.get(change.id))
         changed = GameIndex(known.values(), vocabulary, changed)
     assert changed.find(wanted) == index([game.view for game in known.values()]).find(wanted)
+
+
+@pytest.mark.parametrize("search", ["%", " … ", "--"])
+def test_a_search_without_a_letter_finds_nothing(search: str) -> None:
+    assert index([_same(1)]).find(Wanted(search=search)) == Found((), 0)
+
+
+def test_a_tag_is_exact_and_mine_are_those_that_are_there() -> None:
+    games = index([replace(_same(number), tags=("Cosy",) if number else ("cosy",)) for number in range(3)])
+    assert [game.id for game in games.find(Wanted(tag="Cosy")).games] == ["clx1", "clx2"]
+    assert games.find(Wanted(tag="Moon")).total == 0
+    mine = games.find(Wanted(is_mine=True), {"clx0", "clx2", "clxelsewhere"})
+    assert [game.id for game in mine.games] == ["clx0", "clx2"]
+
+
+def test_a_game_whose_texts_are_as_they_were_keeps_its_words() -> None:
+    vocabulary = Vocabulary()
+    before = vocabulary.indexed(_same(1))
+    played = vocabulary.indexed(replace(_same(1), popularity=7), before)
+    renamed = vocabulary.indexed(replace(_same(1), title="Salt"), before)
+    assert (played.view.popularity, played.words, played.places) == (7, before.words, before.places)
+    assert renamed.words is not before.words
+    first = GameIndex([before], vocabulary)
+    assert GameIndex([played], vocabulary, first).words is first.words
+    assert GameIndex([renamed], vocabulary, first).find(Wanted(search="salt")).games == (renamed.view,)
 
 
 def test_words_are_found_among_more_of_them_than_sixteen_bits_count() -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gameserver_agent.clock import OrchestratorClock, host_clocks
@@ -38,6 +38,8 @@ def test_before_any_word_of_the_orchestrator_the_wall_clock_counts(wall_s: float
 
 
 @given(walls)
+@example(NOON_S - HOUR_S)
+@example(NOON_S + HOUR_S)
 def test_after_a_reboot_the_time_is_not_before_what_was_heard(wall_s: float) -> None:
     assert told_s(ANCHOR, at(3, wall_s, "two")) == max(wall_s, NOON_S)
 
@@ -49,6 +51,8 @@ def test_an_answer_that_fits_moves_nothing(quiet_s: float, round_trip_s: float, 
 
 
 @given(st.floats(-10 * HOUR_S, LEAP_S), st.floats(0, 5), st.floats(0, 1))
+@example(-HOUR_S, 1.0, 0.5)
+@example(LEAP_S / 2, 0.0, 0.0)
 def test_a_clock_that_was_set_back_is_followed_at_once(step_s: float, round_trip_s: float, share: float) -> None:
     sent, received = at(200), at(200 + round_trip_s)
     now_s = NOON_S + 100 + step_s + share * round_trip_s

@@ -12,6 +12,7 @@ from scheduler.profiles import (
     LEAST_CPU_CORES,
     LEAST_MEMORY_BYTES,
     MEMORY_MARGIN,
+    SMALLEST_CPU_CORES,
     Ema,
     Profile,
     Sample,
@@ -38,6 +39,16 @@ def _after(*samples: Sample) -> Profile:
     for sample in samples:
         profile = updated(profile, sample)
     return profile
+
+
+def test_before_the_first_session_nothing_is_known_of_any_share() -> None:
+    assert (EMPTY.cpu_quantile(0.9), EMPTY.memory_quantile(0.9)) == (None, None)
+
+
+def test_all_of_the_sessions_are_within_the_last_bucket_however_their_weights_round() -> None:
+    profile = replace(EMPTY, cpu_buckets=((0, 0.1), (1, 0.2), (2, 0.3)))
+    assert profile.cpu_quantile(1.0) == SMALLEST_CPU_CORES * BUCKET_GROWTH**2
+    assert profile.cpu_quantile(0.4) == SMALLEST_CPU_CORES * BUCKET_GROWTH
 
 
 def test_the_first_average_is_the_first_value() -> None:

@@ -51,6 +51,15 @@ def test_a_key_that_page_and_pad_hold_goes_up_with_the_last() -> None:
     assert held.pads(frozenset(), frozenset()) == Changes(("KeyA",), (0,))
 
 
+def test_all_that_page_and_pads_hold_goes_up_at_once() -> None:
+    held = HeldInputs()
+    held.key("KeyA", True, 0)
+    held.button(1, True, 0)
+    held.pads(frozenset({"KeyB"}), frozenset({2}))
+    assert held.release_all() == Changes(("KeyA", "KeyB"), (1, 2))
+    assert held.release_all() == Changes()
+
+
 @given(events)
 def test_every_press_is_released_exactly_once(story: list[tuple[str, str, bool, float]]) -> None:
     held, down, now = HeldInputs(), set[str | int](), 0.0

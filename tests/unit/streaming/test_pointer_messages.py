@@ -2,16 +2,37 @@
 
 import struct
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streaming.pointer_messages import Motion, Pad, Pointer, parse_pointer
+from streaming.pointer_messages import Motion, Pad, Pointer, PointerMessage, parse_pointer
 from streaming.relative_motion import MotionTotals
 from streaming.wheel_steps import WheelSteps
 
 sequences = st.integers(0, 2**32 - 1)
 totals = st.integers(-(2**31), 2**31 - 1)
 axes = st.integers(-32768, 32767)
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        (struct.pack("<BIHH", 1, 7, 65535, 0), Pointer(7, 1.0, 0.0)),
+        (struct.pack("<BIii", 2, 8, -64, 640), Motion(8, -64, 640)),
+        (
+            struct.pack("<BIBI4h2B", 3, 9, 1, 1 << 20 | 1 << 16 | 1, -32768, 0, 32767, 0, 255, 0),
+            Pad(9, 1, frozenset({0, 16}), (-1.0, 0.0, 1.0, 0.0), (1.0, 0.0)),
+        ),
+        (struct.pack("<BIBI4h2B", 3, 9, 4, 0, 0, 0, 0, 0, 0, 0), None),
+        (struct.pack("<BIHH", 2, 7, 0, 0), None),
+        (struct.pack("<BIHH", 4, 7, 0, 0), None),
+        (b"", None),
+        ("text", None),
+    ],
+)
+def test_each_kind_says_what_its_bytes_are(message: object, said: PointerMessage | None) -> None:
+    assert parse_pointer(message) == said
 
 
 @given(sequences, st.integers(0, 65535), st.integers(0, 65535))
@@ -67,6 +88,16 @@ def test_no_lost_or_late_message_loses_motion(steps: list[tuple[int, bool]], sta
     motion.begin()
     assert motion.advance(0, 640, -64) == (0, 0)
     assert motion.advance(1, 704, -128) == (1, -1)
+
+
+def test_what_comes_late_moves_nothing_and_a_new_connection_counts_anew() -> None:
+    motion = MotionTotals()
+    assert motion.advance(5, 640, 640) == (0, 0)
+    assert motion.advance(7, 768, 576) == (2, -1)
+    assert motion.advance(6, 704, 640) == (0, 0)
+    motion.begin()
+    assert motion.advance(0, 0, 0) == (0, 0)
+    assert motion.advance(1, 64, -64) == (1, -1)
 
 
 def test_totals_may_wrap() -> None:
