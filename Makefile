@@ -83,7 +83,7 @@ input-scripts: setup-tests ## Play a hundred random scripts of held keys and fau
 	INPUT_SCRIPTS=100 $(RUN)pytest tests/browser/pages/test_input_scripts.py --timeout=300 -q
 	$(RUN)python -m bench.input_scripts
 
-walk-pictures: setup-tests ## Walk through the house as a player; takes the pictures in docs/images/walks anew
+walk-pictures: setup-tests ## Walk through the house as a player and as a publisher; takes the pictures in docs/images/walks anew
 	WALK_PICTURES=1 $(RUN)pytest tests/browser/house/test_walks.py
 
 soak: setup-tests ## Ten people play one after another: nothing may grow; writes bench/results/soak.json

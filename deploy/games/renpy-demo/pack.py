@@ -1,27 +1,31 @@
 """Packs Debian's Ren'Py tutorial as Ren'Py's own launcher packs a game for Linux, for uploading it as a publisher does.
 
-    pack.py FOLDER        write FOLDER/renpy-demo-linux.tar.gz; the two roots that it is made of stay in FOLDER
+    pack.py FOLDER        write FOLDER/renpy-demo-linux.tar.gz
 
 One folder: `renpy-demo.sh`, `renpy.py`, `renpy/`, `game/`, and below `lib/py3-linux-x86_64/` the Python and the
-libraries that the base image lacks. It needs what `build.py` needs, but no engine. Links become what they lead to.
+libraries that the base image lacks. It needs what `build.py` needs, but no engine: that of DOCKER_HOST saves time where
+it has the base image. A link stays one where it leads to what is in the folder, else it becomes its target.
 Standard library only: it runs under any Python from 3.11.
 """
 
 import gzip
 import io
 import os
+import shutil
 import sys
 import tarfile
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 GAMES = Path(__file__).parents[1]
 sys.path.insert(0, str(GAMES))
 
-from image_builder import debian  # noqa: E402  # found only now
-from image_builder.recipe import read_recipe  # noqa: E402
+from image_builder import debian, engine  # noqa: E402  # found only now
+from image_builder.recipe import BASE, read_recipe  # noqa: E402
 
 TOP = "renpy-demo-linux"
+LAUNCHER_PATH = f"{TOP}/renpy-demo.sh"
 LIBRARIES = f"{TOP}/lib/py3-linux-x86_64"
 RENPY = "usr/share/games/renpy/"
 PATCHED = b'renpy_base = "/usr/share/games/renpy"'  # where Debian's looks for itself
@@ -35,35 +39,40 @@ exec "$lib/bin/python3.13" "$here/renpy.py" "$here" "$@"
 """
 
 
-def install(folder: Path, *, with_game: bool) -> Path:
-    """A root with the base image's packages, and with the game's; one that is there already is used again."""
-    root = folder / ("full" if with_game else "base")
-    if not root.exists():
+def install(root: Path) -> set[str]:
+    """Makes a root with the game. Answers the paths of what the base image has of it."""
+    base = read_recipe(BASE)
+    if shutil.which("docker") is not None and engine.existing_image(base)[1] == base.digest:
+        engine.unpack(base, root)
+    else:
         debian.install_base(root)
-        if with_game:
-            debian.install_game(read_recipe(GAMES / "renpy-demo"), root)
-    return root
+    there = {str(path.relative_to(root)) for path in (root / "usr").rglob("*")}
+    debian.install_game(read_recipe(GAMES / "renpy-demo"), root)
+    return there
 
 
-def files(base: Path, full: Path) -> Iterator[tuple[str, Path]]:
-    """Names in the distribution, each once, with the file that has the content."""
-    seen = {f"{TOP}/renpy-demo.sh"}
-    for folder, folders, names in os.walk(full / "usr"):
+def files(root: Path, base: Collection[str]) -> Iterator[tuple[str, Path | str]]:
+    """Names in the distribution, each with the file that has the content, or with where it leads as a link."""
+    for folder, folders, names in os.walk(root / "usr"):
         folders.sort()
         linked = [name for name in folders if Path(folder, name).is_symlink()]
         for name in sorted([*names, *linked]):
-            path = str(Path(folder, name).relative_to(full))
-            target = None if os.path.lexists(base / path) else place(path)
-            if target is None:
+            path = str(Path(folder, name).relative_to(root))
+            target = None if path in base else place(path)
+            if target is None or target == LAUNCHER_PATH:
                 continue
-            real = followed(full, path)
-            below = sorted(real.rglob("*")) if real.is_dir() else [real]
-            for found in below:
-                content = followed(full, str(found.relative_to(full)))
-                inner = f"{target}/{found.relative_to(real)}" if real.is_dir() else target
-                if content.is_file() and inner not in seen:
-                    seen.add(inner)
-                    yield inner, content
+            real = followed(root, path)
+            inner = str(real.relative_to(root))
+            leads_to = None if inner in base else place(inner)
+            if (root / path).is_symlink() and leads_to is not None:
+                yield target, os.path.relpath(leads_to, Path(target).parent)
+            elif real.is_dir():
+                for found in sorted(real.rglob("*")):
+                    content = followed(root, str(found.relative_to(root)))
+                    if content.is_file():
+                        yield f"{target}/{found.relative_to(real)}", content
+            elif real.is_file():
+                yield target, real
 
 
 def place(path: str) -> str | None:
@@ -92,14 +101,19 @@ def followed(root: Path, path: str) -> Path:
 def main() -> None:
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
-    base, full = install(folder, with_game=False), install(folder, with_game=True)
     target = folder / "renpy-demo-linux.tar.gz"
     with (
-        gzip.GzipFile(target, "wb", 6, mtime=0) as packed,
+        tempfile.TemporaryDirectory(prefix="renpy-demo-", dir=folder) as work,
+        gzip.GzipFile(target, "wb", 1, mtime=0) as packed,
         tarfile.open(fileobj=packed, mode="w", format=tarfile.GNU_FORMAT) as archive,
     ):
-        add(archive, f"{TOP}/renpy-demo.sh", LAUNCHER, is_executable=True)
-        for name, source in files(base, full):
+        root = Path(work, "root")
+        base = install(root)
+        add(archive, LAUNCHER_PATH, LAUNCHER, is_executable=True)
+        for name, source in files(root, base):
+            if isinstance(source, str):
+                link(archive, name, source)
+                continue
             content = source.read_bytes()
             if name == f"{TOP}/renpy.py":
                 assert PATCHED in content
@@ -112,6 +126,12 @@ def add(archive: tarfile.TarFile, name: str, content: bytes, *, is_executable: b
     member = tarfile.TarInfo(name)
     member.size, member.mode, member.mtime = len(content), 0o755 if is_executable else 0o644, 1_700_000_000
     archive.addfile(member, io.BytesIO(content))
+
+
+def link(archive: tarfile.TarFile, name: str, leads_to: str) -> None:
+    member = tarfile.TarInfo(name)
+    member.type, member.linkname, member.mtime = tarfile.SYMTYPE, leads_to, 1_700_000_000
+    archive.addfile(member)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,11 @@
-"""A player's whole way through `make play`, in a browser and with a real game: from the front door to an older save."""
+"""Two people's whole ways through `make play`, in a browser and with real games: a player's from the front door to an
+older save, and a publisher's from a description to a stranger who plays.
+"""
 
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -18,10 +21,22 @@ from bench.browser_player import Player, chromium
 from bench.house import House
 from tests.browser.house.look_inside import docker_host
 from tests.browser.house.pictures import Pictures
+from tests.integration.gameserver_agent.control_plane import files_of
 
 GAMES = Path(__file__).parents[3] / "deploy" / "games"
 TINY = GAMES / "tiny-counter"
 PASSWORD = "a walk through the house"
+SLUG, RENPY_DIR = "renpy-tutorial", "tutorial-7"
+START = (153, 273)
+TUTORIAL = {
+    "Title": "Ren'Py Tutorial",
+    "Short name in its address": SLUG,
+    "Developer": "Ren'Py Team",
+    "Description": "Eileen shows what a visual novel can do, and how.",
+    "Tags": "Tutorial, Visual Novel",
+    "Launcher": "renpy-demo.sh",
+    "Ren'Py save folder": RENPY_DIR,
+}
 DIGITS = {
     "75557": 0,
     "26227": 1,
@@ -109,6 +124,81 @@ def test_a_new_person_registers_redeems_plays_and_goes_back_to_an_older_save(hou
     expect(page.locator(".game-card")).to_have_count(1)
     expect(page.locator(".game-card")).to_contain_text("Favourite")
     pictures.keep("my-games", phone=True)
+
+
+@pytest.mark.timeout(900)
+def test_a_publisher_uploads_a_game_that_a_person_with_a_code_plays(
+    house: House, player: Player, tmp_path: Path
+) -> None:
+    archive = Path(run(house, sys.executable, str(GAMES / "renpy-demo" / "pack.py"), str(tmp_path)).splitlines()[-1])
+    key = operate(house, "partners", "create", "Tiny Games").split()[-1]
+    page, pictures = player.page, Pictures(player.page, "publisher")
+
+    page.goto(f"{house.url}/publishers")
+    page.get_by_label("Your key").fill(key)
+    pictures.keep("key")
+    page.get_by_role("button", name="Open the console").click()
+    page.get_by_role("button", name="Describe a game").click()
+    for label, words in TUTORIAL.items():
+        page.get_by_label(label, exact=True).fill(words)
+    page.get_by_label("Title").focus()
+    pictures.keep("description", phone=True)
+    page.get_by_role("button", name="Create it").click()
+    state = page.locator(".console-state")
+    expect(state).to_have_text("Waits for its archive")
+    page.get_by_label("Archive (tar.gz, one folder)").set_input_files(archive)
+    page.get_by_role("button", name="Upload").click()
+    expect(page.get_by_role("progressbar")).to_be_visible()
+    pictures.keep("upload", phone=True)
+    expect(state).to_have_text(re.compile("Active|Not taken"), timeout=180_000)
+    expect(state).to_have_text("Active")
+    until_a_machine_holds_it(player)
+    pictures.keep("active", phone=True)
+
+    code = code_for(house, SLUG)
+    with player.beside() as person:
+        register(person, "Ruth")
+        redeem(person, code)
+        person.play()
+        person.wait_for_picture()
+        person.wait_for_running()
+        menu = person.wait_until_still()
+        person.click(*START)
+        person.wait_until_different(menu, 4.0)
+        person.wait_until_still()
+        Pictures(person.page, "publisher-played").keep("by-a-person", phone=True)
+        assert person.stop()["status"] == "stopped"
+        person.open_game(SLUG)
+        expect(person.page.locator(".ticket-used")).to_have_count(1)
+        assert any(name.startswith(f".renpy/{RENPY_DIR}/") for name in saved_files(person))
+
+    page.reload()
+    page.locator("summary").click()
+    facts = page.locator(".facts")
+    expect(facts).to_contain_text("once")
+    expect(facts).to_contain_text(re.compile(r"Crashes\s*0"))
+    expect(facts).to_contain_text(re.compile(r"after \d+\.\d s"))
+    pictures.keep("played", phone=True)
+
+
+def until_a_machine_holds_it(player: Player) -> None:
+    """As a publisher sees it, who looks again now and then."""
+    for _ in range(60):
+        player.page.reload()
+        player.page.locator("summary").click()
+        facts = player.page.locator(".facts")
+        expect(facts).to_be_visible()
+        if "1 of 1 hold it" in facts.inner_text():
+            return
+        player.page.wait_for_timeout(500)
+    pytest.fail("no machine came to hold it")
+
+
+def saved_files(player: Player) -> set[str]:
+    """What the newest version of the only save of the game has in it."""
+    request = player.page.request
+    [slot] = request.get(f"{player.url}/api/saves?gameSlug={SLUG}").json()["saves"]
+    return set(files_of(request.get(f"{player.url}/api/saves/{slot['id']}/download").body()))
 
 
 def register(player: Player, name: str, pictures: Pictures | None = None) -> None:
