@@ -10,6 +10,7 @@ PYTEST ?=
 ARGS ?=
 JOBS ?= 2
 MINUTES ?= 60
+GAMES_PLAY_S ?= 60
 GAMES ?= ltris openttd pingus neverball
 
 RUN := .venv/bin/
@@ -17,7 +18,7 @@ PYTEST_WHOLE := --durations=25 --durations-min=1
 SERVICES := tests/api tests/compatibility tests/integration/orchestrator
 STREAMS := tests/integration/streaming tests/browser
 
-.PHONY: help play games test test-services test-hosts test-streams setup setup-tests setup-bench lint format unit coverage chaos chaos-fleet soak input-scripts walk-pictures bench-play bench-streaming bench-hour bench-chaos bench-soak bench-fleet bench-uploads bench-catalogue simulate clean
+.PHONY: help play games test test-services test-hosts test-streams setup setup-tests setup-bench lint format unit coverage chaos chaos-fleet soak input-scripts walk-pictures test-games bench-play bench-streaming bench-hour bench-chaos bench-soak bench-fleet bench-uploads bench-catalogue simulate clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1mmake %-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -85,6 +86,9 @@ input-scripts: setup-tests ## Play a hundred random scripts of held keys and fau
 
 walk-pictures: setup-tests ## Walk through the house as a player and as a publisher; takes the pictures in docs/images/walks anew
 	WALK_PICTURES=1 $(RUN)pytest tests/browser/house/test_walks.py
+
+test-games: setup-tests ## Play each of the four games of `make games` for a minute through the stream (GAMES_PLAY_S=60); keeps pictures in test-artifacts/games
+	GAMES_PLAY_S=$(GAMES_PLAY_S) $(RUN)pytest tests/browser/house/test_real_games.py
 
 soak: setup-tests ## Ten people play one after another: nothing may grow; writes bench/results/soak.json
 	$(RUN)python -m bench.soak
