@@ -156,8 +156,8 @@ async def _fill(services: Services) -> str:
 
 async def _play(services: Services, draw: random.Random, now: datetime) -> None:
     """Sessions of yesterday, so that some games are popular, and counted as the upkeep counts."""
-    build = {"version": "1.0", "image": "playhouse/bench:1.0"}
-    first = {"slug": "game-0", "title": "Game", "developer": "Bench", "description": "", "build": build}
+    about = {"slug": "game-0", "title": "Game", "developer": "Bench", "description": "", "tags": ["Cosy"]}
+    first = {**about, "build": {"version": "1.0", "image": "playhouse/bench:1.0"}}
     added = await services.catalog.add_game(GameDefinition.model_validate(first), EngineImage("sha256:aa", 1000))
     yesterday = now - timedelta(days=1)
     common = {
