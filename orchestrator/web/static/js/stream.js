@@ -3,7 +3,7 @@
  *
  * It tries for as long as it is wanted, with a fresh token for each try. A connection counts as broken when ICE fails, stays
  * disconnected for 2 s, or when not one byte came for 1.2 s although pings ask for some; sooner when the network says that it has
- * changed. `replaced` (a newer page of the same person won) ends the trying: only a person's wish starts it again.
+ * changed, and when the page slept, after which only a pong to a new ping counts: what had come before is read only then. `replaced` (a newer page of the same person won) ends the trying: only a person's wish starts it again.
  */
 import { newKey } from "./api.js";
 import { backoffMs } from "./backoff.js";
@@ -14,6 +14,7 @@ export const NO_WAY = "no way to the seat";
 const PING_MS = 400;
 const SILENCE_MS = 1200;
 const DOUBTED_MS = 700;
+const ASLEEP_MS = 3000;
 const DISCONNECTED_MS = 2000;
 const CONNECT_MS = 8000;
 const RECONNECT_MS = 3000;
@@ -152,6 +153,8 @@ export class Stream extends EventTarget {
     let heardAt = performance.now();
     let bytes = 0;
     let silenceMs = SILENCE_MS;
+    let lookedAt = heardAt;
+    let wokeAt = null; // until the seat was heard since
     let disconnectedTimer = 0;
     const over = new AbortController();
     const finish = (why) => {
@@ -166,21 +169,29 @@ export class Stream extends EventTarget {
     const heard = () => {
       heardAt = performance.now();
       silenceMs = SILENCE_MS;
+      wokeAt = null;
     };
-    const ping = () => control.readyState === "open" && control.send(JSON.stringify({ type: "ping", t: performance.now() }));
-    const pinging = setInterval(async () => {
-      if (control.readyState !== "open") return;
-      const received = await bytesReceived(peer);
-      if (received > bytes) heard(); // a lost pong is no silence, nor is a long way
-      bytes = received;
-      if (document.visibilityState === "visible" && performance.now() - heardAt > silenceMs) finish("the seat is silent");
-      else ping();
-    }, PING_MS);
     const doubt = () => {
       heardAt = performance.now();
       silenceMs = DOUBTED_MS;
       ping();
     };
+    const ping = () => control.readyState === "open" && control.send(JSON.stringify({ type: "ping", t: performance.now() }));
+    const pinging = setInterval(async () => {
+      const now = performance.now();
+      const hasSlept = now - lookedAt > ASLEEP_MS;
+      lookedAt = now;
+      if (control.readyState !== "open") return;
+      if (hasSlept) {
+        wokeAt = now;
+        doubt();
+      }
+      const received = await bytesReceived(peer);
+      if (received > bytes && wokeAt === null) heard(); // a lost pong is no silence, nor is a long way
+      bytes = received;
+      if (document.visibilityState === "visible" && performance.now() - heardAt > silenceMs) finish("the seat is silent");
+      else ping();
+    }, PING_MS);
     document.addEventListener("visibilitychange", heard, { signal: over.signal });
     window.addEventListener("online", doubt, { signal: over.signal });
     navigator.connection?.addEventListener?.("change", doubt, { signal: over.signal });
@@ -193,7 +204,7 @@ export class Stream extends EventTarget {
     control.addEventListener("close", () => finish("the control channel closed"));
     control.addEventListener("message", ({ data }) => {
       const message = JSON.parse(data);
-      heard();
+      if (wokeAt === null || (message.type === "pong" && message.t >= wokeAt)) heard();
       if (message.type === "pong") this.roundTripMs = performance.now() - message.t;
       else if (message.type === "replaced") this._yield(finish);
       else this.dispatchEvent(new CustomEvent("message", { detail: message }));
