@@ -97,15 +97,16 @@ class Outbox:
         return saved
 
     def letters(self) -> tuple[Letter, ...]:
-        """What waits, oldest first."""
-        found: list[tuple[int, Letter]] = []
+        """What waits, the smallest first."""
+        found: list[tuple[int, int, Letter]] = []
         for file in self._folder.glob("*~*~*.tar.zst"):
             session_id, generation, *numbers, digest = file.name.removesuffix(".tar.zst").split("~")
             number = numbers[0] if numbers else "0"  # an earlier version of the agent did not count
             if generation.isdigit() and number.isdigit():
                 letter = Letter(file, session_id, int(generation), int(number), digest)
-                found.append((file.stat().st_mtime_ns, letter))
-        return tuple(letter for _, letter in sorted(found, key=lambda pair: pair[0]))
+                stat = file.stat()
+                found.append((stat.st_size, stat.st_mtime_ns, letter))
+        return tuple(letter for *_, letter in sorted(found, key=lambda each: each[:2]))
 
     async def keep_sending(self, is_active: Callable[[str], bool]) -> None:
         """For ever: retry what was left, with backoff. A session that is still here sends its own."""
@@ -115,13 +116,21 @@ class Outbox:
             await asyncio.sleep(delay_s(failures, random.random, first_s=5, most_s=60))
 
     async def send_waiting(self, is_active: Callable[[str], bool]) -> bool:
-        """One round. What is wrong with one letter, were it that it is too large for the line, holds up no other; where
-        nobody can be reached only one is tried. True when nothing failed.
+        """One round, the smallest first, also of what comes meanwhile. What is wrong with one letter, were it that it
+        is too large for the line, holds up no other; where nobody can be reached only one is tried. True when nothing
+        failed.
         """
-        all_sent = True
-        for letter in self.letters():
-            if letter.file in self._sending or is_active(letter.session_id):
-                continue
+        all_sent, tried = True, set[Path]()
+        while True:
+            left = [
+                letter
+                for letter in self.letters()
+                if not (letter.file in tried or letter.file in self._sending or is_active(letter.session_id))
+            ]
+            if not left:
+                return all_sent
+            letter = left[0]
+            tried.add(letter.file)
             try:
                 self._on_sent(letter, await self.send(letter))
             except ControlPlaneAwayError:
@@ -135,7 +144,6 @@ class Outbox:
             except OSError as error:
                 log.warning("save.unreadable", session=letter.session_id, error=str(error))
                 all_sent = False
-        return all_sent
 
     def _set_aside(self, letter: Letter, error: ControlPlaneRefusedError) -> None:
         aside = self._folder / "refused"

@@ -55,6 +55,7 @@ class Playing:
             self._ask_seat(),
             self._sample(),
             self._play(),
+            live.saves.keep_measuring(),
             live.saves.keep_checkpointing(live.require_place().owner),
         )
 

@@ -114,18 +114,21 @@ class SessionSaves:
             else:
                 return
 
-    async def keep_checkpointing(self, owner: Owner) -> None:
-        """For ever. A checkpoint that fails is tried again, with backoff; the game is never disturbed. Raises
-        `SessionEndedError` `save_full` when a home that has no limit of its own outgrows the build's.
+    async def keep_measuring(self) -> None:
+        """For ever, also while an archive is under way on a slow line. Raises `SessionEndedError` `save_full` when a
+        home that has no limit of its own outgrows the build's.
         """
+        while True:
+            await self._measure()
+            await asyncio.sleep(_MEASURE_EVERY_S)
+
+    async def keep_checkpointing(self, owner: Owner) -> None:
+        """For ever. A checkpoint that fails is tried again, with backoff; the game is never disturbed."""
         loop = asyncio.get_running_loop()
         clock = CheckpointClock(self._looked_at_start)
-        measure_at_s, failures = 0.0, 0
+        failures = 0
         while True:
             began_s = loop.time()
-            if began_s >= measure_at_s:
-                await self._measure()
-                measure_at_s = loop.time() + _MEASURE_EVERY_S
             clock = clock.looked(await self._signature(), loop.time())
             looking_s = loop.time() - began_s
             if clock.is_due(loop.time()):

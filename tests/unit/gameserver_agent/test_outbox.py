@@ -132,6 +132,22 @@ async def test_a_letter_that_cannot_be_read_holds_up_no_later_one(office: Office
     assert office.sent == ["ses2"]
 
 
+async def test_a_small_letter_that_comes_meanwhile_does_not_wait_for_the_larger_ones(office: Office) -> None:
+    office.post("ses1", "ses2")
+    for letter in office.outbox.letters():
+        letter.file.write_bytes(bytes(2000 if letter.session_id == "ses1" else 1000))
+    upload = office.upload_save
+
+    async def slowly(session_id: str, generation: int, archive: Path, digest: str, *, number: int) -> SavedVersion:
+        if session_id == "ses2":
+            office.post("ses3")
+        return await upload(session_id, generation, archive, digest, number=number)
+
+    office.upload_save = slowly
+    assert await office.round()
+    assert office.sent == ["ses2", "ses3", "ses1"]
+
+
 async def test_each_letter_has_a_greater_number_than_all_before_also_after_the_agent_was_started_again(
     office: Office,
 ) -> None:

@@ -265,6 +265,30 @@ async def test_a_home_without_a_limit_of_its_own_is_watched(host: Host, monkeypa
     await host.assert_nothing_is_left()
 
 
+async def test_a_home_is_watched_while_a_checkpoint_is_under_way(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gameserver_agent.sessions.saves._MEASURE_EVERY_S", 0.05)
+    is_sending = asyncio.Event()
+
+    async def slowly(*_: object, **__: object) -> SavedVersion:
+        is_sending.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    limits = BUILD.limits.model_copy(update={"save_bytes": 2 * 1024**2})
+    task = host.session(order(build=BUILD.model_copy(update={"limits": limits}), now=datetime.now(UTC)))
+    await host.running(task)
+    home = host.services.session_folder("ses1") / "home"
+    with monkeypatch.context() as line:
+        line.setattr(host.store, "upload_save", slowly)
+        (home / "save").write_text("progress")
+        async with asyncio.timeout(10):
+            await is_sending.wait()
+    (home / "large").write_bytes(b"x" * 3 * 1024**2)
+    ended = await host.ended(task)
+    assert ended.end is not None
+    assert ended.end.code == "save_full"
+
+
 async def test_a_save_that_cannot_be_sent_is_kept_and_said(host: Host) -> None:
     task = host.session()
     await host.running(task)
