@@ -41,6 +41,9 @@ class GameIndex:
         for row, game in enumerate(self.games):
             for tag in game.tags:
                 self._tagged[tag].append(row)
+        counts = ((tag, len(rows)) for tag, rows in self._tagged.items())
+        self.tags: Sequence[tuple[str, int]] = sorted(counts, key=lambda tag: (tag[0].casefold(), tag))
+        """Every tag in use, with how many games have it, in alphabetical order."""
         titles = [game.search_text for game in self.games]
         self._keys: Mapping[Sort, NDArray[Any]] = {
             "title": np.cumsum([before != after for before, after in zip(titles[:1] + titles, titles, strict=False)]),
@@ -50,12 +53,6 @@ class GameIndex:
 
     def get(self, slug: str) -> GameView | None:
         return self._by_slug.get(slug)
-
-    def tags(self) -> list[tuple[str, int]]:
-        """Every tag in use, with how many games have it, in alphabetical order."""
-        return sorted(
-            ((tag, len(rows)) for tag, rows in self._tagged.items()), key=lambda tag: (tag[0].casefold(), tag)
-        )
 
     def find(self, wanted: Wanted, mine: Collection[str] = ()) -> Found:
         """One page. Without `order` titles and dates ascend, and the most popular and what fits the search best come

@@ -56,10 +56,10 @@ class Catalog:
             (listed,) = await _seen(session, account, (game,))
             return listed
 
-    async def list_tags(self) -> list[tuple[str, int]]:
+    async def list_tags(self) -> Sequence[tuple[str, int]]:
         """Every tag of a game that can be played, with how many games have it, in alphabetical order."""
         async with self._database.statements(is_write=False) as session:
-            return (await self._snapshot.look(session)).tags()
+            return (await self._snapshot.look(session)).tags
 
     async def common_tags(self, most: int, also: str = "") -> list[str]:
         """The tags that most games have, in alphabetical order, and `also` when it is not empty."""

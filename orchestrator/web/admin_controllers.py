@@ -12,13 +12,12 @@ from litestar.response import Redirect, Template
 
 from orchestrator.accounts.account import Account, AccountState, Role
 from orchestrator.accounts.dependencies import provide_account, provide_signed_in
-from orchestrator.accounts.service import Accounts
 from orchestrator.accounts.standing import Standing
 from orchestrator.audit.log import KEPT_FOR, AuditLog
 from orchestrator.audit.log import Question as LogQuestion
 from orchestrator.audit.recording import Action
-from orchestrator.catalog.finding import Wanted
 from orchestrator.catalog.service import Catalog
+from orchestrator.catalog.views import Wanted
 from orchestrator.errors import Forbidden
 from orchestrator.fleet.fleet_map import FleetMaps
 from orchestrator.fleet.fleet_map import Question as FleetQuestion
@@ -28,12 +27,11 @@ from orchestrator.fleet.host_lines import state_words
 from orchestrator.fleet.overview import FleetOverview
 from orchestrator.http import AnyRequest
 from orchestrator.library.service import MOST_CODES_AT_ONCE, Library
+from orchestrator.play.operations import MOST_COUNTED, SessionOperations, Stage
 from orchestrator.play.operations import Question as SessionQuestion
-from orchestrator.play.operations import SessionOperations, Stage
-from orchestrator.settings import Settings
 from orchestrator.web import admin_views
 from orchestrator.web.asked import Asked, pages_of
-from orchestrator.web.page import render, to_sign_in
+from orchestrator.web.visit import Visit, provide_visit, to_sign_in
 
 LIMIT = 50
 PROFILES = 20
@@ -58,7 +56,7 @@ class AdminPagesController(Controller):
     path = "/admin"
     include_in_schema = False
     before_request = only_admins
-    dependencies = {"account": Provide(provide_account)}
+    dependencies = {"account": Provide(provide_account), "visit": Provide(provide_visit)}
 
     @get("/")
     async def front(self) -> Redirect:
@@ -66,16 +64,9 @@ class AdminPagesController(Controller):
         return Redirect("/admin/fleet", status_code=302)
 
     @get("/fleet")
-    async def fleet(
-        self,
-        request: AnyRequest,
-        accounts: NamedDependency[Accounts],
-        settings: NamedDependency[Settings],
-        account: NamedDependency[Account],
-        fleet_maps: NamedDependency[FleetMaps],
-    ) -> Response[bytes]:
+    async def fleet(self, visit: NamedDependency[Visit], fleet_maps: NamedDependency[FleetMaps]) -> Response[bytes]:
         """Every host with what it does, and every session on its host."""
-        asked = _asked(request)
+        asked = _asked(visit.request)
         state = asked.one_of("state", HOST_STATES)
         question = FleetQuestion(asked.text("search"), HostState(state) if state else None, asked.text("order"))
         fleet = await fleet_maps.draw(question)
@@ -90,16 +81,13 @@ class AdminPagesController(Controller):
             "state": state,
             "now": fleet.now,
         }
-        page = render("admin/fleet.html", request, accounts, settings, account, context)
-        return await _written(page, request)
+        page = visit.page("admin/fleet.html", **context)
+        return await _written(page, visit.request)
 
     @get("/fleet/{host_id:str}")
     async def host(
         self,
-        request: AnyRequest,
-        accounts: NamedDependency[Accounts],
-        settings: NamedDependency[Settings],
-        account: NamedDependency[Account],
+        visit: NamedDependency[Visit],
         fleet_overview: NamedDependency[FleetOverview],
         host_images: NamedDependency[HostImages],
         session_operations: NamedDependency[SessionOperations],
@@ -118,19 +106,14 @@ class AdminPagesController(Controller):
             "images": await host_images.of(host_id),
             "now": detail.overview.now,
         }
-        return render("admin/host.html", request, accounts, settings, account, context)
+        return visit.page("admin/host.html", **context)
 
     @get("/sessions")
     async def sessions(
-        self,
-        request: AnyRequest,
-        accounts: NamedDependency[Accounts],
-        settings: NamedDependency[Settings],
-        account: NamedDependency[Account],
-        session_operations: NamedDependency[SessionOperations],
+        self, visit: NamedDependency[Visit], session_operations: NamedDependency[SessionOperations]
     ) -> Template:
         """Who plays what where."""
-        asked = _asked(request)
+        asked = _asked(visit.request)
         stage = Stage(asked.one_of("state", admin_views.STAGES) or Stage.ACTIVE)
         found = await session_operations.page(
             SessionQuestion(
@@ -142,24 +125,18 @@ class AdminPagesController(Controller):
             "stage": stage.value,
             "stages": admin_views.STAGES,
             "sessions": found,
+            "most_counted": MOST_COUNTED,
             "stage_words": admin_views.stage_words,
             "since_of": admin_views.since_of,
             "pages": pages_of(found.total, LIMIT),
             "now": found.now,
         }
-        return render("admin/sessions.html", request, accounts, settings, account, context)
+        return visit.page("admin/sessions.html", **context)
 
     @get("/profiles")
-    async def profiles(
-        self,
-        request: AnyRequest,
-        accounts: NamedDependency[Accounts],
-        settings: NamedDependency[Settings],
-        account: NamedDependency[Account],
-        fleet_overview: NamedDependency[FleetOverview],
-    ) -> Template:
+    async def profiles(self, visit: NamedDependency[Visit], fleet_overview: NamedDependency[FleetOverview]) -> Template:
         """What builds were seen to need, and what is reserved for the next session of each."""
-        asked = _asked(request)
+        asked = _asked(visit.request)
         found = await fleet_overview.profiles(asked.text("search"), page=asked.page, limit=PROFILES)
         context = {
             "asked": asked,
@@ -168,42 +145,38 @@ class AdminPagesController(Controller):
             "pages": pages_of(found.total, PROFILES),
             "now": found.now,
         }
-        return render("admin/profiles.html", request, accounts, settings, account, context)
+        return visit.page("admin/profiles.html", **context)
 
     @get("/codes")
     async def codes(
         self,
-        request: AnyRequest,
-        accounts: NamedDependency[Accounts],
-        settings: NamedDependency[Settings],
+        visit: NamedDependency[Visit],
         account: NamedDependency[Account],
         library: NamedDependency[Library],
         catalog: NamedDependency[Catalog],
     ) -> Template:
         """Library codes: of one game with what can be done with it, or all batches and a search for a game."""
-        asked = _asked(request)
+        asked = _asked(visit.request)
         slug, search = asked.text("game"), asked.text("search")
-        games = await catalog.list_games(account, Wanted(limit=GAMES, search=search, sort="relevance"))
+        wanted = Wanted(limit=GAMES, search=search, sort="relevance")
+        found = (await catalog.list_games(account, wanted)).games if search else ()
         batches = await library.batch_page(slug or None, page=asked.page, limit=LIMIT)
         context = {
             "asked": asked,
             "game": await library.game(slug) if slug else None,
             "search": search,
-            "games": [each.game for each in games.games] if search else [],
+            "games": [each.game for each in found],
             "batches": batches,
             "pages": pages_of(batches.total, LIMIT),
             "most_codes": MOST_CODES_AT_ONCE,
             "now": batches.now,
         }
-        return render("admin/codes.html", request, accounts, settings, account, context)
+        return visit.page("admin/codes.html", **context)
 
     @get("/codes/{batch_id:str}")
     async def batch(
         self,
-        request: AnyRequest,
-        accounts: NamedDependency[Accounts],
-        settings: NamedDependency[Settings],
-        account: NamedDependency[Account],
+        visit: NamedDependency[Visit],
         library: NamedDependency[Library],
         standing: NamedDependency[Standing],
         batch_id: FromPath[str],
@@ -213,19 +186,12 @@ class AdminPagesController(Controller):
         codes = await library.codes(batch_id)
         people = await standing.named([code.redeemed_by for code in codes if code.redeemed_by])
         context = {"summary": summary, "codes": codes, "people": people, "now": now}
-        return render("admin/batch.html", request, accounts, settings, account, context)
+        return visit.page("admin/batch.html", **context)
 
     @get("/users")
-    async def users(
-        self,
-        request: AnyRequest,
-        accounts: NamedDependency[Accounts],
-        settings: NamedDependency[Settings],
-        account: NamedDependency[Account],
-        standing: NamedDependency[Standing],
-    ) -> Template:
+    async def users(self, visit: NamedDependency[Visit], standing: NamedDependency[Standing]) -> Template:
         """Who has an account here."""
-        asked = _asked(request)
+        asked = _asked(visit.request)
         state = asked.one_of("state", USER_STATES)
         role = asked.one_of("role", [role.value for role in Role])
         found = await standing.people(
@@ -245,19 +211,12 @@ class AdminPagesController(Controller):
             "pages": pages_of(found.total, LIMIT),
             "now": found.now,
         }
-        return render("admin/users.html", request, accounts, settings, account, context)
+        return visit.page("admin/users.html", **context)
 
     @get("/log")
-    async def log(
-        self,
-        request: AnyRequest,
-        accounts: NamedDependency[Accounts],
-        settings: NamedDependency[Settings],
-        account: NamedDependency[Account],
-        audit_log: NamedDependency[AuditLog],
-    ) -> Template:
+    async def log(self, visit: NamedDependency[Visit], audit_log: NamedDependency[AuditLog]) -> Template:
         """What operators did."""
-        asked = _asked(request)
+        asked = _asked(visit.request)
         actions = tuple(action.value for action in Action)
         action = asked.one_of("action", actions)
         found = await audit_log.page(
@@ -273,7 +232,7 @@ class AdminPagesController(Controller):
             "kept_days": KEPT_FOR.days,
             "now": found.now,
         }
-        return render("admin/log.html", request, accounts, settings, account, context)
+        return visit.page("admin/log.html", **context)
 
 
 def _asked(request: AnyRequest) -> Asked:

@@ -13,19 +13,15 @@ from litestar.params import FromPath, QueryParameter
 from litestar.response import Redirect, Template
 
 from orchestrator.accounts import throttle
-from orchestrator.accounts.account import Account
-from orchestrator.accounts.dependencies import provide_optional_account
 from orchestrator.accounts.my_account import MyAccount
-from orchestrator.accounts.service import Accounts
 from orchestrator.accounts.throttle import Limit
 from orchestrator.catalog.service import Catalog
 from orchestrator.errors import NotFound
 from orchestrator.http import MOST_RETURN_CHARACTERS, AnyRequest, local_path
-from orchestrator.settings import Settings
-from orchestrator.web.page import render, to_sign_in
 from orchestrator.web.rendering import STATIC
 from orchestrator.web.shelf import SORTS, cards_of, pages_of, shelf_of
 from orchestrator.web.static_files import is_known
+from orchestrator.web.visit import Visit, provide_visit
 
 
 def _too_many(limit: Limit) -> str:
@@ -61,22 +57,15 @@ class PagesController(Controller):
     """HTML pages; never part of the API's description."""
 
     include_in_schema = False
-    dependencies = {"account": Provide(provide_optional_account)}
+    dependencies = {"visit": Provide(provide_visit)}
 
     @get("/")
-    async def home(
-        self,
-        request: AnyRequest,
-        accounts: NamedDependency[Accounts],
-        settings: NamedDependency[Settings],
-        account: NamedDependency[Account | None],
-        catalog: NamedDependency[Catalog],
-    ) -> Template:
+    async def home(self, visit: NamedDependency[Visit], catalog: NamedDependency[Catalog]) -> Template:
         """The library as the address says, or the front door to those who are not signed in."""
-        if account is None:
-            return render("landing.html", request, accounts, settings, account, {})
-        shelf = shelf_of({name: values[-1] for name, values in request.query_params.dict().items()})
-        found = await catalog.list_games(account, shelf.wanted)
+        if visit.account is None:
+            return visit.page("landing.html")
+        shelf = shelf_of({name: values[-1] for name, values in visit.request.query_params.dict().items()})
+        found = await catalog.list_games(visit.account, shelf.wanted)
         context = {
             "shelf": shelf,
             "sorts": SORTS,
@@ -85,158 +74,82 @@ class PagesController(Controller):
             "pages": pages_of(found.total),
             "tags": await catalog.common_tags(MOST_TAGS, shelf.tag),
         }
-        return render("library.html", request, accounts, settings, account, context)
+        return visit.page("library.html", **context)
 
     @get("/signin")
     async def sign_in(
-        self,
-        request: AnyRequest,
-        accounts: NamedDependency[Accounts],
-        settings: NamedDependency[Settings],
-        account: NamedDependency[Account | None],
-        failure: ErrorCode = None,
-        callback_url: CallbackUrl = "/",
+        self, visit: NamedDependency[Visit], failure: ErrorCode = None, callback_url: CallbackUrl = "/"
     ) -> Template | Redirect:
         """The sign-in form; whoever is signed in already goes where they wanted to go."""
-        return _entrance("signin.html", _SIGN_IN_FAILURES, request, accounts, settings, account, failure, callback_url)
+        return _entrance("signin.html", _SIGN_IN_FAILURES, visit, failure, callback_url)
 
     @get("/register")
     async def register(
-        self,
-        request: AnyRequest,
-        accounts: NamedDependency[Accounts],
-        settings: NamedDependency[Settings],
-        account: NamedDependency[Account | None],
-        failure: ErrorCode = None,
-        callback_url: CallbackUrl = "/",
+        self, visit: NamedDependency[Visit], failure: ErrorCode = None, callback_url: CallbackUrl = "/"
     ) -> Template | Redirect:
         """The form for a new account."""
-        failures = _REGISTRATION_FAILURES
-        return _entrance("register.html", failures, request, accounts, settings, account, failure, callback_url)
+        return _entrance("register.html", _REGISTRATION_FAILURES, visit, failure, callback_url)
 
     @get("/games/{slug:str}")
-    async def game(
-        self,
-        request: AnyRequest,
-        accounts: NamedDependency[Accounts],
-        settings: NamedDependency[Settings],
-        account: NamedDependency[Account | None],
-        slug: FromPath[str],
-    ) -> Template | Redirect:
+    async def game(self, visit: NamedDependency[Visit], slug: FromPath[str]) -> Template | Redirect:
         """One game with its save slots."""
-        if account is None:
-            return to_sign_in(request)
-        return render("game.html", request, accounts, settings, account, {"slug": slug})
+        if visit.account is None:
+            return visit.to_sign_in()
+        return visit.page("game.html", slug=slug)
 
     @get("/history")
-    async def history(
-        self,
-        request: AnyRequest,
-        accounts: NamedDependency[Accounts],
-        settings: NamedDependency[Settings],
-        account: NamedDependency[Account | None],
-    ) -> Template | Redirect:
+    async def history(self, visit: NamedDependency[Visit]) -> Template | Redirect:
         """The sessions that are over."""
-        if account is None:
-            return to_sign_in(request)
-        return render("history.html", request, accounts, settings, account, {})
+        if visit.account is None:
+            return visit.to_sign_in()
+        return visit.page("history.html")
 
     @get("/account")
     async def own_account(
-        self,
-        request: AnyRequest,
-        accounts: NamedDependency[Accounts],
-        my_account: NamedDependency[MyAccount],
-        settings: NamedDependency[Settings],
-        account: NamedDependency[Account | None],
+        self, visit: NamedDependency[Visit], my_account: NamedDependency[MyAccount]
     ) -> Template | Redirect:
         """One's own account."""
-        if account is None:
-            return to_sign_in(request)
-        found = await my_account.particulars(account)
-        context = {"email_verified": found.is_email_verified, "has_password": found.has_password}
-        return render("account.html", request, accounts, settings, account, context)
+        if visit.account is None:
+            return visit.to_sign_in()
+        found = await my_account.particulars(visit.account)
+        return visit.page("account.html", email_verified=found.is_email_verified, has_password=found.has_password)
 
     @get("/forgot-password")
-    async def forgot_password(
-        self,
-        request: AnyRequest,
-        accounts: NamedDependency[Accounts],
-        settings: NamedDependency[Settings],
-        account: NamedDependency[Account | None],
-    ) -> Template:
+    async def forgot_password(self, visit: NamedDependency[Visit]) -> Template:
         """Asks for a letter with a link to the next page."""
-        return render("forgot_password.html", request, accounts, settings, account, {})
+        return visit.page("forgot_password.html")
 
     @get("/reset-password")
-    async def reset_password(
-        self,
-        request: AnyRequest,
-        accounts: NamedDependency[Accounts],
-        settings: NamedDependency[Settings],
-        account: NamedDependency[Account | None],
-    ) -> Template:
+    async def reset_password(self, visit: NamedDependency[Visit]) -> Template:
         """Chooses a new password; the letter's secret never reaches the server with the address."""
-        return render("reset_password.html", request, accounts, settings, account, {})
+        return visit.page("reset_password.html")
 
     @get("/goodbye")
-    async def goodbye(
-        self,
-        request: AnyRequest,
-        accounts: NamedDependency[Accounts],
-        settings: NamedDependency[Settings],
-        account: NamedDependency[Account | None],
-    ) -> Template:
+    async def goodbye(self, visit: NamedDependency[Visit]) -> Template:
         """What is shown after an account was deleted."""
-        return render("goodbye.html", request, accounts, settings, account, {})
+        return visit.page("goodbye.html")
 
     @get("/confirm-email")
-    async def confirm_email(
-        self,
-        request: AnyRequest,
-        accounts: NamedDependency[Accounts],
-        settings: NamedDependency[Settings],
-        account: NamedDependency[Account | None],
-    ) -> Template:
+    async def confirm_email(self, visit: NamedDependency[Visit]) -> Template:
         """Proves an e-mail address; the letter's secret never reaches the server with the address."""
-        return render("confirm_email.html", request, accounts, settings, account, {})
+        return visit.page("confirm_email.html")
 
     @get("/publishers")
-    async def publishers(
-        self,
-        request: AnyRequest,
-        accounts: NamedDependency[Accounts],
-        settings: NamedDependency[Settings],
-        account: NamedDependency[Account | None],
-    ) -> Template:
+    async def publishers(self, visit: NamedDependency[Visit]) -> Template:
         """The console of whoever has a publisher's key; the key never reaches the server with the page."""
-        return render("publishers.html", request, accounts, settings, account, {})
+        return visit.page("publishers.html")
 
     @get("/play/{session_id:str}")
-    async def play(
-        self,
-        request: AnyRequest,
-        accounts: NamedDependency[Accounts],
-        settings: NamedDependency[Settings],
-        account: NamedDependency[Account | None],
-        session_id: FromPath[str],
-    ) -> Template | Redirect:
+    async def play(self, visit: NamedDependency[Visit], session_id: FromPath[str]) -> Template | Redirect:
         """The stage of one session."""
-        if account is None:
-            return to_sign_in(request)
-        return render("play.html", request, accounts, settings, account, {"session_id": session_id})
+        if visit.account is None:
+            return visit.to_sign_in()
+        return visit.page("play.html", session_id=session_id)
 
     @get("/watch/{session_id:str}")
-    async def watch(
-        self,
-        request: AnyRequest,
-        accounts: NamedDependency[Accounts],
-        settings: NamedDependency[Settings],
-        account: NamedDependency[Account | None],
-        session_id: FromPath[str],
-    ) -> Template:
+    async def watch(self, visit: NamedDependency[Visit], session_id: FromPath[str]) -> Template:
         """Another person's stage, for whoever was invited; the invitation's secret never reaches the server with it."""
-        return render("watch.html", request, accounts, settings, account, {"session_id": session_id})
+        return visit.page("watch.html", session_id=session_id)
 
 
 @get("/favicon.ico", include_in_schema=False)
@@ -262,20 +175,10 @@ async def _file(request: AnyRequest, address: str) -> Response[bytes]:
 
 
 def _entrance(
-    name: str,
-    failures: Mapping[str, str],
-    request: AnyRequest,
-    accounts: Accounts,
-    settings: Settings,
-    account: Account | None,
-    failure: str | None,
-    callback_url: str,
+    name: str, failures: Mapping[str, str], visit: Visit, failure: str | None, callback_url: str
 ) -> Template | Redirect:
-    destination = local_path(callback_url, settings.public_url)
-    if account is not None:
+    destination = local_path(callback_url, visit.settings.public_url)
+    if visit.account is not None:
         return Redirect(destination, status_code=302)
-    context = {
-        "failure": failures.get(failure, _UNKNOWN_FAILURE) if failure else None,
-        "callback_url": destination,
-    }
-    return render(name, request, accounts, settings, None, context)
+    words = failures.get(failure, _UNKNOWN_FAILURE) if failure else None
+    return visit.page(name, failure=words, callback_url=destination)

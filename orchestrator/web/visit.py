@@ -1,17 +1,21 @@
-"""Who visits a page, and what every page needs beside it."""
+"""Who visits a page, and how it is answered: with who is signed in, the CSRF token of its forms, and the headers that
+keep it ours.
+"""
 
 from dataclasses import dataclass
 
+from litestar.datastructures import Cookie
 from litestar.di import NamedDependency
+from litestar.enums import MediaType
 from litestar.response import Redirect, Template
 
 from orchestrator.accounts import csrf
 from orchestrator.accounts.account import Account
 from orchestrator.accounts.dependencies import provide_optional_account
 from orchestrator.accounts.service import Accounts
-from orchestrator.http import AnyRequest
+from orchestrator.http import AnyRequest, with_return
 from orchestrator.settings import Settings
-from orchestrator.web.page import render, to_sign_in
+from orchestrator.web.security import PAGE_HEADERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +29,27 @@ class Visit:
 
     def page(self, name: str, **context: object) -> Template:
         """The template of this name, filled in with `context` and with what all pages show."""
-        return render(name, self.request, self.accounts, self.settings, self.account, context)
+        secret = self.accounts.installation.cookie_secret
+        cookie = self.request.cookies.get(csrf.COOKIE)
+        cookies: list[Cookie] = []
+        if cookie is None or csrf.token_of(cookie, secret) is None:
+            cookie = csrf.new_cookie(secret)
+            is_secure = self.settings.is_secure
+            cookies = [Cookie(csrf.COOKIE, value=cookie, path="/", httponly=True, samesite="lax", secure=is_secure)]
+        return Template(
+            name,
+            context={
+                "account": self.account,
+                "csrf_token": csrf.token_of(cookie, secret),
+                "open_sign_up": self.settings.open_sign_up,
+                "has_mail_server": self.settings.has_mail_server,
+                "has_google": self.settings.has_google,
+                **context,
+            },
+            cookies=cookies,
+            headers=PAGE_HEADERS,
+            media_type=MediaType.HTML,
+        )
 
     def has_csrf_token(self, submitted: object) -> bool:
         """Whether a form's token is that of the page which it was on."""
@@ -35,6 +59,11 @@ class Visit:
     def to_sign_in(self) -> Redirect:
         """To the sign-in, and from there back to this page."""
         return to_sign_in(self.request)
+
+
+def to_sign_in(request: AnyRequest) -> Redirect:
+    """The door, and back to this page from there."""
+    return Redirect(with_return("/signin", request.url.path), status_code=302)
 
 
 async def provide_visit(

@@ -36,7 +36,7 @@ const ACTS = {
     words: "Remove it",
     busyWords: "Removing…",
     isGrave: true,
-    run: () => callAdmin("DELETE", `${path("hosts", about.id)}?force=true`),
+    run: () => callAdmin("DELETE", `${path("hosts", about.id)}?force=${Number(about.sessions) > 0}`),
     done: `${about.name} was removed.`,
   }),
   stop: (about) => ({
