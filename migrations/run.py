@@ -33,7 +33,7 @@ class Revisions:
     current: str | None
     head: str
     is_current: bool
-    """Also true of a database that a newer program has already taken further: migrations only ever add."""
+    """Also true of a database that a newer program has taken further, whatever this one can still do with it."""
 
 
 async def migrate(url: str) -> Revisions:

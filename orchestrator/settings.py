@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from email.utils import parseaddr
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -46,7 +47,7 @@ class Settings(BaseSettings):
     data: Path = Path("data")
     database_url: str = Field(default_factory=_sqlite_in_data)
     public_url: str = "http://127.0.0.1:8000"
-    trusted_proxies: Names = ("127.0.0.1", "::1")
+    trusted_proxies: Names = ("127.0.0.1/32", "::1/128")
     store_url: str = ""
     store_endpoint: str = ""
     store_region: str = ""
@@ -80,6 +81,14 @@ class Settings(BaseSettings):
     @classmethod
     def _are_listed(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, value: Sequence[str]) -> Sequence[str]:
+        try:
+            return tuple(each if each == "*" else str(ip_network(each, strict=False)) for each in value)
+        except ValueError as error:
+            raise ValueError(f"must be addresses or networks: {error}") from error
 
     @field_validator("stun_urls", "turn_urls")
     @classmethod

@@ -94,6 +94,8 @@ def move_from(row: object) -> CheckersMove:
     """The move of `CheckersMove.row`."""
     fields = mapping(row)
     path = tuple(whole(cell, 0, 63) for cell in items(fields.get("path"), _LONGEST_PATH))
+    if len(path) < 2:
+        raise ValueError("a move leads from one cell to another")
     captures = tuple(whole(cell, 0, 63) for cell in items(fields.get("captures"), _LONGEST_PATH - 1))
     return CheckersMove(path, captures, flag(fields.get("becomesKing")))
 

@@ -105,11 +105,14 @@ class Recovery:
     async def _redeem(self, session: AsyncSession, secret: str, *purposes: Purpose) -> tuple[AccountRow, MailToken]:
         """Whose secret it is, with the address proven, and what it was. It is good no more."""
         now = await self._database.now(session)
+        whose = await session.scalar(select(MailToken.account_id).where(*_is(secret, *purposes)))
+        if whose is None:
+            raise _invalid()
+        row = await session.get(AccountRow, whose, with_for_update=True)  # first, as all do who change both
         redeemed = delete(MailToken).where(*_is(secret, *purposes)).returning(MailToken)
         token = (await session.execute(redeemed)).scalar_one_or_none()
         if token is None or token.expires_at <= now:
             raise _invalid()
-        row = await session.get(AccountRow, token.account_id, with_for_update=True)
         if row is None or row.state is not AccountState.ACTIVE:
             raise _invalid()
         if token.email != row.email and token.purpose != Purpose.CHANGE_EMAIL.value:

@@ -21,6 +21,7 @@ from orchestrator.database import Database
 
 _NEWEST = select(func.max(Game.revision))
 _NOTHING_READ = -1
+_SPARE_WORDS = 10_000
 
 _log = structlog.get_logger()
 
@@ -69,7 +70,11 @@ class CatalogSnapshot:
         known = {game.view.id: game for game in self._index.ordered}
         stay = [game for game in self._index.ordered if game.view.id not in gone]
         indexed = [self._vocabulary.indexed(view, known.get(view.id)) for view in come]
-        return GameIndex([*stay, *indexed], self._vocabulary, self._index)
+        index = GameIndex([*stay, *indexed], self._vocabulary, self._index)
+        if len(self._vocabulary) <= 2 * index.words.in_use + _SPARE_WORDS:
+            return index
+        self._vocabulary = Vocabulary()  # most of it were words of games that have others now
+        return GameIndex([self._vocabulary.indexed(game.view) for game in index.ordered], self._vocabulary)
 
 
 async def _tags(session: AsyncSession, revision: int) -> dict[str, list[str]]:

@@ -50,6 +50,9 @@ class Vocabulary:
             words = [self._numbers.setdefault(word, len(self._numbers)) for word in found]
         return IndexedGame(view, np.array(words, np.int64), np.array(list(found.values()), np.uint8))
 
+    def __len__(self) -> int:
+        return len(self._numbers)
+
     def alphabet(self) -> tuple[Sequence[str], Numbers]:
         """All words sorted, and the place of each by its number."""
         with self._lock:
@@ -63,7 +66,7 @@ class Vocabulary:
 
 
 class WordIndex:
-    """The words of these games, a row each. It never changes."""
+    """The words of these games, a row each; `in_use` is how many different ones. It never changes."""
 
     def __init__(self, games: Sequence[IndexedGame], vocabulary: Vocabulary) -> None:
         self._count = len(games)
@@ -72,7 +75,9 @@ class WordIndex:
         order = _order(words)
         self._rows: Numbers = np.repeat(np.arange(len(games)), [len(game.words) for game in games])[order]
         self._places: Places = np.concatenate([np.empty(0, np.uint8), *(game.places for game in games)])[order]
-        self._begins = np.concatenate([[0], np.cumsum(np.bincount(words, minlength=len(self._alphabet)))])
+        counts = np.bincount(words, minlength=len(self._alphabet))
+        self._begins = np.concatenate([[0], np.cumsum(counts)])
+        self.in_use = int(np.count_nonzero(counts))
 
     def best_places(self, word: str) -> Places:
         """The best place of a word that begins so, for each row; `NOWHERE` where there is none."""

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
+from errno import ENOSPC
 from typing import TypeVar
 
 import click
@@ -46,6 +47,8 @@ def friendly() -> Generator[None, None, None]:
     except (SQLAlchemyError, PostgresError, OSError) as error:
         if isinstance(error, OSError) and error.filename is not None:
             raise click.ClickException(f"{error.filename}: {error.strerror}") from error
+        if isinstance(error, OSError) and error.errno == ENOSPC:
+            raise click.ClickException("The disk is full.") from error
         raise _unusable(error) from error
 
 

@@ -98,7 +98,7 @@ class SeatProxyController(Controller):
         self, request: Request[Any, Any, Any], session_id: FromPath[str], seat_proxy: NamedDependency[SeatProxy]
     ) -> Response[bytes]:
         """The WebRTC offer with the stream token, passed on to the session's host; its answer comes back as it is."""
-        if VIA in request.headers.getall("via", []):
+        if any(each.strip() == VIA for line in request.headers.getall("via", []) for each in line.split(",")):
             raise NotFound("there is no such session here")
         status, body = await seat_proxy.connect(session_id, await request.body())
         return Response(body, status_code=status, media_type="application/json")

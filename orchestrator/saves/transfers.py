@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from agent_protocol import BuildSpec
 from orchestrator.catalog.models import Build, Game
 from orchestrator.database import Database
-from orchestrator.errors import Conflict, InvalidRequest, NotFound, RateLimited
+from orchestrator.errors import Conflict, InvalidRequest, NotFound, RateLimited, StoreUnavailable
 from orchestrator.ids import new_id
 from orchestrator.play.models import Session
 from orchestrator.saves.archive_check import NotASave, SaveShape, check
@@ -34,6 +34,8 @@ MOST_UPLOADS_AT_ONCE = 8
 """Of all people; of one person it is one."""
 MOST_DOWNLOADS_AT_ONCE = 3
 """Of one person."""
+MOST_DOWNLOADS_OF_ALL = 32
+"""Each takes as much of the temporary disk as its archive has, until it was read."""
 UPLOAD_TIME_S = 600.0
 _IN_MEMORY_BYTES = 1024**2
 _PIECE_BYTES = 256 * 1024
@@ -65,8 +67,11 @@ class SaveTransfers:
             slot = await slot_of(session, owner, slot_id, with_deleted=True)
             version = await version_of(session, slot, version_id or slot.head_version_id)
             game = await session.get_one(Game, slot.game_id)
-        if sum(each == owner for each in self._downloads.values()) >= MOST_DOWNLOADS_AT_ONCE:
+        readers = list(self._downloads.values())
+        if readers.count(owner) >= MOST_DOWNLOADS_AT_ONCE:
             raise RateLimited("Other saves of yours are still being downloaded.", retry_after_s=10)
+        if len(readers) >= MOST_DOWNLOADS_OF_ALL:
+            raise RateLimited("Many saves are being downloaded just now. Please try again.", retry_after_s=10)
         file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES)  # noqa: SIM115 - closed with the body
         body = _read_out(file)
         self._downloads[body] = owner  # for as long as somebody reads it
@@ -77,6 +82,8 @@ class SaveTransfers:
             file.close()
             if isinstance(error, ArchiveGone):
                 raise Conflict("This version is damaged and cannot be downloaded.", code="version_damaged") from error
+            if isinstance(error, OSError):
+                raise _no_room(error) from error
             raise
         file.seek(0)
         return Download(_file_name(game.slug, slot.number, version.created_at), version.size_bytes, body)
@@ -104,7 +111,10 @@ class SaveTransfers:
             await refuse_while_played(session, slot)
             shape, session_id = await _shape_of(session, slot), await _session_on(session, slot_id)
         with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as file:
-            digest, size_bytes = await _spooled(file, body, shape.most_bytes + ARCHIVE_OVERHEAD_BYTES)
+            try:
+                digest, size_bytes = await _spooled(file, body, shape.most_bytes + ARCHIVE_OVERHEAD_BYTES)
+            except OSError as error:
+                raise _no_room(error) from error
             await _require_save(file, shape)
             key = f"{slot_id}/{session_id}-{UPLOADED}-0-{digest}-{new_id('arc')}.tar.zst"
             await self._store.put(key, digest, size_bytes, _pieces(file))
@@ -152,6 +162,11 @@ async def _spooled(file: IO[bytes], body: AsyncIterator[bytes], most_bytes: int)
         sha256.update(piece)
         await asyncio.to_thread(file.write, piece)
     return sha256.hexdigest(), size_bytes
+
+
+def _no_room(error: OSError) -> StoreUnavailable:
+    _log.error("save.not_spooled", error=str(error))
+    return StoreUnavailable("There is no room for a copy of the save at the moment.")
 
 
 async def _require_save(file: IO[bytes], shape: SaveShape) -> None:

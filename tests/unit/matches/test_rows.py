@@ -82,6 +82,12 @@ def test_what_is_no_row_is_refused(field: str, value: Json) -> None:
         from_row(row() | {field: value})
 
 
+@pytest.mark.parametrize("path", [[], [9]])
+def test_a_move_of_checkers_that_leads_nowhere_is_refused(path: Json) -> None:
+    with pytest.raises(ValueError, match="from one cell to another"):
+        RULES[Game.CHECKERS].move_from({"path": path, "captures": [], "becomesKing": False})
+
+
 @given(st.none() | st.integers() | st.lists(st.integers()) | st.dictionaries(st.text(), st.integers()))
 def test_what_is_not_even_like_a_row_is_refused(value: object) -> None:
     with pytest.raises(ValueError):  # noqa: PT011

@@ -38,9 +38,12 @@ def test_nothing_needs_to_be_set() -> None:
 
 
 def test_only_this_machine_is_believed_who_asks_unless_said_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert Settings().trusted_proxies == ("127.0.0.1", "::1")
-    monkeypatch.setenv("ORCHESTRATOR_TRUSTED_PROXIES", "10.0.0.0/8, 192.0.2.1")
-    assert Settings().trusted_proxies == ("10.0.0.0/8", "192.0.2.1")
+    assert Settings().trusted_proxies == ("127.0.0.1/32", "::1/128")
+    monkeypatch.setenv("ORCHESTRATOR_TRUSTED_PROXIES", "10.0.3.5/8, 192.0.2.1")
+    assert Settings().trusted_proxies == ("10.0.0.0/8", "192.0.2.1/32")
+    monkeypatch.setenv("ORCHESTRATOR_TRUSTED_PROXIES", "proxy.example")
+    with pytest.raises(ValidationError, match="addresses or networks"):
+        Settings()
 
 
 def test_the_public_url_is_an_origin_without_a_slash() -> None:

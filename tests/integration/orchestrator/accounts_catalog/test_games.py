@@ -15,6 +15,7 @@ from orchestrator.catalog.models import Game
 from orchestrator.catalog.service import Catalog
 from orchestrator.catalog.snapshot import mark_changed
 from orchestrator.catalog.views import Wanted
+from orchestrator.catalog.word_index import Vocabulary
 from orchestrator.errors import NotFound
 from orchestrator.services import Services, open_services
 from orchestrator.settings import Settings
@@ -347,3 +348,26 @@ async def test_an_unknown_game_cannot_be_launched(services: Services) -> None:
     async with services.database.read() as session:
         with pytest.raises(NotFound, match="'unknown'"):
             await services.catalog.launchable(session, "unknown")
+
+
+async def test_words_that_no_game_has_any_more_are_forgotten(
+    signed_in: SignedIn, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Vocabulary] = []
+
+    class Counted(Vocabulary):
+        def __init__(self) -> None:
+            super().__init__()
+            made.append(self)
+
+    monkeypatch.setattr("orchestrator.catalog.snapshot.Vocabulary", Counted)
+    monkeypatch.setattr("orchestrator.catalog.snapshot._SPARE_WORDS", 5)
+    client = await signed_in()
+    await services.catalog.add_game(definition("beta", "Beta"), IMAGE)
+    for number in range(30):
+        await services.catalog.add_game(definition(title=f"Word{number}"), IMAGE)
+        assert await slugs(client, search=f"word{number}") == ["the-question"]
+        assert await slugs(client, search=f"word{number - 1}") == []
+        assert await slugs(client, search="beta") == ["beta"]
+    assert 1 <= len(made) <= 6
+    assert len(made[-1]) < 30

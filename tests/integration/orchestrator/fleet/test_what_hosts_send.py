@@ -28,6 +28,12 @@ async def test_a_body_that_is_no_object_is_an_invalid_request(host: ScriptedHost
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request"), answer.text
 
 
+async def test_what_nobody_known_sends_is_not_even_read(host: ScriptedHost) -> None:
+    for headers in (JSON, JSON | {"authorization": "Bearer x"}):
+        answer = await host.client.post("/api/agents/sync", content=b"[" * 7_000_000, headers=headers)
+        assert (answer.status_code, answer.json()["error"]) == (401, "unauthorized"), answer.text
+
+
 @pytest.mark.parametrize("missing", ["incarnation", "seq", "public_url", "capacity", "usage"])
 async def test_a_report_without_a_field_is_refused(host: ScriptedHost, missing: str) -> None:
     body = {name: value for name, value in SYNC.items() if name != missing}
