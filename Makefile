@@ -32,12 +32,12 @@ games: setup ## Make more games and add them to what `make play` runs (GAMES="op
 	@for game in $(GAMES); do ORCHESTRATOR_DATA="$(DATA)" $(RUN)orchestrator games add "$$game" || exit 1; done
 
 test: setup-tests ## Check the code and run every test (PYTEST="-k name" picks some)
-	@$(MAKE) --no-print-directory lint
 ifeq ($(PYTEST),)
-	@$(MAKE) --no-print-directory coverage
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint coverage
 	@$(MAKE) --no-print-directory --keep-going --jobs=2 --output-sync=target test-services test-hosts
 	@$(MAKE) --no-print-directory test-streams
 else
+	@$(MAKE) --no-print-directory lint
 	$(RUN)pytest $(PYTEST)
 endif
 

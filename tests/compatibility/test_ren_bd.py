@@ -152,8 +152,10 @@ async def _world(site: str, services: Services, server: GameServer) -> World:
     @asynccontextmanager
     async def without_servers() -> AsyncGenerator[None]:
         await services.fleet_operations.change(server.host_id, HostChange(is_draining=True))
-        yield
-        await services.fleet_operations.change(server.host_id, HostChange(is_draining=False))
+        try:
+            yield
+        finally:
+            await services.fleet_operations.change(server.host_id, HostChange(is_draining=False))
 
     return World(
         site=site,

@@ -125,13 +125,13 @@ async def test_a_server_that_says_nothing_holds_nobody_for_long(
 
 
 async def test_an_archive_may_come_slowly_as_long_as_it_comes(store: S3Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("orchestrator.saves.s3_store.PUT_S", 1.0)
+    monkeypatch.setattr("orchestrator.saves.s3_store.PUT_S", 2.0)
     large, never = os.urandom(9_000_000), asyncio.Event()
     digest = hashlib.sha256(large).hexdigest()
 
     async def slowly() -> AsyncIterator[bytes]:
         for start in range(0, len(large), 1_000_000):
-            await asyncio.sleep(0.2)  # a line of 40 Mbit/s
+            await asyncio.sleep(0.25)  # a line of 32 Mbit/s
             yield large[start : start + 1_000_000]
 
     async def stopped() -> AsyncIterator[bytes]:
@@ -158,7 +158,7 @@ async def test_an_archive_that_breaks_off_while_it_is_read_is_unavailable(store:
 async def test_who_reads_slowly_reads_all_and_who_hardly_reads_gives_up_the_turn(
     store: S3Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("orchestrator.saves.s3_store.READ_S", 0.5)
+    monkeypatch.setattr("orchestrator.saves.s3_store.READ_S", 1.0)
     large = os.urandom(1_000_000)
     await store.put(KEY, hashlib.sha256(large).hexdigest(), len(large), pieces(large))
     whole = b""
@@ -169,7 +169,7 @@ async def test_who_reads_slowly_reads_all_and_who_hardly_reads_gives_up_the_turn
     monkeypatch.setattr("orchestrator.saves.s3_store.SLOWEST_BYTES_PER_S", 1e9)
     reading = store.read(KEY)
     await anext(reading)
-    await asyncio.sleep(0.6)
+    await asyncio.sleep(1.1)
     with pytest.raises(StoreUnavailable):
         await anext(reading)
 

@@ -88,7 +88,7 @@ def test_a_new_person_registers_redeems_plays_and_goes_back_to_an_older_save(hou
     assert player.stop()["status"] == "stopped"
     player.open_game("tiny-counter")
     player.play("button[aria-label^='Continue slot 1']")
-    newest = count_once(player, lambda count: count >= older + 5)
+    newest = count_once(player, lambda count: count >= older + 12)  # far from where the third launch is seen
     pictures.keep("playing", phone=True)
     assert player.stop()["status"] == "stopped"
     expect(page.get_by_role("heading", level=1)).to_contain_text("Until next time")

@@ -4,15 +4,18 @@ import asyncio
 import os
 import secrets
 from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import BrowserContext, Page, Route, expect
+from sqlalchemy import update
 
 from orchestrator.catalog.images import ImageUnavailable
+from orchestrator.publishers.models import Upload
 from orchestrator.publishers.where import DestinationOf
-from orchestrator.services import open_services
+from orchestrator.services import Services, open_services
 from orchestrator.settings import Settings
 from tests.browser.pages.conftest import Replica
 from tests.integration.orchestrator.publishers.conftest import KeptImages
@@ -34,10 +37,14 @@ def images(monkeypatch: pytest.MonkeyPatch) -> KeptImages:
     return kept
 
 
+def services_of(replica: Replica) -> AbstractAsyncContextManager[Services]:
+    url = f"sqlite+aiosqlite:///{replica.data / 'orchestrator.sqlite3'}"
+    return open_services(Settings(data=replica.data, database_url=url))
+
+
 @pytest_asyncio.fixture(loop_scope="session")
 async def key(replica: Replica) -> str:
-    url = f"sqlite+aiosqlite:///{replica.data / 'orchestrator.sqlite3'}"
-    async with open_services(Settings(data=replica.data, database_url=url)) as services:
+    async with services_of(replica) as services:
         return (await services.publisher_keys.create(f"Tiny Games {secrets.token_hex(3)}")).secret
 
 
@@ -115,7 +122,9 @@ async def test_from_a_description_to_a_game_that_is_played_and_back(console: Pag
     await shot(console, "versions")
 
 
-async def test_an_archive_that_waits_for_its_store_says_so(console: Page, images: KeptImages, tmp_path: Path) -> None:
+async def test_an_archive_that_waits_for_its_store_says_so(
+    console: Page, images: KeptImages, tmp_path: Path, replica: Replica
+) -> None:
     images.failure = ImageUnavailable("The Docker engine has no base image.")
     await describe(console, f"garden-{secrets.token_hex(4)}")
     await choose(console, archive(tmp_path, "right.tar.gz", launcher()))
@@ -123,6 +132,10 @@ async def test_an_archive_that_waits_for_its_store_says_so(console: Page, images
     await expect(console.get_by_text("It cannot be stored here just now")).to_be_visible()
     await expect(console.get_by_role("alert")).to_have_count(0)
     await shot(console, "waits-for-store")
+    images.failure = None  # and nothing of it is left to be tried beside the tests that follow
+    async with services_of(replica) as services, services.database.write() as session:
+        await session.execute(update(Upload).values(busy_until=Upload.created_at))
+    await expect(console.locator(".console-state")).to_have_text("Active", timeout=20_000)
 
 
 async def test_an_upload_goes_on_where_the_network_broke(console: Page, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from sqlalchemy import select, update
 from orchestrator.catalog.images import ImageUnavailable
 from orchestrator.publishers.models import Upload
 from orchestrator.publishers.spool import FLOOR_BYTES, Spool
+from orchestrator.publishers.uploads import NEWS
 from orchestrator.services import Services
 from orchestrator.settings import Settings
 from tests.conftest import SignedIn
@@ -550,3 +551,4 @@ async def age(services: Services, by: timedelta) -> None:
         for upload in await session.scalars(select(Upload)):
             upload.busy_until -= by
             upload.changed_at -= by
+        services.notices.publish_after_commit(session, NEWS)
