@@ -47,6 +47,8 @@ def unpack(base: Recipe, root: Path) -> None:
         unpacked = subprocess.run(
             ["tar", "--numeric-owner", "-C", str(root), "-x"], stdin=exporter.stdout, capture_output=True, check=False
         )
+        if exporter.stdout is not None:
+            exporter.stdout.close()  # or a tar that died early would leave the export waiting for a reader
         if exporter.wait() != 0 or unpacked.returncode != 0:
             raise BuildFailed(f"The base image could not be read: {unpacked.stderr.decode(errors='replace')[-1000:]}")
     (root / ".dockerenv").unlink(missing_ok=True)
