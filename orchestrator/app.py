@@ -152,6 +152,8 @@ def _loops(services: Services) -> Sequence[Loop]:
         services.uploads.run,
         services.publishing.run,
         services.enforcer.run,
+        services.webhook_dispatcher.run,
+        services.webhook_upkeep.run,
     )
     return loops if services.database.is_sqlite else (*loops, services.hearing.run)
 

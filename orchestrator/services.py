@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import URL, make_url
@@ -66,6 +67,12 @@ from orchestrator.saves.store import ArchiveStore
 from orchestrator.saves.transfers import SaveTransfers
 from orchestrator.saves.watch import StoreWatch
 from orchestrator.settings import Settings
+from orchestrator.webhooks.dispatcher import Dispatcher
+from orchestrator.webhooks.envelope import secret_of
+from orchestrator.webhooks.reach import Reach
+from orchestrator.webhooks.sender import HttpSender
+from orchestrator.webhooks.service import Webhooks
+from orchestrator.webhooks.upkeep import WebhookUpkeep
 
 
 class NotMigrated(StartupError):
@@ -120,6 +127,9 @@ class Services:
     game_versions: GameVersions
     uploads: Uploads
     publishing: Publishing
+    webhooks: Webhooks
+    webhook_dispatcher: Dispatcher
+    webhook_upkeep: WebhookUpkeep
 
 
 @asynccontextmanager
@@ -172,6 +182,8 @@ def _wire(settings: Settings, database: Database, installation: Installation, st
     spare = SpareImages()
     placement = Placement(database, ledger, notices, random.random)
     fleet_operations = FleetOperations(database, notices, ledger)
+    reach = Reach(settings.networks_for_webhooks())
+    webhook_secret_of = partial(secret_of, installation.cookie_secret)
     play = Play(database, notices, catalog, saves, placement, moves)
     return Services(
         settings=settings,
@@ -220,4 +232,7 @@ def _wire(settings: Settings, database: Database, installation: Installation, st
         game_versions=GameVersions(database),
         uploads=Uploads(database, notices, spool),
         publishing=Publishing(database, notices, spool, DestinationOf(settings)),
+        webhooks=Webhooks(database, notices, reach, webhook_secret_of),
+        webhook_dispatcher=Dispatcher(database, notices, HttpSender(reach), webhook_secret_of, random.random),
+        webhook_upkeep=WebhookUpkeep(database),
     )

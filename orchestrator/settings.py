@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from email.utils import parseaddr
-from ipaddress import ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -37,6 +37,9 @@ class Settings(BaseSettings):
     are files in the folder `mail` of `data`. Without `open_sign_up` accounts are made by the operator alone. See
     docs/accounts.md.
 
+    Webhooks go to public addresses by https, and also to the `webhook_networks`, with commas between them; see
+    docs/webhooks.md.
+
     With a `google_client_id` people may sign in with Google, or with the OpenID provider that `google_issuer` names.
     """
 
@@ -61,6 +64,7 @@ class Settings(BaseSettings):
     smtp_url: SecretStr = SecretStr("")
     mail_from: str = ""
     open_sign_up: bool = True
+    webhook_networks: Names = ()
     google_client_id: str = ""
     google_client_secret: SecretStr = SecretStr("")
     google_issuer: str = "https://accounts.google.com"
@@ -77,7 +81,9 @@ class Settings(BaseSettings):
     def _is_an_s3_server(cls, value: str) -> str:
         return parse_endpoint(value) if value else value
 
-    @field_validator("stun_urls", "turn_urls", "insecure_registries", "trusted_proxies", mode="before")
+    @field_validator(
+        "stun_urls", "turn_urls", "insecure_registries", "trusted_proxies", "webhook_networks", mode="before"
+    )
     @classmethod
     def _are_listed(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -95,6 +101,13 @@ class Settings(BaseSettings):
     def _are_ice_urls(cls, value: Sequence[str]) -> Sequence[str]:
         if not all(url.startswith(("stun:", "stuns:", "turn:", "turns:")) for url in value):
             raise ValueError("must begin with stun:, stuns:, turn: or turns:")
+        return value
+
+    @field_validator("webhook_networks")
+    @classmethod
+    def _are_networks_for_webhooks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for network in value:
+            ip_network(network)
         return value
 
     @model_validator(mode="after")
@@ -145,6 +158,10 @@ class Settings(BaseSettings):
     def has_mail_server(self) -> bool:
         """Whether letters reach people; without, they are files that an operator reads."""
         return bool(self.smtp_url.get_secret_value())
+
+    def networks_for_webhooks(self) -> Sequence[IPv4Network | IPv6Network]:
+        """The private networks that webhooks may reach."""
+        return [ip_network(network) for network in self.webhook_networks]
 
     def relay_secret(self) -> str:
         """What is shared with the relays; empty without any. Reads the file where one is named."""

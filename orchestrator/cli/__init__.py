@@ -13,6 +13,7 @@ from orchestrator.cli.hosts import hosts
 from orchestrator.cli.partners import partners
 from orchestrator.cli.serving import migrate, serve, up
 from orchestrator.cli.users import users
+from orchestrator.cli.webhooks import webhooks
 from orchestrator.logging import configure_logging
 
 
@@ -22,5 +23,5 @@ def main() -> None:
     configure_logging(logging.WARNING)
 
 
-for command in (serve, up, migrate, users, games, codes, partners, hosts):
+for command in (serve, up, migrate, users, games, codes, partners, hosts, webhooks):
     main.add_command(command)

@@ -10,6 +10,7 @@ from orchestrator.library import models as library
 from orchestrator.play import models as play
 from orchestrator.publishers import models as publishers
 from orchestrator.saves import models as saves
+from orchestrator.webhooks import models as webhooks
 
 __all__ = [
     "accounts",
@@ -22,6 +23,7 @@ __all__ = [
     "play",
     "publishers",
     "saves",
+    "webhooks",
 ]
 
 metadata = Base.metadata

@@ -1,5 +1,6 @@
 """Settings: few, and right without any."""
 
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,15 @@ def test_only_this_machine_is_believed_who_asks_unless_said_otherwise(monkeypatc
     assert Settings().trusted_proxies == ("10.0.0.0/8", "192.0.2.1/32")
     monkeypatch.setenv("ORCHESTRATOR_TRUSTED_PROXIES", "proxy.example")
     with pytest.raises(ValidationError, match="addresses or networks"):
+        Settings()
+
+
+def test_webhooks_reach_private_networks_only_where_these_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings().networks_for_webhooks() == []
+    monkeypatch.setenv("ORCHESTRATOR_WEBHOOK_NETWORKS", "10.20.0.0/16, fd00:20::/32")
+    assert Settings().networks_for_webhooks() == [ip_network("10.20.0.0/16"), ip_network("fd00:20::/32")]
+    monkeypatch.setenv("ORCHESTRATOR_WEBHOOK_NETWORKS", "10.20.0.1/16")
+    with pytest.raises(ValidationError, match="host bits set"):
         Settings()
 
 

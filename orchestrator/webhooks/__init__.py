@@ -1,0 +1,1 @@
+"""Signed news of sessions to tenants' servers: written down in the transaction that makes them, delivered by a loop."""

@@ -1,0 +1,287 @@
+"""What a tenant's part of the house does with webhooks: say what happened, keep endpoints, read the log, send again.
+
+No HTTP, and no judgement of who asks: every function takes the tenant's id from whoever has proven it, and another
+tenant's endpoint is one that is not there.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+import structlog
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from orchestrator.database import Database, JsonDict
+from orchestrator.errors import Conflict, InvalidRequest, NotFound
+from orchestrator.ids import new_id
+from orchestrator.notices import Notices
+from orchestrator.webhooks.dispatcher import TOPIC, SecretOf
+from orchestrator.webhooks.envelope import EVENTS, LIVE
+from orchestrator.webhooks.models import DeliveryState, WebhookDelivery, WebhookEndpoint
+from orchestrator.webhooks.reach import Reach, UnfitUrl
+from orchestrator.webhooks.schedule import MOST_RETRIES
+from orchestrator.webhooks.stopping import is_not_leased, stop
+
+MOST_ENDPOINTS = 5
+USUAL_GRACE = timedelta(hours=24)
+MOST_GRACE = timedelta(days=30)
+MOST_LOGGED_AT_ONCE = 200
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class WithSecret:
+    """`secret` signs the endpoint's deliveries, at once or once the former one's grace is over."""
+
+    endpoint: WebhookEndpoint
+    secret: str
+
+
+class Webhooks:
+    def __init__(self, database: Database, notices: Notices, reach: Reach, secret_of: SecretOf) -> None:
+        self._database = database
+        self._notices = notices
+        self._reach = reach
+        self._secret_of = secret_of
+
+    async def enqueue(
+        self,
+        session: AsyncSession,
+        *,
+        tenant_id: str,
+        session_id: str,
+        game: str,
+        mode: str,
+        event: str,
+        data: JsonDict,
+        at: datetime,
+    ) -> None:
+        """Write `event` down for every endpoint of the tenant that wants it, within the caller's transaction: it is
+        sent if and only if that commits. Sessions of other modes than `live` have no webhooks.
+
+        Events of one session are delivered in the order of these calls, where each caller holds the session's row, so
+        that one transaction comes after another.
+        """
+        if event not in EVENTS:
+            raise ValueError(f"there is no event {event!r}")
+        if mode != LIVE:
+            return
+        event_id = str(uuid4())
+        query = select(WebhookEndpoint).where(WebhookEndpoint.tenant_id == tenant_id)
+        for endpoint in await session.scalars(query):
+            if endpoint.events and event not in endpoint.events:
+                continue
+            is_stopped = endpoint.stopped_at is not None
+            delivery = WebhookDelivery(
+                event_id=event_id,
+                delivery_id=str(uuid4()),
+                endpoint_id=endpoint.id,
+                session_id=session_id,
+                event=event,
+                game=game,
+                data=data,
+                at=at,
+                state=DeliveryState.SKIPPED if is_stopped else DeliveryState.PENDING,
+                due_at=at,
+                ended_at=at if is_stopped else None,
+                attempts=[],
+            )
+            session.add(delivery)
+            if not is_stopped:
+                self._notices.publish_after_commit(session, TOPIC)
+
+    async def add(self, tenant_id: str, url: str, events: Sequence[str] = (), *, retries: int) -> WithSecret:
+        """A new endpoint for these events, for all without any. `retries` is what the plan allows after a first try.
+        InvalidRequest, Conflict `too_many_endpoints`.
+        """
+        self._check(url, events, retries)
+        async with self._database.write() as session:
+            await self._database.lock(session, f"webhooks:{tenant_id}")
+            of_tenant = select(func.count()).where(WebhookEndpoint.tenant_id == tenant_id)
+            if (await session.scalar(of_tenant) or 0) >= MOST_ENDPOINTS:
+                raise Conflict(f"A tenant has at most {MOST_ENDPOINTS} webhook endpoints.", code="too_many_endpoints")
+            endpoint = WebhookEndpoint(
+                id=new_id("whk"),
+                tenant_id=tenant_id,
+                url=url,
+                events=list(events),
+                retries=retries,
+                secret_number=1,
+                created_at=await self._database.now(session),
+            )
+            session.add(endpoint)
+        _log.info("webhook.added", endpoint=endpoint.id, tenant=tenant_id)
+        return WithSecret(endpoint, self._secret_of(endpoint.id, 1))
+
+    async def endpoints(self, tenant_id: str | None = None) -> Sequence[WebhookEndpoint]:
+        """Those of a tenant, or all, the oldest first."""
+        query = select(WebhookEndpoint).order_by(WebhookEndpoint.created_at, WebhookEndpoint.id)
+        if tenant_id is not None:
+            query = query.where(WebhookEndpoint.tenant_id == tenant_id)
+        async with self._database.read() as session:
+            return (await session.scalars(query)).all()
+
+    async def tenant_of(self, endpoint_id: str) -> str:
+        """Whose endpoint this is, for an operator. NotFound."""
+        async with self._database.read() as session:
+            endpoint = await session.get(WebhookEndpoint, endpoint_id)
+        if endpoint is None:
+            raise _no_such_endpoint(endpoint_id)
+        return endpoint.tenant_id
+
+    async def change(
+        self, tenant_id: str, endpoint_id: str, *, url: str | None = None, events: Sequence[str] | None = None
+    ) -> WebhookEndpoint:
+        """Another URL, other events; what waits already goes to the new URL. InvalidRequest, NotFound."""
+        self._check(url, events or ())
+        async with self._database.write() as session:
+            endpoint = await _held(session, tenant_id, endpoint_id)
+            endpoint.url = endpoint.url if url is None else url
+            endpoint.events = endpoint.events if events is None else list(events)
+        return endpoint
+
+    async def set_retries(self, session: AsyncSession, tenant_id: str, retries: int) -> None:
+        """What another plan allows, from now on, within the caller's transaction. InvalidRequest."""
+        self._check(None, (), retries)
+        of_tenant = update(WebhookEndpoint).where(WebhookEndpoint.tenant_id == tenant_id)
+        await session.execute(of_tenant.values(retries=retries))
+
+    async def remove(self, tenant_id: str, endpoint_id: str) -> None:
+        """The endpoint and its log are gone. NotFound."""
+        async with self._database.write() as session:
+            await session.delete(await _held(session, tenant_id, endpoint_id))
+        _log.info("webhook.removed", endpoint=endpoint_id, tenant=tenant_id)
+
+    async def rotate(self, tenant_id: str, endpoint_id: str, grace: timedelta = USUAL_GRACE) -> WithSecret:
+        """A new secret. For the time of grace what is sent is signed by the former one, and by the new one in a header
+        of its own; after that by the new one alone. NotFound, InvalidRequest, Conflict `already_rotating`.
+        """
+        if not timedelta(0) <= grace <= MOST_GRACE:
+            raise InvalidRequest(f"The time of grace has at most {MOST_GRACE.days} days.")
+        async with self._database.write() as session:
+            now = await self._database.now(session)
+            endpoint = await _held(session, tenant_id, endpoint_id)
+            if grace and endpoint.former_secret_until is not None and endpoint.former_secret_until > now:
+                raise Conflict("This endpoint's secret is being changed already.", code="already_rotating")
+            endpoint.secret_number += 1
+            endpoint.former_secret_until = now + grace if grace else None
+        _log.info("webhook.secret_rotated", endpoint=endpoint_id, tenant=tenant_id)
+        return WithSecret(endpoint, self._secret_of(endpoint.id, endpoint.secret_number))
+
+    async def finish_rotation(self, tenant_id: str, endpoint_id: str) -> WebhookEndpoint:
+        """The former secret signs nothing more. Doing it twice changes nothing. NotFound."""
+        async with self._database.write() as session:
+            endpoint = await _held(session, tenant_id, endpoint_id)
+            endpoint.former_secret_until = None
+        return endpoint
+
+    async def stop(self, tenant_id: str, endpoint_id: str, because: str) -> WebhookEndpoint:
+        """It gets nothing more, and says why. Of two reasons the first one stays. NotFound."""
+        async with self._database.write() as session:
+            endpoint = await _held(session, tenant_id, endpoint_id)
+            if endpoint.stopped_at is None:
+                await stop(session, endpoint, because, await self._database.now(session))
+        return endpoint
+
+    async def restart(self, tenant_id: str, endpoint_id: str, *, since: datetime | None = None) -> int:
+        """It gets what happens from now on; and, in its order, what happened `since` then and was not delivered, if the
+        log still has it: how many that are. NotFound.
+        """
+        async with self._database.write() as session:
+            now = await self._database.now(session)
+            endpoint = await _held(session, tenant_id, endpoint_id)
+            endpoint.failing_since = endpoint.stopped_at = endpoint.stopped_because = None
+            if since is None:
+                return 0
+            missed = (
+                update(WebhookDelivery)
+                .where(
+                    WebhookDelivery.endpoint_id == endpoint.id,
+                    WebhookDelivery.state.in_((DeliveryState.FAILED, DeliveryState.SKIPPED)),
+                    WebhookDelivery.at >= since,
+                )
+                .values(state=DeliveryState.PENDING, due_at=now, tries=0, ended_at=None)
+                .returning(WebhookDelivery.number)
+            )
+            count = len((await session.scalars(missed)).all())
+            self._notices.publish_after_commit(session, TOPIC)
+        _log.info("webhook.restarted", endpoint=endpoint_id, tenant=tenant_id, again=count)
+        return count
+
+    async def log(
+        self,
+        tenant_id: str,
+        *,
+        endpoint_id: str | None = None,
+        session_id: str | None = None,
+        state: DeliveryState | None = None,
+        before: int | None = None,
+        limit: int = 50,
+    ) -> Sequence[WebhookDelivery]:
+        """What was, is or will be sent, the newest first, at most `MOST_LOGGED_AT_ONCE`; `before` is the last `number`
+        of the page before.
+        """
+        query = select(WebhookDelivery).join(WebhookEndpoint).where(WebhookEndpoint.tenant_id == tenant_id)
+        if endpoint_id is not None:
+            query = query.where(WebhookDelivery.endpoint_id == endpoint_id)
+        if session_id is not None:
+            query = query.where(WebhookDelivery.session_id == session_id)
+        if state is not None:
+            query = query.where(WebhookDelivery.state == state)
+        if before is not None:
+            query = query.where(WebhookDelivery.number < before)
+        query = query.order_by(WebhookDelivery.number.desc()).limit(max(1, min(limit, MOST_LOGGED_AT_ONCE)))
+        async with self._database.read() as session:
+            return (await session.scalars(query)).all()
+
+    async def redeliver(self, tenant_id: str, endpoint_id: str, event_id: str) -> None:
+        """Send an event again, or now instead of later, with all its retries. Events of its session that wait come
+        after it. One that is on its way is left alone. NotFound, Conflict `endpoint_stopped`.
+        """
+        async with self._database.write() as session:
+            now = await self._database.now(session)
+            endpoint = await _held(session, tenant_id, endpoint_id)
+            if endpoint.stopped_at is not None:
+                raise Conflict("This endpoint is stopped: restart it first.", code="endpoint_stopped")
+            again = (
+                update(WebhookDelivery)
+                .where(WebhookDelivery.endpoint_id == endpoint.id, WebhookDelivery.event_id == event_id)
+                .where(is_not_leased(now))
+                .values(state=DeliveryState.PENDING, due_at=now, tries=0, ended_at=None)
+                .returning(WebhookDelivery.number)
+            )
+            if (await session.scalars(again)).first() is None:
+                await _require(session, endpoint.id, event_id)
+            self._notices.publish_after_commit(session, TOPIC)
+
+    def _check(self, url: str | None, events: Sequence[str], retries: int = 0) -> None:
+        if url is not None:
+            try:
+                self._reach.target(url)
+            except UnfitUrl as error:
+                raise InvalidRequest(str(error)) from error
+        if unknown := sorted(set(events) - set(EVENTS)):
+            raise InvalidRequest(f"There is no event {unknown[0]!r}.")
+        if not 0 <= retries <= MOST_RETRIES:
+            raise InvalidRequest(f"A delivery has at most {MOST_RETRIES} retries.")
+
+
+async def _held(session: AsyncSession, tenant_id: str, endpoint_id: str) -> WebhookEndpoint:
+    """The endpoint, with a lock on its row."""
+    endpoint = await session.get(WebhookEndpoint, endpoint_id, with_for_update={"key_share": True})
+    if endpoint is None or endpoint.tenant_id != tenant_id:
+        raise _no_such_endpoint(endpoint_id)
+    return endpoint
+
+
+def _no_such_endpoint(endpoint_id: str) -> NotFound:
+    return NotFound(f"There is no webhook endpoint {endpoint_id!r}.")
+
+
+async def _require(session: AsyncSession, endpoint_id: str, event_id: str) -> None:
+    query = select(WebhookDelivery.number).where(WebhookDelivery.endpoint_id == endpoint_id)
+    if (await session.scalars(query.where(WebhookDelivery.event_id == event_id))).first() is None:
+        raise NotFound(f"The log of this endpoint has no event {event_id!r}.")
