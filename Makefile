@@ -18,7 +18,7 @@ PYTEST_WHOLE := --durations=25 --durations-min=1
 SERVICES := tests/api tests/compatibility tests/integration/orchestrator
 STREAMS := tests/integration/streaming tests/browser
 
-.PHONY: help play games test test-services test-hosts test-streams setup setup-tests setup-bench lint format unit coverage chaos chaos-fleet soak input-scripts walk-pictures test-games bench-play bench-streaming bench-hour bench-chaos bench-soak bench-fleet bench-uploads bench-catalogue simulate clean
+.PHONY: help play games test test-services test-hosts test-streams setup setup-tests setup-bench lint format unit coverage chaos chaos-fleet soak input-scripts walk-pictures test-games bench-play bench-streaming bench-hour bench-chaos bench-soak bench-fleet bench-uploads bench-catalogue simulate strength clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1mmake %-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -117,6 +117,9 @@ bench-catalogue: setup-tests ## Measure lists of ten thousand games at 100 reque
 
 bench-hour: setup-tests ## An hour of play on one seat: nothing may grow; writes bench/results/streaming-hour.json (MINUTES=60)
 	$(RUN)python -m bench.streaming.hour --minutes $(MINUTES)
+
+strength: setup-tests ## Let the bots of each game play each other; writes bench/results/arena-strength.json (ARGS="--games 20")
+	$(RUN)python -m bench.arena_strength $(ARGS)
 
 simulate: setup ## Our placement beside others' in virtual time; writes bench/results/simulate.json and a plot (ARGS="--large")
 	$(RUN)python -m bench.simulate --jobs $(JOBS) $(ARGS)

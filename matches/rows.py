@@ -1,6 +1,6 @@
 """A match as JSON and back, exactly: what a row or a message between replicas holds."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeVar
 
 from matches.reading import flag, items, mapping, text, whole
@@ -32,7 +32,7 @@ def to_row(match: Match) -> dict[str, Json]:
         "startedMs": match.started_ms,
         "changedMs": match.changed_ms,
         "turnMs": match.turn_ms,
-        "plies": [{"move": ply.move.row(), "after": ply.after, "atMs": ply.at_ms} for ply in match.plies],
+        "plies": line_row(match.plies),
         "clocksMs": None if match.clocks_ms is None else list(match.clocks_ms),
         "awayMs": match.away_ms,
         "awaySinceMs": list(match.away_since_ms),
@@ -56,7 +56,7 @@ def from_row(row: object) -> Match:
         started_ms=_number(fields.get("startedMs")),
         changed_ms=_number(fields.get("changedMs")),
         turn_ms=_number(fields.get("turnMs")),
-        plies=tuple(_ply(terms.game, ply) for ply in items(fields.get("plies"), _MOST_PLIES)),
+        plies=line_from(terms.game, fields.get("plies")),
         clocks_ms=clocks,
         away_ms=_number(fields.get("awayMs")),
         away_since_ms=_pair(fields.get("awaySinceMs"), _optional_number),
@@ -65,6 +65,16 @@ def from_row(row: object) -> Match:
         offered_at_ply=_pair(fields.get("offeredAtPly"), _optional_number),
         end=_optional(fields.get("end"), _end),
     )
+
+
+def line_row(line: Sequence[Ply]) -> list[Json]:
+    """The plies alone, as they are in the match's row."""
+    return [{"move": ply.move.row(), "after": ply.after, "atMs": ply.at_ms} for ply in line]
+
+
+def line_from(game: Game, row: object) -> tuple[Ply, ...]:
+    """The plies that `line_row` described. Raises `ValueError` for anything else."""
+    return tuple(_ply(game, ply) for ply in items(row, _MOST_PLIES))
 
 
 def _terms(fields: Mapping[str, object]) -> Terms:

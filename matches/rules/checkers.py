@@ -72,16 +72,15 @@ class Crowned:
 
 def legal(line: Sequence[Ply]) -> tuple[CheckersMove, ...]:
     """Every legal turn. Two ways round that capture the same pieces and end on the same cell are one."""
-    return tuple(_turns(_state(line)))
+    return tuple(_turns(state_after(line)))
 
 
 def play(line: Sequence[Ply], payload: object) -> Played:
     """Plays `payload.move`: `{from, to, captures?}`, with all of a turn's captures or none named."""
-    state = _state(line)
+    state = state_after(line)
     move = _wanted(payload, _turns(state))
-    for start, to in pairwise(move.path):
-        state.apply_action(_action(start, to))
-    after = _cells(state)
+    play_out(state, move)
+    after = cells(state)
     return Played(move, after, tuple(_facts(move)), _verdict(turn_of(line), state, after))
 
 
@@ -100,9 +99,27 @@ def move_from(row: object) -> CheckersMove:
     return CheckersMove(path, captures, flag(fields.get("becomesKing")))
 
 
-def _state(line: Sequence[Ply]) -> spiel.State:
+def state_after(line: Sequence[Ply]) -> spiel.State:
+    """The position as open_spiel has it, to be played on with the steps of a turn's path."""
     moves = [ply.move for ply in line]
     return spiel.checkers([_action(start, to) for move in moves for start, to in pairwise(_path(move))])
+
+
+def play_out(state: spiel.State, turn: CheckersMove) -> None:
+    """Makes a legal turn, step by step."""
+    for start, to in pairwise(turn.path):
+        state.apply_action(_action(start, to))
+
+
+def cells(state: spiel.State) -> str:
+    """What stands on the 64 cells, as `Ply.after` says it."""
+    rows = str(state).splitlines()[:8]
+    return "".join(row[1:] for row in rows)
+
+
+def is_jump(action: int) -> bool:
+    """Whether an open_spiel action captures."""
+    return action % 2 == 1
 
 
 def _path(move: Move) -> tuple[int, ...]:
@@ -110,16 +127,11 @@ def _path(move: Move) -> tuple[int, ...]:
     return move.path
 
 
-def _cells(state: spiel.State) -> str:
-    rows = str(state).splitlines()[:8]
-    return "".join(row[1:] for row in rows)
-
-
 def _turns(state: spiel.State) -> list[CheckersMove]:
-    cells = _cells(state)
+    before = cells(state)
     found: dict[tuple[int, int, frozenset[int]], CheckersMove] = {}
     for path, captures in _ways(state, ()):
-        becomes_king = cells[path[0]] in "o+" and path[-1] // 8 in {0, 7}
+        becomes_king = before[path[0]] in "o+" and path[-1] // 8 in {0, 7}
         key = (path[0], path[-1], frozenset(captures))
         found.setdefault(key, CheckersMove(path, captures, becomes_king))
     return list(found.values())

@@ -5,7 +5,7 @@ reaches it: we list the legal actions and choose among them. How it numbers acti
 """
 
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Final, Protocol, Self
 
 import pyspiel
 
@@ -19,7 +19,7 @@ class State(Protocol):
     def current_player(self) -> int: ...
     def is_terminal(self) -> bool: ...
     def returns(self) -> list[float]: ...
-    def clone(self) -> "State": ...
+    def clone(self) -> Self: ...
 
 
 class ChessMove(Protocol):
@@ -58,6 +58,8 @@ _checkers: Final[_Rules] = pyspiel.load_game("checkers")
 _connect_four: Final[_Rules] = pyspiel.load_game("connect_four")
 _tic_tac_toe: Final[_Rules] = pyspiel.load_game("tic_tac_toe")
 
+_cells_of: Final[dict[tuple[int, int], tuple[int, int]]] = {}
+
 
 def chess(fen: str) -> ChessState:
     """The position of a FEN that this module wrote."""
@@ -67,6 +69,15 @@ def chess(fen: str) -> ChessState:
 def chess_lan(state: ChessState, action: int) -> str:
     """A legal action as `e2e4` or `e7e8q`; castling is the king's move."""
     return _chess_moves.action_to_move(action, state.board()).to_lan()
+
+
+def chess_cells(state: ChessState, action: int) -> tuple[int, int]:
+    """From which cell a legal action goes to which, 0 to 63 as a FEN reads: row by row from a8."""
+    key = (state.current_player(), action)
+    if key not in _cells_of:  # a side's action is the same way over the board in every position
+        lan = chess_lan(state, action)
+        _cells_of[key] = (_cell(lan[:2]), _cell(lan[2:4]))
+    return _cells_of[key]
 
 
 def checkers(actions: Sequence[int]) -> State:
@@ -82,6 +93,10 @@ def connect_four(columns: Sequence[int]) -> State:
 def tic_tac_toe(cells: Sequence[int]) -> State:
     """Tic-tac-toe after marks in these cells. All of them are legal."""
     return _after(_tic_tac_toe, cells)
+
+
+def _cell(square: str) -> int:
+    return (8 - int(square[1])) * 8 + "abcdefgh".index(square[0])
 
 
 def _after(rules: _Rules, actions: Sequence[int]) -> State:

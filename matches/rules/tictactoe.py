@@ -78,6 +78,17 @@ def move_from(row: object) -> Mark:
     return Mark(whole(mapping(row).get("position"), 0, 8))
 
 
+def completing(cells: str, mark: str) -> list[int]:
+    """The free cells that would complete a line of this mark."""
+    lacking = [[cell for cell in line if cells[cell] != mark] for line in _LINES]
+    return sorted({rest[0] for rest in lacking if len(rest) == 1 and cells[rest[0]] == "."})
+
+
+def has_line(cells: str, mark: str) -> bool:
+    """Whether this mark has three in a line."""
+    return any(all(cells[cell] == mark for cell in line) for line in _LINES)
+
+
 def _state(line: Sequence[Ply]) -> spiel.State:
     return spiel.tic_tac_toe([_position(ply.move) for ply in line])
 
@@ -94,12 +105,6 @@ def _made(after: str, cell: int) -> Iterator[tuple[int, ...]]:
 
 def _forks(after: str, cell: int) -> Iterator[Fact]:
     before = after[:cell] + "." + after[cell + 1 :]
-    threats = _threats(after, after[cell])
-    if len(threats) >= 2 > len(_threats(before, after[cell])):
+    threats = completing(after, after[cell])
+    if len(threats) >= 2 > len(completing(before, after[cell])):
         yield Fork(cell, (threats[0], threats[1]))
-
-
-def _threats(cells: str, mark: str) -> list[int]:
-    """The free cells that would complete a line of this mark."""
-    lacking = [[cell for cell in line if cells[cell] != mark] for line in _LINES]
-    return sorted({rest[0] for rest in lacking if len(rest) == 1 and cells[rest[0]] == "."})
