@@ -102,21 +102,14 @@ _ROUTE_HANDLERS: Sequence[ControllerRouterHandler] = (
 
 
 def create_app(settings: Settings | None = None) -> Litestar:
-    """One replica. It opens its database at start-up and holds the data folder's lock until it has shut down."""
+    """One replica. It opens its database at start-up and holds the data folder's lock until it has shut down. But for
+    `public_url` its settings are read when it starts, from its state.
+    """
     chosen = settings or Settings()
-
-    @asynccontextmanager
-    async def lifespan(app: Litestar) -> AsyncGenerator[None, None]:
-        with sole_replica(chosen):
-            async with open_services(chosen) as services:
-                for field in fields(services):
-                    app.state[field.name] = getattr(services, field.name)
-                async with running(_loops(services)):
-                    yield
-
     return Litestar(
         route_handlers=_ROUTE_HANDLERS,
-        lifespan=[lifespan],
+        lifespan=[_lifespan],
+        state=State({"settings": chosen}),
         dependencies={field.name: _from_state(field.name) for field in fields(Services)},
         middleware=[RequestIds(), SameOriginChanges(chosen.public_url, tokens.COOKIE)],
         exception_handlers={
@@ -137,6 +130,17 @@ def create_app(settings: Settings | None = None) -> Litestar:
         request_class=BoundedRequest,
         request_max_body_size=_MAX_BODY_BYTES,
     )
+
+
+@asynccontextmanager
+async def _lifespan(app: Litestar) -> AsyncGenerator[None, None]:
+    settings: Settings = app.state["settings"]
+    with sole_replica(settings):
+        async with open_services(settings) as services:
+            for field in fields(services):
+                app.state[field.name] = getattr(services, field.name)
+            async with running(_loops(services)):
+                yield
 
 
 def _loops(services: Services) -> Sequence[Loop]:

@@ -9,6 +9,7 @@ import gc
 import shutil
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import AsyncExitStack
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -139,10 +140,23 @@ async def database(settings: Settings) -> AsyncGenerator[Database, None]:
     await database.close()
 
 
+@cache
+def _application(public_url: str) -> Litestar:
+    """To make its handlers takes longer than most tests, and of the settings they know this alone."""
+    return create_app(Settings(public_url=public_url))
+
+
 @pytest.fixture
-async def app(settings: Settings) -> AsyncGenerator[Litestar, None]:
+def application(settings: Settings) -> Litestar:
+    """Not started, and the same for many tests: whoever adds to it makes one of their own."""
+    return _application(settings.public_url)
+
+
+@pytest.fixture
+async def app(application: Litestar, settings: Settings) -> AsyncGenerator[Litestar, None]:
     """The application, started; it is shut down after the test."""
-    app = create_app(settings)
+    app = application
+    app.state["settings"] = settings
     has_started, may_stop = asyncio.Event(), asyncio.Event()
 
     async def live() -> None:

@@ -7,6 +7,7 @@ import httpx
 import pytest
 from litestar import Litestar, get
 
+from orchestrator.app import create_app
 from orchestrator.errors import DatabaseUnavailable
 from orchestrator.services import Services
 from orchestrator.web.rendering import FOLDER
@@ -195,9 +196,16 @@ def broken() -> None:
     raise RuntimeError("a bug")
 
 
-async def test_only_what_the_log_holds_has_a_number_to_find_it_by(app: Litestar, client: httpx.AsyncClient) -> None:
-    app.register(away)
-    app.register(broken)
+@pytest.fixture(scope="module")
+def application() -> Litestar:
+    """One with two more paths."""
+    application = create_app()
+    application.register(away)
+    application.register(broken)
+    return application
+
+
+async def test_only_what_the_log_holds_has_a_number_to_find_it_by(client: httpx.AsyncClient) -> None:
     bug = await client.get("/broken", headers=HTML)
     assert bug.status_code == 500
     assert "It is written down" in bug.text

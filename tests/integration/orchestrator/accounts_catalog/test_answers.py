@@ -8,6 +8,7 @@ from litestar import Litestar, get, post
 from structlog.testing import capture_logs
 
 from orchestrator.accounts import tokens
+from orchestrator.app import create_app
 
 SignedIn = Callable[..., Awaitable[httpx.AsyncClient]]
 
@@ -26,12 +27,13 @@ def change() -> dict[str, bool]:
     return {"changed": True}
 
 
-@pytest.fixture
-def app(app: Litestar) -> Litestar:
-    """The application with two more paths."""
-    app.register(broken)
-    app.register(change)
-    return app
+@pytest.fixture(scope="module")
+def application() -> Litestar:
+    """One with two more paths."""
+    application = create_app()
+    application.register(broken)
+    application.register(change)
+    return application
 
 
 @pytest.fixture
