@@ -95,14 +95,14 @@ class Webhooks:
 
     async def add(self, tenant_id: str, url: str, events: Sequence[str] = (), *, retries: int) -> WithSecret:
         """A new endpoint for these events, for all without any. `retries` is what the plan allows after a first try.
-        InvalidRequest, Conflict `too_many_endpoints`.
+        InvalidRequest, Conflict where there are as many as one may have.
         """
         self._check(url, events, retries)
         async with self._database.write() as session:
             await self._database.lock(session, f"webhooks:{tenant_id}")
             of_tenant = select(func.count()).where(WebhookEndpoint.tenant_id == tenant_id)
             if (await session.scalar(of_tenant) or 0) >= MOST_ENDPOINTS:
-                raise Conflict(f"A tenant has at most {MOST_ENDPOINTS} webhook endpoints.", code="too_many_endpoints")
+                raise Conflict(f"A tenant has at most {MOST_ENDPOINTS} webhook endpoints.", code="conflict")
             endpoint = WebhookEndpoint(
                 id=new_id("whk"),
                 tenant_id=tenant_id,
@@ -157,7 +157,7 @@ class Webhooks:
 
     async def rotate(self, tenant_id: str, endpoint_id: str, grace: timedelta = USUAL_GRACE) -> WithSecret:
         """A new secret. For the time of grace what is sent is signed by the former one, and by the new one in a header
-        of its own; after that by the new one alone. NotFound, InvalidRequest, Conflict `already_rotating`.
+        of its own; after that by the new one alone. NotFound, InvalidRequest, Conflict while it is being changed.
         """
         if not timedelta(0) <= grace <= MOST_GRACE:
             raise InvalidRequest(f"The time of grace has at most {MOST_GRACE.days} days.")
@@ -165,7 +165,7 @@ class Webhooks:
             now = await self._database.now(session)
             endpoint = await _held(session, tenant_id, endpoint_id)
             if grace and endpoint.former_secret_until is not None and endpoint.former_secret_until > now:
-                raise Conflict("This endpoint's secret is being changed already.", code="already_rotating")
+                raise Conflict("This endpoint's secret is being changed already.", code="conflict")
             endpoint.secret_number += 1
             endpoint.former_secret_until = now + grace if grace else None
         _log.info("webhook.secret_rotated", endpoint=endpoint_id, tenant=tenant_id)
@@ -239,13 +239,13 @@ class Webhooks:
 
     async def redeliver(self, tenant_id: str, endpoint_id: str, event_id: str) -> None:
         """Send an event again, or now instead of later, with all its retries. Events of its session that wait come
-        after it. One that is on its way is left alone. NotFound, Conflict `endpoint_stopped`.
+        after it. One that is on its way is left alone. NotFound, Conflict where the endpoint is stopped.
         """
         async with self._database.write() as session:
             now = await self._database.now(session)
             endpoint = await _held(session, tenant_id, endpoint_id)
             if endpoint.stopped_at is not None:
-                raise Conflict("This endpoint is stopped: restart it first.", code="endpoint_stopped")
+                raise Conflict("This endpoint is stopped: restart it first.", code="conflict")
             again = (
                 update(WebhookDelivery)
                 .where(WebhookDelivery.endpoint_id == endpoint.id, WebhookDelivery.event_id == event_id)

@@ -73,7 +73,7 @@ async def test_what_cannot_be_an_endpoint_says_why(scene: Scene, receiver: Recei
         await webhooks.add(TENANT, "https://hooks.example/", retries=3)
     with pytest.raises(Conflict) as conflict:
         await webhooks.add(TENANT, "https://hooks.example/", retries=3)
-    assert conflict.value.code == "too_many_endpoints"
+    assert "at most" in str(conflict.value)
     with pytest.raises(InvalidRequest):
         await webhooks.change(TENANT, made.endpoint.id, url="https://10.0.0.1/")
 
