@@ -40,14 +40,14 @@ class FolderMailer:
 
     def _forget_old(self) -> None:
         oldest = time.time() - KEPT_FOR.total_seconds()
-        for letter in self.folder.glob("*.eml"):
+        for letter in self.folder.glob("*.eml*"):  # also what was being written when a replica died
             if letter.stat().st_mtime < oldest:
                 letter.unlink(missing_ok=True)
 
     def _write(self, content: bytes) -> Path:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         name = f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f}-{secrets.token_hex(4)}.eml"
-        partial = self.folder / f".{name}"
+        partial = self.folder / f"{name}.partial"
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)

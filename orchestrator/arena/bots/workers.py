@@ -8,6 +8,7 @@ import asyncio
 import os
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Final, Generic, TypeVar
 
 Q = TypeVar("Q")
@@ -140,3 +141,5 @@ async def _end(child: Process) -> None:
     if child.returncode is None:
         child.kill()
     await child.wait()
+    with suppress(OSError):  # what it did not hear any more
+        await child.stdin.wait_closed()

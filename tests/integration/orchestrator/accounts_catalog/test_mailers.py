@@ -208,7 +208,7 @@ async def test_letters_go_after_three_days_though_none_follows(tmp_path: Path) -
     for _ in range(3):
         await mailer.send(LETTER)
     young, old, broken_off = sorted(folder.iterdir())
-    broken_off = broken_off.rename(folder / f".{broken_off.name}")
+    broken_off = broken_off.rename(folder / f"{broken_off.name}.partial")
     for file, age in ((young, KEPT_FOR - timedelta(minutes=1)), (old, KEPT_FOR), (broken_off, KEPT_FOR)):
         written = time.time() - age.total_seconds()
         os.utime(file, (written, written))
