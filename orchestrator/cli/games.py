@@ -15,7 +15,7 @@ from orchestrator.importing import Brought, Importer
 from orchestrator.services import Services
 from orchestrator.settings import Settings
 
-HELD_WITHIN_S = 10.0
+HELD_WITHIN_S = 20.0
 
 
 @click.group()

@@ -3,7 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -21,6 +21,7 @@ from orchestrator.http import Timestamp
 from orchestrator.notices import Notices
 
 _LOOK_EVERY_S = 0.1
+_BACK_WITHIN = timedelta(seconds=20)
 
 
 class CachedImageView(Wire):
@@ -110,8 +111,8 @@ class HostImages:
         )
 
     async def is_held(self, image_id: str, within_s: float) -> bool:
-        """Whether a ready host has the image, as soon as one says so: they are asked to look. False at once where no
-        host is ready.
+        """Whether a host has the image, as soon as one says so: they are asked to look. False at once where no host
+        reports.
         """
         until_s = asyncio.get_running_loop().time() + within_s
         async with self._database.write() as session:
@@ -128,11 +129,11 @@ class HostImages:
 
 
 async def ask_to_look(session: AsyncSession, notices: Notices, now: datetime) -> Collection[str]:
-    """Have every ready host look which images its engine has, as it does by itself now and then: for one that has come
-    past any registry. They hear of it after the commit. Answers their ids.
+    """Have every host that reports, or did until a moment ago, look which images its engine has, as it does by itself
+    now and then: for one that has come past any registry. They hear of it after the commit. Answers their ids.
     """
-    ready = update(Host).where(Host.lease_until > now, Host.removed_at.is_(None))
-    asked = (await session.scalars(ready.values(revision=Host.revision + 1).returning(Host.id))).all()
+    heard = update(Host).where(Host.lease_until > now - _BACK_WITHIN, Host.removed_at.is_(None))
+    asked = (await session.scalars(heard.values(revision=Host.revision + 1).returning(Host.id))).all()
     for host_id in asked:
         notices.publish_after_commit(session, f"host:{host_id}")
     return asked
