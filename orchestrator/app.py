@@ -4,6 +4,7 @@ Handlers get what they name: `settings`, `database`, `installation`, `notices` a
 A body may have 1 MiB unless its handler says otherwise (`request_max_body_size`).
 """
 
+import random
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import fields
@@ -24,6 +25,13 @@ from orchestrator.accounts.controllers import AuthController
 from orchestrator.accounts.openid_controllers import OpenIdController
 from orchestrator.accounts.recovery_controllers import ConfirmationController, RecoveryController
 from orchestrator.api_description import WholeDescription
+from orchestrator.arena.arena import Arena
+from orchestrator.arena.arena import running as open_arena
+from orchestrator.arena.bots.service import Bots
+from orchestrator.arena.bots.service import running as thinking
+from orchestrator.arena.controllers import ArenaController, socket_io
+from orchestrator.arena.dependencies import TenantHeaders
+from orchestrator.arena.sockets import Sockets
 from orchestrator.audit.admin_controllers import AuditController
 from orchestrator.background import Loop, running
 from orchestrator.catalog.controllers import GamesController
@@ -65,6 +73,7 @@ FailureType = TypeVar("FailureType", bound=Exception)
 Answer = Callable[[AnyRequest, FailureType], Response[Any]]
 
 _MAX_BODY_BYTES = 1024**2
+_ARENA = "arena"
 
 _ROUTE_HANDLERS: Sequence[ControllerRouterHandler] = (
     HealthController,
@@ -96,6 +105,8 @@ _ROUTE_HANDLERS: Sequence[ControllerRouterHandler] = (
     PagesController,
     AdminPagesController,
     RedeemPageController,
+    ArenaController,
+    socket_io,
     favicon,
     static_file,
 )
@@ -110,8 +121,8 @@ def create_app(settings: Settings | None = None) -> Litestar:
         route_handlers=_ROUTE_HANDLERS,
         lifespan=[_lifespan],
         state=State({"settings": chosen}),
-        dependencies={field.name: _from_state(field.name) for field in fields(Services)},
-        middleware=[RequestIds(), SameOriginChanges(chosen.public_url, tokens.COOKIE)],
+        dependencies={name: _from_state(name) for name in (_ARENA, *(field.name for field in fields(Services)))},
+        middleware=[RequestIds(), SameOriginChanges(chosen.public_url, tokens.COOKIE), TenantHeaders()],
         exception_handlers={
             ApiError: _for_its_reader(answer_api_error),
             HTTPException: _for_its_reader(answer_http_error),
@@ -136,14 +147,33 @@ def create_app(settings: Settings | None = None) -> Litestar:
 async def _lifespan(app: Litestar) -> AsyncGenerator[None, None]:
     settings: Settings = app.state["settings"]
     with sole_replica(settings):
-        async with open_services(settings) as services:
+        async with open_services(settings) as services, thinking(random.SystemRandom()) as bots:
             for field in fields(services):
                 app.state[field.name] = getattr(services, field.name)
-            async with running(_loops(services)):
+            arena = _arena(services, bots)
+            app.state[_ARENA] = arena
+            async with open_arena(arena, services.arena_presence), running(_loops(services, arena)):
                 yield
 
 
-def _loops(services: Services) -> Sequence[Loop]:
+def _arena(services: Services, bots: Bots) -> Arena:
+    """The arena with its sockets."""
+    arena = Arena(
+        services.database,
+        services.notices,
+        services.arena_presence,
+        services.match_ledger,
+        services.pairing,
+        services.arena_sessions,
+        services.session_tokens,
+        services.tenant_keys,
+        bots,
+    )
+    arena.with_sockets(Sockets(arena))
+    return arena
+
+
+def _loops(services: Services, arena: Arena) -> Sequence[Loop]:
     """What runs beside the requests."""
     loops = (
         services.reconciler.run,
@@ -158,6 +188,9 @@ def _loops(services: Services) -> Sequence[Loop]:
         services.enforcer.run,
         services.webhook_dispatcher.run,
         services.webhook_upkeep.run,
+        arena.run,
+        arena.telling.run,
+        arena.hear_starts,
     )
     return loops if services.database.is_sqlite else (*loops, services.hearing.run)
 

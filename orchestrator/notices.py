@@ -99,6 +99,20 @@ class Notices:
             event.listen(within, "after_commit", self._hear_own)
         within.info[_TOPICS].add(topic)
 
+    async def tell_others(self, session: AsyncSession, topic: str) -> None:
+        """Tell the other replicas alone, when this transaction commits: this one is told by whoever writes."""
+        if session.get_bind().dialect.name != "sqlite":
+            await session.execute(_NOTIFY, {"channel": _CHANNEL, "notices": [f"{self._replica} {topic}"]})
+
+    def add(self, topic: str, subscription: Subscription) -> None:
+        """Wake this one as well, until `remove`."""
+        self._subscriptions[topic].add(subscription)
+
+    def remove(self, topic: str, subscription: Subscription) -> None:
+        self._subscriptions[topic].discard(subscription)
+        if not self._subscriptions[topic]:
+            del self._subscriptions[topic]
+
     def hear(self, topic: str) -> None:
         """Wake who waits for it in this replica."""
         for subscription in self._subscriptions.get(topic, ()):
@@ -135,13 +149,11 @@ class Notices:
     @contextmanager
     def subscribe(self, topic: str) -> Generator[Subscription]:
         subscription = Subscription(is_released=self._is_closed)
-        self._subscriptions[topic].add(subscription)
+        self.add(topic, subscription)
         try:
             yield subscription
         finally:
-            self._subscriptions[topic].discard(subscription)
-            if not self._subscriptions[topic]:
-                del self._subscriptions[topic]
+            self.remove(topic, subscription)
 
     def _notify_replicas(self, within: Session) -> None:
         topics: set[str] = within.info[_TOPICS]

@@ -6,6 +6,8 @@ import uvicorn
 from litestar import Litestar
 
 from orchestrator.app import create_app
+from orchestrator.arena.arena import Arena
+from orchestrator.arena.engine import MAX_MESSAGE_BYTES
 from orchestrator.notices import Notices
 from orchestrator.settings import Settings
 
@@ -26,6 +28,9 @@ def serve_until_told(settings: Settings, host: str, port: int) -> bool:
         forwarded_allow_ips=list(settings.trusted_proxies),
         server_header=False,
         timeout_graceful_shutdown=_SHUTDOWN_GRACE_S,
+        ws="websockets-sansio",
+        ws_max_size=MAX_MESSAGE_BYTES,
+        ws_per_message_deflate=False,  # messages are small, and there are thousands of connections
     )
     server = _Server(config, app)
     server.run()
@@ -42,4 +47,6 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         notices: Notices = self._app.state["notices"]
         notices.close()
+        arena: Arena = self._app.state["arena"]
+        await arena.sockets.will_end()
         await super().shutdown(sockets)

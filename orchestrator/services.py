@@ -21,6 +21,11 @@ from orchestrator.accounts.postman import Postman
 from orchestrator.accounts.recovery import Recovery
 from orchestrator.accounts.service import Accounts
 from orchestrator.accounts.standing import Standing
+from orchestrator.arena.ledger import Ledger as MatchLedger
+from orchestrator.arena.pairing import Pairing
+from orchestrator.arena.presence import Presence
+from orchestrator.arena.session_tokens import SessionTokens
+from orchestrator.arena.sessions import Sessions as ArenaSessions
 from orchestrator.audit.log import AuditLog
 from orchestrator.catalog.service import Catalog
 from orchestrator.catalog.snapshot import CatalogSnapshot
@@ -67,6 +72,7 @@ from orchestrator.saves.store import ArchiveStore
 from orchestrator.saves.transfers import SaveTransfers
 from orchestrator.saves.watch import StoreWatch
 from orchestrator.settings import Settings
+from orchestrator.tenants.keys import TenantKeys
 from orchestrator.webhooks.dispatcher import Dispatcher
 from orchestrator.webhooks.envelope import secret_of
 from orchestrator.webhooks.reach import Reach
@@ -130,6 +136,12 @@ class Services:
     webhooks: Webhooks
     webhook_dispatcher: Dispatcher
     webhook_upkeep: WebhookUpkeep
+    tenant_keys: TenantKeys
+    session_tokens: SessionTokens
+    arena_sessions: ArenaSessions
+    arena_presence: Presence
+    match_ledger: MatchLedger
+    pairing: Pairing
 
 
 @asynccontextmanager
@@ -184,6 +196,10 @@ def _wire(settings: Settings, database: Database, installation: Installation, st
     fleet_operations = FleetOperations(database, notices, ledger)
     reach = Reach(settings.networks_for_webhooks())
     webhook_secret_of = partial(secret_of, installation.cookie_secret)
+    webhooks = Webhooks(database, notices, reach, webhook_secret_of)
+    session_tokens = SessionTokens(installation)
+    presence = Presence(database)
+    match_ledger = MatchLedger(database, notices, presence, webhooks)
     play = Play(database, notices, catalog, saves, placement, moves)
     return Services(
         settings=settings,
@@ -232,7 +248,13 @@ def _wire(settings: Settings, database: Database, installation: Installation, st
         game_versions=GameVersions(database),
         uploads=Uploads(database, notices, spool),
         publishing=Publishing(database, notices, spool, DestinationOf(settings)),
-        webhooks=Webhooks(database, notices, reach, webhook_secret_of),
+        webhooks=webhooks,
         webhook_dispatcher=Dispatcher(database, notices, HttpSender(reach), webhook_secret_of, random.random),
         webhook_upkeep=WebhookUpkeep(database),
+        tenant_keys=TenantKeys(database),
+        session_tokens=session_tokens,
+        arena_sessions=ArenaSessions(database, session_tokens, webhooks, has_bots=False),
+        arena_presence=presence,
+        match_ledger=match_ledger,
+        pairing=Pairing(database, notices, match_ledger, presence),
     )

@@ -26,6 +26,26 @@ class Limit:
     window: timedelta
 
 
+@dataclass(frozen=True)
+class Tally:
+    """How often it was tried in the window that ends at `ends_at`, which is `ends_in_s` from now; `tries` stands still
+    one above the limit.
+    """
+
+    limit: Limit
+    tries: int
+    ends_at: datetime
+    ends_in_s: int
+
+    @property
+    def is_over(self) -> bool:
+        return self.tries > self.limit.tries
+
+    @property
+    def remaining(self) -> int:
+        return max(0, self.limit.tries - self.tries)
+
+
 SIGN_IN = Limit("sign-in", 10, timedelta(minutes=15))
 SIGN_INS_OF_ADDRESS = Limit("sign-ins-of-address", 200, timedelta(minutes=15))
 REGISTRATIONS_OF_ADDRESS = Limit("registrations-of-address", 30, timedelta(hours=1))
@@ -43,6 +63,12 @@ class Throttle:
 
     async def count(self, limit: Limit, *subject: str) -> None:
         """Count one try of `subject`; RateLimited, with the seconds until the window ends, once there are too many."""
+        tally = await self.tally(limit, *subject)
+        if tally.is_over:
+            raise RateLimited("Too many tries. Please wait and try again.", retry_after_s=tally.ends_in_s)
+
+    async def tally(self, limit: Limit, *subject: str) -> Tally:
+        """Count one try of `subject` and say how many there were."""
         async with self._database.write() as session:
             now = await self._database.now(session)
             await _clear(session, now)
@@ -65,9 +91,7 @@ class Throttle:
                     ).returning(SignInThrottle.tries, SignInThrottle.ends_at)
                 )
             ).one()
-        if row.tries > limit.tries:
-            seconds = max(1, math.ceil((row.ends_at - now).total_seconds()))
-            raise RateLimited("Too many tries. Please wait and try again.", retry_after_s=seconds)
+        return Tally(limit, row.tries, row.ends_at, max(1, math.ceil((row.ends_at - now).total_seconds())))
 
     async def forget(self, session: AsyncSession, limit: Limit, *subject: str) -> None:
         """A success ends its window."""

@@ -17,6 +17,7 @@ from orchestrator.database import Database
 from orchestrator.fleet.models import Host
 from orchestrator.play.models import Session
 from orchestrator.publishers.models import Publisher
+from orchestrator.tenants.models import Tenant
 
 KEPT_FOR = timedelta(days=365)
 PRUNED_AT_ONCE = 500
@@ -110,13 +111,14 @@ async def _condition(session: AsyncSession, question: Question) -> list[ColumnEl
 
 
 async def _names(session: AsyncSession, events: Sequence[AuditEvent]) -> Mapping[str, str]:
-    """By id, of the accounts, hosts and publishers that these events name."""
+    """By id, of the accounts, hosts, publishers and tenants that these events name."""
     ids = {event.subject_id for event in events} | {event.actor_id for event in events if event.actor_id}
     names: dict[str, str] = {}
     for query in (
         select(AccountRow.id, AccountRow.name).where(AccountRow.id.in_(ids), AccountRow.name != ""),
         select(Host.id, Host.name).where(Host.id.in_(ids)),
         select(Publisher.id, Publisher.name).where(Publisher.id.in_(ids)),
+        select(Tenant.id, Tenant.name).where(Tenant.id.in_(ids)),
     ):
         names |= {row[0]: row[1] for row in await session.execute(query)}
     return names

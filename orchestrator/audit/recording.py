@@ -60,6 +60,10 @@ class Action(StrEnum):
     PUBLISHER_MAKE = "publisher.make"
     PUBLISHER_KEY_ROTATE = "publisher.key_rotate"
     PUBLISHER_KEY_REVOKE = "publisher.key_revoke"
+    TENANT_MAKE = "tenant.make"
+    TENANT_CHANGE = "tenant.change"
+    TENANT_KEY_ROTATE = "tenant.key_rotate"
+    TENANT_KEY_REVOKE = "tenant.key_revoke"
 
     @property
     def subject_kind(self) -> str:

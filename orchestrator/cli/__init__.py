@@ -12,6 +12,7 @@ from orchestrator.cli.games import games
 from orchestrator.cli.hosts import hosts
 from orchestrator.cli.partners import partners
 from orchestrator.cli.serving import migrate, serve, up
+from orchestrator.cli.tenants import tenants
 from orchestrator.cli.users import users
 from orchestrator.cli.webhooks import webhooks
 from orchestrator.logging import configure_logging
@@ -23,5 +24,5 @@ def main() -> None:
     configure_logging(logging.WARNING)
 
 
-for command in (serve, up, migrate, users, games, codes, partners, hosts, webhooks):
+for command in (serve, up, migrate, users, games, codes, partners, tenants, hosts, webhooks):
     main.add_command(command)

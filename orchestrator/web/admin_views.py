@@ -55,6 +55,10 @@ _DOINGS: Mapping[str, str] = {
     Action.PUBLISHER_MAKE: "made the publisher",
     Action.PUBLISHER_KEY_ROTATE: "made a new key of the publisher",
     Action.PUBLISHER_KEY_REVOKE: "revoked a key of the publisher",
+    Action.TENANT_MAKE: "made the tenant",
+    Action.TENANT_CHANGE: "changed the tenant",
+    Action.TENANT_KEY_ROTATE: "made a new key of the tenant",
+    Action.TENANT_KEY_REVOKE: "revoked a key of the tenant",
 }
 
 

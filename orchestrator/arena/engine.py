@@ -1,0 +1,128 @@
+"""The Socket.IO server: everything that touches `socketio`. One namespace for each game, by both documented paths.
+
+A socket's messages are handled one after the other, so whoever sends faster than we answer waits in their own
+connection. A message that is longer than `MAX_MESSAGE_BYTES` ends it, or is refused with 413 where it polls.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from logging import CRITICAL, getLogger
+from typing import Any, Final, Protocol
+
+import socketio
+import structlog
+from engineio.packet import NOOP, Packet
+from litestar.exceptions import ClientException
+from litestar.exceptions.http_exceptions import RequestEntityTooLarge
+from socketio.exceptions import ConnectionRefusedError as Refusal
+
+from matches.values import Game, Json
+
+PATHS: Final = ("/socket.io", "/api/socket/io")
+MAX_MESSAGE_BYTES: Final = 16_384
+
+log = structlog.get_logger()
+
+_QUIET: Any = getLogger("playhouse.engine")
+_QUIET.setLevel(CRITICAL)  # what strangers get wrong; our own mistakes are logged by the ears
+
+_PING_INTERVAL_S = 20
+_PING_TIMEOUT_S = 10
+
+
+class RefusedConnection(Exception):
+    """Who connects is told `code` and the message."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Ears(Protocol):
+    """Who hears what sockets say. None of these raises anything but `RefusedConnection`, from the first."""
+
+    async def connected(self, game: Game, socket_id: str, handshake: dict[str, Any], auth: object) -> None: ...
+    async def said(self, socket_id: str, event: str, data: object) -> None: ...
+    async def gone(self, socket_id: str) -> None: ...
+
+
+class Engine:
+    """An ASGI application, and the voice that speaks to its sockets."""
+
+    def __init__(self, ears: Ears) -> None:
+        self._ears = ears
+        self._server: Any = socketio.AsyncServer(
+            async_mode="asgi",
+            async_handlers=False,
+            logger=_QUIET,
+            engineio_logger=_QUIET,
+            cors_allowed_origins="*",  # whose page it is says the session, or the key that lists the origin
+            max_http_buffer_size=MAX_MESSAGE_BYTES,
+            ping_interval=_PING_INTERVAL_S,
+            ping_timeout=_PING_TIMEOUT_S,
+            cookie={"name": "io", "path": "/", "SameSite": "Lax", "HttpOnly": True},
+        )
+        for game in Game:
+            self._listen(game)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        length = dict(scope["headers"]).get(b"content-length", b"0")
+        if scope["type"] == "http" and not (length.isdigit() and int(length) <= MAX_MESSAGE_BYTES):
+            raise RequestEntityTooLarge  # else it would be held until somebody polls
+        try:
+            await self._server.eio.handle_request(scope, receive, send)
+        except (ValueError, LookupError, RecursionError, TypeError) as error:
+            log.info("arena.unreadable", error=repr(error))  # a stranger speaks another language
+            if scope["type"] == "websocket":
+                await send({"type": "websocket.close", "code": 1002})
+            else:
+                raise ClientException("This is not Engine.IO.") from error
+
+    async def say(self, game: Game, to: str, event: str, payload: Json) -> None:
+        await self._server.emit(event, (payload,), to=to, namespace=f"/{game.value}")
+
+    async def enter(self, game: Game, socket_id: str, room: str) -> None:
+        if self._server.manager.is_connected(socket_id, f"/{game.value}"):
+            await self._server.enter_room(socket_id, room, namespace=f"/{game.value}")
+
+    async def leave(self, game: Game, socket_id: str, room: str) -> None:
+        await self._server.leave_room(socket_id, room, namespace=f"/{game.value}")
+
+    async def disconnect(self, game: Game, socket_id: str) -> None:
+        await self._server.disconnect(socket_id, namespace=f"/{game.value}")
+
+    async def release(self) -> None:
+        """Answer every poll that is held."""
+        for connection in list(self._server.eio.sockets.values()):
+            if not connection.upgraded:
+                await connection.queue.put(Packet(NOOP))
+
+    async def close(self) -> None:
+        """End what watches over connections; those end with the server."""
+        await self._server.shutdown()
+
+    def _listen(self, game: Game) -> None:
+        async def connect(socket_id: str, handshake: dict[str, Any], auth: object) -> None:
+            try:
+                await self._ears.connected(game, socket_id, handshake, auth)
+            except RefusedConnection as refused:
+                raise Refusal(str(refused), {"code": refused.code}) from refused
+            except Exception as mistake:
+                log.exception("arena.mistake", arena_event="connect")
+                raise Refusal("Something went wrong on our side.", {"code": "internal_error"}) from mistake
+
+        async def disconnect(socket_id: str, _reason: object) -> None:
+            try:
+                await self._ears.gone(socket_id)
+            except Exception:
+                log.exception("arena.mistake", arena_event="disconnect")
+
+        async def say(event: str, socket_id: str, *data: object) -> None:
+            await self._ears.said(socket_id, event, data[0] if data else None)
+
+        handlers: Mapping[str, Callable[..., Awaitable[None]]] = {
+            "connect": connect,
+            "disconnect": disconnect,
+            "*": say,
+        }
+        for event, handler in handlers.items():
+            self._server.on(event, handler, namespace=f"/{game.value}")

@@ -1,0 +1,374 @@
+"""Matches as rows: the only place where one changes. What happens to a match is a row before anybody is told.
+
+Whoever changes a match holds its row. The pure `matches.step` says what follows; here it is written down, with what
+webhooks have to tell, in one transaction.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Final
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from matches.deadlines import next_deadline
+from matches.events import Disconnected, Effect, Event, Looked, Outage, Refused
+from matches.ratings import Rating, after_match
+from matches.refusals import Refusal
+from matches.rows import from_row, to_row
+from matches.state import Match, started
+from matches.step import step
+from matches.terms import Terms
+from matches.values import Seat
+from orchestrator.arena import payloads
+from orchestrator.arena.models import (
+    ArenaConnection,
+    ArenaEvent,
+    ArenaMatch,
+    ArenaMove,
+    ArenaRating,
+    ArenaReplica,
+    ArenaSeat,
+    ArenaSession,
+)
+from orchestrator.arena.news import Told, told_of, webhooks_of
+from orchestrator.arena.payloads import Payload, Room, Seated
+from orchestrator.arena.presence import Presence, milliseconds
+from orchestrator.arena.seams import Outbox
+from orchestrator.database import Database, insert_unless_there
+from orchestrator.errors import NotFound
+from orchestrator.ids import new_id
+from orchestrator.notices import Notices
+
+BOT_LEASE_MS: Final = 20_000
+"""Whoever thinks for a bot has so long; then another replica does."""
+
+_MOST_REMEMBERED: Final = 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """The match after an event, what has to be told, and why nothing happened where nothing did."""
+
+    room: Room
+    told: tuple[Told, ...]
+    version: int
+    now_ms: int
+    deadline_ms: int | None
+    refusal: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The match as it is, the number of its last event, and when that was."""
+
+    room: Room
+    seq: int
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entrant:
+    """Who sits down, and by which socket of which replica. A bot has none."""
+
+    seated: Seated
+    replica_id: str | None = None
+    socket_id: str | None = None
+
+
+class Ledger:
+    def __init__(self, database: Database, notices: Notices, presence: Presence, outbox: Outbox) -> None:
+        self._database = database
+        self._notices = notices
+        self._presence = presence
+        self.outbox = outbox
+        self._remembered: OrderedDict[str, tuple[int, Room]] = OrderedDict()
+
+    async def happen(
+        self, match_id: str, event: Event, *, socket_id: str | None = None, at_ply: int | None = None
+    ) -> Happened:
+        """One event of a match; with `at_ply` only if so many plies have been made, else nothing but time happens.
+        NotFound.
+        """
+        async with self._database.write() as session:
+            happened = await self.within(session, match_id, event, socket_id=socket_id, at_ply=at_ply)
+        self.remember(happened)
+        return happened
+
+    async def within(
+        self,
+        session: AsyncSession,
+        match_id: str,
+        event: Event,
+        *,
+        socket_id: str | None = None,
+        at_ply: int | None = None,
+    ) -> Happened:
+        """The same in the caller's transaction, once in it; `remember` after its commit. `socket_id` is that of a
+        player who left. NotFound.
+        """
+        row = await session.scalar(select(ArenaMatch).where(ArenaMatch.id == match_id).with_for_update())
+        if row is None:
+            raise NotFound("There is no such room.")
+        is_late = at_ply is not None and row.plies != at_ply
+        return await self.upon(session, row, Looked() if is_late else event, socket_id=socket_id)
+
+    async def upon(
+        self, session: AsyncSession, row: ArenaMatch, event: Event, *, socket_id: str | None = None
+    ) -> Happened:
+        """The same to a row that the caller holds."""
+        now_ms = milliseconds(await self._database.now(session))
+        room = await self._room(session, row)
+        events = [*await self._lost(session, row, now_ms), event]
+        match, effects = room.match, list[Effect]()
+        for each in events:
+            match, followed = step(match, each, now_ms)
+            effects += followed
+        refusal = next((effect.refusal for effect in effects if isinstance(effect, Refused)), None)
+        after = replace(room, match=match)
+        told = await self._save(session, row, room.match, after, effects, now_ms, socket_id)
+        return Happened(after, told, row.version, now_ms, row.deadline_ms, refusal)
+
+    async def open(
+        self,
+        session: AsyncSession,
+        terms: Terms,
+        mode: str,
+        pair: tuple[Entrant, Entrant],
+        *,
+        bot_level: str | None,
+        is_listed: bool,
+        is_rated: bool,
+    ) -> Happened:
+        """A match that begins now; its sessions are active. The caller holds their rows."""
+        now = await self._database.now(session)
+        now_ms = milliseconds(now)
+        seats = (pair[0].seated, pair[1].seated)
+        match = started(terms, (seats[0].player_id, seats[1].player_id), now_ms)
+        row = ArenaMatch(
+            id=new_id("room_"),
+            game=terms.game.value,
+            mode=mode,
+            listed_for=seats[0].tenant_id if is_listed else None,
+            is_rated=is_rated,
+            bot_level=bot_level,
+            version=0,
+            state={},
+            plies=0,
+            events=0,
+            excused_ms=now_ms,
+            started_at=now,
+        )
+        session.add(row)
+        await session.flush()
+        room = Room(row.id, match, seats)
+        session.add_all(_seats_of(row.id, seats))
+        await self._presence.here(session, now_ms)
+        session.add_all(_connections_of(row.id, pair))
+        sessions = sorted({seat.session_id for seat in seats})
+        changed = update(ArenaSession).where(ArenaSession.id.in_(sessions))
+        await session.execute(changed.values(status="active", match_id=row.id, room_code=None))
+        body: Payload = {"roomId": row.id, "players": payloads.players(room)}
+        await self._announce(session, row, room, "session.started", body, now_ms)
+        told = await self._write(session, row, room, [("started", {})], now_ms)
+        return Happened(room, told, row.version, now_ms, row.deadline_ms)
+
+    async def look(self, match_id: str) -> Look:
+        """NotFound."""
+        async with self._database.read() as session:
+            row = await self._found(session, match_id)
+            return await self._look(session, row)
+
+    async def told_since(self, match_id: str, seq: int) -> tuple[Look, Sequence[Told]]:
+        """The match as it is, and its events after that one. NotFound."""
+        async with self._database.read() as session:
+            row = await self._found(session, match_id)
+            query = select(ArenaEvent).where(ArenaEvent.match_id == match_id, ArenaEvent.seq > seq)
+            events = await session.scalars(query.order_by(ArenaEvent.seq))
+            told = [Told(event.seq, event.kind, event.body) for event in events]
+            return await self._look(session, row), told
+
+    def remember(self, happened: Happened) -> None:
+        """What was committed need not be read again."""
+        self._keep(happened.version, happened.room)
+
+    async def _found(self, session: AsyncSession, match_id: str) -> ArenaMatch:
+        row = await session.get(ArenaMatch, match_id)
+        if row is None:
+            raise NotFound("There is no such room.")
+        return row
+
+    async def _look(self, session: AsyncSession, row: ArenaMatch) -> Look:
+        now_ms = milliseconds(await self._database.now(session))
+        return Look(await self._room(session, row), row.events, now_ms)
+
+    async def _room(self, session: AsyncSession, row: ArenaMatch) -> Room:
+        version, room = self._remembered.get(row.id, (None, None))
+        if room is not None and version == row.version:
+            self._remembered.move_to_end(row.id)
+            return room
+        moves = select(ArenaMove.row).where(ArenaMove.match_id == row.id).order_by(ArenaMove.ply)
+        plies = list(await session.scalars(moves))
+        seats = await session.scalars(select(ArenaSeat).where(ArenaSeat.match_id == row.id).order_by(ArenaSeat.seat))
+        first, second = (
+            Seated(seat.player_id, seat.display_name, seat.session_id, seat.tenant_id, seat.is_bot) for seat in seats
+        )
+        room = Room(row.id, from_row({**row.state, "plies": plies}), (first, second))
+        self._keep(row.version, room)
+        return room
+
+    def _keep(self, version: int, room: Room) -> None:
+        self._remembered[room.id] = (version, room)
+        self._remembered.move_to_end(room.id)
+        while len(self._remembered) > _MOST_REMEMBERED:
+            self._remembered.popitem(last=False)
+
+    async def _lost(self, session: AsyncSession, row: ArenaMatch, now_ms: int) -> Sequence[Event]:
+        """What became of the match while replicas were away: it comes before anything else happens to it."""
+        if row.ended_at is not None:
+            return []
+        events = list[Event]()
+        for began_ms, ended_ms in self._presence.outages_since(row.excused_ms):
+            events.append(Outage(max(0, ended_ms - max(began_ms, row.excused_ms))))
+            row.excused_ms = ended_ms
+        query = select(ArenaConnection, ArenaReplica.seen_ms).join(
+            ArenaReplica, ArenaReplica.id == ArenaConnection.replica_id
+        )
+        of_dead = query.where(ArenaConnection.match_id == row.id, self._presence.is_silent(now_ms))
+        dead = (await session.execute(of_dead)).all()
+        if not dead:
+            return events
+        seen_ms = min(seen for _, seen in dead)
+        events.append(Outage(max(0, now_ms - max(seen_ms, row.excused_ms))))
+        row.excused_ms = now_ms
+        for connection, _ in dead:
+            await session.delete(connection)
+        await session.flush()
+        left = set(await session.scalars(select(ArenaConnection.seat).where(ArenaConnection.match_id == row.id)))
+        seats = {connection.seat for connection, _ in dead} - left
+        return events + [Disconnected(1 if seat else 0) for seat in sorted(seats)]
+
+    async def _save(
+        self,
+        session: AsyncSession,
+        row: ArenaMatch,
+        before: Match,
+        room: Room,
+        effects: Sequence[Effect],
+        now_ms: int,
+        socket_id: str | None,
+    ) -> tuple[Told, ...]:
+        told = [found for effect in effects if (found := told_of(room, effect, socket_id))]
+        if room.match is before and not told:
+            row.deadline_ms = next_deadline(before)
+            return ()
+        made = to_row(replace(room.match, plies=room.match.plies[row.plies :]))["plies"]
+        assert isinstance(made, list), "plies are a list"
+        session.add_all(ArenaMove(match_id=row.id, ply=ply, row=each) for ply, each in enumerate(made, row.plies))
+        for effect in effects:
+            for name, data in webhooks_of(room, effect):
+                await self._announce(session, row, room, name, data, now_ms)
+        if room.match.end is not None and before.end is None:
+            await self._end(session, row, room)
+        return await self._write(session, row, room, told, now_ms)
+
+    async def _write(
+        self, session: AsyncSession, row: ArenaMatch, room: Room, told: Iterable[tuple[str, Payload]], now_ms: int
+    ) -> tuple[Told, ...]:
+        events = tuple(Told(seq, kind, body) for seq, (kind, body) in enumerate(told, row.events + 1))
+        session.add_all(
+            ArenaEvent(match_id=row.id, seq=event.seq, kind=event.kind, body=event.body) for event in events
+        )
+        match = room.match
+        row.state = {key: value for key, value in to_row(replace(match, plies=())).items() if key != "plies"}
+        row.plies = len(match.plies)
+        row.events += len(events)
+        row.version += 1
+        row.deadline_ms = next_deadline(match)
+        is_bots_turn = match.end is None and match.turn == match.terms.bot_seat
+        row.bot_due_ms = now_ms + BOT_LEASE_MS if is_bots_turn else None
+        await session.flush()
+        await self._notices.tell_others(session, topic_of(row.id))
+        return events
+
+    async def _end(self, session: AsyncSession, row: ArenaMatch, room: Room) -> None:
+        now = await self._database.now(session)
+        row.ended_at = now
+        await session.execute(delete(ArenaConnection).where(ArenaConnection.match_id == row.id))
+        ids = sorted({seat.session_id for seat in room.seats})
+        changed = update(ArenaSession).where(ArenaSession.id.in_(ids))
+        await session.execute(changed.values(status="ended", result=payloads.result(room), ended_at=now))
+        if row.is_rated:
+            await _rate(session, row, room)
+
+    async def _announce(
+        self, session: AsyncSession, row: ArenaMatch, room: Room, event: str, data: Payload, now_ms: int
+    ) -> None:
+        for session_id, tenant_id in {seat.session_id: seat.tenant_id for seat in room.seats}.items():
+            await self.outbox.enqueue(
+                session,
+                tenant_id=tenant_id,
+                session_id=session_id,
+                game=row.game,
+                mode=row.mode,
+                event=event,
+                data=dict(data),
+                at=datetime.fromtimestamp(now_ms / 1000, UTC),
+            )
+
+
+def topic_of(match_id: str) -> str:
+    """Where other replicas hear that a match has news."""
+    return f"arena:{match_id}"
+
+
+def _seats_of(match_id: str, seats: tuple[Seated, Seated]) -> Iterable[ArenaSeat]:
+    for number, seat in enumerate(seats):
+        yield ArenaSeat(
+            match_id=match_id,
+            seat=number,
+            session_id=seat.session_id,
+            tenant_id=seat.tenant_id,
+            player_id=seat.player_id,
+            display_name=seat.display_name,
+            is_bot=seat.is_bot,
+        )
+
+
+def _connections_of(match_id: str, pair: tuple[Entrant, Entrant]) -> Iterable[ArenaConnection]:
+    for seat, one in enumerate(pair):
+        if one.socket_id is not None and one.replica_id is not None:
+            yield ArenaConnection(socket_id=one.socket_id, match_id=match_id, seat=seat, replica_id=one.replica_id)
+
+
+async def _rate(session: AsyncSession, row: ArenaMatch, room: Room) -> None:
+    """Both ratings after the end. Rows are held in the order of their players, whoever sat where."""
+    end = room.match.end
+    assert end is not None, "only what has ended is rated"
+    found: dict[str, ArenaRating] = {}
+    for seat in sorted(room.seats, key=lambda seat: seat.player_id):
+        key = {"tenant_id": seat.tenant_id, "mode": row.mode, "game": row.game, "player_id": seat.player_id}
+        fresh = Rating()
+        values = {"rating": fresh.rating, "deviation": fresh.deviation, "volatility": fresh.volatility}
+        await insert_unless_there(session, ArenaRating, **key, **values)
+        held = select(ArenaRating).filter_by(**key).with_for_update()
+        found[seat.player_id] = (await session.scalars(held)).one()
+    first, second = (found[seat.player_id] for seat in room.seats)
+    score = 0.5 if end.winner is None else float(end.winner == 0)
+    for rating, after in zip((first, second), after_match(_rating(first), _rating(second), score), strict=True):
+        rating.rating, rating.deviation, rating.volatility = after.rating, after.deviation, after.volatility
+
+
+def _rating(row: ArenaRating) -> Rating:
+    return Rating(row.rating, row.deviation, row.volatility)
+
+
+def seat_of(room: Room, session_id: str, player_id: str) -> Seat | None:
+    """Where this player of this session sits."""
+    for seat in (0, 1):
+        who = room.seats[seat]
+        if (who.session_id, who.player_id) == (session_id, player_id) and not who.is_bot:
+            return 1 if seat else 0
+    return None

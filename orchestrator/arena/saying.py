@@ -1,0 +1,45 @@
+"""Reading what clients say: total over whatever a stranger may send. Pure."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import parse_qs
+
+from matches.reading import mapping, text
+
+_LONGEST_ID: Final = 128
+
+
+class Said(Exception):
+    """What a client said cannot be done: it is told why."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def fields_of(data: object) -> Mapping[str, object]:
+    try:
+        return mapping({} if data is None else data)
+    except ValueError as error:
+        raise Said("malformed", "An event carries one object.") from error
+
+
+def text_of(fields: Mapping[str, object], name: str) -> str | None:
+    value = fields.get(name)
+    if value is None:
+        return None
+    try:
+        return text(value, _LONGEST_ID)
+    except ValueError as error:
+        raise Said("malformed", f"{name} must be text of at most {_LONGEST_ID} characters.") from error
+
+
+def token_of(handshake: Mapping[str, Any], auth: object) -> object:
+    """From `auth.token`, from the query, or from the header: in this order."""
+    if isinstance(auth, dict) and auth.get("token"):
+        return auth["token"]
+    queried = parse_qs(str(handshake.get("QUERY_STRING", ""))).get("token")
+    if queried:
+        return queried[0]
+    scheme, _, secret = str(handshake.get("HTTP_AUTHORIZATION", "")).partition(" ")
+    return secret.strip() if scheme.lower() == "bearer" else None

@@ -1,0 +1,379 @@
+"""What players' and spectators' clients say by Socket.IO, and what follows. Each message is answered by an event: what
+it asked for, or `error {code, message}`; a board changes by `Arena.happen` alone.
+"""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import structlog
+
+from matches.deadlines import afk_status
+from matches.events import DrawAccepted, DrawDeclined, DrawOffered, Event, MoveSent, Reconnected, Resigned
+from matches.reading import whole
+from matches.refusals import TEXTS
+from matches.rules import RULES
+from matches.values import Game, Json, Seat
+from orchestrator.arena import payloads
+from orchestrator.arena.allowance import Allowance
+from orchestrator.arena.arena import Arena
+from orchestrator.arena.engine import Engine, RefusedConnection
+from orchestrator.arena.ledger import Look, seat_of
+from orchestrator.arena.pairing import JoinRefused, Wish
+from orchestrator.arena.payloads import Payload
+from orchestrator.arena.saying import Said, fields_of, text_of, token_of
+from orchestrator.arena.session_tokens import Claims
+from orchestrator.errors import ApiError, DatabaseUnavailable, NotFound
+
+_ALLOWANCE: Final = "playhouse.allowance"
+
+log = structlog.get_logger()
+
+
+@dataclass
+class Socket:
+    """One connection to one game. `claims` are those of its token; `waiting` is where it waits for an opponent; `room`
+    is the match that it plays (`seat`) or watches.
+    """
+
+    id: str
+    game: Game
+    origin: str | None
+    claims: Claims | None
+    allowance: Allowance
+    session_id: str | None = None
+    player_id: str | None = None
+    waiting: tuple[str, str] | None = None
+    room: str | None = None
+    seat: Seat | None = None
+
+
+class Sockets:
+    """The ears of the engine, and every socket that this replica holds."""
+
+    def __init__(self, arena: Arena) -> None:
+        self._arena = arena
+        self._sockets: dict[str, Socket] = {}
+        self._lost: dict[str, Socket] = {}
+        self._is_closing = False
+        self.engine = Engine(self)
+        self._says: Mapping[str, Callable[[Socket, Mapping[str, object]], Awaitable[None]]] = {
+            "matchmaking:join": self._join,
+            "matchmaking:leave": self._leave,
+            "game:move": self._move,
+            "game:resign": self._resign,
+            "game:draw:offer": self._offer,
+            "game:draw:accept": self._accept,
+            "game:draw:decline": self._decline,
+            "game:reconnect": self._reconnect,
+            "game:get_moves": self._get_moves,
+            "game:spectate": self._spectate,
+            "afk:check": self._check_afk,
+        }
+
+    @property
+    def count(self) -> int:
+        """How many this replica holds."""
+        return len(self._sockets)
+
+    async def connected(self, game: Game, socket_id: str, handshake: dict[str, Any], auth: object) -> None:
+        token, origin = token_of(handshake, auth), handshake.get("HTTP_ORIGIN")
+        claims = None
+        if token:
+            try:
+                claims = await self._arena.claims(token)
+            except DatabaseUnavailable as away:
+                raise RefusedConnection("unavailable", away.message) from away
+            if claims is None:
+                raise RefusedConnection("unauthorized", "This token is not one of ours, or too old.")
+        if self._is_closing:
+            raise RefusedConnection("closing", "This server is about to end; connect again.")
+        # Whoever leaves a game and comes again, by the same connection, has no more to say than before.
+        allowance = handshake.setdefault(_ALLOWANCE, Allowance())
+        self._sockets[socket_id] = Socket(socket_id, game, origin, claims, allowance)
+
+    async def said(self, socket_id: str, event: str, data: object) -> None:
+        """One message. Total over whatever a stranger may send."""
+        socket = self._sockets.get(socket_id)
+        if socket is None:
+            return
+        if not socket.allowance.takes(time.monotonic()):
+            if socket.allowance.is_flood:
+                await self.engine.disconnect(socket.game, socket.id)
+            elif socket.allowance.refused == 1:
+                await self._error(socket, "rate_limited", "Too many messages. Please slow down.")
+            return
+        try:
+            await self._says.get(event, _unknown)(socket, fields_of(data))
+        except Said as refused:
+            await self._error(socket, refused.code, str(refused))
+        except JoinRefused as refused:
+            await self._error(socket, refused.code, refused.message)
+        except NotFound:
+            await self._error(socket, "unknown_room", "There is no such room.")
+        except DatabaseUnavailable as away:
+            await self._error(socket, "unavailable", away.message)
+        except ApiError as error:
+            await self._error(socket, error.code, error.message)
+        except Exception:
+            log.exception("arena.mistake", arena_event=event)
+            await self._error(socket, "internal_error", "Something went wrong on our side.")
+
+    async def gone(self, socket_id: str) -> None:
+        """The connection has ended. When we end, that counts against nobody."""
+        socket = self._sockets.pop(socket_id, None)
+        if socket is None or self._is_closing:
+            return
+        await self._part(socket)
+
+    async def begin(self, match_id: str) -> None:
+        """A match began: those who waited here for it are in it now."""
+        room = (await self._arena.look(match_id)).room
+        for socket in list(self._sockets.values()):
+            seat = None if socket.waiting is None else seat_of(room, *socket.waiting)
+            if seat is not None:
+                await self._enter(socket, match_id, seat, "game:started")
+
+    def waiting_sessions(self) -> list[str]:
+        """Of those who wait here."""
+        return sorted({socket.waiting[0] for socket in self._sockets.values() if socket.waiting is not None})
+
+    async def expired(self, session_ids: set[str]) -> None:
+        """The time to join these is over, also for whoever waited for the other player."""
+        for socket in [each for each in self._sockets.values() if each.waiting and each.waiting[0] in session_ids]:
+            socket.waiting = None
+            await self._error(socket, "session_expired", "Nobody else joined in time.")
+
+    async def make_up(self) -> None:
+        """Part with those that could not be parted with while the database was away."""
+        for socket in list(self._lost.values()):
+            del self._lost[socket.id]
+            await self._part(socket)
+
+    async def sit_again(self) -> None:
+        """Others took this replica for dead, and its players for gone: they are not."""
+        for socket in list(self._sockets.values()):
+            if socket.room is not None and socket.seat is not None:
+                await self._arena.sit(socket.room, socket.seat, socket.id)
+
+    async def will_end(self) -> None:
+        """The replica is about to end: whose connection is gone from now on did not leave."""
+        self._is_closing = True
+        await self.engine.release()
+
+    async def close(self) -> None:
+        """The replica ends."""
+        self._is_closing = True
+        await self.engine.close()
+
+    async def _join(self, socket: Socket, fields: Mapping[str, object]) -> None:
+        session_id = self._session_of(socket, fields)
+        await self._stand_free(socket)
+        player_id = text_of(fields, "playerId")
+        if socket.claims is not None and socket.claims.player_id is not None:
+            if player_id not in {None, socket.claims.player_id}:
+                raise Said("unauthorized", "This token is another player's.")
+            player_id = socket.claims.player_id
+        joined = await self._arena.join(Wish(session_id, player_id, socket.game, socket.id, fields))
+        socket.session_id, socket.player_id = session_id, joined.player_id
+        if joined.match_id is None or any(begun.room.id == joined.match_id for begun in joined.begun):
+            socket.waiting = (session_id, joined.player_id)
+        if joined.match_id is None and (began := await self._arena.match_that_began(session_id)):
+            await self.begin(began)  # while we were about to say that it had not
+        elif joined.match_id is None:
+            waiting: Payload = {"playerId": joined.player_id, "position": joined.place}
+            await self._say(socket, "matchmaking:waiting", waiting)
+        elif not joined.begun:
+            await self._return(socket, joined.match_id, session_id, joined.player_id, is_new_page=True)
+        for begun in joined.begun:
+            await self._arena.begun(begun)
+
+    async def _leave(self, socket: Socket, _fields: Mapping[str, object]) -> None:
+        if socket.room is not None and socket.seat is not None:
+            await self._say(socket, "matchmaking:already_started", {"roomId": socket.room})
+            return
+        if socket.waiting is None:
+            raise Said("not_waiting", "This connection is in no queue.")
+        match_id = await self._arena.stop_waiting(*socket.waiting, socket.id)
+        if match_id is None:
+            socket.waiting = None
+            await self._say(socket, "matchmaking:left", {})
+        else:
+            await self._say(socket, "matchmaking:already_started", {"roomId": match_id})
+
+    async def _move(self, socket: Socket, fields: Mapping[str, object]) -> None:
+        await self._act(socket, fields, lambda seat: MoveSent(seat, fields))
+
+    async def _resign(self, socket: Socket, fields: Mapping[str, object]) -> None:
+        await self._act(socket, fields, Resigned)
+
+    async def _offer(self, socket: Socket, fields: Mapping[str, object]) -> None:
+        await self._act(socket, fields, DrawOffered)
+
+    async def _accept(self, socket: Socket, fields: Mapping[str, object]) -> None:
+        await self._act(socket, fields, DrawAccepted)
+
+    async def _decline(self, socket: Socket, fields: Mapping[str, object]) -> None:
+        await self._act(socket, fields, DrawDeclined)
+
+    async def _act(self, socket: Socket, fields: Mapping[str, object], event_of: Callable[[Seat], Event]) -> None:
+        room, seat = self._own(socket, fields)
+        happened = await self._arena.happen(room, event_of(seat))
+        if happened.refusal is not None:
+            raise Said(happened.refusal.value, TEXTS[happened.refusal])
+
+    async def _reconnect(self, socket: Socket, fields: Mapping[str, object]) -> None:
+        if socket.room is not None and socket.seat is not None:
+            happened = await self._arena.happen(socket.room, Reconnected(socket.seat))
+            if happened.refusal is not None:
+                raise Said(happened.refusal.value, TEXTS[happened.refusal])
+            return
+        player_id = text_of(fields, "playerId")
+        claims = socket.claims
+        if claims is not None:
+            if claims.player_id is not None and player_id not in {None, claims.player_id}:
+                raise Said("unauthorized", "This token is another player's.")
+            session_id = claims.session_id
+            player_id = claims.player_id or player_id
+        elif (named := text_of(fields, "sessionId")) is not None:
+            session_id = named
+        else:
+            session_id = await self._absent_session(socket, player_id)
+        found = await self._arena.match_of(session_id, socket.game)
+        if found is None or player_id is None:
+            raise Said("nothing_to_reconnect", "This player is in no match.")
+        await self._return(socket, found, session_id, player_id, is_new_page=False)
+
+    async def _absent_session(self, socket: Socket, player_id: str | None) -> str:
+        """Whose page it is says its origin, as nothing else does; then only who is away may come back."""
+        tenant = await self._arena.tenant_of_origin(socket.origin)
+        if tenant is None or player_id is None:
+            raise Said("unauthorized", "Connect with the session token, or send the sessionId, to come back.")
+        session_id = await self._arena.session_of_absent(tenant[0], player_id, socket.game)
+        if session_id is None:
+            raise Said("nothing_to_reconnect", "This player is away from no match.")
+        return session_id
+
+    async def _get_moves(self, socket: Socket, fields: Mapping[str, object]) -> None:
+        room, seat = self._own(socket, fields)
+        if socket.game != Game.CHECKERS:
+            raise Said("unknown_event", "This game has no such event.")
+        try:
+            position = whole(fields.get("position"), 0, 63)
+        except ValueError as error:
+            raise Said("malformed", "position is a number from 0 to 63.") from error
+        match = (await self._arena.look(room)).room.match
+        moves: list[Json] = []
+        if match.end is None and match.turn == seat:
+            wires = (move.wire() for move in RULES[Game.CHECKERS].legal(match.plies))
+            moves = [wire for wire in wires if wire["from"] == position]
+        await self._say(socket, "game:valid_moves", {"position": position, "moves": moves})
+
+    async def _spectate(self, socket: Socket, fields: Mapping[str, object]) -> None:
+        await self._stand_free(socket)
+        room = text_of(fields, "roomId")
+        if room is None:
+            raise Said("malformed", "roomId is required.")
+        if not await self._arena.may_watch(room, socket.game, socket.claims, socket.origin):
+            raise Said("unknown_room", "There is no such room.")
+        socket.room = room
+        await self._arena.telling.enter(
+            room, socket.id, None, lambda look: [("game:spectate:joined", payloads.state(look.room, look.now_ms))]
+        )
+        await self._leave_if_gone(socket)
+
+    async def _check_afk(self, socket: Socket, fields: Mapping[str, object]) -> None:
+        room = text_of(fields, "roomId")
+        if socket.room is None or room not in {None, socket.room}:
+            raise Said("unknown_room", "There is no such room.")
+        look = await self._arena.look(socket.room)
+        status = afk_status(look.room.match)
+        payload: Json = None
+        if status is not None:
+            payload = {"playerId": look.room.seats[status[0]].player_id, "expiresAt": status[1]}
+        await self._say(socket, "afk:status", payload)
+
+    async def _return(
+        self, socket: Socket, match_id: str, session_id: str, player_id: str, *, is_new_page: bool
+    ) -> None:
+        """Back in a match. A page that was loaded anew is told of it as of a new one."""
+        seat = await self._arena.seat_in(match_id, session_id, player_id)
+        if seat is None:
+            raise Said("not_in_session", "This player is not of this session.")
+        socket.session_id, socket.player_id = session_id, player_id
+        await self._arena.sit(match_id, seat, socket.id)  # first: whoever is greeted is there
+        await self._enter(socket, match_id, seat, *(["game:started"] if is_new_page else []), "game:reconnected")
+
+    async def _enter(self, socket: Socket, match_id: str, seat: Seat, *greetings: str) -> None:
+        if socket.room is not None and socket.room != match_id:
+            await self._arena.telling.leave(socket.room, socket.id)
+        socket.waiting, socket.room, socket.seat = None, match_id, seat
+
+        def greet(look: Look) -> list[tuple[str, Payload]]:
+            whole = payloads.started(look.room, seat, look.now_ms)
+            if look.room.match.end is not None:
+                return [("game:reconnected", whole), ("game:over", payloads.over(look.room))]
+            return [(event, whole) for event in greetings]
+
+        await self._arena.telling.enter(match_id, socket.id, seat, greet)
+        await self._leave_if_gone(socket)
+
+    async def _leave_if_gone(self, socket: Socket) -> None:
+        """A connection may end while it enters."""
+        if socket.id not in self._sockets and socket.room is not None:
+            await self._part(socket)
+
+    async def _stand_free(self, socket: Socket) -> None:
+        """Leave what was watched, or played to its end."""
+        if socket.room is None:
+            return
+        if socket.seat is not None and (await self._arena.look(socket.room)).room.match.end is None:
+            raise Said("already_playing", "This connection is in a match already.")
+        await self._arena.telling.leave(socket.room, socket.id)
+        socket.room = socket.seat = None
+
+    async def _part(self, socket: Socket) -> None:
+        if socket.room is not None:
+            await self._arena.telling.leave(socket.room, socket.id)
+        try:
+            if socket.waiting is not None:
+                match_id = await self._arena.stop_waiting(*socket.waiting, socket.id)
+                seat = None if match_id is None else await self._arena.seat_in(match_id, *socket.waiting)
+                if match_id is not None and seat is not None:
+                    await self._arena.stand_up(match_id, seat, socket.id)
+            if socket.room is not None and socket.seat is not None:
+                await self._arena.stand_up(socket.room, socket.seat, socket.id)
+        except DatabaseUnavailable:
+            self._lost[socket.id] = socket
+
+    def _session_of(self, socket: Socket, fields: Mapping[str, object]) -> str:
+        named = text_of(fields, "sessionId")
+        if socket.claims is None:
+            if named is None:
+                raise Said("session_required", "Send the sessionId that your backend was given, or its token.")
+            return named
+        if named not in {None, socket.claims.session_id}:
+            raise Said("unauthorized", "This token is of another session.")
+        return socket.claims.session_id
+
+    def _own(self, socket: Socket, fields: Mapping[str, object]) -> tuple[str, Seat]:
+        """The match that this socket plays. What it names must be its own."""
+        room = text_of(fields, "roomId")
+        if socket.room is None or room not in {None, socket.room}:
+            raise Said("unknown_room", "This connection is not in that room.")
+        if socket.seat is None:
+            raise Said("spectator", "Whoever watches cannot play.")
+        if text_of(fields, "playerId") not in {None, socket.player_id}:
+            raise Said("not_your_seat", "That is the other player's seat.")
+        return socket.room, socket.seat
+
+    async def _say(self, socket: Socket, event: str, payload: Json) -> None:
+        await self.engine.say(socket.game, socket.id, event, payload)
+
+    async def _error(self, socket: Socket, code: str, message: str) -> None:
+        await self._say(socket, "error", {"code": code, "message": message, "roomId": socket.room})
+
+
+async def _unknown(_socket: Socket, _said: Mapping[str, object]) -> None:
+    raise Said("unknown_event", "There is no such event.")

@@ -1,0 +1,101 @@
+"""Players' clients: the stock Socket.IO client of Python, which remembers what it hears."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import socketio
+
+DEADLINE_S = 20.0
+
+
+class Client:
+    """One connection to one game."""
+
+    def __init__(self, url: str, game: str, *, path: str, transport: str, headers: dict[str, str]) -> None:
+        self._url, self.namespace, self._path = url, f"/{game}", path
+        self._transport, self._headers = transport, headers
+        self._heard: dict[str, list[Any]] = defaultdict(list)
+        self._news = asyncio.Condition()
+        self._io: Any = socketio.AsyncClient(reconnection=False)
+        self._io.on("*", self._hear, namespace=self.namespace)
+
+    async def connect(self, token: str | None = None) -> None:
+        await self._io.connect(
+            self._url,
+            namespaces=[self.namespace],
+            transports=[self._transport],
+            socketio_path=self._path,
+            headers=self._headers,
+            auth=None if token is None else {"token": token},
+            wait_timeout=DEADLINE_S,
+        )
+
+    async def close(self) -> None:
+        await self._io.disconnect()
+
+    async def say(self, event: str, payload: Any = None) -> None:
+        await self._io.emit(event, payload, namespace=self.namespace)
+
+    async def hears(self, event: str) -> Any:
+        """The next event of this name."""
+        async with asyncio.timeout(DEADLINE_S), self._news:
+            await self._news.wait_for(lambda: self._heard[event] or (self._heard["error"] and event != "error"))
+            assert self._heard[event], f"no {event}: {self._heard['error']}"
+            return self._heard[event].pop(0)
+
+    def heard(self, event: str) -> int:
+        """How many events of this name wait to be looked at."""
+        return len(self._heard[event])
+
+    async def refusal(self) -> str:
+        """The code of the next error."""
+        return (await self.hears("error"))["code"]
+
+    async def join(self, session: dict[str, Any], player_id: str | None = None, **more: Any) -> None:
+        mine = player_id or session["players"][0]["id"]
+        await self.say(
+            "matchmaking:join", {"username": mine, "playerId": mine, "sessionId": session["sessionId"], **more}
+        )
+
+    async def _hear(self, event: str, *data: Any) -> None:
+        async with self._news:
+            self._heard[event].append(data[0] if data else None)
+            self._news.notify_all()
+
+
+class Clients:
+    """Makes clients of one server, and closes them."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._made: list[Client] = []
+
+    async def connected(
+        self,
+        game: str,
+        token: str | None = None,
+        *,
+        path: str = "socket.io",
+        transport: str = "websocket",
+        origin: str | None = None,
+    ) -> Client:
+        headers = {} if origin is None else {"Origin": origin}
+        client = Client(self.url, game, path=path, transport=transport, headers=headers)
+        self._made.append(client)
+        await client.connect(token)
+        return client
+
+    async def close(self) -> None:
+        await asyncio.gather(*(client.close() for client in self._made), return_exceptions=True)
+
+
+@asynccontextmanager
+async def clients_of(url: str) -> AsyncGenerator[Clients]:
+    clients = Clients(url)
+    try:
+        yield clients
+    finally:
+        await clients.close()

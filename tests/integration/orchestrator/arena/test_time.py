@@ -1,0 +1,102 @@
+"""What comes by itself: warnings, forfeits, flags, absences; and what an outage does to them."""
+
+from typing import Any
+
+from sqlalchemy import select
+
+from orchestrator.arena.models import ArenaConnection, ArenaMatch, ArenaOutage, ArenaReplica
+from orchestrator.arena.presence import Presence
+from orchestrator.services import Services
+from tests.integration.orchestrator.arena.conftest import Backend
+from tests.integration.orchestrator.arena.players import Clients
+from tests.integration.orchestrator.arena.test_bad_input import match
+
+
+async def pass_time(services: Services, seconds: int) -> None:
+    """All that runs in the only match began so much earlier."""
+    async with services.database.write() as session:
+        [row] = await session.scalars(select(ArenaMatch).with_for_update())
+        state = dict(row.state)
+        for name in ("startedMs", "changedMs", "turnMs"):
+            state[name] -= seconds * 1000
+        state["awaySinceMs"] = [None if since is None else since - seconds * 1000 for since in state["awaySinceMs"]]
+        row.state, row.version = state, row.version + 1
+        row.deadline_ms = None if row.deadline_ms is None else row.deadline_ms - seconds * 1000
+
+
+async def state_of(services: Services) -> dict[str, Any]:
+    async with services.database.read() as session:
+        [row] = await session.scalars(select(ArenaMatch))
+        return dict(row.state)
+
+
+async def test_who_is_idle_is_warned_and_then_loses(clients: Clients, backend: Backend, services: Services) -> None:
+    ann, bob, session = await match(clients, backend)
+    await pass_time(services, 41)
+    for each in (ann, bob):
+        warning = await each.hears("tictactoe:afk_warning")
+        assert (warning["playerId"], warning["secondsRemaining"] <= 20) == ("ann", True)
+    await bob.say("afk:check", {"roomId": session["roomId"]})
+    status = await bob.hears("afk:status")
+    assert status["playerId"] == "ann"
+    await ann.say("game:move", {"roomId": session["roomId"], "position": 0})
+    await bob.hears("tictactoe:afk_warning_cleared")
+    await pass_time(services, 61)
+    over = await ann.hears("game:over")
+    assert (over["winner"], over["reason"]) == ("ann", "afk_timeout")
+
+
+async def test_a_flag_falls(clients: Clients, backend: Backend, services: Services) -> None:
+    session = await backend.session("chess", "ann", "bob", matchType="private", afkTimeoutEnabled=False)
+    ann, bob = [await clients.connected("chess") for _ in range(2)]
+    await ann.join(session, "ann")
+    await bob.join(session, "bob")
+    started = await ann.hears("game:started")
+    assert started["afkTimeoutEnabled"] is False
+    await pass_time(services, 601)
+    over = await bob.hears("game:over")
+    assert (over["winner"], over["reason"]) == (started["players"][1]["id"], "timeout")
+
+
+async def test_who_does_not_come_back_loses(clients: Clients, backend: Backend, services: Services) -> None:
+    ann, bob, _ = await match(clients, backend)
+    await ann.close()
+    await bob.hears("player:disconnected")
+    await pass_time(services, 61)
+    over = await bob.hears("game:over")
+    assert (over["winner"], over["reason"]) == ("bob", "disconnect")
+
+
+async def test_players_of_a_replica_that_died_are_away_and_its_silence_counts_against_nobody(
+    clients: Clients, backend: Backend, services: Services
+) -> None:
+    _, bob, _ = await match(clients, backend)
+    before = (await state_of(services))["turnMs"]
+    async with services.database.write() as writing:
+        now_ms = round((await services.database.now(writing)).timestamp() * 1000)
+        [mine] = await writing.scalars(select(ArenaReplica))
+        writing.add(ArenaReplica(id="dead", seen_ms=now_ms - 30_000, is_gone=False))
+        await writing.flush()
+        [connection] = await writing.scalars(select(ArenaConnection).where(ArenaConnection.seat == 0))
+        connection.replica_id = "dead"
+        assert mine.id == services.arena_presence.id
+    assert (await bob.hears("player:disconnected"))["playerId"] == "ann"
+    after = await state_of(services)
+    assert after["turnMs"] > before
+    assert after["awaySinceMs"][0] is not None
+
+
+async def test_a_time_without_any_replica_is_written_down_once(
+    clients: Clients, backend: Backend, services: Services
+) -> None:
+    await match(clients, backend)
+    async with services.database.write() as session:
+        now_ms = round((await services.database.now(session)).timestamp() * 1000)
+        [row] = await session.scalars(select(ArenaReplica))
+        row.seen_ms = now_ms - 60_000
+    for _ in range(2):
+        await Presence(services.database).begin()
+    async with services.database.read() as session:
+        first, *others = (await session.scalars(select(ArenaOutage).order_by(ArenaOutage.began_ms))).all()
+    assert 59_000 <= first.ended_ms - first.began_ms <= 70_000
+    assert all(other.began_ms >= first.ended_ms and other.ended_ms - other.began_ms < 10_000 for other in others)
