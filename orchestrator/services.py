@@ -253,7 +253,7 @@ def _wire(settings: Settings, database: Database, installation: Installation, st
         webhook_upkeep=WebhookUpkeep(database),
         tenant_keys=TenantKeys(database),
         session_tokens=session_tokens,
-        arena_sessions=ArenaSessions(database, session_tokens, webhooks, has_bots=False),
+        arena_sessions=ArenaSessions(database, session_tokens, webhooks),
         arena_presence=presence,
         match_ledger=match_ledger,
         pairing=Pairing(database, notices, match_ledger, presence),

@@ -35,6 +35,7 @@ def upgrade() -> None:
         batch_op.create_index('arena_matches_by_bot', ['bot_due_ms'], unique=False)
         batch_op.create_index('arena_matches_by_deadline', ['deadline_ms'], unique=False)
         batch_op.create_index('arena_matches_by_room', ['listed_for', 'game', 'mode'], unique=False, sqlite_where=sa.text('ended_at IS NULL'), postgresql_where=sa.text('ended_at IS NULL'))
+        batch_op.create_index('arena_matches_to_prune', ['ended_at'], unique=False, sqlite_where=sa.text('ended_at IS NOT NULL AND events > 0'), postgresql_where=sa.text('ended_at IS NOT NULL AND events > 0'))
 
     op.create_table('arena_outages',
     sa.Column('began_ms', sa.BigInteger(), nullable=False),
@@ -231,6 +232,7 @@ def downgrade() -> None:
     op.drop_table('arena_replicas')
     op.drop_table('arena_outages')
     with op.batch_alter_table('arena_matches', schema=None) as batch_op:
+        batch_op.drop_index('arena_matches_to_prune', sqlite_where=sa.text('ended_at IS NOT NULL AND events > 0'), postgresql_where=sa.text('ended_at IS NOT NULL AND events > 0'))
         batch_op.drop_index('arena_matches_by_room', sqlite_where=sa.text('ended_at IS NULL'), postgresql_where=sa.text('ended_at IS NULL'))
         batch_op.drop_index('arena_matches_by_deadline')
         batch_op.drop_index('arena_matches_by_bot')

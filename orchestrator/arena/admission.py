@@ -78,7 +78,7 @@ def player_of(value: object, field: str = "player") -> Player:
     try:
         fields = mapping(value)
         player_id = text(fields.get("id"), _LONGEST_ID)
-        name = text(fields.get("displayName") or player_id, _LONGEST_NAME)
+        name = text(fields.get("displayName") or player_id[:_LONGEST_NAME], _LONGEST_NAME)
     except ValueError as error:
         raise InvalidRequest(f"{field} must be an object {{ id, displayName }}: {error}") from error
     if not player_id.strip():

@@ -6,7 +6,7 @@ from typing import Final
 BURST: Final = 40.0
 A_SECOND: Final = 10.0
 PATIENCE: Final = 200
-"""So many messages too many end the connection."""
+"""So many messages too many end the connection, unless it was quiet for long enough in between."""
 
 
 @dataclass
@@ -19,6 +19,8 @@ class Allowance:
         """Whether one more message is listened to now."""
         self.left = min(BURST, self.left + (now_s - self.at_s) * A_SECOND)
         self.at_s = now_s
+        if self.left == BURST:
+            self.refused = 0
         if self.left < 1:
             self.refused += 1
             return False

@@ -13,8 +13,10 @@ from sqlalchemy import ColumnElement, delete, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from matches.events import Disconnected, Event, Looked, MoveSent, Reconnected
+from matches.refusals import Refusal
 from matches.values import Game, Seat
-from orchestrator.arena.ledger import Happened, Ledger, Look, seat_of
+from orchestrator.arena.bots.service import Bots
+from orchestrator.arena.ledger import Happened, Ledger, Look, is_long_over, seat_of
 from orchestrator.arena.models import (
     ArenaConnection,
     ArenaMatch,
@@ -25,11 +27,11 @@ from orchestrator.arena.models import (
 )
 from orchestrator.arena.pairing import STARTS, Joined, Pairing, Wish
 from orchestrator.arena.presence import Presence, milliseconds
-from orchestrator.arena.seams import Bots
 from orchestrator.arena.session_tokens import Claims, SessionTokens
 from orchestrator.arena.sessions import Sessions
 from orchestrator.arena.telling import Telling
 from orchestrator.arena.thinking import Thinking
+from orchestrator.background import rounds
 from orchestrator.database import Database, DatabaseNow
 from orchestrator.errors import DatabaseUnavailable, NotFound
 from orchestrator.notices import Notices
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
 _BUSY_S: Final = 0.5
 _QUIET_S: Final = 5.0
 _UPKEEP_S: Final = 2.0
+_PATIENCE_S: Final = 10.0
+_LONGEST_BACKOFF_S: Final = 30.0
 _BATCH: Final = 200
 
 log = structlog.get_logger()
@@ -60,7 +64,7 @@ class Arena:
         sessions: Sessions,
         tokens: SessionTokens,
         keys: TenantKeys,
-        bots: Bots | None,
+        bots: Bots,
     ) -> None:
         self._database = database
         self._notices = notices
@@ -73,6 +77,7 @@ class Arena:
         self.thinking = Thinking(database, ledger, self._bot_plays, bots)
         self._news = asyncio.Event()
         self._upkeep_s = 0.0
+        self._may_be_parted = False
 
     def with_sockets(self, sockets: "Sockets") -> None:
         """Who hears what happens."""
@@ -102,6 +107,7 @@ class Arena:
 
     async def join(self, wish: Wish) -> Joined:
         """JoinRefused."""
+        await self._be_sure()
         joined = await self._pairing.join(wish)
         for happened in joined.begun:
             self._ledger.remember(happened)
@@ -121,16 +127,18 @@ class Arena:
         self, match_id: str, event: Event, *, socket_id: str | None = None, at_ply: int | None = None
     ) -> Happened:
         """One event of a match, told to whoever listens. NotFound."""
+        await self._be_sure()
         happened = await self._ledger.happen(match_id, event, socket_id=socket_id, at_ply=at_ply)
         await self._after(happened)
         return happened
 
     async def sit(self, match_id: str, seat: Seat, socket_id: str) -> None:
         """A player's socket is there."""
+        await self._be_sure()
         async with self._database.write() as session:
-            await self._presence.here(session, milliseconds(await self._database.now(session)))
             happened = await self._ledger.within(session, match_id, Reconnected(seat))
             if happened.room.match.end is None:
+                await self._presence.here(session, happened.now_ms)
                 await session.merge(
                     ArenaConnection(socket_id=socket_id, match_id=match_id, seat=seat, replica_id=self._presence.id)
                 )
@@ -139,6 +147,7 @@ class Arena:
 
     async def stand_up(self, match_id: str, seat: Seat, socket_id: str) -> None:
         """A player's socket is gone. When it was the last one, the player is away."""
+        await self._be_sure()
         async with self._database.write() as session:
             row = await session.scalar(select(ArenaMatch).where(ArenaMatch.id == match_id).with_for_update())
             if row is None or row.ended_at is not None:
@@ -159,9 +168,16 @@ class Arena:
         """Where this player of this session sits in a match. NotFound."""
         return seat_of((await self._ledger.look(match_id)).room, session_id, player_id)
 
+    async def sockets_in(self, match_id: str) -> tuple[set[str], set[str]]:
+        """By seat, those by which its players are connected to any replica."""
+        query = select(ArenaConnection.seat, ArenaConnection.socket_id).where(ArenaConnection.match_id == match_id)
+        async with self._database.read() as session:
+            rows = (await session.execute(query)).all()
+        return {row.socket_id for row in rows if row.seat == 0}, {row.socket_id for row in rows if row.seat == 1}
+
     async def match_that_began(self, session_id: str) -> str | None:
         """The match of a session that waited until just now."""
-        return (await self._pairing.matches_of([session_id])).get(session_id)
+        return (await self._pairing.become_of([session_id])).get(session_id)
 
     async def match_of(self, session_id: str, game: Game) -> str | None:
         """The match of a session, also when it is over."""
@@ -207,8 +223,9 @@ class Arena:
                 wait_s = await self._round()
                 failures = 0
             except DatabaseUnavailable:
-                failures += 1
-                wait_s = min(30.0, 2.0**failures)
+                self._presence.doubt()
+                failures = min(failures + 1, 10)
+                wait_s = min(_LONGEST_BACKOFF_S, 2.0**failures)
             try:
                 async with asyncio.timeout(wait_s):
                     await self._news.wait()
@@ -217,11 +234,8 @@ class Arena:
             self._news.clear()
 
     async def hear_starts(self) -> None:
-        """Tells those who wait here of matches that other replicas made for them. Ends never."""
-        with self._notices.subscribe(STARTS) as news:
-            while True:
-                await news.wait(_QUIET_S)
-                await self._look_for_starts()
+        """Tells those who wait here what became of that elsewhere. Ends never."""
+        await rounds(self._notices, STARTS, self._look_for_starts)
 
     async def close(self) -> None:
         """Nobody thinks any longer, and this replica has gone."""
@@ -229,7 +243,16 @@ class Arena:
         await self._presence.leave()
 
     async def _bot_plays(self, match_id: str, move: MoveSent, at_ply: int) -> None:
-        await self.happen(match_id, move, at_ply=at_ply)
+        happened = await self.happen(match_id, move, at_ply=at_ply)
+        if happened.refusal not in {None, Refusal.MATCH_OVER}:
+            log.error("arena.bot_refused", match=match_id, refusal=happened.refusal)
+
+    async def _be_sure(self) -> None:
+        """Nothing happens to a match before it is known when nobody was there. DatabaseUnavailable."""
+        if not self._presence.is_sure:
+            self._news.set()
+            if not await self._presence.sure(_PATIENCE_S):
+                raise DatabaseUnavailable
 
     async def _after(self, happened: Happened) -> None:
         await self.telling.tell(happened)
@@ -240,11 +263,15 @@ class Arena:
 
     async def _round(self) -> float:
         """What is due now; the seconds until the next round."""
-        await self._presence.settle()
+        if not self._presence.is_sure:
+            if not await self._presence.settle():
+                return _BUSY_S
+            self._may_be_parted = True
+        self._presence.stay_sure()
         async with self._database.read() as session:
             now_ms = milliseconds(await self._database.now(session))
             due = await self._ids(session, ArenaMatch.deadline_ms <= now_ms)
-            bots = await self._ids(session, ArenaMatch.bot_due_ms <= now_ms) if self.thinking.bots else []
+            bots = await self._ids(session, ArenaMatch.bot_due_ms <= now_ms)
             next_ms = await session.scalar(
                 select(func.min(ArenaMatch.deadline_ms)).where(ArenaMatch.deadline_ms > now_ms)
             )
@@ -288,9 +315,13 @@ class Arena:
             is_playing = await session.scalar(select(exists().where(ArenaMatch.ended_at.is_(None))))
             is_waiting = await session.scalar(select(exists().where(ArenaWaiting.session_id.is_not(None))))
             has_expired = await session.scalar(select(exists().where(is_over)))
+            has_old = await session.scalar(select(exists().where(is_long_over(now_ms))))
             abandoned = (await session.scalars(of_dead.where(self._presence.is_silent(now_ms)).distinct())).all()
-        if (is_playing or self.sockets.count) and not await self._presence.beat():
-            await self.sockets.sit_again()
+        if is_playing or self.sockets.count:
+            await self._presence.beat()
+        if self._may_be_parted:
+            await self.sockets.sit_again(await self._presence.sockets())
+            self._may_be_parted = False
         await self.sockets.make_up()
         for match_id in abandoned:
             await self._look_at(match_id)
@@ -298,14 +329,17 @@ class Arena:
             for happened in await self._pairing.widen():
                 self._ledger.remember(happened)
                 await self.begun(happened)
-        if has_expired:
-            await self.sockets.expired(set(await self._sessions.expire()))
+        if has_expired and await self._sessions.expire():
+            self._notices.hear(STARTS)
+        if has_old:
+            await self._ledger.prune()
 
     async def _look_for_starts(self) -> None:
         waiting = self.sockets.waiting_sessions()
         for start in range(0, len(waiting), _BATCH):
-            found = await self._pairing.matches_of(waiting[start : start + _BATCH])
-            for match_id in set(found.values()):
+            become = await self._pairing.become_of(waiting[start : start + _BATCH])
+            await self.sockets.expired({session_id for session_id, match_id in become.items() if match_id is None})
+            for match_id in {match_id for match_id in become.values() if match_id is not None}:
                 await self.sockets.begin(match_id)
 
 

@@ -1,10 +1,12 @@
 """The Socket.IO server: everything that touches `socketio`. One namespace for each game, by both documented paths.
 
 A socket's messages are handled one after the other, so whoever sends faster than we answer waits in their own
-connection. A message that is longer than `MAX_MESSAGE_BYTES` ends it, or is refused with 413 where it polls.
+connection. A message that is longer than `MAX_MESSAGE_BYTES` ends it, or is refused with 413 where it polls. Whoever
+takes too little of what is sent to them is cut off when `MOST_QUEUED` packets wait, and those are dropped.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from logging import CRITICAL, getLogger
 from typing import Any, Final, Protocol
 
@@ -14,11 +16,14 @@ from engineio.packet import NOOP, Packet
 from litestar.exceptions import ClientException
 from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from socketio.exceptions import ConnectionRefusedError as Refusal
+from socketio.packet import ACK, BINARY_ACK, BINARY_EVENT, EVENT
+from socketio.packet import Packet as SocketPacket
 
 from matches.values import Game, Json
 
 PATHS: Final = ("/socket.io", "/api/socket/io")
 MAX_MESSAGE_BYTES: Final = 16_384
+MOST_QUEUED: Final = 128
 
 log = structlog.get_logger()
 
@@ -27,6 +32,20 @@ _QUIET.setLevel(CRITICAL)  # what strangers get wrong; our own mistakes are logg
 
 _PING_INTERVAL_S = 20
 _PING_TIMEOUT_S = 10
+
+
+_TEXT: Final = {BINARY_EVENT: EVENT, BINARY_ACK: ACK}
+
+
+class _WithoutAttachments(SocketPacket):
+    """Nobody here takes bytes: what stands in their place is read, and they themselves are not collected."""
+
+    uses_binary_events = False
+
+    def decode(self, encoded_packet: Any) -> int:
+        super().decode(encoded_packet)
+        self.packet_type = _TEXT.get(self.packet_type, self.packet_type)
+        return 0
 
 
 class RefusedConnection(Exception):
@@ -53,6 +72,7 @@ class Engine:
         self._server: Any = socketio.AsyncServer(
             async_mode="asgi",
             async_handlers=False,
+            serializer=_WithoutAttachments,
             logger=_QUIET,
             engineio_logger=_QUIET,
             cors_allowed_origins="*",  # whose page it is says the session, or the key that lists the origin
@@ -61,6 +81,8 @@ class Engine:
             ping_timeout=_PING_TIMEOUT_S,
             cookie={"name": "io", "path": "/", "SameSite": "Lax", "HttpOnly": True},
         )
+        self._server.eio.send_packet = self._send
+        self._apart: set[asyncio.Task[None]] = set()
         for game in Game:
             self._listen(game)
 
@@ -99,6 +121,7 @@ class Engine:
     async def close(self) -> None:
         """End what watches over connections; those end with the server."""
         await self._server.shutdown()
+        await asyncio.gather(*self._apart, return_exceptions=True)
 
     def _listen(self, game: Game) -> None:
         async def connect(socket_id: str, handshake: dict[str, Any], auth: object) -> None:
@@ -111,10 +134,7 @@ class Engine:
                 raise Refusal("Something went wrong on our side.", {"code": "internal_error"}) from mistake
 
         async def disconnect(socket_id: str, _reason: object) -> None:
-            try:
-                await self._ears.gone(socket_id)
-            except Exception:
-                log.exception("arena.mistake", arena_event="disconnect")
+            self._do_apart(self._gone(socket_id))
 
         async def say(event: str, socket_id: str, *data: object) -> None:
             await self._ears.said(socket_id, event, data[0] if data else None)
@@ -126,3 +146,30 @@ class Engine:
         }
         for event, handler in handlers.items():
             self._server.on(event, handler, namespace=f"/{game.value}")
+
+    async def _send(self, connection_id: str, packet: Packet) -> None:
+        """One packet into the queue of a connection. It may turn out to be gone here, while its match is told."""
+        connection = self._server.eio.sockets.get(connection_id)
+        if connection is None or connection.closed:
+            return
+        if connection.queue.qsize() < MOST_QUEUED:
+            await connection.send(packet)
+        else:
+            self._do_apart(self._cut_off(connection))
+
+    async def _cut_off(self, connection: Any) -> None:
+        if not connection.closing:
+            log.info("arena.too_slow", dropped=connection.queue.qsize())
+            await connection.close(wait=False, reason=self._server.reason.TRANSPORT_ERROR)
+
+    async def _gone(self, socket_id: str) -> None:
+        try:
+            await self._ears.gone(socket_id)
+        except Exception:
+            log.exception("arena.mistake", arena_event="disconnect")
+
+    def _do_apart(self, work: Coroutine[Any, Any, None]) -> None:
+        """Not within what found it out: that may hold the match's turn to be told."""
+        task = asyncio.create_task(work)
+        self._apart.add(task)
+        task.add_done_callback(self._apart.discard)

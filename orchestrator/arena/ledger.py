@@ -5,12 +5,12 @@ webhooks have to tell, in one transaction.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from matches.deadlines import next_deadline
@@ -46,6 +46,8 @@ BOT_LEASE_MS: Final = 20_000
 """Whoever thinks for a bot has so long; then another replica does."""
 
 _MOST_REMEMBERED: Final = 4_096
+_TOLD_FOR: Final = timedelta(hours=1)
+_BATCH: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +192,22 @@ class Ledger:
             told = [Told(event.seq, event.kind, event.body) for event in events]
             return await self._look(session, row), told
 
+    async def with_news(self, told: Mapping[str, int]) -> set[str]:
+        """Of these matches, each with how many of its events are known, those that have more."""
+        query = select(ArenaMatch.id, ArenaMatch.events).where(ArenaMatch.id.in_(told))
+        async with self._database.read() as session:
+            return {row.id for row in await session.execute(query) if row.events > told[row.id]}
+
+    async def prune(self) -> None:
+        """Forget what was told of some matches that are long over: whoever looks at them is told the whole."""
+        async with self._database.write() as session:
+            now_ms = milliseconds(await self._database.now(session))
+            old = select(ArenaMatch).where(is_long_over(now_ms)).order_by(ArenaMatch.ended_at).limit(_BATCH)
+            rows = (await session.scalars(old.with_for_update(skip_locked=True))).all()
+            await session.execute(delete(ArenaEvent).where(ArenaEvent.match_id.in_([row.id for row in rows])))
+            for row in rows:
+                row.events = 0
+
     def remember(self, happened: Happened) -> None:
         """What was committed need not be read again."""
         self._keep(happened.version, happened.room)
@@ -317,6 +335,12 @@ class Ledger:
                 data=dict(data),
                 at=datetime.fromtimestamp(now_ms / 1000, UTC),
             )
+
+
+def is_long_over(now_ms: int) -> ColumnElement[bool]:
+    """Of a match whose events have been heard by everybody who ever will."""
+    until = datetime.fromtimestamp(now_ms / 1000, UTC) - _TOLD_FOR
+    return ArenaMatch.ended_at.is_not(None) & (ArenaMatch.events > 0) & (ArenaMatch.ended_at < until)
 
 
 def topic_of(match_id: str) -> str:

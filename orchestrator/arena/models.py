@@ -67,8 +67,9 @@ class ArenaWaiting(Base):
 
 class ArenaMatch(Base):
     """`deadline_ms` is when it changes by itself; `bot_due_ms` when somebody has to think for the bot again. Both are
-    None after the end. Outages that ended until `excused_ms` are in its clocks already. `listed_for` is the tenant in
-    whose rooms it stands: nobody's with a bot, or across tenants.
+    None after the end. `events` counts those in `arena_events`, and is 0 when they were pruned. Outages that ended
+    until `excused_ms` are in its clocks already. `listed_for` is the tenant in whose rooms it stands: nobody's with a
+    bot, or across tenants.
     """
 
     __tablename__ = "arena_matches"
@@ -77,6 +78,8 @@ class ArenaMatch(Base):
         Index("arena_matches_by_bot", "bot_due_ms"),
         Index("arena_matches_by_room", "listed_for", "game", "mode", sqlite_where=text("ended_at IS NULL"),
               postgresql_where=text("ended_at IS NULL")),
+        Index("arena_matches_to_prune", "ended_at", sqlite_where=text("ended_at IS NOT NULL AND events > 0"),
+              postgresql_where=text("ended_at IS NOT NULL AND events > 0")),
     )  # fmt: skip
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
@@ -122,7 +125,7 @@ class ArenaMove(Base):
 
 
 class ArenaEvent(Base):
-    """What was decided and has to be told, in the order of `seq`."""
+    """What was decided and has to be told, in the order of `seq`. Pruned some time after the end of its match."""
 
     __tablename__ = "arena_events"
 

@@ -116,12 +116,12 @@ class Pairing:
             await session.execute(mine if socket_id is None else mine.where(ArenaWaiting.socket_id == socket_id))
             return await session.scalar(select(ArenaSession.match_id).where(ArenaSession.id == session_id))
 
-    async def matches_of(self, session_ids: Sequence[str]) -> Mapping[str, str]:
-        """By session, the matches that some of these are in by now."""
+    async def become_of(self, session_ids: Sequence[str]) -> Mapping[str, str | None]:
+        """Of these sessions, those that are pending no longer, each with its match; None where it has expired."""
         query = select(ArenaSession.id, ArenaSession.match_id).where(ArenaSession.id.in_(session_ids))
         async with self._database.read() as session:
-            rows = await session.execute(query.where(ArenaSession.match_id.is_not(None)))
-            return {session_id: str(match_id) for session_id, match_id in rows}
+            rows = await session.execute(query.where(ArenaSession.status != "pending"))
+            return {row.id: row.match_id for row in rows}
 
     async def widen(self) -> Sequence[Happened]:
         """Pair those whose reach has grown, in every pool where somebody waits; forget whose replica died."""
@@ -168,7 +168,8 @@ class Pairing:
 
     async def _with_bot(self, session: AsyncSession, found: ArenaSession, mine: ArenaWaiting) -> Happened:
         level = found.bot_difficulty
-        bot = Entrant(Seated(f"bot_{level}", _BOT_NAMES[level], found.id, found.tenant_id, is_bot=True))
+        bot_id = f"bot_{level}" if mine.player_id != f"bot_{level}" else f"bot_{level}_2"
+        bot = Entrant(Seated(bot_id, _BOT_NAMES[level], found.id, found.tenant_id, is_bot=True))
         game = Game(found.game)
         human_seat: Seat = 0 if game in {Game.CONNECT4, Game.TICTACTOE} or secrets.randbits(1) else 1
         pair = (_entrant(mine), bot) if human_seat == 0 else (bot, _entrant(mine))

@@ -60,21 +60,18 @@ class ListedRoom:
 
 
 class Sessions:
-    """`has_bots` says whether anybody thinks for bots here."""
-
-    def __init__(self, database: Database, tokens: SessionTokens, outbox: Outbox, *, has_bots: bool) -> None:
+    def __init__(self, database: Database, tokens: SessionTokens, outbox: Outbox) -> None:
         self._database = database
         self._tokens = tokens
         self.outbox = outbox
-        self.has_bots = has_bots
 
     async def create(self, by: Proven, fields: Mapping[str, Any], idempotency_key: str | None) -> Ticket:
         """A new session, or the one that was made with this key. InvalidRequest, Forbidden, RateLimited once the
         month's are used up, Conflict when the key was used for another request.
         """
         order = ordered(fields, by.mode)
-        if order.game == SUBWAY_RUNNER or (order.match_type == MatchType.BOT and not self.has_bots):
-            raise InvalidRequest(f"{order.game} with matchType: {order.match_type.value} is not available here")
+        if order.game == SUBWAY_RUNNER:
+            raise InvalidRequest(f"{SUBWAY_RUNNER} is not available here")
         if idempotency_key is not None and not 0 < len(idempotency_key) <= _LONGEST_KEY:
             raise InvalidRequest(f"Idempotency-Key must have 1 to {_LONGEST_KEY} characters")
         asked = hashlib.sha256(json.dumps([by.mode.value, fields], sort_keys=True).encode()).hexdigest()

@@ -3,14 +3,14 @@ it asked for, or `error {code, message}`; a board changes by `Arena.happen` alon
 """
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
 
 from matches.deadlines import afk_status
-from matches.events import DrawAccepted, DrawDeclined, DrawOffered, Event, MoveSent, Reconnected, Resigned
+from matches.events import DrawAccepted, DrawDeclined, DrawOffered, Event, MoveSent, Resigned
 from matches.reading import whole
 from matches.refusals import TEXTS
 from matches.rules import RULES
@@ -19,11 +19,12 @@ from orchestrator.arena import payloads
 from orchestrator.arena.allowance import Allowance
 from orchestrator.arena.arena import Arena
 from orchestrator.arena.engine import Engine, RefusedConnection
-from orchestrator.arena.ledger import Look, seat_of
+from orchestrator.arena.ledger import Look
 from orchestrator.arena.pairing import JoinRefused, Wish
 from orchestrator.arena.payloads import Payload
 from orchestrator.arena.saying import Said, fields_of, text_of, token_of
 from orchestrator.arena.session_tokens import Claims
+from orchestrator.arena.telling import SEATS
 from orchestrator.errors import ApiError, DatabaseUnavailable, NotFound
 
 _ALLOWANCE: Final = "playhouse.allowance"
@@ -33,8 +34,9 @@ log = structlog.get_logger()
 
 @dataclass
 class Socket:
-    """One connection to one game. `claims` are those of its token; `waiting` is where it waits for an opponent; `room`
-    is the match that it plays (`seat`) or watches.
+    """One connection to one game. `claims` are those of its token; `who` is the session and the player for whom it
+    joined last; `waiting` is the same while it waits for an opponent; `room` is the match that it plays (`seat`) or
+    watches.
     """
 
     id: str
@@ -42,8 +44,7 @@ class Socket:
     origin: str | None
     claims: Claims | None
     allowance: Allowance
-    session_id: str | None = None
-    player_id: str | None = None
+    who: tuple[str, str] | None = None
     waiting: tuple[str, str] | None = None
     room: str | None = None
     seat: Seat | None = None
@@ -55,6 +56,7 @@ class Sockets:
     def __init__(self, arena: Arena) -> None:
         self._arena = arena
         self._sockets: dict[str, Socket] = {}
+        self._waiting: dict[tuple[str, str], Socket] = {}
         self._lost: dict[str, Socket] = {}
         self._is_closing = False
         self.engine = Engine(self)
@@ -78,6 +80,10 @@ class Sockets:
         return len(self._sockets)
 
     async def connected(self, game: Game, socket_id: str, handshake: dict[str, Any], auth: object) -> None:
+        # Whoever leaves a game and comes again, by the same connection, has no more to say than before.
+        allowance: Allowance = handshake.setdefault(_ALLOWANCE, Allowance())
+        if not allowance.takes(time.monotonic()):
+            raise RefusedConnection("rate_limited", "Too many messages. Please slow down.")
         token, origin = token_of(handshake, auth), handshake.get("HTTP_ORIGIN")
         claims = None
         if token:
@@ -89,8 +95,6 @@ class Sockets:
                 raise RefusedConnection("unauthorized", "This token is not one of ours, or too old.")
         if self._is_closing:
             raise RefusedConnection("closing", "This server is about to end; connect again.")
-        # Whoever leaves a game and comes again, by the same connection, has no more to say than before.
-        allowance = handshake.setdefault(_ALLOWANCE, Allowance())
         self._sockets[socket_id] = Socket(socket_id, game, origin, claims, allowance)
 
     async def said(self, socket_id: str, event: str, data: object) -> None:
@@ -119,6 +123,8 @@ class Sockets:
         except Exception:
             log.exception("arena.mistake", arena_event=event)
             await self._error(socket, "internal_error", "Something went wrong on our side.")
+        finally:
+            await self._leave_if_gone(socket)
 
     async def gone(self, socket_id: str) -> None:
         """The connection has ended. When we end, that counts against nobody."""
@@ -128,21 +134,29 @@ class Sockets:
         await self._part(socket)
 
     async def begin(self, match_id: str) -> None:
-        """A match began: those who waited here for it are in it now."""
+        """A match began: who waited here for it is in it now, or waits no longer where a newer connection is."""
         room = (await self._arena.look(match_id)).room
-        for socket in list(self._sockets.values()):
-            seat = None if socket.waiting is None else seat_of(room, *socket.waiting)
-            if seat is not None:
+        connected = await self._arena.sockets_in(match_id)
+        for seat in SEATS:
+            who = room.seats[seat].session_id, room.seats[seat].player_id
+            socket = self._waiting.get(who)
+            if socket is None:
+                continue
+            if room.match.end is not None or socket.id in connected[seat]:
                 await self._enter(socket, match_id, seat, "game:started")
+            elif connected[seat]:
+                await self._give_way(socket)
+            else:  # it was taken for gone
+                await self._return(socket, match_id, who, is_new_page=True)
 
     def waiting_sessions(self) -> list[str]:
         """Of those who wait here."""
-        return sorted({socket.waiting[0] for socket in self._sockets.values() if socket.waiting is not None})
+        return sorted({session_id for session_id, _ in self._waiting})
 
     async def expired(self, session_ids: set[str]) -> None:
         """The time to join these is over, also for whoever waited for the other player."""
-        for socket in [each for each in self._sockets.values() if each.waiting and each.waiting[0] in session_ids]:
-            socket.waiting = None
+        for socket in [socket for key, socket in self._waiting.items() if key[0] in session_ids]:
+            self._wait(socket, None)
             await self._error(socket, "session_expired", "Nobody else joined in time.")
 
     async def make_up(self) -> None:
@@ -151,10 +165,10 @@ class Sockets:
             del self._lost[socket.id]
             await self._part(socket)
 
-    async def sit_again(self) -> None:
-        """Others took this replica for dead, and its players for gone: they are not."""
+    async def sit_again(self, present: Collection[str]) -> None:
+        """Others may have taken this replica for dead, and its players for gone: but for those `present`, they were."""
         for socket in list(self._sockets.values()):
-            if socket.room is not None and socket.seat is not None:
+            if socket.room is not None and socket.seat is not None and socket.id not in present:
                 await self._arena.sit(socket.room, socket.seat, socket.id)
 
     async def will_end(self) -> None:
@@ -168,24 +182,31 @@ class Sockets:
         await self.engine.close()
 
     async def _join(self, socket: Socket, fields: Mapping[str, object]) -> None:
-        session_id = self._session_of(socket, fields)
-        await self._stand_free(socket)
-        player_id = text_of(fields, "playerId")
+        session_id, player_id = self._session_of(socket, fields), text_of(fields, "playerId")
         if socket.claims is not None and socket.claims.player_id is not None:
             if player_id not in {None, socket.claims.player_id}:
                 raise Said("unauthorized", "This token is another player's.")
             player_id = socket.claims.player_id
+        room = socket.room
+        if room is not None and socket.who == (session_id, player_id) and await self._is_playing(socket):
+            await self._return(socket, room, socket.who, is_new_page=True)
+            return
+        await self._stand_free(socket)
+        await self._leave_other_queue(socket, session_id, player_id)
         joined = await self._arena.join(Wish(session_id, player_id, socket.game, socket.id, fields))
-        socket.session_id, socket.player_id = session_id, joined.player_id
+        socket.who = session_id, joined.player_id
         if joined.match_id is None or any(begun.room.id == joined.match_id for begun in joined.begun):
-            socket.waiting = (session_id, joined.player_id)
+            older = self._waiting.get(socket.who)
+            self._wait(socket, socket.who)
+            if older is not None and older is not socket:
+                await self._give_way(older)
         if joined.match_id is None and (began := await self._arena.match_that_began(session_id)):
             await self.begin(began)  # while we were about to say that it had not
         elif joined.match_id is None:
             waiting: Payload = {"playerId": joined.player_id, "position": joined.place}
             await self._say(socket, "matchmaking:waiting", waiting)
         elif not joined.begun:
-            await self._return(socket, joined.match_id, session_id, joined.player_id, is_new_page=True)
+            await self._return(socket, joined.match_id, socket.who, is_new_page=True)
         for begun in joined.begun:
             await self._arena.begun(begun)
 
@@ -197,7 +218,7 @@ class Sockets:
             raise Said("not_waiting", "This connection is in no queue.")
         match_id = await self._arena.stop_waiting(*socket.waiting, socket.id)
         if match_id is None:
-            socket.waiting = None
+            self._wait(socket, None)
             await self._say(socket, "matchmaking:left", {})
         else:
             await self._say(socket, "matchmaking:already_started", {"roomId": match_id})
@@ -224,10 +245,8 @@ class Sockets:
             raise Said(happened.refusal.value, TEXTS[happened.refusal])
 
     async def _reconnect(self, socket: Socket, fields: Mapping[str, object]) -> None:
-        if socket.room is not None and socket.seat is not None:
-            happened = await self._arena.happen(socket.room, Reconnected(socket.seat))
-            if happened.refusal is not None:
-                raise Said(happened.refusal.value, TEXTS[happened.refusal])
+        if socket.room is not None and socket.seat is not None and socket.who is not None:
+            await self._return(socket, socket.room, socket.who, is_new_page=False)
             return
         player_id = text_of(fields, "playerId")
         claims = socket.claims
@@ -243,7 +262,7 @@ class Sockets:
         found = await self._arena.match_of(session_id, socket.game)
         if found is None or player_id is None:
             raise Said("nothing_to_reconnect", "This player is in no match.")
-        await self._return(socket, found, session_id, player_id, is_new_page=False)
+        await self._return(socket, found, (session_id, player_id), is_new_page=False)
 
     async def _absent_session(self, socket: Socket, player_id: str | None) -> str:
         """Whose page it is says its origin, as nothing else does; then only who is away may come back."""
@@ -281,7 +300,6 @@ class Sockets:
         await self._arena.telling.enter(
             room, socket.id, None, lambda look: [("game:spectate:joined", payloads.state(look.room, look.now_ms))]
         )
-        await self._leave_if_gone(socket)
 
     async def _check_afk(self, socket: Socket, fields: Mapping[str, object]) -> None:
         room = text_of(fields, "roomId")
@@ -294,21 +312,22 @@ class Sockets:
             payload = {"playerId": look.room.seats[status[0]].player_id, "expiresAt": status[1]}
         await self._say(socket, "afk:status", payload)
 
-    async def _return(
-        self, socket: Socket, match_id: str, session_id: str, player_id: str, *, is_new_page: bool
-    ) -> None:
+    async def _return(self, socket: Socket, match_id: str, who: tuple[str, str], *, is_new_page: bool) -> None:
         """Back in a match. A page that was loaded anew is told of it as of a new one."""
-        seat = await self._arena.seat_in(match_id, session_id, player_id)
+        seat = await self._arena.seat_in(match_id, *who)
         if seat is None:
             raise Said("not_in_session", "This player is not of this session.")
-        socket.session_id, socket.player_id = session_id, player_id
+        socket.who = who
+        await self._arena.telling.leave(match_id, socket.id)  # whoever is in it already is told once
         await self._arena.sit(match_id, seat, socket.id)  # first: whoever is greeted is there
         await self._enter(socket, match_id, seat, *(["game:started"] if is_new_page else []), "game:reconnected")
 
     async def _enter(self, socket: Socket, match_id: str, seat: Seat, *greetings: str) -> None:
         if socket.room is not None and socket.room != match_id:
             await self._arena.telling.leave(socket.room, socket.id)
-        socket.waiting, socket.room, socket.seat = None, match_id, seat
+        waiting = socket.waiting
+        self._wait(socket, None)
+        socket.room, socket.seat = match_id, seat
 
         def greet(look: Look) -> list[tuple[str, Payload]]:
             whole = payloads.started(look.room, seat, look.now_ms)
@@ -316,35 +335,70 @@ class Sockets:
                 return [("game:reconnected", whole), ("game:over", payloads.over(look.room))]
             return [(event, whole) for event in greetings]
 
-        await self._arena.telling.enter(match_id, socket.id, seat, greet)
-        await self._leave_if_gone(socket)
+        try:
+            await self._arena.telling.enter(match_id, socket.id, seat, greet)
+        except DatabaseUnavailable:
+            self._wait(socket, waiting)  # it is greeted when the database is back
+            raise
+        finally:
+            await self._leave_if_gone(socket)
 
     async def _leave_if_gone(self, socket: Socket) -> None:
-        """A connection may end while it enters."""
-        if socket.id not in self._sockets and socket.room is not None:
+        """A connection may end while it speaks or enters."""
+        if socket.id not in self._sockets and not self._is_closing:
             await self._part(socket)
+
+    def _wait(self, socket: Socket, waiting: tuple[str, str] | None) -> None:
+        if socket.waiting is not None and self._waiting.get(socket.waiting) is socket:
+            del self._waiting[socket.waiting]
+        socket.waiting = waiting
+        if waiting is not None:
+            self._waiting[waiting] = socket
+
+    async def _give_way(self, older: Socket) -> None:
+        """A newer connection of the same player waits in its place."""
+        self._wait(older, None)
+        await self._say(older, "matchmaking:left", {})
+
+    async def _leave_other_queue(self, socket: Socket, session_id: str, player_id: str | None) -> None:
+        """One connection waits in one place."""
+        if socket.waiting is None or socket.waiting == (session_id, player_id or socket.waiting[1]):
+            return
+        match_id = await self._arena.stop_waiting(*socket.waiting, socket.id)
+        if match_id is not None:
+            await self.begin(match_id)
+            raise Said("already_playing", "This connection is in a match already.")
+        self._wait(socket, None)
 
     async def _stand_free(self, socket: Socket) -> None:
         """Leave what was watched, or played to its end."""
         if socket.room is None:
             return
-        if socket.seat is not None and (await self._arena.look(socket.room)).room.match.end is None:
+        if await self._is_playing(socket):
             raise Said("already_playing", "This connection is in a match already.")
         await self._arena.telling.leave(socket.room, socket.id)
         socket.room = socket.seat = None
 
+    async def _is_playing(self, socket: Socket) -> bool:
+        if socket.room is None or socket.seat is None:
+            return False
+        return (await self._arena.look(socket.room)).room.match.end is None
+
     async def _part(self, socket: Socket) -> None:
         if socket.room is not None:
             await self._arena.telling.leave(socket.room, socket.id)
+        waiting = socket.waiting
+        self._wait(socket, None)
         try:
-            if socket.waiting is not None:
-                match_id = await self._arena.stop_waiting(*socket.waiting, socket.id)
-                seat = None if match_id is None else await self._arena.seat_in(match_id, *socket.waiting)
+            if waiting is not None:
+                match_id = await self._arena.stop_waiting(*waiting, socket.id)
+                seat = None if match_id is None else await self._arena.seat_in(match_id, *waiting)
                 if match_id is not None and seat is not None:
                     await self._arena.stand_up(match_id, seat, socket.id)
             if socket.room is not None and socket.seat is not None:
                 await self._arena.stand_up(socket.room, socket.seat, socket.id)
         except DatabaseUnavailable:
+            socket.waiting = waiting
             self._lost[socket.id] = socket
 
     def _session_of(self, socket: Socket, fields: Mapping[str, object]) -> str:
@@ -364,7 +418,7 @@ class Sockets:
             raise Said("unknown_room", "This connection is not in that room.")
         if socket.seat is None:
             raise Said("spectator", "Whoever watches cannot play.")
-        if text_of(fields, "playerId") not in {None, socket.player_id}:
+        if socket.who is None or text_of(fields, "playerId") not in {None, socket.who[1]}:
             raise Said("not_your_seat", "That is the other player's seat.")
         return socket.room, socket.seat
 

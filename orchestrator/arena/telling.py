@@ -24,6 +24,7 @@ log = structlog.get_logger()
 SEATS: Final[tuple[Seat, Seat]] = (0, 1)
 
 _REREAD_S = 30.0
+_BATCH = 500
 
 Greeting = Callable[[Look], Sequence[tuple[str, Payload]]]
 
@@ -121,10 +122,20 @@ class Telling:
                 async with asyncio.timeout(_REREAD_S):
                     await self._has_news.wait()
             except TimeoutError:
-                self._stale |= self._listened.keys()
+                await self.look_again()
             self._has_news.clear()
             while self._stale:
                 await self._catch_up(self._stale.pop())
+
+    async def look_again(self) -> None:
+        """Find what no notice has told of; `run` tells it."""
+        told = [(match_id, listened.told) for match_id, listened in self._listened.items()]
+        try:
+            for start in range(0, len(told), _BATCH):
+                self._stale |= await self._ledger.with_news(dict(told[start : start + _BATCH]))
+        except DatabaseUnavailable:
+            return  # the next time, then
+        self._has_news.set()
 
     async def _catch_up(self, match_id: str) -> None:
         listened = self._listened.get(match_id)

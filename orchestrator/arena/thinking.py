@@ -9,10 +9,10 @@ import structlog
 from sqlalchemy import select
 
 from matches.events import MoveSent
+from orchestrator.arena.bots.service import Bots, WorkersBusy
 from orchestrator.arena.ledger import BOT_LEASE_MS, Happened, Ledger
 from orchestrator.arena.models import ArenaMatch
 from orchestrator.arena.presence import milliseconds
-from orchestrator.arena.seams import Bots
 from orchestrator.database import Database
 from orchestrator.errors import DatabaseUnavailable, NotFound
 
@@ -25,12 +25,12 @@ log = structlog.get_logger()
 
 
 class Thinking:
-    def __init__(self, database: Database, ledger: Ledger, play: Play, bots: Bots | None) -> None:
+    def __init__(self, database: Database, ledger: Ledger, play: Play, bots: Bots) -> None:
         self._database = database
         self._ledger = ledger
         self._play = play
         self.bots = bots
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[tuple[str, int], asyncio.Task[None]] = {}
 
     def about(self, happened: Happened) -> None:
         """Think, if it has just become a bot's turn."""
@@ -38,7 +38,7 @@ class Thinking:
         is_bots_turn = match.end is None and match.turn == match.terms.bot_seat
         is_new = any(told.kind in {"started", "move"} for told in happened.told)
         if is_bots_turn and is_new:
-            self._begin(happened.room.id)
+            self._begin(happened.room.id, len(match.plies))
 
     async def again(self, match_id: str) -> None:
         """Take over a bot's turn whose time to think is over."""
@@ -49,35 +49,36 @@ class Thinking:
             if row is None or row.bot_due_ms is None or row.bot_due_ms > now_ms:
                 return
             row.bot_due_ms = now_ms + BOT_LEASE_MS
-        self._begin(match_id)
+        self._begin(match_id, row.plies)
 
     async def close(self) -> None:
         """Nobody thinks any longer."""
-        for task in self._tasks:
+        tasks = list(self._tasks.values())
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _begin(self, match_id: str) -> None:
-        if self.bots is None or len(self._tasks) >= _MOST_AT_ONCE:
+    def _begin(self, match_id: str, plies: int) -> None:
+        turn = match_id, plies
+        if turn in self._tasks or len(self._tasks) >= _MOST_AT_ONCE:
             return  # whoever is not thought for now is due again when the lease is over
-        task = asyncio.create_task(self._think(self.bots, match_id))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[turn] = asyncio.create_task(self._think(match_id, plies))
+        self._tasks[turn].add_done_callback(lambda _: self._tasks.pop(turn))
 
-    async def _think(self, bots: Bots, match_id: str) -> None:
+    async def _think(self, match_id: str, plies: int) -> None:
         """What the bot chose, after the time that it took."""
         try:
             async with self._database.read() as session:
                 level = await session.scalar(select(ArenaMatch.bot_level).where(ArenaMatch.id == match_id))
             match = (await self._ledger.look(match_id)).room.match
             bot_seat = match.terms.bot_seat
-            if bot_seat is None or level is None or match.end is not None or match.turn != bot_seat:
+            if bot_seat is None or level is None or match.end is not None or len(match.plies) != plies:
                 return
             began_s = time.monotonic()
-            thought = await bots.choose(match, level)
+            thought = await self.bots.choose(match, level)
             await asyncio.sleep(max(0.0, thought.thinking_ms / 1000 - (time.monotonic() - began_s)))
-            await self._play(match_id, MoveSent(bot_seat, thought.payload), len(match.plies))
-        except (DatabaseUnavailable, NotFound) as away:
+            await self._play(match_id, MoveSent(bot_seat, thought.payload), plies)
+        except (DatabaseUnavailable, NotFound, WorkersBusy) as away:
             log.info("arena.bot_put_off", match=match_id, error=repr(away))
         except Exception:
             log.exception("arena.bot_failed", match=match_id)  # the lease brings it back

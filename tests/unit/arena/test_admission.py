@@ -82,6 +82,7 @@ def test_a_player_is_an_object_with_an_id() -> None:
         player_of("alex")
     with pytest.raises(InvalidRequest, match="game is required"):
         game_of(None)
+    assert player_of({"id": "x" * 128}).display_name == "x" * 100
 
 
 def test_what_was_agreed_stands_in_place_of_the_plans() -> None:

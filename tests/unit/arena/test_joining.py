@@ -48,6 +48,14 @@ def test_an_allowance_is_used_up_and_comes_back() -> None:
     assert not allowance.is_flood
 
 
+def test_who_was_quiet_for_long_enough_is_forgiven() -> None:
+    allowance = Allowance()
+    for _ in range(int(BURST) + PATIENCE - 1):
+        allowance.takes(100.0)
+    assert allowance.takes(100.0 + BURST / A_SECOND)
+    assert allowance.refused == 0
+
+
 def test_too_many_too_many_are_a_flood() -> None:
     allowance = Allowance()
     for _ in range(int(BURST) + PATIENCE):

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from time import monotonic
 from typing import Any
 
 import socketio
@@ -36,6 +37,10 @@ class Client:
     async def close(self) -> None:
         await self._io.disconnect()
 
+    @property
+    def socket_id(self) -> str:
+        return str(self._io.get_sid(self.namespace))
+
     async def say(self, event: str, payload: Any = None) -> None:
         await self._io.emit(event, payload, namespace=self.namespace)
 
@@ -64,6 +69,14 @@ class Client:
         async with self._news:
             self._heard[event].append(data[0] if data else None)
             self._news.notify_all()
+
+
+async def until(condition: Callable[[], Awaitable[object]]) -> None:
+    """Wait for what becomes true soon."""
+    give_up_at = monotonic() + DEADLINE_S
+    while not await condition():
+        assert monotonic() < give_up_at
+        await asyncio.sleep(0.02)
 
 
 class Clients:

@@ -2,18 +2,46 @@
 
 import asyncio
 import json
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
 import jwt
 import pytest
 import socketio.exceptions
+from litestar import Litestar
 from sqlalchemy import func, select
 
-from orchestrator.arena.models import ArenaMove
+from orchestrator.arena.engine import MOST_QUEUED
+from orchestrator.arena.models import ArenaMove, ArenaSession, ArenaWaiting
 from orchestrator.services import Services
 from tests.integration.orchestrator.arena.conftest import Backend, new_backend
-from tests.integration.orchestrator.arena.players import Client, Clients
+from tests.integration.orchestrator.arena.players import Client, Clients, until
+
+
+@dataclass
+class Polling:
+    """A client that speaks Engine.IO by hand."""
+
+    http: httpx.AsyncClient
+    query: dict[str, str]
+
+    async def send(self, *packets: str) -> int:
+        answer = await self.http.post("/socket.io/", params=self.query, content="\x1e".join(packets))
+        return answer.status_code
+
+    async def hear(self) -> str:
+        return (await self.http.get("/socket.io/", params=self.query, timeout=10)).text
+
+
+@asynccontextmanager
+async def polling(url: str) -> AsyncGenerator[Polling]:
+    query = {"EIO": "4", "transport": "polling"}
+    async with httpx.AsyncClient(base_url=url) as client:
+        opened = await client.get("/socket.io/", params=query)
+        yield Polling(client, query | {"sid": json.loads(opened.text[1:])["sid"]})
 
 
 async def match(clients: Clients, backend: Backend, game: str = "tictactoe") -> tuple[Client, Client, dict[str, Any]]:
@@ -108,11 +136,94 @@ async def test_a_message_that_is_too_long_ends_its_connection(clients: Clients, 
 
 
 async def test_a_message_that_is_too_long_is_refused_where_one_polls(arena_url: str) -> None:
-    async with httpx.AsyncClient(base_url=arena_url) as client:
-        opened = await client.get("/socket.io/", params={"EIO": "4", "transport": "polling"})
-        query = {"EIO": "4", "transport": "polling", "sid": json.loads(opened.text[1:])["sid"]}
-        assert (await client.post("/socket.io/", params=query, content="4" * 1_000_000)).status_code == 413
-        assert (await client.post("/socket.io/", params=query, content="40/chess,")).status_code == 200
+    async with polling(arena_url) as poll:
+        assert await poll.send("4" * 1_000_000) == 413
+        assert await poll.send("40/chess,") == 200
+
+
+async def test_bytes_are_not_collected(arena_url: str) -> None:
+    async with polling(arena_url) as poll:
+        assert await poll.send("40/chess,", '5999999-/chess,["game:move",{"_placeholder":true,"num":0}]') == 200
+        assert await poll.send('42/chess,["game:explode"]') == 200
+        heard = await poll.hear()
+        while "unknown_event" not in heard:
+            heard += await poll.hear()
+    assert "unknown_room" in heard
+
+
+async def test_who_connects_again_and_again_is_refused(arena_url: str) -> None:
+    async with polling(arena_url) as poll:
+        for _ in range(6):
+            assert await poll.send(*["40/chess,", "41/chess,"] * 8) == 200
+        assert "rate_limited" in await poll.hear()
+
+
+async def test_who_takes_nothing_of_what_is_sent_is_cut_off(arena_url: str) -> None:
+    async with polling(arena_url) as poll:
+        for _ in range(MOST_QUEUED // 16):
+            assert await poll.send(*["40/poker,"] * 16) == 200
+        statuses = [await poll.send(*["40/poker,"] * 16) for _ in range(2)]
+        assert statuses[-1] == 400
+
+
+async def test_who_is_gone_while_they_join_waits_for_nobody(
+    arena_url: str, backend: Backend, services: Services
+) -> None:
+    session = await backend.session("tictactoe", "ann")
+    join = json.dumps(["matchmaking:join", {"playerId": "ann", "sessionId": session["sessionId"]}])
+    async with polling(arena_url) as poll:
+        await poll.send("40/tictactoe,")
+        async with services.database.write() as holding:
+            await holding.scalars(select(ArenaSession).with_for_update())
+            joining = asyncio.create_task(poll.send(f"42/tictactoe,{join}"))
+            await asyncio.sleep(0.1)  # whether it has come so far or not, it is not done
+            assert await poll.send("1") == 200
+        await joining
+    await until(lambda: nobody_waits(services))
+
+
+async def nobody_waits(services: Services) -> bool:
+    return not await waiting(services)
+
+
+async def waiting(services: Services) -> list[str]:
+    async with services.database.read() as session:
+        return list(await session.scalars(select(ArenaWaiting.player_id).order_by(ArenaWaiting.player_id)))
+
+
+async def test_one_connection_waits_in_one_place(clients: Clients, backend: Backend, services: Services) -> None:
+    sessions = {name: await backend.session("tictactoe", name) for name in ("ann", "eve", "bob")}
+    both, bob = [await clients.connected("tictactoe") for _ in range(2)]
+    for name in ("ann", "eve"):
+        await both.join(sessions[name])
+        assert await both.hears("matchmaking:waiting") == {"playerId": name, "position": 1}
+        assert await waiting(services) == [name]
+    await bob.join(sessions["bob"])
+    assert [player["id"] for player in (await bob.hears("game:started"))["players"]] == ["eve", "bob"]
+    assert (await both.hears("game:started"))["playerId"] == "eve"
+
+
+async def test_nobody_is_both_players(clients: Clients, backend: Backend) -> None:
+    session = await backend.session("tictactoe", "ann", "bob", matchType="private")
+    both, ann = [await clients.connected("tictactoe") for _ in range(2)]
+    for name in ("ann", "bob"):
+        await both.join(session, name)
+        assert (await both.hears("matchmaking:waiting"))["playerId"] == name
+    await ann.join(session, "ann")
+    assert (await ann.hears("game:started"))["playerId"] == "ann"
+    assert (await both.hears("game:started"))["playerId"] == "bob"
+
+
+async def test_who_turns_out_to_be_gone_when_they_are_told_keeps_nobody_waiting(
+    app: Litestar, clients: Clients, backend: Backend
+) -> None:
+    ann, bob, session = await match(clients, backend)
+    server = vars(app.state["arena"].sockets.engine)["_server"]
+    connection = server.manager.eio_sid_from_sid(bob.socket_id, bob.namespace)
+    server.eio.sockets[connection].last_ping = 1.0  # and no answer to it in all this time
+    await ann.say("game:move", {"roomId": session["roomId"], "position": 0})
+    await ann.hears("game:move:made")
+    assert (await ann.hears("player:disconnected"))["playerId"] == "bob"
 
 
 async def test_two_who_move_at_once_make_one_move(clients: Clients, backend: Backend, services: Services) -> None:

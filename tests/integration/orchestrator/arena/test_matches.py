@@ -1,15 +1,24 @@
 """Whole games between two stock clients."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from litestar import Litestar
+from sqlalchemy import func, select, update
 
-from orchestrator.arena.models import ArenaMove, ArenaRating
+from matches.events import MoveSent
+from orchestrator.arena.arena import Arena
+from orchestrator.arena.ledger import Ledger
+from orchestrator.arena.models import ArenaEvent, ArenaMatch, ArenaMove, ArenaRating, ArenaSession
+from orchestrator.arena.pairing import STARTS
+from orchestrator.errors import DatabaseUnavailable
+from orchestrator.notices import Notices
 from orchestrator.services import Services
+from tests.conftest import only_on
 from tests.integration.orchestrator.arena.conftest import ORIGIN, Backend
-from tests.integration.orchestrator.arena.players import Client, Clients
+from tests.integration.orchestrator.arena.players import Client, Clients, until
 
 Pair = tuple[Client, Client]
 
@@ -181,8 +190,10 @@ async def test_a_page_that_is_loaded_anew_joins_its_match_again(clients: Clients
     room = (await ann.hears("game:started"))["roomId"]
     await ann.say("game:move", {"roomId": room, "position": 0})
     await ann.hears("game:move:made")
-    await reloaded.join(session, "ann")
-    assert (await reloaded.hears("game:started"))["board"][0] == "X"
+    for _ in range(2):  # once more changes nothing
+        await reloaded.join(session, "ann")
+        assert (await reloaded.hears("game:started"))["board"][0] == "X"
+        await reloaded.hears("game:reconnected")
     await ann.close()  # the other connection of the same player is there
     await bob.say("game:move", {"roomId": room, "position": 1})
     assert (await reloaded.hears("game:move:made"))["board"][1] == "O"
@@ -206,6 +217,97 @@ async def test_one_may_leave_the_queue(clients: Clients, backend: Backend) -> No
     assert await ann.hears("matchmaking:already_started") == {"roomId": room}
     await ann.say("game:resign", {"roomId": room, "playerId": "ann"})
     assert (await bob.hears("game:over"))["reason"] == "resignation"
+
+
+async def test_a_newer_connection_waits_in_the_place_of_the_older(clients: Clients, backend: Backend) -> None:
+    sessions = [await backend.session("tictactoe", name) for name in ("ann", "bob")]
+    older, newer, bob = [await clients.connected("tictactoe") for _ in range(3)]
+    for ann in (older, newer):
+        await ann.join(sessions[0])
+        assert (await ann.hears("matchmaking:waiting"))["position"] == 1
+    assert await older.hears("matchmaking:left") == {}
+    await bob.join(sessions[1])
+    await newer.hears("game:started")
+    await bob.hears("game:started")
+    assert older.heard("game:started") == 0
+    await newer.close()
+    assert (await bob.hears("player:disconnected"))["playerId"] == "ann"
+
+
+async def test_who_waits_for_a_friend_hears_when_another_replica_ends_that(
+    clients: Clients, backend: Backend, services: Services
+) -> None:
+    session = await backend.session("chess", "ann", matchType="private")
+    ann = await clients.connected("chess", session["sessionToken"])
+    await ann.join(session)
+    await ann.hears("matchmaking:waiting")
+    async with services.database.write() as writing:
+        await writing.execute(update(ArenaSession).values(join_by=await services.database.now(writing)))
+    await services.arena_sessions.expire()
+    services.notices.hear(STARTS)
+    assert await ann.refusal() == "session_expired"
+
+
+async def test_a_start_is_told_when_the_database_is_back(
+    clients: Clients, backend: Backend, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def is_away(_match_id: str, _seq: int) -> None:
+        raise DatabaseUnavailable
+
+    session = await backend.session("tictactoe", "ann", "bob", matchType="private")
+    ann, bob = [await clients.connected("tictactoe") for _ in range(2)]
+    await ann.join(session, "ann")
+    await ann.hears("matchmaking:waiting")
+    with monkeypatch.context() as away:
+        away.setattr(services.match_ledger, "told_since", is_away)
+        await bob.join(session, "bob")
+        assert await bob.refusal() == "unavailable"
+    services.notices.hear(STARTS)
+    for each in (ann, bob):
+        started = await each.hears("game:started")
+    await ann.say("game:move", {"roomId": started["roomId"], "position": 4})
+    assert (await bob.hears("game:move:made"))["position"] == 4
+
+
+@only_on("sqlite")
+async def test_news_that_no_notice_told_of_is_found(
+    app: Litestar, clients: Clients, backend: Backend, services: Services
+) -> None:
+    pair, (started, _) = await paired(clients, backend, "tictactoe")
+    elsewhere = Ledger(services.database, Notices(), services.arena_presence, services.webhooks)
+    await elsewhere.happen(started["roomId"], MoveSent(0, {"position": 4}))
+    arena: Arena = app.state["arena"]
+    await arena.telling.look_again()
+    for each in pair:
+        assert (await each.hears("game:move:made"))["position"] == 4
+
+
+async def test_what_was_told_is_forgotten_long_after_the_end_and_the_match_is_not(
+    clients: Clients, backend: Backend, services: Services
+) -> None:
+    session = await backend.session("tictactoe", "ann", "bob", matchType="private")
+    ann, bob = [await clients.connected("tictactoe") for _ in range(2)]
+    await ann.join(session, "ann")
+    await ann.hears("matchmaking:waiting")
+    await bob.join(session, "bob")
+    room = (await ann.hears("game:started"))["roomId"]
+    await ann.say("game:move", {"roomId": room, "position": 4})
+    await ann.hears("game:move:made")
+    await ann.say("game:resign", {"roomId": room})
+    await ann.hears("game:over")
+    async with services.database.write() as writing:
+        now = await services.database.now(writing)
+        await writing.execute(update(ArenaMatch).values(ended_at=now - timedelta(hours=2)))
+    await until(lambda: nothing_is_told(services))
+    again = await clients.connected("tictactoe", session["sessionToken"])
+    await again.say("game:reconnect", {"playerId": "bob"})
+    assert (await again.hears("game:reconnected"))["board"][4] == "X"
+    assert (await again.hears("game:over"))["winner"] == "bob"
+
+
+async def nothing_is_told(services: Services) -> bool:
+    async with services.database.read() as session:
+        return await session.scalar(select(func.count()).select_from(ArenaEvent)) == 0
 
 
 async def test_many_pairs_at_once_are_all_paired(clients: Clients, backend: Backend) -> None:

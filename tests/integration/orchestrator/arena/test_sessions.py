@@ -59,7 +59,13 @@ async def test_a_session_is_made_as_the_pages_say(backend: Backend) -> None:
         ),
         ({"game": "chess", "players": [ALEX], "mode": "live"}, "test", 403, "Test API key cannot create live sessions"),
         ({"game": "chess", "players": [ALEX], "mode": "test"}, "live", 403, "Live API key cannot create test sessions"),
-        ({"game": "chess", "players": [ALEX], "matchType": "bot"}, "live", 400, None),
+        ({"game": "subway-runner", "players": [ALEX]}, "live", 400, "subway-runner is not available here"),
+        (
+            {"game": "chess", "players": [ALEX, {"id": "b"}], "matchType": "bot"},
+            "live",
+            400,
+            "bot sessions have one player",
+        ),
     ],
 )
 async def test_what_is_refused_says_so_in_the_documented_words(

@@ -2,13 +2,15 @@
 
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import delete, select, update
 
 from orchestrator.arena.models import ArenaConnection, ArenaMatch, ArenaOutage, ArenaReplica
-from orchestrator.arena.presence import Presence
+from orchestrator.arena.presence import Presence, milliseconds
+from orchestrator.database import Database
 from orchestrator.services import Services
+from tests.conftest import only_on
 from tests.integration.orchestrator.arena.conftest import Backend
-from tests.integration.orchestrator.arena.players import Clients
+from tests.integration.orchestrator.arena.players import Clients, until
 from tests.integration.orchestrator.arena.test_bad_input import match
 
 
@@ -100,3 +102,91 @@ async def test_a_time_without_any_replica_is_written_down_once(
         first, *others = (await session.scalars(select(ArenaOutage).order_by(ArenaOutage.began_ms))).all()
     assert 59_000 <= first.ended_ms - first.began_ms <= 70_000
     assert all(other.began_ms >= first.ended_ms and other.ended_ms - other.began_ms < 10_000 for other in others)
+
+
+async def test_a_time_in_which_this_replica_could_do_nothing_counts_against_nobody(
+    clients: Clients, backend: Backend, services: Services
+) -> None:
+    ann, bob, session = await match(clients, backend)
+    async with services.database.write() as writing:
+        await services.database.lock(writing, "arena-outages")
+        minute = 61_000
+        await writing.execute(update(ArenaReplica).values(seen_ms=ArenaReplica.seen_ms - minute))
+        services.arena_presence.doubt()
+        [row] = await writing.scalars(select(ArenaMatch).with_for_update())
+        row.state = {**row.state, **{name: row.state[name] - minute for name in ("startedMs", "changedMs", "turnMs")}}
+        row.version, row.excused_ms = row.version + 1, row.excused_ms - minute
+        row.deadline_ms = None if row.deadline_ms is None else row.deadline_ms - minute
+        await writing.execute(delete(ArenaConnection))  # as others may have done
+    await ann.say("game:move", {"roomId": session["roomId"], "position": 0})
+    assert (await bob.hears("game:move:made"))["position"] == 0
+
+    async def both_are_there() -> bool:
+        async with services.database.read() as session:
+            found = await session.scalars(select(ArenaConnection.socket_id).order_by(ArenaConnection.seat))
+            return list(found) == [ann.socket_id, bob.socket_id]
+
+    await until(both_are_there)
+
+
+async def a_match_of(database: Database, replica: str, seen_ago_ms: int) -> int:
+    """A match that goes on, and a replica that was seen so long ago; the moment."""
+    async with database.write() as session:
+        now = await database.now(session)
+        now_ms = milliseconds(now)
+        await session.merge(ArenaReplica(id=replica, seen_ms=now_ms - seen_ago_ms, is_gone=False))
+        await session.merge(
+            ArenaMatch(
+                id="room", game="chess", mode="live", is_rated=False, version=0, state={}, plies=0, events=0,
+                excused_ms=0, started_at=now,
+            )
+        )  # fmt: skip
+    return now_ms
+
+
+async def test_whoever_was_here_until_just_now_may_be_alive(database: Database) -> None:
+    now_ms = await a_match_of(database, "other", 1_000)
+    presence = Presence(database)
+    await presence.begin()
+    assert presence.is_sure == database.is_sqlite
+    if not database.is_sqlite:
+        assert not await presence.sure(0.01)
+        await a_match_of(database, "other", 7_000)
+        assert await presence.settle()
+    assert await presence.sure(0.01)
+    [(began_ms, ended_ms)] = presence.outages_since(now_ms)
+    assert began_ms < now_ms <= ended_ms
+
+
+@only_on("postgresql")
+async def test_while_somebody_else_is_there_nothing_is_an_outage(database: Database) -> None:
+    await a_match_of(database, "other", 1_000)
+    presence = Presence(database)
+    await presence.begin()
+    await a_match_of(database, "other", 0)
+    assert await presence.settle()
+    assert presence.outages_since(0) == []
+
+
+async def test_what_another_replica_wrote_down_is_known_to_whoever_began_before(database: Database) -> None:
+    await a_match_of(database, "dead", 60_000)
+    first, second = Presence(database), Presence(database)
+    await first.begin()
+    await second.begin()
+    if not second.is_sure:
+        await first.beat()
+        assert await second.settle()
+    assert first.outages_since(0)[0] == second.outages_since(0)[0]
+
+
+async def test_who_stood_still_is_not_sure_any_longer(database: Database) -> None:
+    time_s = 100.0
+    presence = Presence(database, lambda: time_s)
+    await presence.begin()
+    time_s += 5.0
+    presence.stay_sure()
+    time_s += 5.0
+    assert presence.is_sure
+    time_s += 1.0
+    presence.stay_sure()
+    assert not presence.is_sure
