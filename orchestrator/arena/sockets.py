@@ -317,6 +317,7 @@ class Sockets:
         seat = await self._arena.seat_in(match_id, *who)
         if seat is None:
             raise Said("not_in_session", "This player is not of this session.")
+        await self._leave_other_queue(socket, *who)
         socket.who = who
         await self._arena.telling.leave(match_id, socket.id)  # whoever is in it already is told once
         await self._arena.sit(match_id, seat, socket.id)  # first: whoever is greeted is there

@@ -132,7 +132,7 @@ class Telling:
         told = [(match_id, listened.told) for match_id, listened in self._listened.items()]
         try:
             for start in range(0, len(told), _BATCH):
-                self._stale |= await self._ledger.with_news(dict(told[start : start + _BATCH]))
+                self._stale.update(await self._ledger.with_news(dict(told[start : start + _BATCH])))
         except DatabaseUnavailable:
             return  # the next time, then
         self._has_news.set()

@@ -203,6 +203,19 @@ async def test_one_connection_waits_in_one_place(clients: Clients, backend: Back
     assert (await both.hears("game:started"))["playerId"] == "eve"
 
 
+async def test_who_comes_back_to_a_match_waits_for_no_other(
+    clients: Clients, backend: Backend, services: Services
+) -> None:
+    _, _, playing = await match(clients, backend)
+    other = await backend.session("tictactoe", "eve")
+    ann = await clients.connected("tictactoe")
+    await ann.join(other)
+    await ann.hears("matchmaking:waiting")
+    await ann.say("game:reconnect", {"playerId": "ann", "sessionId": playing["sessionId"]})
+    assert (await ann.hears("game:reconnected"))["roomId"] == playing["roomId"]
+    assert await waiting(services) == []
+
+
 async def test_nobody_is_both_players(clients: Clients, backend: Backend) -> None:
     session = await backend.session("tictactoe", "ann", "bob", matchType="private")
     both, ann = [await clients.connected("tictactoe") for _ in range(2)]
