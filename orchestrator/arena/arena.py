@@ -4,7 +4,7 @@ itself comes from `run`.
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -163,6 +163,12 @@ class Arena:
     async def look(self, match_id: str) -> Look:
         """NotFound."""
         return await self._ledger.look(match_id)
+
+    async def going_on(self, match_ids: Collection[str]) -> set[str]:
+        """Those of them that are not over."""
+        query = select(ArenaMatch.id).where(ArenaMatch.id.in_(match_ids), ArenaMatch.ended_at.is_(None))
+        async with self._database.read() as session:
+            return set(await session.scalars(query))
 
     async def seat_in(self, match_id: str, session_id: str, player_id: str) -> Seat | None:
         """Where this player of this session sits in a match. NotFound."""

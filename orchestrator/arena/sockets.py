@@ -167,9 +167,15 @@ class Sockets:
 
     async def sit_again(self, present: Collection[str]) -> None:
         """Others may have taken this replica for dead, and its players for gone: but for those `present`, they were."""
-        for socket in list(self._sockets.values()):
-            if socket.room is not None and socket.seat is not None and socket.id not in present:
-                await self._arena.sit(socket.room, socket.seat, socket.id)
+        parted = [
+            (socket.room, socket.seat, socket.id)
+            for socket in self._sockets.values()
+            if socket.room is not None and socket.seat is not None and socket.id not in present
+        ]
+        going_on = await self._arena.going_on({room for room, _, _ in parted})
+        for room, seat, socket_id in parted:
+            if room in going_on:
+                await self._arena.sit(room, seat, socket_id)
 
     async def will_end(self) -> None:
         """The replica is about to end: whose connection is gone from now on did not leave."""
