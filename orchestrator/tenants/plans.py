@@ -22,18 +22,17 @@ class KeyMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Grants:
-    """`monthly_sessions` is None where they are unlimited. `webhook_attempts` counts the first one too."""
+    """`monthly_sessions` is None where they are unlimited."""
 
     monthly_sessions: int | None
     requests_a_minute: int
-    webhook_attempts: int
 
 
 GRANTS: Final[Mapping[Plan, Grants]] = {
-    Plan.STARTER: Grants(1_000, 60, 1 + 3),
-    Plan.GROWTH: Grants(10_000, 300, 1 + 3),
-    Plan.PRO: Grants(100_000, 600, 1 + 5),
-    Plan.ENTERPRISE: Grants(None, 6_000, 1 + 10),
+    Plan.STARTER: Grants(1_000, 60),
+    Plan.GROWTH: Grants(10_000, 300),
+    Plan.PRO: Grants(100_000, 600),
+    Plan.ENTERPRISE: Grants(None, 6_000),
 }
 
 
@@ -43,5 +42,4 @@ def granted(plan: str, monthly_sessions: int | None, requests_a_minute: int | No
     return Grants(
         of_plan.monthly_sessions if monthly_sessions is None else monthly_sessions,
         of_plan.requests_a_minute if requests_a_minute is None else requests_a_minute,
-        of_plan.webhook_attempts,
     )
