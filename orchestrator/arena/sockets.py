@@ -167,15 +167,11 @@ class Sockets:
 
     async def sit_again(self, present: Collection[str]) -> None:
         """Others may have taken this replica for dead, and its players for gone: but for those `present`, they were."""
-        parted = [
-            (socket.room, socket.seat, socket.id)
-            for socket in self._sockets.values()
-            if socket.room is not None and socket.seat is not None and socket.id not in present
-        ]
-        going_on = await self._arena.going_on({room for room, _, _ in parted})
-        for room, seat, socket_id in parted:
-            if room in going_on:
-                await self._arena.sit(room, seat, socket_id)
+        parted = [socket for socket in self._sockets.values() if socket.seat is not None and socket.id not in present]
+        going_on = await self._arena.going_on({socket.room for socket in parted if socket.room is not None})
+        for socket in parted:
+            if socket.room in going_on and socket.seat is not None:
+                await self._arena.sit(socket.room, socket.seat, socket.id)
 
     async def will_end(self) -> None:
         """The replica is about to end: whose connection is gone from now on did not leave."""
@@ -193,9 +189,9 @@ class Sockets:
             if player_id not in {None, socket.claims.player_id}:
                 raise Said("unauthorized", "This token is another player's.")
             player_id = socket.claims.player_id
-        room = socket.room
-        if room is not None and socket.who == (session_id, player_id) and await self._is_playing(socket):
-            await self._return(socket, room, socket.who, is_new_page=True)
+        room, who = socket.room, socket.who
+        if room is not None and who is not None and who == (session_id, player_id) and await self._is_playing(socket):
+            await self._return(socket, room, who, is_new_page=True)
             return
         await self._stand_free(socket)
         await self._leave_other_queue(socket, session_id, player_id)

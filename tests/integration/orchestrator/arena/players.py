@@ -36,6 +36,8 @@ class Client:
 
     async def close(self) -> None:
         await self._io.disconnect()
+        if self._io.eio.http is not None:  # left open where the server was quicker
+            await self._io.eio.http.close()
 
     @property
     def socket_id(self) -> str:

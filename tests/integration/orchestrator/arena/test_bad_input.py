@@ -143,7 +143,7 @@ async def test_a_message_that_is_too_long_is_refused_where_one_polls(arena_url: 
 
 async def test_bytes_are_not_collected(arena_url: str) -> None:
     async with polling(arena_url) as poll:
-        assert await poll.send("40/chess,", '5999999-/chess,["game:move",{"_placeholder":true,"num":0}]') == 200
+        assert await poll.send("40/chess,", '45999999-/chess,["game:move",{"_placeholder":true,"num":0}]') == 200
         assert await poll.send('42/chess,["game:explode"]') == 200
         heard = await poll.hear()
         while "unknown_event" not in heard:
