@@ -35,9 +35,13 @@ class Client:
         )
 
     async def close(self) -> None:
-        await self._io.disconnect()
-        if self._io.eio.http is not None:  # left open where the server was quicker
-            await self._io.eio.http.close()
+        engine = self._io.eio
+        try:
+            await self._io.disconnect()
+        finally:  # what the client leaves open where the server was quicker
+            for opened in (engine.ws, engine.http):
+                if opened is not None:
+                    await opened.close()
 
     @property
     def socket_id(self) -> str:
