@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from orchestrator.arena.models import ArenaConnection, ArenaMatch, ArenaOutage, ArenaReplica, ArenaWaiting
 from orchestrator.database import Database, insert_unless_there
+from orchestrator.errors import DatabaseUnavailable
 from orchestrator.ids import new_id
 
 SILENT_MS: Final = 6_000
@@ -143,6 +144,10 @@ class Presence:
             return set(await session.scalars(query))
 
     async def leave(self) -> None:
-        """This replica ends, and its sockets with it."""
-        async with self._database.write() as session:
-            await session.execute(update(ArenaReplica).where(ArenaReplica.id == self.id).values(is_gone=True))
+        """This replica ends, and its sockets with it. Where the database is away, its silence will tell."""
+        gone = update(ArenaReplica).where(ArenaReplica.id == self.id).values(is_gone=True)
+        try:
+            async with self._database.write() as session:
+                await session.execute(gone)
+        except DatabaseUnavailable:
+            log.warning("arena.left_without_a_word")

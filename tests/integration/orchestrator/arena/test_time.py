@@ -1,5 +1,6 @@
 """What comes by itself: warnings, forfeits, flags, absences; and what an outage does to them."""
 
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import delete, select, update
@@ -127,6 +128,12 @@ async def test_a_time_in_which_this_replica_could_do_nothing_counts_against_nobo
             return list(found) == [ann.socket_id, bob.socket_id]
 
     await until(both_are_there)
+
+
+async def test_a_replica_ends_also_while_the_database_is_away(tmp_path: Path) -> None:
+    nowhere = Database(f"sqlite+aiosqlite:///{tmp_path}/no-such-folder/arena.sqlite3")
+    await Presence(nowhere).leave()
+    await nowhere.close()
 
 
 async def a_match_of(database: Database, replica: str, seen_ago_ms: int) -> int:
