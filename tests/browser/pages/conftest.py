@@ -2,10 +2,7 @@
 
 import asyncio
 import shutil
-import threading
-import time
 from collections.abc import AsyncGenerator, Generator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -13,15 +10,14 @@ from pathlib import Path
 import httpx
 import pytest
 import pytest_asyncio
-import uvicorn
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from orchestrator.accounts import throttle
 from orchestrator.accounts.throttle import Limit
-from orchestrator.app import create_app
 from orchestrator.settings import Settings
 from tests.browser.pages.catalogue import fill
 from tests.browser.pages.pages_support import SEAT_PAGE, FakeApi
+from tests.serving import serving
 
 PASSWORD = "correct horse battery"
 CHROMIUM_ARGUMENTS = (
@@ -35,24 +31,6 @@ CHROMIUM_ARGUMENTS = (
     "--allow-loopback-in-peer-connection",
     "--disable-features=WebRtcHideLocalIpsWithMdns",
 )
-
-
-@contextmanager
-def serving(settings: Settings) -> Generator[str]:
-    """A replica in a thread of its own: its address."""
-    server = uvicorn.Server(uvicorn.Config(create_app(settings), port=0, log_level="warning", ws="none"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        deadline = time.monotonic() + 30
-        while not server.started and thread.is_alive() and time.monotonic() < deadline:
-            thread.join(0.02)
-        assert server.started
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(20)
-    assert not thread.is_alive()
 
 
 @dataclass(frozen=True)

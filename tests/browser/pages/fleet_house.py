@@ -10,8 +10,9 @@ from pathlib import Path
 from orchestrator.accounts.account import Role
 from orchestrator.services import open_services
 from orchestrator.settings import Settings
-from tests.browser.pages.conftest import PASSWORD, serving
+from tests.browser.pages.conftest import PASSWORD
 from tests.fleet_scene import FleetScene, fill_fleet
+from tests.serving import serving
 
 
 @dataclass(frozen=True)
