@@ -11,7 +11,7 @@ ARGS ?=
 JOBS ?= 2
 MINUTES ?= 60
 GAMES_PLAY_S ?= 60
-GAMES ?= ltris openttd pingus neverball
+GAMES ?= ltris openttd pingus neverball subway-runner
 
 RUN := .venv/bin/
 PYTEST_WHOLE := --durations=25 --durations-min=1
