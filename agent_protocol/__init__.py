@@ -7,6 +7,7 @@ it does not know, so that a newer peer can add optional ones; a change that an o
 
 from agent_protocol.build import BuildSpec, Display, Limits, Request
 from agent_protocol.join import JoinRequest, JoinResponse
+from agent_protocol.run_result import RunResult
 from agent_protocol.saves import TRANSFER_QUIET_S, DirectUpload, DownloadWay, UploadWay, transfer_within_s
 from agent_protocol.sync import (
     PROTOCOL_VERSION,
@@ -54,6 +55,7 @@ __all__ = [
     "Progress",
     "Request",
     "RestoreSource",
+    "RunResult",
     "SavedVersion",
     "Statistics",
     "SyncRequest",

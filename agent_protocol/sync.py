@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, Field
 
 from agent_protocol.build import BuildSpec
 from agent_protocol.model import PublicUrl, WireModel
+from agent_protocol.run_result import RunResult
 
 PROTOCOL_VERSION = 1
 
@@ -98,7 +99,8 @@ class ObservedSession(WireModel):
 
     `seat_ready` says that players can connect; `peers` how many are connected; `paused` that the game stands still
     because nobody is; `last_input_at` when the player last did something; `save_used_bytes` how much of the build's
-    `save_bytes` the home takes.
+    `save_bytes` the home takes. `result` comes with the end of a session that was `for_result`, where its game told
+    one.
     """
 
     session_id: str
@@ -112,6 +114,7 @@ class ObservedSession(WireModel):
     save_used_bytes: Bytes | None = None
     statistics: Statistics | None = None
     save: SavedVersion | None = None
+    result: RunResult | None = None
     end: EndReport | None = None
 
 
@@ -215,7 +218,8 @@ class DesiredSession(WireModel):
 
     `expires_at` (idle) and `ends_at` (cap) hold on the host too: past either it ends the session by itself. `epoch`
     below which stream tokens are refused. `session_id` names folders and mounts of a host, and root makes and removes
-    them.
+    them. One that is `for_result` has a game that is played once, and tells how it went in `/session/result`; nothing
+    of it is saved.
     """
 
     session_id: Annotated[str, Field(pattern=SESSION_ID)]
@@ -225,6 +229,7 @@ class DesiredSession(WireModel):
     restore: RestoreSource | None = None
     timezone: str = "UTC"
     epoch: int = 0
+    for_result: bool = False
     expires_at: AwareDatetime
     ends_at: AwareDatetime
 

@@ -1,17 +1,18 @@
 """Which container a session gets, and what its end means. Pure.
 
 The home is the only place that a game can write to and that outlives it. `/session` is read-only: it lies in the host's
-memory (`/run`) and has no quota. A place for the result of a match, once somebody reads one, will be a file system of
-limited size of its own, mounted at `/session/result`.
+memory (`/run`) and has no quota. Where a result is wanted, a folder of the home is mounted at `/session/result`.
 """
 
 import errno
+from dataclasses import replace
 from pathlib import Path
 
 from agent_protocol import BuildSpec, DesiredSession, EndReport
 from gameserver_agent.errors import EngineError, SeatError, SessionEndedError
 from gameserver_agent.runtime.port import ContainerSpec, ContainerStatus, Mount
 from gameserver_agent.seats.places import SeatPlace
+from gameserver_agent.sessions.run_result import folder_of
 from streaming.protocol import Hello
 
 INSTALLATION_LABEL = "playhouse.installation"
@@ -49,7 +50,11 @@ def game_container(
     """The container in which this session's game runs, seeing only its own display, sound and save."""
     name, labels = f"playhouse-{desired.session_id}-{desired.generation}", session_labels(desired, ours)
     about_player = {"TZ": desired.timezone, "LANG": LANGUAGE}
-    return _container(name, labels, desired.build, about_player, place, hello, home)
+    container = _container(name, labels, desired.build, about_player, place, hello, home)
+    if not desired.for_result:
+        return container
+    result = Mount(str(folder_of(Path(home))), "/session/result")
+    return replace(container, mounts=(*container.mounts, result))
 
 
 def title_container(

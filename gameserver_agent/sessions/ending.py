@@ -29,6 +29,7 @@ from gameserver_agent.saves.outbox import Letter
 from gameserver_agent.sessions.clearing import Clearing
 from gameserver_agent.sessions.live import LiveSession
 from gameserver_agent.sessions.pictures import Pictures
+from gameserver_agent.sessions.run_result import read_result
 from gameserver_agent.statistics import Meter
 from gameserver_agent.tasks import cancelled
 
@@ -169,7 +170,9 @@ class Ending:
         """The end to report. Afterwards `is_saved` says whether the home is the only place where the save is."""
         live = self._live
         was_taken_care_of = live.state is ObservedState.ENDED and not live.saves.home.exists()
-        if live.is_saved or live.meter is None or was_taken_care_of:
+        if live.desired.for_result:
+            await self._read_result()
+        if live.desired.for_result or live.is_saved or live.meter is None or was_taken_care_of:
             live.is_saved = True
             return end
         try:
@@ -183,6 +186,14 @@ class Ending:
             return self._unsaved(end, "it is kept on the host.")
         live.is_saved = True
         return end if letter is None else await self._send(letter, end)
+
+    async def _read_result(self) -> None:
+        """What the game told of its run, as far as its home can be looked into."""
+        live = self._live
+        if live.result is None and live.meter is not None and live.saves.home.exists():
+            with contextlib.suppress(SaveError, OSError):
+                await asyncio.to_thread(live.saves.home.found_again)
+            live.result = await asyncio.to_thread(read_result, live.saves.home.path)
 
     async def _send(self, letter: Letter, end: EndReport) -> EndReport:
         try:

@@ -10,7 +10,15 @@ from datetime import datetime
 
 import structlog
 
-from agent_protocol import DesiredSession, EndReport, ObservedSession, ObservedState, Progress, Statistics
+from agent_protocol import (
+    DesiredSession,
+    EndReport,
+    ObservedSession,
+    ObservedState,
+    Progress,
+    RunResult,
+    Statistics,
+)
 from gameserver_agent.errors import AgentError, ContainerNotFoundError, EngineError, SeatError
 from gameserver_agent.seats.places import SeatPlace
 from gameserver_agent.seats.seat import Seat
@@ -39,6 +47,7 @@ class LiveSession:
         self.container_id = record.container_id
         self.meter: Meter | None = record.meter
         self.end: EndReport | None = record.end
+        self.result: RunResult | None = record.result
         self.is_saved = record.is_saved
         self.is_cleared = record.is_cleared
         self.was_machine_restarted = record.boot_id is not None and record.boot_id != services.boot_id
@@ -89,6 +98,7 @@ class LiveSession:
             save_used_bytes=self.saves.used_bytes,
             statistics=self._statistics if self.meter is None else self.meter.statistics(self.now_s()),
             save=self.saves.last,
+            result=self.result if has_ended else None,
             end=self.end if has_ended else None,
         )
 
@@ -152,6 +162,7 @@ class LiveSession:
             is_cleared=self.is_cleared,
             boot_id=self.services.boot_id,
             title_id=self.title_id,
+            result=self.result,
         )
         try:
             writing = asyncio.ensure_future(asyncio.to_thread(self._folder.write, record))

@@ -14,6 +14,7 @@ from gameserver_agent.sessions.ending import Ending
 from gameserver_agent.sessions.from_title import began_from_title
 from gameserver_agent.sessions.live import LiveSession
 from gameserver_agent.sessions.pausing import Pausing
+from gameserver_agent.sessions.run_result import make_folder
 from gameserver_agent.sessions.state import restoring_within_s
 from gameserver_agent.statistics import Meter
 from gameserver_agent.tasks import all_or_first_error, cancelled, finished_despite_cancellation
@@ -46,9 +47,10 @@ class Playing:
             live.log.info("session.adopted", state=live.state)
         else:
             await self._begin()
-            if not await began_from_title(live):
+            if live.desired.for_result or not await began_from_title(live):
                 await self._prepare()
                 await self._boot()
+        checkpoints = () if live.desired.for_result else (live.saves.keep_checkpointing(live.require_place().owner),)
         await all_or_first_error(
             self._watch_container(),
             self._watch_seat(),
@@ -56,7 +58,7 @@ class Playing:
             self._sample(),
             self._play(),
             live.saves.keep_measuring(),
-            live.saves.keep_checkpointing(live.require_place().owner),
+            *checkpoints,
         )
 
     def hear_of_new_epoch(self) -> None:
@@ -115,11 +117,15 @@ class Playing:
         self._live.become(ObservedState.RESTORING)
 
     async def _restore(self) -> None:
+        saves, place = self._live.saves, self._live.require_place()
         try:
-            async with asyncio.timeout(restoring_within_s(self._live.saves.restored_bytes)):
-                await self._live.saves.prepare(self._live.require_place().owner)
+            async with asyncio.timeout(restoring_within_s(saves.restored_bytes)):
+                await saves.prepare(place.owner)
         except TimeoutError as error:
             raise SessionEndedError("restore_failed", "Restoring the save took too long.") from error
+        if self._live.desired.for_result:
+            making = asyncio.to_thread(make_folder, saves.home.path, place.session, place.owner)
+            await finished_despite_cancellation(asyncio.ensure_future(making))
 
     async def _claim_seat(self) -> None:
         """A seat that waits already, or a place for one."""

@@ -6,7 +6,7 @@ import pydantic
 import structlog
 from pydantic import BaseModel, ConfigDict
 
-from agent_protocol import DesiredSession, EndReport, ObservedState, SavedVersion, Statistics
+from agent_protocol import DesiredSession, EndReport, ObservedState, RunResult, SavedVersion, Statistics
 from gameserver_agent.identity import write_private
 from gameserver_agent.saves.archive import Archive
 from gameserver_agent.statistics import Meter
@@ -33,6 +33,7 @@ class SessionRecord(BaseModel):
     is_cleared: bool = False
     boot_id: str | None = None
     title_id: str | None = None
+    result: RunResult | None = None
 
 
 class SessionFolder:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from agent_protocol import BuildSpec, ObservedState
 from gameserver_agent.runtime.docker_arguments import host_config, readable_lines, sample_from_statistics
-from gameserver_agent.runtime.port import ContainerStatus
+from gameserver_agent.runtime.port import ContainerStatus, Mount
 from gameserver_agent.runtime.pull_progress import PullProgress
 from gameserver_agent.saves.archive import Owner
 from gameserver_agent.seats.places import SeatPlace
@@ -44,6 +44,14 @@ def test_a_container_names_its_session_and_whose_it_is() -> None:
         "playhouse.generation": "1",
         "playhouse.build": "bld1",
     }
+
+
+def test_a_game_whose_result_is_wanted_has_a_place_for_it_in_its_home() -> None:
+    desired = order(build=BUILD).model_copy(update={"for_result": True})
+    spec = game_container(desired, host_labels("ins1", "hst1"), PLACE, HELLO, "/data/home")
+    place = Mount("/data/home/.playhouse-result", "/session/result")
+    assert spec.mounts == (*SPEC.mounts, place)
+    assert spec.environment == SPEC.environment
 
 
 def test_a_build_cannot_move_its_home_or_display() -> None:
