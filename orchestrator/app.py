@@ -31,6 +31,7 @@ from orchestrator.arena.bots.service import Bots
 from orchestrator.arena.bots.service import running as thinking
 from orchestrator.arena.controllers import ArenaController, socket_io
 from orchestrator.arena.dependencies import TenantHeaders
+from orchestrator.arena.run_sockets import RunSockets
 from orchestrator.arena.sockets import Sockets
 from orchestrator.audit.admin_controllers import AuditController
 from orchestrator.background import Loop, running
@@ -168,8 +169,11 @@ def _arena(services: Services, bots: Bots) -> Arena:
         services.session_tokens,
         services.tenant_keys,
         bots,
+        services.arena_runs,
     )
-    arena.with_sockets(Sockets(arena))
+    sockets = Sockets(arena)
+    streams = services.play, services.stream_access, services.relays
+    arena.with_sockets(sockets, RunSockets(sockets.engine, arena, services.arena_runs, *streams))
     return arena
 
 

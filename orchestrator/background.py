@@ -28,9 +28,15 @@ async def running(loops: Sequence[Loop]) -> AsyncGenerator[None, None]:
     try:
         yield
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancelled(*tasks)
+
+
+async def cancelled(*tasks: asyncio.Task[None] | None) -> None:
+    """Cancel those that still run and wait until they are gone. Their errors stay with them."""
+    running_ones = [task for task in tasks if task is not None]
+    for task in running_ones:
+        task.cancel()
+    await asyncio.gather(*running_ones, return_exceptions=True)
 
 
 async def _keep_alive(loop: Loop) -> None:

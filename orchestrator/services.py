@@ -24,6 +24,7 @@ from orchestrator.accounts.standing import Standing
 from orchestrator.arena.ledger import Ledger as MatchLedger
 from orchestrator.arena.pairing import Pairing
 from orchestrator.arena.presence import Presence
+from orchestrator.arena.runs import Runs
 from orchestrator.arena.session_tokens import SessionTokens
 from orchestrator.arena.sessions import Sessions as ArenaSessions
 from orchestrator.audit.log import AuditLog
@@ -142,6 +143,7 @@ class Services:
     arena_presence: Presence
     match_ledger: MatchLedger
     pairing: Pairing
+    arena_runs: Runs
 
 
 @asynccontextmanager
@@ -257,4 +259,5 @@ def _wire(settings: Settings, database: Database, installation: Installation, st
         arena_presence=presence,
         match_ledger=match_ledger,
         pairing=Pairing(database, notices, match_ledger, presence),
+        arena_runs=Runs(database, play, moves, webhooks),
     )

@@ -27,6 +27,7 @@ from orchestrator.arena.models import (
 )
 from orchestrator.arena.pairing import STARTS, Joined, Pairing, Wish
 from orchestrator.arena.presence import Presence, milliseconds
+from orchestrator.arena.runs import Runs
 from orchestrator.arena.session_tokens import Claims, SessionTokens
 from orchestrator.arena.sessions import Sessions
 from orchestrator.arena.telling import Telling
@@ -39,6 +40,7 @@ from orchestrator.tenants.keys import TenantKeys
 from orchestrator.tenants.plans import KeyMode
 
 if TYPE_CHECKING:
+    from orchestrator.arena.run_sockets import RunSockets
     from orchestrator.arena.sockets import Sockets
 
 _BUSY_S: Final = 0.5
@@ -65,6 +67,7 @@ class Arena:
         tokens: SessionTokens,
         keys: TenantKeys,
         bots: Bots,
+        runs: Runs,
     ) -> None:
         self._database = database
         self._notices = notices
@@ -74,14 +77,16 @@ class Arena:
         self._sessions = sessions
         self._tokens = tokens
         self._keys = keys
+        self._runs = runs
         self.thinking = Thinking(database, ledger, self._bot_plays, bots)
         self._news = asyncio.Event()
         self._upkeep_s = 0.0
         self._may_be_parted = False
 
-    def with_sockets(self, sockets: "Sockets") -> None:
+    def with_sockets(self, sockets: "Sockets", run_sockets: "RunSockets") -> None:
         """Who hears what happens."""
         self.sockets = sockets
+        self.run_sockets = run_sockets
         self.telling = Telling(self._ledger, self._notices, sockets.engine)
 
     async def claims(self, token: object) -> Claims | None:
@@ -335,6 +340,7 @@ class Arena:
             for happened in await self._pairing.widen():
                 self._ledger.remember(happened)
                 await self.begun(happened)
+        await self._runs.watch()
         if has_expired and await self._sessions.expire():
             self._notices.hear(STARTS)
         if has_old:
@@ -356,5 +362,6 @@ async def running(arena: Arena, presence: Presence) -> AsyncGenerator[None, None
     try:
         yield
     finally:
+        await arena.run_sockets.close()
         await arena.sockets.close()
         await arena.close()

@@ -59,7 +59,7 @@ class RefusedConnection(Exception):
 class Ears(Protocol):
     """Who hears what sockets say. None of these raises anything but `RefusedConnection`, from the first."""
 
-    async def connected(self, game: Game, socket_id: str, handshake: dict[str, Any], auth: object) -> None: ...
+    async def connected(self, game: str, socket_id: str, handshake: dict[str, Any], auth: object, /) -> None: ...
     async def said(self, socket_id: str, event: str, data: object) -> None: ...
     async def gone(self, socket_id: str) -> None: ...
 
@@ -68,7 +68,6 @@ class Engine:
     """An ASGI application, and the voice that speaks to its sockets."""
 
     def __init__(self, ears: Ears) -> None:
-        self._ears = ears
         self._server: Any = socketio.AsyncServer(
             async_mode="asgi",
             async_handlers=False,
@@ -84,7 +83,7 @@ class Engine:
         self._server.eio.send_packet = self._send
         self._apart: set[asyncio.Task[None]] = set()
         for game in Game:
-            self._listen(game)
+            self.listen(game.value, ears)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         length = dict(scope["headers"]).get(b"content-length", b"0")
@@ -99,18 +98,18 @@ class Engine:
             else:
                 raise ClientException("This is not Engine.IO.") from error
 
-    async def say(self, game: Game, to: str, event: str, payload: Json) -> None:
-        await self._server.emit(event, (payload,), to=to, namespace=f"/{game.value}")
+    async def say(self, game: str, to: str, event: str, payload: Json) -> None:
+        await self._server.emit(event, (payload,), to=to, namespace=f"/{game}")
 
-    async def enter(self, game: Game, socket_id: str, room: str) -> None:
-        if self._server.manager.is_connected(socket_id, f"/{game.value}"):
-            await self._server.enter_room(socket_id, room, namespace=f"/{game.value}")
+    async def enter(self, game: str, socket_id: str, room: str) -> None:
+        if self._server.manager.is_connected(socket_id, f"/{game}"):
+            await self._server.enter_room(socket_id, room, namespace=f"/{game}")
 
-    async def leave(self, game: Game, socket_id: str, room: str) -> None:
-        await self._server.leave_room(socket_id, room, namespace=f"/{game.value}")
+    async def leave(self, game: str, socket_id: str, room: str) -> None:
+        await self._server.leave_room(socket_id, room, namespace=f"/{game}")
 
-    async def disconnect(self, game: Game, socket_id: str) -> None:
-        await self._server.disconnect(socket_id, namespace=f"/{game.value}")
+    async def disconnect(self, game: str, socket_id: str) -> None:
+        await self._server.disconnect(socket_id, namespace=f"/{game}")
 
     async def release(self) -> None:
         """Answer every poll that is held."""
@@ -123,10 +122,12 @@ class Engine:
         await self._server.shutdown()
         await asyncio.gather(*self._apart, return_exceptions=True)
 
-    def _listen(self, game: Game) -> None:
+    def listen(self, game: str, ears: Ears) -> None:
+        """One more namespace, and who hears what is said there."""
+
         async def connect(socket_id: str, handshake: dict[str, Any], auth: object) -> None:
             try:
-                await self._ears.connected(game, socket_id, handshake, auth)
+                await ears.connected(game, socket_id, handshake, auth)
             except RefusedConnection as refused:
                 raise Refusal(str(refused), {"code": refused.code}) from refused
             except Exception as mistake:
@@ -134,10 +135,10 @@ class Engine:
                 raise Refusal("Something went wrong on our side.", {"code": "internal_error"}) from mistake
 
         async def disconnect(socket_id: str, _reason: object) -> None:
-            self._do_apart(self._gone(socket_id))
+            self._do_apart(self._gone(ears, socket_id))
 
         async def say(event: str, socket_id: str, *data: object) -> None:
-            await self._ears.said(socket_id, event, data[0] if data else None)
+            await ears.said(socket_id, event, data[0] if data else None)
 
         handlers: Mapping[str, Callable[..., Awaitable[None]]] = {
             "connect": connect,
@@ -145,7 +146,7 @@ class Engine:
             "*": say,
         }
         for event, handler in handlers.items():
-            self._server.on(event, handler, namespace=f"/{game.value}")
+            self._server.on(event, handler, namespace=f"/{game}")
 
     async def _send(self, connection_id: str, packet: Packet) -> None:
         """One packet into the queue of a connection. It may turn out to be gone here, while its match is told."""
@@ -162,9 +163,9 @@ class Engine:
             log.info("arena.too_slow", dropped=connection.queue.qsize())
             await connection.close(wait=False, reason=self._server.reason.TRANSPORT_ERROR)
 
-    async def _gone(self, socket_id: str) -> None:
+    async def _gone(self, ears: Ears, socket_id: str) -> None:
         try:
-            await self._ears.gone(socket_id)
+            await ears.gone(socket_id)
         except Exception:
             log.exception("arena.mistake", arena_event="disconnect")
 

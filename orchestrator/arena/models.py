@@ -150,6 +150,27 @@ class ArenaConnection(Base):
     replica_id: Mapped[str] = mapped_column(String(40))
 
 
+class ArenaRun(Base):
+    """A session's streamed game: `run_id` is the fleet's session. Until `ended_at` it takes one of the tenant's seats.
+    `unseen_since` is since when no page has been connected to it.
+    """
+
+    __tablename__ = "arena_runs"
+    __table_args__ = (
+        Index("arena_runs_by_run", "run_id", unique=True),
+        Index("arena_runs_going_on", "tenant_id", sqlite_where=text("ended_at IS NULL"),
+              postgresql_where=text("ended_at IS NULL")),
+    )  # fmt: skip
+
+    session_id: Mapped[str] = mapped_column(ForeignKey("arena_sessions.id", ondelete="CASCADE"), primary_key=True)
+    run_id: Mapped[str] = mapped_column(String(32))
+    tenant_id: Mapped[str] = mapped_column(String(40))
+    player_id: Mapped[str] = mapped_column(String(128))
+    owner: Mapped[str] = mapped_column(String(200))
+    unseen_since: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+
+
 class ArenaReplica(Base):
     """One process of the arena, which says every other second that it is there while anything is played. Gone once it
     has been silent for too long, or has said so.

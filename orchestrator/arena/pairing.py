@@ -85,7 +85,7 @@ class Pairing:
             )
             if found is None:
                 raise JoinRefused("session_not_found", "There is no such session of this game.")
-            player_id, name = _player_of(found, wish)
+            player_id, name = player_in(found, wish.player_id)
             if found.status == "ended":
                 raise JoinRefused("session_ended", "This session is over.")
             if found.match_id is not None:
@@ -228,14 +228,14 @@ def _pool_lock(game: str, mode: str, tenant_id: str) -> str:
     return f"arena-pool:{game}:{mode}:{'' if mode == Mode.TRAINING.value else tenant_id}"
 
 
-def _player_of(found: ArenaSession, wish: Wish) -> tuple[str, str]:
-    """Which of the session's players this is, and their name."""
+def player_in(found: ArenaSession, player_id: str | None) -> tuple[str, str]:
+    """Which of the session's players this is, and their name. JoinRefused."""
     players = {str(player["id"]): str(player["displayName"]) for player in found.players}
-    if wish.player_id is None and len(players) == 1:
+    if player_id is None and len(players) == 1:
         return next(iter(players.items()))
-    if wish.player_id is None or wish.player_id not in players:
+    if player_id is None or player_id not in players:
         raise JoinRefused("not_in_session", "This player is not of this session.")
-    return wish.player_id, players[wish.player_id]
+    return player_id, players[player_id]
 
 
 async def _rating_of(session: AsyncSession, found: ArenaSession, player_id: str) -> float:

@@ -19,6 +19,7 @@ from orchestrator.arena.admission import SUBWAY_RUNNER, MatchType, Order, Player
 from orchestrator.arena.models import ArenaMatch, ArenaSeat, ArenaSession, ArenaWaiting
 from orchestrator.arena.seams import Outbox
 from orchestrator.arena.session_tokens import LIFETIME, SessionTokens
+from orchestrator.catalog.models import Game as StreamedGame
 from orchestrator.database import Database, JsonDict
 from orchestrator.errors import Conflict, InvalidRequest, NotFound, RateLimited, Unauthorized
 from orchestrator.tenants.keys import Proven
@@ -70,8 +71,6 @@ class Sessions:
         month's are used up, Conflict when the key was used for another request.
         """
         order = ordered(fields, by.mode)
-        if order.game == SUBWAY_RUNNER:
-            raise InvalidRequest(f"{SUBWAY_RUNNER} is not available here")
         if idempotency_key is not None and not 0 < len(idempotency_key) <= _LONGEST_KEY:
             raise InvalidRequest(f"Idempotency-Key must have 1 to {_LONGEST_KEY} characters")
         asked = hashlib.sha256(json.dumps([by.mode.value, fields], sort_keys=True).encode()).hexdigest()
@@ -84,6 +83,8 @@ class Sessions:
                     if found.request_hash != asked:
                         raise Conflict("Idempotency-Key was used for another request", code="idempotency_key_reused")
                     return await self._ticket(session, found, _players(found)[: order.player_count])
+            if order.game == SUBWAY_RUNNER and not await _is_offered(session):
+                raise InvalidRequest(f"{SUBWAY_RUNNER} is not available here")
             now = await self._database.now(session)
             if order.mode != Mode.TEST:
                 await self._charge(session, by, now)
@@ -235,6 +236,12 @@ class Sessions:
         left_s = round((row.join_by - now).total_seconds())
         has_webhooks = row.mode == Mode.LIVE.value
         return Ticket(row, players, token, max(0, left_s), row.created_at + LIFETIME, has_webhooks)
+
+
+async def _is_offered(session: AsyncSession) -> bool:
+    """Whether this house has the streamed game."""
+    here = exists().where(StreamedGame.slug == SUBWAY_RUNNER, StreamedGame.current_build_id.is_not(None))
+    return bool(await session.scalar(select(here)))
 
 
 def _players(row: ArenaSession) -> tuple[Player, ...]:

@@ -5,7 +5,7 @@ it asked for, or `error {code, message}`; a board changes by `Arena.happen` alon
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import structlog
 
@@ -19,15 +19,14 @@ from orchestrator.arena import payloads
 from orchestrator.arena.allowance import Allowance
 from orchestrator.arena.arena import Arena
 from orchestrator.arena.engine import Engine, RefusedConnection
+from orchestrator.arena.greeting import TOO_MANY, admitted, refusal_of, who_joins
 from orchestrator.arena.ledger import Look
-from orchestrator.arena.pairing import JoinRefused, Wish
+from orchestrator.arena.pairing import Wish
 from orchestrator.arena.payloads import Payload
-from orchestrator.arena.saying import Said, fields_of, text_of, token_of
+from orchestrator.arena.saying import Said, fields_of, text_of
 from orchestrator.arena.session_tokens import Claims
 from orchestrator.arena.telling import SEATS
-from orchestrator.errors import ApiError, DatabaseUnavailable, NotFound
-
-_ALLOWANCE: Final = "playhouse.allowance"
+from orchestrator.errors import DatabaseUnavailable
 
 log = structlog.get_logger()
 
@@ -79,23 +78,12 @@ class Sockets:
         """How many this replica holds."""
         return len(self._sockets)
 
-    async def connected(self, game: Game, socket_id: str, handshake: dict[str, Any], auth: object) -> None:
-        # Whoever leaves a game and comes again, by the same connection, has no more to say than before.
-        allowance: Allowance = handshake.setdefault(_ALLOWANCE, Allowance())
-        if not allowance.takes(time.monotonic()):
-            raise RefusedConnection("rate_limited", "Too many messages. Please slow down.")
-        token, origin = token_of(handshake, auth), handshake.get("HTTP_ORIGIN")
-        claims = None
-        if token:
-            try:
-                claims = await self._arena.claims(token)
-            except DatabaseUnavailable as away:
-                raise RefusedConnection("unavailable", away.message) from away
-            if claims is None:
-                raise RefusedConnection("unauthorized", "This token is not one of ours, or too old.")
+    async def connected(self, game: str, socket_id: str, handshake: dict[str, Any], auth: object) -> None:
+        allowance, claims = await admitted(handshake, auth, self._arena.claims)
         if self._is_closing:
             raise RefusedConnection("closing", "This server is about to end; connect again.")
-        self._sockets[socket_id] = Socket(socket_id, game, origin, claims, allowance)
+        origin = handshake.get("HTTP_ORIGIN")
+        self._sockets[socket_id] = Socket(socket_id, Game(game), origin, claims, allowance)
 
     async def said(self, socket_id: str, event: str, data: object) -> None:
         """One message. Total over whatever a stranger may send."""
@@ -106,23 +94,12 @@ class Sockets:
             if socket.allowance.is_flood:
                 await self.engine.disconnect(socket.game, socket.id)
             elif socket.allowance.refused == 1:
-                await self._error(socket, "rate_limited", "Too many messages. Please slow down.")
+                await self._error(socket, *TOO_MANY)
             return
         try:
             await self._says.get(event, _unknown)(socket, fields_of(data))
-        except Said as refused:
-            await self._error(socket, refused.code, str(refused))
-        except JoinRefused as refused:
-            await self._error(socket, refused.code, refused.message)
-        except NotFound:
-            await self._error(socket, "unknown_room", "There is no such room.")
-        except DatabaseUnavailable as away:
-            await self._error(socket, "unavailable", away.message)
-        except ApiError as error:
-            await self._error(socket, error.code, error.message)
-        except Exception:
-            log.exception("arena.mistake", arena_event=event)
-            await self._error(socket, "internal_error", "Something went wrong on our side.")
+        except Exception as error:
+            await self._error(socket, *refusal_of(error, event))
         finally:
             await self._leave_if_gone(socket)
 
@@ -184,11 +161,7 @@ class Sockets:
         await self.engine.close()
 
     async def _join(self, socket: Socket, fields: Mapping[str, object]) -> None:
-        session_id, player_id = self._session_of(socket, fields), text_of(fields, "playerId")
-        if socket.claims is not None and socket.claims.player_id is not None:
-            if player_id not in {None, socket.claims.player_id}:
-                raise Said("unauthorized", "This token is another player's.")
-            player_id = socket.claims.player_id
+        session_id, player_id = who_joins(socket.claims, fields)
         room, who = socket.room, socket.who
         if room is not None and who is not None and who == (session_id, player_id) and await self._is_playing(socket):
             await self._return(socket, room, who, is_new_page=True)
@@ -403,16 +376,6 @@ class Sockets:
         except DatabaseUnavailable:
             socket.waiting = waiting
             self._lost[socket.id] = socket
-
-    def _session_of(self, socket: Socket, fields: Mapping[str, object]) -> str:
-        named = text_of(fields, "sessionId")
-        if socket.claims is None:
-            if named is None:
-                raise Said("session_required", "Send the sessionId that your backend was given, or its token.")
-            return named
-        if named not in {None, socket.claims.session_id}:
-            raise Said("unauthorized", "This token is of another session.")
-        return socket.claims.session_id
 
     def _own(self, socket: Socket, fields: Mapping[str, object]) -> tuple[str, Seat]:
         """The match that this socket plays. What it names must be its own."""

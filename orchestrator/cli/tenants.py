@@ -91,6 +91,7 @@ def revoke_tenant_key(tenant: str, key_id: str) -> None:
 @click.option("--plan", type=_PLANS)
 @click.option("--monthly-sessions", type=click.IntRange(min=0), help="In place of the plan's.")
 @click.option("--requests-a-minute", type=click.IntRange(min=1), help="In place of the plan's.")
+@click.option("--seats", type=click.IntRange(min=0), help="How many streamed games at once, in place of the plan's.")
 @click.option("--active/--inactive", "is_active", default=None, help="The keys of an inactive tenant are refused.")
 @click.option("--origin", "origins", multiple=True, help="In place of the origins that its keys have.")
 def change_tenant(
@@ -98,6 +99,7 @@ def change_tenant(
     plan: str | None,
     monthly_sessions: int | None,
     requests_a_minute: int | None,
+    seats: int | None,
     is_active: bool | None,
     origins: tuple[str, ...],
 ) -> None:
@@ -109,6 +111,7 @@ def change_tenant(
             plan=None if plan is None else Plan(plan),
             monthly_sessions=monthly_sessions,
             requests_a_minute=requests_a_minute,
+            seats=seats,
             is_active=is_active,
             origins=origins or None,
         )

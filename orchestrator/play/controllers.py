@@ -1,7 +1,6 @@
 """`/api/game/*`: the documented session endpoints. HTTP only; what can be done is `play.service`'s."""
 
 import math
-from collections.abc import Sequence
 from typing import Annotated, Any
 
 from litestar import Controller, Request, get, post
@@ -14,14 +13,12 @@ from orchestrator.catalog.models import Game
 from orchestrator.catalog.schemas import Pagination
 from orchestrator.fleet.placement import Placement
 from orchestrator.http import origin_of
+from orchestrator.play.answers import end_view, figures_of, status_answer
 from orchestrator.play.launching import LaunchOrder
-from orchestrator.play.lifecycle import FINAL, Position, life_is_connectable, phase_of, status_of
+from orchestrator.play.lifecycle import FINAL, Position, status_of
 from orchestrator.play.models import Session, life_of
-from orchestrator.play.reasons import End, next_step
-from orchestrator.play.relays import IceServer, Relays
+from orchestrator.play.relays import Relays
 from orchestrator.play.schemas import (
-    ErrorView,
-    Figures,
     HistoryAnswer,
     KeepaliveAnswer,
     KeepaliveRequest,
@@ -30,16 +27,13 @@ from orchestrator.play.schemas import (
     PastSession,
     Probe,
     ProbesAnswer,
-    ProgressView,
-    Relocation,
-    SaveUse,
     SessionRequest,
     SessionsAnswer,
     SessionSummary,
     StatusAnswer,
     StopAnswer,
 )
-from orchestrator.play.service import Play, SessionView
+from orchestrator.play.service import Play
 from orchestrator.play.stream_access import StreamAccess
 
 SessionId = Annotated[str, QueryParameter(name="sessionId", pattern=r"^[A-Za-z0-9_-]+$", max_length=64)]
@@ -101,7 +95,7 @@ class SessionController(Controller):
         """How a session stands. `wait` holds the answer for so many seconds at most while its revision is `after`."""
         view = await play.wait(account.owner, session_id, wait, after)
         ice_servers = relays.ice_servers(account.owner, view.row.ends_at)
-        return _status(view, stream_access, origin_of(request), account.name, ice_servers)
+        return status_answer(view, stream_access, origin_of(request), account.name, ice_servers)
 
     @post("/keepalive", status_code=200, operation_id="keepSessionAlive")
     async def keepalive(
@@ -119,7 +113,7 @@ class SessionController(Controller):
         row = await play.stop(account.owner, data.session_id)
         if Position(row.position) not in FINAL:
             return StopAnswer(status="stopping")
-        return StopAnswer(status="stopped", **_figures(row).model_dump())
+        return StopAnswer(status="stopped", **figures_of(row).model_dump())
 
     @get("/sessions", operation_id="activeSessions")
     async def sessions(self, account: NamedDependency[Account], play: NamedDependency[Play]) -> SessionsAnswer:
@@ -153,50 +147,6 @@ class SessionController(Controller):
         )
 
 
-def _status(
-    view: SessionView, stream_access: StreamAccess, origin: str, name: str, ice_servers: Sequence[IceServer]
-) -> StatusAnswer:
-    row, life = view.row, life_of(view.row)
-    address = stream_access.address(view.host, row.id, origin) if view.host else None
-    can_connect = row.is_seat_ready and life_is_connectable(life) and view.host is not None
-    progress = row.progress
-    return StatusAnswer(
-        session_id=row.id,
-        revision=view.revision,
-        status=status_of(life.position),
-        server_url=address.server_url if address else None,
-        container_url=address.container_url if address and can_connect else None,
-        game_title=view.game.title,
-        started_at=row.created_at,
-        game_slug=view.game.slug,
-        phase=phase_of(life.position),
-        progress=ProgressView(done=progress["done"], total=progress["total"], unit=progress["unit"])
-        if progress
-        else None,
-        queue_position=view.queue_position,
-        stream_token=stream_access.token(view.host, row, view.now, name) if can_connect and view.host else None,
-        ice_servers=list(ice_servers),
-        expires_at=life.expires_at,
-        ends_at=life.ends_at,
-        paused=row.is_paused,
-        host_silent=row.is_host_silent,
-        save=None
-        if row.save_used_bytes is None
-        else SaveUse(used_bytes=row.save_used_bytes, limit_bytes=view.save_limit_bytes),
-        relocation=_relocation(row) if life.position is Position.RUNNING else None,
-        error=_end(life.end),
-        statistics=_figures(row) if life.position in FINAL else None,
-    )
-
-
-def _relocation(row: Session) -> Relocation | None:
-    if row.left_at is None:
-        return None
-    from_at = row.resumed_from_at
-    lost_s = None if from_at is None else max(0.0, round((row.left_at - from_at).total_seconds(), 1))
-    return Relocation(left_at=row.left_at, resumed_from_at=from_at, lost_seconds=lost_s)
-
-
 def _past(row: Session, game: Game) -> PastSession:
     return PastSession(
         session_id=row.id,
@@ -206,26 +156,6 @@ def _past(row: Session, game: Game) -> PastSession:
         started_at=row.created_at,
         ended_at=row.ended_at,
         save_slot=row.slot_number,
-        end=_end(life_of(row).end),
-        **_figures(row).model_dump(),
-    )
-
-
-def _end(end: End | None) -> ErrorView | None:
-    if end is None:
-        return None
-    return ErrorView(
-        code=end.code,
-        message=end.message,
-        by=end.by.value,
-        next_step=next_step(end.code),
-        log_tail=list(end.log_tail),
-    )
-
-
-def _figures(row: Session) -> Figures:
-    return Figures(
-        duration=None if row.duration_s is None else round(row.duration_s),
-        cpu_seconds=None if row.cpu_seconds is None else round(row.cpu_seconds, 1),
-        peak_memory_mb=None if row.peak_memory_bytes is None else round(row.peak_memory_bytes / 2**20),
+        end=end_view(life_of(row).end),
+        **figures_of(row).model_dump(),
     )

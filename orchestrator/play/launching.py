@@ -93,6 +93,22 @@ class Launching:
             raise outcome
         return outcome
 
+    async def begin_run(self, session: AsyncSession, owner: str, game_slug: str) -> Session:
+        """One run of a game for its result, in the caller's transaction: for an owner that has no library and keeps no
+        saves, whose rights the caller knows. Raises `NotFound`, `Conflict` `session_active`, `NoServers`.
+        """
+        await self._database.lock(session, f"owner:{owner}")
+        now = await self._database.now(session)
+        game, build = await self._catalog.launchable(session, game_slug)
+        active = await _session_active(session, owner)
+        if active is not None:
+            raise active
+        order = LaunchOrder(owner, game_slug, None, is_fresh=True, idempotency_key=None, timezone="UTC")
+        begun = await self._begin(session, order, game, build, SlotChoice(new_id("cls"), 0), now, for_result=True)
+        if isinstance(begun, NoServers):
+            raise begun
+        return begun
+
     async def _decide(self, session: AsyncSession, order: LaunchOrder) -> Session | ApiError:
         # A refusal is answered, not raised: the attempt that it counts must be committed.
         await self._database.lock(session, f"owner:{order.owner}")
@@ -111,10 +127,23 @@ class Launching:
         await _count_attempt(session, order.owner, attempts, now)
         if isinstance(admitted, Conflict):
             return admitted
+        return await self._begin(session, order, game, build, admitted, now)
+
+    async def _begin(
+        self,
+        session: AsyncSession,
+        order: LaunchOrder,
+        game: Game,
+        build: Build,
+        slot: SlotChoice,
+        now: datetime,
+        *,
+        for_result: bool = False,
+    ) -> Session | NoServers:
         why_nowhere = await self._placement.why_nowhere(session, BuildSpec.model_validate(build.spec), now)
         if why_nowhere is not None:
             return NoServers(why_nowhere, retry_after_s=30)
-        row = await _new_session(session, order, game, build, admitted, now)
+        row = await _new_session(session, order, game, build, slot, now, for_result=for_result)
         if await self._line.has_earlier_rival(session, row, now):
             self._moves.wake_placer(session)  # nobody overtakes who could take the same place
         else:
@@ -193,7 +222,14 @@ def _too_many(attempts: Sequence[LaunchAttempt], now: datetime) -> RateLimited:
 
 
 async def _new_session(
-    session: AsyncSession, order: LaunchOrder, game: Game, build: Build, slot: SlotChoice, now: datetime
+    session: AsyncSession,
+    order: LaunchOrder,
+    game: Game,
+    build: Build,
+    slot: SlotChoice,
+    now: datetime,
+    *,
+    for_result: bool,
 ) -> Session:
     newest = await session.scalar(select(func.max(Session.created_at)).where(Session.owner == order.owner))
     row = Session(
@@ -214,6 +250,8 @@ async def _new_session(
         left_at=None,
         resumed_from_at=None,
         save_used_bytes=None,
+        for_result=for_result,
+        result=None,
         running_since=None,
         ended_at=None,
         duration_s=None,
@@ -222,7 +260,7 @@ async def _new_session(
         # Which of an owner's sessions is the later one decides whose save is the head, also after the clock went back.
         created_at=now if newest is None else max(now, newest + _TICK),
     )
-    store_life(row, new_life(now))
+    store_life(row, new_life(now, for_result=for_result))
     session.add(row)
     await session.flush()
     return row

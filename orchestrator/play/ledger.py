@@ -181,6 +181,8 @@ class Ledger:
         has_progress = item.progress is not None and item.progress.model_dump() != row.progress
         event = _event(item, host_id, was_former=row.former_host_id == host_id, has_progress=has_progress)
         before = row.position, row.former_host_id
+        if row.for_result and item.state is ObservedState.ENDED:
+            row.result = item.result and item.result.model_dump()
         if event is not None:
             await self._moves.apply(session, row, event, now)
         has_moved = before != (row.position, row.former_host_id)
@@ -268,6 +270,7 @@ def _order(
         restore=restore,
         timezone=row.timezone,
         epoch=row.epoch,
+        for_result=row.for_result,
         expires_at=row.expires_at + ahead,
         ends_at=row.ends_at + ahead,
     )

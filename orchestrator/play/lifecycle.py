@@ -59,7 +59,7 @@ class Life:
 
     `generation` counts placements. `failed_hosts` could not bring the session up since it last ran. `former_host_id` is
     set while a session that lost its host, or was given away, waits for another: that host ran the current generation
-    and may still do so.
+    and may still do so. `for_result` is one run that cannot go on elsewhere.
     """
 
     position: Position
@@ -71,6 +71,7 @@ class Life:
     ends_at: datetime
     end: End | None = None
     former_host_id: str | None = None
+    for_result: bool = False
 
 
 class Effect(StrEnum):
@@ -161,11 +162,10 @@ _TIMED_OUT = {
 _ENDS_A_RELOCATION = frozenset({EndCode.EXITED, EndCode.EXPIRED, EndCode.SAVE_FAILED})
 
 
-def new_life(now: datetime) -> Life:
+def new_life(now: datetime, *, for_result: bool = False) -> Life:
     """A session that was just asked for."""
-    return _enter(
-        Life(Position.PLACING, 0, None, (), None, now + IDLE_TIMEOUT, now + SESSION_CAP), Position.PLACING, now
-    )
+    ends = now + IDLE_TIMEOUT, now + SESSION_CAP
+    return _enter(Life(Position.PLACING, 0, None, (), None, *ends, for_result=for_result), Position.PLACING, now)
 
 
 def status_of(position: Position) -> str:
@@ -339,11 +339,15 @@ def _preparing_host_lost(life: Life, _event: HostLost, now: datetime) -> Move:
 
 
 def _running_host_lost(life: Life, _event: HostLost, now: datetime) -> Move:
+    if life.for_result:
+        return _finish(life, Position.ERROR, reasons.RUN_LOST)
     moved = replace(life, host_id=None, former_host_id=life.host_id, end=reasons.HOST_LOST)
     return _enter(moved, Position.PLACING, now), (Effect.PLACE, Effect.TELL_HOST)
 
 
 def _given_away(life: Life, _event: GivenAway, now: datetime) -> Move:
+    if life.for_result:
+        return _stop_on_host(life, StopAsked(reasons.HOST_DRAINED), now)
     moved = replace(life, host_id=None, former_host_id=life.host_id, end=reasons.HOST_DRAINED)
     return _enter(moved, Position.PLACING, now), (Effect.TELL_HOST,)
 

@@ -22,7 +22,9 @@ class Session(Base):
     idempotency key was used for. `placed_on` is the host of each generation, in order: what they send of it later is
     taken. `reserved_*` is what the session takes of its host's capacity while it is there. `last_frame_at` is when the
     page of its player last said that it shows a moving stream. `left_at` is when the game was last known to run on a
-    host that it had to leave, `resumed_from_at` when the save was made from which it goes on (None: it had none).
+    host that it had to leave, `resumed_from_at` when the save was made from which it goes on (None: it had none). One
+    that is `for_result` is one run of a game, told in `result`: nothing is saved, and once it ran no other host takes
+    over.
     """
 
     __tablename__ = "sessions"
@@ -82,6 +84,8 @@ class Session(Base):
     left_at: Mapped[datetime | None]
     resumed_from_at: Mapped[datetime | None]
     save_used_bytes: Mapped[int | None]
+    for_result: Mapped[bool] = mapped_column(default=False, server_default=false())
+    result: Mapped[JsonDict | None]
 
     created_at: Mapped[datetime]
     running_since: Mapped[datetime | None]
@@ -145,6 +149,7 @@ def life_of(row: Session) -> Life:
         ends_at=row.ends_at,
         end=end,
         former_host_id=row.former_host_id,
+        for_result=row.for_result,
     )
 
 

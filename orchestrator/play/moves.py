@@ -3,6 +3,7 @@
 Whoever must hear of it is told after the commit: the session's watchers, the host whose orders changed, the placer.
 """
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 import structlog
@@ -16,12 +17,20 @@ from orchestrator.play.lifecycle import FINAL, ON_HOST, Effect, Event, Life, Pos
 from orchestrator.play.models import Session, life_of, store_life
 from orchestrator.saves.models import SaveSlot
 
+RunEnded = Callable[[AsyncSession, Session, datetime], Awaitable[None]]
+"""Takes the end of a run to whoever ordered it, in the transaction that ends it."""
+
 _log = structlog.get_logger()
 
 
 class Moves:
     def __init__(self, notices: Notices) -> None:
         self._notices = notices
+        self._run_ended: RunEnded | None = None
+
+    def tell_ends_of_runs(self, run_ended: RunEnded) -> None:
+        """Whom to tell, each once."""
+        self._run_ended = run_ended
 
     async def apply(self, session: AsyncSession, row: Session, event: Event, now: datetime) -> bool:
         """Make the move for `event`, if the table has one; True when the session's position changed."""
@@ -49,6 +58,8 @@ class Moves:
             if row.running_since is not None:  # also when nothing was saved
                 slot = update(SaveSlot).where(SaveSlot.id == row.slot_id)
                 await session.execute(slot.values(last_played_at=now))
+            if row.for_result and self._run_ended is not None:
+                await self._run_ended(session, row, now)
         if after.host_id != before.host_id or after.position in FINAL:
             row.is_seat_ready, row.progress, row.is_paused, row.is_host_silent = False, None, False, False
             row.peers = 0

@@ -58,7 +58,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class ListedSession:
-    """A session with what surrounds it. `person` is None once the account was deleted."""
+    """A session with what surrounds it. `person` is None once the account was deleted, and of a tenant's player."""
 
     row: Session
     game: Game

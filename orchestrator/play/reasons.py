@@ -35,6 +35,7 @@ class Reason(StrEnum):
     STOP_TIMEOUT = "stop_timeout"
     HOST_LOST = "host_lost"
     HOST_DRAINED = "host_drained"
+    ABANDONED = "abandoned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,9 @@ HOST_LOST = End(
     "The machine that ran the game went away and no other could take over. Your game is kept as it was last saved.",
     Decider.ORCHESTRATOR,
 )
+RUN_LOST = End(Reason.HOST_LOST, "The machine that ran the game went away in the middle of it.", Decider.ORCHESTRATOR)
+ABANDONED = End(Reason.ABANDONED, "The player left the game.", Decider.ORCHESTRATOR)
+NO_INPUT = End(Reason.IDLE, "Nobody played, so the game was stopped.", Decider.ORCHESTRATOR)
 HOST_DRAINED = End(
     Reason.HOST_DRAINED,
     "The machine that ran the game is being serviced, and no other had room in time. What was saved in it is kept.",
@@ -105,6 +109,7 @@ NEXT_STEPS: Mapping[str, str] = {
     Reason.STOP_TIMEOUT: "Start the game again; what the machine still sends will be among the versions of your save.",
     Reason.HOST_LOST: _AGAIN,
     Reason.HOST_DRAINED: _AGAIN,
+    Reason.ABANDONED: _AGAIN,
     EndCode.EXITED: _AGAIN,
     EndCode.CRASHED: "Start the game again; if it fails in the same place, its last lines tell the publisher why.",
     EndCode.OUT_OF_MEMORY: "Start the game again; if this keeps happening, its publisher has to give it more memory.",

@@ -72,6 +72,18 @@ class Play:
         """See `Launching.launch`."""
         return await self._launching.launch(order)
 
+    async def begin_run(self, session: AsyncSession, owner: str, game_slug: str) -> Session:
+        """See `Launching.begin_run`."""
+        return await self._launching.begin_run(session, owner, game_slug)
+
+    async def ask_to_stop(self, owner: str, session_id: str) -> Session:
+        """Ask for the end without waiting for it. `NotFound`, `Forbidden`."""
+        async with self._database.write() as session:
+            row = await session_of(session, owner, session_id, for_update=True)
+            now = await self._database.now(session)
+            await self._moves.apply(session, row, StopAsked(STOPPED_BY_PLAYER), now)
+            return row
+
     async def view(self, owner: str, session_id: str) -> SessionView:
         """Raises `NotFound`, or `Forbidden` for another person's."""
         async with self._database.read() as session:
@@ -120,10 +132,7 @@ class Play:
     async def stop(self, owner: str, session_id: str) -> Session:
         """Ask for the end and wait for it, at most `STOP_WAIT_S`. Stopping again answers the same."""
         with self._notices.subscribe(f"session:{session_id}") as news:
-            async with self._database.write() as session:
-                row = await session_of(session, owner, session_id, for_update=True)
-                now = await self._database.now(session)
-                await self._moves.apply(session, row, StopAsked(STOPPED_BY_PLAYER), now)
+            row = await self.ask_to_stop(owner, session_id)
             until_s = _clock_s() + STOP_WAIT_S
             while row.position not in _FINAL and await news.look_again(until_s):
                 async with self._database.read() as session:

@@ -60,6 +60,11 @@ class Proven:
         return origin is None or ANY_ORIGIN in self.origins or origin in self.origins
 
 
+def grants_of(tenant: Tenant) -> Grants:
+    """By its plan and what was agreed instead."""
+    return granted(tenant.plan, tenant.monthly_sessions, tenant.requests_a_minute, tenant.seats)
+
+
 class TenantKeys:
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -117,6 +122,7 @@ class TenantKeys:
         plan: Plan | None = None,
         monthly_sessions: int | None = None,
         requests_a_minute: int | None = None,
+        seats: int | None = None,
         is_active: bool | None = None,
         origins: Sequence[str] | None = None,
         by: Actor = COMMAND_LINE,
@@ -129,6 +135,7 @@ class TenantKeys:
             tenant.plan = tenant.plan if plan is None else plan.value
             tenant.monthly_sessions = tenant.monthly_sessions if monthly_sessions is None else monthly_sessions
             tenant.requests_a_minute = tenant.requests_a_minute if requests_a_minute is None else requests_a_minute
+            tenant.seats = tenant.seats if seats is None else seats
             tenant.is_active = tenant.is_active if is_active is None else is_active
             if listed is not None:
                 await _replace_origins(session, tenant.id, listed)
@@ -148,7 +155,7 @@ class TenantKeys:
             await self._throttle.count(WRONG_KEYS, address)
             raise Unauthorized(INACTIVE_KEY)
         key, tenant = row
-        grants = granted(tenant.plan, tenant.monthly_sessions, tenant.requests_a_minute)
+        grants = grants_of(tenant)
         requests = Limit("tenant-requests", grants.requests_a_minute, timedelta(minutes=1))
         tally = await self._throttle.tally(requests, tenant.id)
         if key.last_used_at is None or key.last_used_at < now - _USE_NOTED_EVERY:

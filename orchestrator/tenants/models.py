@@ -9,7 +9,9 @@ from orchestrator.database import Base, JsonDict
 
 
 class Tenant(Base):
-    """A partner account. `monthly_sessions` and `requests_a_minute` stand in place of the plan's, where agreed."""
+    """A partner account. `monthly_sessions`, `requests_a_minute` and `seats` stand in place of the plan's, where
+    agreed.
+    """
 
     __tablename__ = "tenants"
 
@@ -18,6 +20,7 @@ class Tenant(Base):
     plan: Mapped[str] = mapped_column(String(16))
     monthly_sessions: Mapped[int | None]
     requests_a_minute: Mapped[int | None]
+    seats: Mapped[int | None]
     theme: Mapped[JsonDict]
     is_active: Mapped[bool]
     created_at: Mapped[datetime]

@@ -22,24 +22,26 @@ class KeyMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Grants:
-    """`monthly_sessions` is None where they are unlimited."""
+    """`monthly_sessions` is None where they are unlimited. `seats` is how many streamed games may go on at once."""
 
     monthly_sessions: int | None
     requests_a_minute: int
+    seats: int
 
 
 GRANTS: Final[Mapping[Plan, Grants]] = {
-    Plan.STARTER: Grants(1_000, 60),
-    Plan.GROWTH: Grants(10_000, 300),
-    Plan.PRO: Grants(100_000, 600),
-    Plan.ENTERPRISE: Grants(None, 6_000),
+    Plan.STARTER: Grants(1_000, 60, 2),
+    Plan.GROWTH: Grants(10_000, 300, 10),
+    Plan.PRO: Grants(100_000, 600, 50),
+    Plan.ENTERPRISE: Grants(None, 6_000, 500),
 }
 
 
-def granted(plan: str, monthly_sessions: int | None, requests_a_minute: int | None) -> Grants:
+def granted(plan: str, monthly_sessions: int | None, requests_a_minute: int | None, seats: int | None) -> Grants:
     """The plan's grants with what was agreed instead."""
     of_plan = GRANTS[Plan(plan)]
     return Grants(
         of_plan.monthly_sessions if monthly_sessions is None else monthly_sessions,
         of_plan.requests_a_minute if requests_a_minute is None else requests_a_minute,
+        of_plan.seats if seats is None else seats,
     )

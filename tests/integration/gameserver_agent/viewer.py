@@ -1,6 +1,7 @@
 """Somebody who watches a game: connects to its seat as the page does, and goes on decoding whatever comes."""
 
 import asyncio
+import json
 from typing import Self
 
 import aiohttp
@@ -50,6 +51,14 @@ class Viewer:
             while self.frames < wanted:  # noqa: ASYNC110 - frames are counted, not announced
                 await asyncio.sleep(0.01)
 
+    async def press(self, code: str) -> None:
+        """One key, down and up."""
+        async with asyncio.timeout(WITHIN_S):
+            while self._control.readyState != "open":  # noqa: ASYNC110 - a channel tells its own listeners alone
+                await asyncio.sleep(0.01)
+        for is_down in (True, False):
+            self._control.send(json.dumps({"type": "key", "code": code, "down": is_down}))
+
     async def _connect(self) -> None:
         connection = self._connection
 
@@ -58,7 +67,7 @@ class Viewer:
             if track.kind == "video":
                 self._watching = asyncio.ensure_future(self._watch(track))
 
-        connection.createDataChannel("control")
+        self._control = connection.createDataChannel("control")
         connection.addTransceiver("video", direction="recvonly")
         connection.addTransceiver("audio", direction="recvonly")
         await connection.setLocalDescription(await connection.createOffer())

@@ -86,6 +86,6 @@ def test_a_player_is_an_object_with_an_id() -> None:
 
 
 def test_what_was_agreed_stands_in_place_of_the_plans() -> None:
-    assert granted("starter", None, None) == GRANTS[Plan.STARTER]
-    agreed = granted("enterprise", 5, 6)
-    assert (agreed.monthly_sessions, agreed.requests_a_minute) == (5, 6)
+    assert granted("starter", None, None, None) == GRANTS[Plan.STARTER]
+    agreed = granted("enterprise", 5, 6, 7)
+    assert (agreed.monthly_sessions, agreed.requests_a_minute, agreed.seats) == (5, 6, 7)

@@ -36,7 +36,7 @@ from orchestrator.play.lifecycle import (
     status_of,
     step,
 )
-from orchestrator.play.reasons import HOST_DRAINED, HOST_LOST, STOPPED_BY_PLAYER, Decider, End
+from orchestrator.play.reasons import HOST_DRAINED, HOST_LOST, RUN_LOST, STOPPED_BY_PLAYER, Decider, End
 
 NOW = datetime(2026, 3, 9, 12, 0, tzinfo=UTC)
 STOP = StopAsked(STOPPED_BY_PLAYER)
@@ -209,6 +209,22 @@ def test_a_running_session_whose_host_is_lost_is_placed_anew_and_no_host_has_fai
     moved = walk(Placed("host-b"), Advanced(2, Position.RUNNING), life=life)
     assert (moved.position, moved.host_id, moved.former_host_id) == (Position.RUNNING, "host-b", None)
     assert moved.end is None
+
+
+def test_a_run_for_its_result_goes_on_nowhere_else_once_it_ran() -> None:
+    run = walk(Placed("host-a"), Advanced(1, Position.RUNNING), life=new_life(NOW, for_result=True))
+    lost_run, effects = step(run, HostLost(), NOW)
+    assert (lost_run.position, lost_run.end, effects) == (Position.ERROR, RUN_LOST, (Effect.TELL_HOST,))
+    assert walk(Returned("host-a", 1), life=lost_run) == lost_run
+    emptied, effects = step(run, GivenAway(), NOW)
+    assert (emptied.position, emptied.host_id, effects) == (Position.STOPPING, "host-a", (Effect.TELL_HOST,))
+    over = walk(EndedOnHost(1, EndCode.STOPPED, "as ordered"), life=emptied)
+    assert (over.position, over.end) == (Position.STOPPED, HOST_DRAINED)
+
+
+def test_a_run_for_its_result_that_has_not_begun_goes_to_the_next_host() -> None:
+    life = walk(Placed("host-a"), HostLost(), life=new_life(NOW, for_result=True))
+    assert (life.position, life.failed_hosts) == (Position.PLACING, ("host-a",))
 
 
 def test_a_lost_host_that_returns_in_time_goes_on_with_its_session() -> None:

@@ -29,6 +29,7 @@ _EVENTS: tuple[Event, ...] = (
     HostLost(),
     NowhereElse(),
     StopAsked(reasons.STOPPED_BY_PLAYER),
+    StopAsked(reasons.ABANDONED),
     *(EndedOnHost(1, code, "why") for code in EndCode),
 )
 
