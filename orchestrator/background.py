@@ -59,3 +59,20 @@ async def rounds(notices: Notices, topic: str, round_: Callable[[], Awaitable[No
                 failures = 0
             except DatabaseUnavailable:
                 failures += 1
+
+
+async def every(interval_s: float, round_: Callable[[], Awaitable[None]], name: str) -> None:
+    """A round every so many seconds. A database that is away is said once, and once when it is back. Ends never."""
+    is_away = False
+    while True:
+        try:
+            await round_()
+        except DatabaseUnavailable as error:
+            if not is_away:
+                log.warning("loop.put_off", loop=name, error=str(error))
+            is_away = True
+        else:
+            if is_away:
+                log.info("loop.resumed", loop=name)
+            is_away = False
+        await asyncio.sleep(interval_s)

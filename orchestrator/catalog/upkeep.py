@@ -1,21 +1,17 @@
 """What of the catalogue is counted beside the requests. Every replica does it; doing it twice changes nothing."""
 
-import asyncio
 from datetime import timedelta
 
-import structlog
 from sqlalchemy import distinct, func, select, update
 
+from orchestrator.background import every
 from orchestrator.catalog.models import Game
 from orchestrator.catalog.snapshot import CatalogSnapshot, mark_changed
 from orchestrator.database import Database
-from orchestrator.errors import DatabaseUnavailable
 from orchestrator.play.models import Session
 
 POPULAR_WITHIN = timedelta(days=30)
 INTERVAL_S = 300.0
-
-_log = structlog.get_logger()
 
 
 class CatalogUpkeep:
@@ -24,20 +20,8 @@ class CatalogUpkeep:
         self._snapshot = snapshot
 
     async def run(self) -> None:
-        """Until cancelled. A database that is away is said once, and once when it is back."""
-        is_away = False
-        while True:
-            try:
-                await self.round()
-            except DatabaseUnavailable as error:
-                if not is_away:
-                    _log.warning("catalog.upkeep_failed", error=str(error))
-                is_away = True
-            else:
-                if is_away:
-                    _log.info("catalog.upkeep_recovered")
-                is_away = False
-            await asyncio.sleep(INTERVAL_S)
+        """Ends never."""
+        await every(INTERVAL_S, self.round, "catalogue upkeep")
 
     async def round(self) -> None:
         """Count how popular games are: as many as the people who played one lately, each once, whoever saw its first

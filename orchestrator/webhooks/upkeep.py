@@ -2,14 +2,12 @@
 changes nothing.
 """
 
-import asyncio
 from datetime import datetime, timedelta
 
-import structlog
 from sqlalchemy import Select, delete, func, select
 
+from orchestrator.background import every
 from orchestrator.database import Database
-from orchestrator.errors import DatabaseUnavailable
 from orchestrator.webhooks.models import DeliveryState, WebhookDelivery, WebhookEndpoint
 from orchestrator.webhooks.stopping import skip_pending, stop
 
@@ -21,28 +19,14 @@ MOST_PENDING = 20_000
 """An endpoint for which more waits cannot keep up, and is stopped."""
 BATCH = 1000
 
-_log = structlog.get_logger()
-
 
 class WebhookUpkeep:
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def run(self) -> None:
-        """Until cancelled. A database that is away is said once, and once when it is back."""
-        is_away = False
-        while True:
-            try:
-                await self.round()
-            except DatabaseUnavailable as error:
-                if not is_away:
-                    _log.warning("webhooks.upkeep_failed", error=str(error))
-                is_away = True
-            else:
-                if is_away:
-                    _log.info("webhooks.upkeep_recovered")
-                is_away = False
-            await asyncio.sleep(INTERVAL_S)
+        """Ends never."""
+        await every(INTERVAL_S, self.round, "webhooks upkeep")
 
     async def round(self, *, most_kept: int = MOST_KEPT, most_pending: int = MOST_PENDING) -> None:
         """Forget what ended long ago or is not among the newest of its endpoint; stop who cannot keep up."""

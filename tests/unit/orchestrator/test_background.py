@@ -4,8 +4,10 @@ import asyncio
 import itertools
 
 import pytest
+from structlog.testing import capture_logs
 
 from orchestrator import background
+from orchestrator.errors import DatabaseUnavailable
 
 
 async def test_a_loop_that_fails_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -36,3 +38,20 @@ async def test_loops_have_ended_when_the_block_has() -> None:
     async with background.running([waits_for_ever]), asyncio.timeout(5):
         await started.wait()
     assert ended.is_set()
+
+
+async def test_rounds_go_on_after_the_database_was_away() -> None:
+    answers = iter([DatabaseUnavailable(), DatabaseUnavailable(), None])
+    told = asyncio.Event()
+
+    async def round_() -> None:
+        if (answer := next(answers, None)) is not None:
+            raise answer
+        told.set()
+
+    with capture_logs() as logs:
+        async with background.running([lambda: background.every(0, round_, "counting")]), asyncio.timeout(5):
+            await told.wait()
+            await asyncio.sleep(0)
+    said = [line["event"] for line in logs]
+    assert said == ["loop.put_off", "loop.resumed"]
