@@ -28,6 +28,10 @@ from aiobotocore.session import get_session
 
 _START_TIMEOUT_S = 90.0
 _NAMES = count(1)
+
+PROBE = "probe"
+"""The key of an object by which a server is asked whether it takes any; one that dies meanwhile may keep it."""
+
 PORTS = 4
 
 # Serves until its standard input ends, as it does when the process that started it has gone, however it went.
@@ -80,8 +84,8 @@ async def make_bucket(endpoint: str, bucket: str) -> None:
     async with client_of(endpoint) as client:
         with contextlib.suppress(client.exceptions.BucketAlreadyExists, client.exceptions.BucketAlreadyOwnedByYou):
             await client.create_bucket(Bucket=bucket)
-        await client.put_object(Bucket=bucket, Key="probe", Body=b"probe")
-        await client.delete_object(Bucket=bucket, Key="probe")
+        await client.put_object(Bucket=bucket, Key=PROBE, Body=b"")
+        await client.delete_object(Bucket=bucket, Key=PROBE)
 
 
 def client_of(endpoint: str) -> Any:
