@@ -84,8 +84,8 @@ input-scripts: setup-tests ## Play a hundred random scripts of held keys and fau
 	INPUT_SCRIPTS=100 $(RUN)pytest tests/browser/pages/test_input_scripts.py --timeout=300 -q
 	$(RUN)python -m bench.input_scripts
 
-walk-pictures: setup-tests ## Walk through the house as a player and as a publisher; takes the pictures in docs/images/walks anew
-	WALK_PICTURES=1 $(RUN)pytest tests/browser/house/test_walks.py
+walk-pictures: setup-tests ## Walk through the house as a player and as a publisher; takes the pictures in docs/images/walks and docs/images/arena anew
+	WALK_PICTURES=1 $(RUN)pytest tests/browser/house/test_walks.py tests/browser/pages/test_pages_arena.py
 
 test-games: setup-tests ## Play each of the four games of `make games` for a minute through the stream (GAMES_PLAY_S=60); keeps pictures in test-artifacts/games
 	GAMES_PLAY_S=$(GAMES_PLAY_S) $(RUN)pytest tests/browser/house/test_real_games.py

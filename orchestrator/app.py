@@ -66,6 +66,7 @@ from orchestrator.services import Services, open_services
 from orchestrator.settings import Settings
 from orchestrator.web.admin_controllers import AdminPagesController
 from orchestrator.web.controllers import PagesController, favicon, static_file
+from orchestrator.web.embed_controllers import EmbedController, arena_module
 from orchestrator.web.failures import failure_page, wants_page
 from orchestrator.web.redeeming import RedeemPageController
 from orchestrator.web.rendering import template_config
@@ -106,6 +107,8 @@ _ROUTE_HANDLERS: Sequence[ControllerRouterHandler] = (
     PagesController,
     AdminPagesController,
     RedeemPageController,
+    EmbedController,
+    arena_module,
     ArenaController,
     socket_io,
     favicon,

@@ -65,7 +65,8 @@ class ArenaController(Controller):
     @get(_both("/sessions/validate"))
     async def validate(self, request: AnyRequest, arena_sessions: NamedDependency[Sessions]) -> Answer:
         """What became of a token's session. The token is the proof."""
-        return {"valid": True, **_session(await arena_sessions.validate(request.query_params.get("token")))}
+        opened = await arena_sessions.opened(request.query_params.get("token"))
+        return {"valid": True, **_session(opened.session)}
 
     @get(_both("/sessions/{session_id:str}"), guards=(with_tenant_key,))
     async def get_session(

@@ -1,12 +1,15 @@
 """Reading what clients say: total over whatever a stranger may send. Pure."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import parse_qs
 
-from matches.reading import mapping, text
+from matches.reading import mapping, text, whole
+from matches.values import Game
 
 _LONGEST_ID: Final = 128
+_SQUARE: Final = re.compile(r"[a-h][1-8]")
 
 
 class Said(Exception):
@@ -34,6 +37,17 @@ def text_of(fields: Mapping[str, object], name: str) -> str | None:
         raise Said("malformed", f"{name} must be text of at most {_LONGEST_ID} characters.") from error
 
 
+def square_of(game: Game, fields: Mapping[str, object]) -> int | str | None:
+    """`position`: a square of chess by its name, a cell of any other board by its number. None where it is left out."""
+    value = fields.get("position")
+    if value is None:
+        return None
+    try:
+        return _square(value) if game == Game.CHESS else whole(value, 0, 63)
+    except ValueError as error:
+        raise Said("malformed", "position is a number from 0 to 63, in chess a square such as e2.") from error
+
+
 def token_of(handshake: Mapping[str, Any], auth: object) -> object:
     """From `auth.token`, from the query, or from the header: in this order."""
     if isinstance(auth, dict) and auth.get("token"):
@@ -43,3 +57,10 @@ def token_of(handshake: Mapping[str, Any], auth: object) -> object:
         return queried[0]
     scheme, _, secret = str(handshake.get("HTTP_AUTHORIZATION", "")).partition(" ")
     return secret.strip() if scheme.lower() == "bearer" else None
+
+
+def _square(value: object) -> str:
+    square = text(value, 2)
+    if not _SQUARE.fullmatch(square):
+        raise ValueError("not a square")
+    return square

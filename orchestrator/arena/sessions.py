@@ -18,7 +18,7 @@ from matches.matchmaking import Mode
 from orchestrator.arena.admission import SUBWAY_RUNNER, MatchType, Order, Player, game_of, ordered, player_of
 from orchestrator.arena.models import ArenaMatch, ArenaSeat, ArenaSession, ArenaWaiting
 from orchestrator.arena.seams import Outbox
-from orchestrator.arena.session_tokens import LIFETIME, SessionTokens
+from orchestrator.arena.session_tokens import LIFETIME, Claims, SessionTokens
 from orchestrator.catalog.models import Game as StreamedGame
 from orchestrator.database import Database, JsonDict
 from orchestrator.errors import Conflict, InvalidRequest, NotFound, RateLimited, Unauthorized
@@ -49,6 +49,14 @@ class Ticket:
     expires_in_s: int
     expires_at: datetime
     has_webhooks: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A session, and what the token that leads to it says."""
+
+    session: ArenaSession
+    claims: Claims
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,14 +140,14 @@ class Sessions:
             await session.flush()
             return await self._ticket(session, found, (friend, host))
 
-    async def validate(self, token: object) -> ArenaSession:
+    async def opened(self, token: object) -> Opened:
         """The session of a token: while the token is good, and after the end for ever. Unauthorized."""
         async with self._database.read() as session:
             claims = self._tokens.read(token, await self._database.now(session))
             found = None if claims is None else await session.get(ArenaSession, claims.session_id)
         if claims is None or found is None or (claims.is_expired and found.status == "pending"):
             raise Unauthorized("Invalid or expired session token")
-        return found
+        return Opened(found, claims)
 
     async def rooms(self, tenant_id: str, modes: Sequence[str], game: object) -> Sequence[ListedRoom]:
         """The tenant's matches between people that are going on, the newest first. InvalidRequest."""

@@ -11,7 +11,6 @@ import structlog
 
 from matches.deadlines import afk_status
 from matches.events import DrawAccepted, DrawDeclined, DrawOffered, Event, MoveSent, Resigned
-from matches.reading import whole
 from matches.refusals import TEXTS
 from matches.rules import RULES
 from matches.values import Game, Json, Seat
@@ -23,7 +22,7 @@ from orchestrator.arena.greeting import TOO_MANY, admitted, refusal_of, who_join
 from orchestrator.arena.ledger import Look
 from orchestrator.arena.pairing import Wish
 from orchestrator.arena.payloads import Payload
-from orchestrator.arena.saying import Said, fields_of, text_of
+from orchestrator.arena.saying import Said, fields_of, square_of, text_of
 from orchestrator.arena.session_tokens import Claims
 from orchestrator.arena.telling import SEATS
 from orchestrator.errors import DatabaseUnavailable
@@ -251,17 +250,14 @@ class Sockets:
 
     async def _get_moves(self, socket: Socket, fields: Mapping[str, object]) -> None:
         room, seat = self._own(socket, fields)
-        if socket.game != Game.CHECKERS:
+        if socket.game not in {Game.CHECKERS, Game.CHESS}:
             raise Said("unknown_event", "This game has no such event.")
-        try:
-            position = whole(fields.get("position"), 0, 63)
-        except ValueError as error:
-            raise Said("malformed", "position is a number from 0 to 63.") from error
+        position = square_of(socket.game, fields)
         match = (await self._arena.look(room)).room.match
         moves: list[Json] = []
         if match.end is None and match.turn == seat:
-            wires = (move.wire() for move in RULES[Game.CHECKERS].legal(match.plies))
-            moves = [wire for wire in wires if wire["from"] == position]
+            wires = (move.wire() for move in RULES[socket.game].legal(match.plies))
+            moves = [wire for wire in wires if position is None or wire["from"] == position]
         await self._say(socket, "game:valid_moves", {"position": position, "moves": moves})
 
     async def _spectate(self, socket: Socket, fields: Mapping[str, object]) -> None:

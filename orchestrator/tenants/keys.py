@@ -178,6 +178,14 @@ class TenantKeys:
             return None
         return tenants.pop(), frozenset(KeyMode(mode) for _, mode in rows)
 
+    async def origins_of(self, tenant_id: str, mode: KeyMode) -> frozenset[str]:
+        """What this tenant's good keys of a mode list, `*` among it where a page of every origin is meant."""
+        query = select(TenantOrigin.origin).join(TenantKey).join(Tenant, Tenant.id == TenantKey.tenant_id)
+        async with self._database.read() as session:
+            now = await self._database.now(session)
+            theirs = query.where(Tenant.id == tenant_id, TenantKey.mode == mode.value, _is_good(now), Tenant.is_active)
+            return frozenset(await session.scalars(theirs))
+
     async def list(self) -> list[Tenant]:
         async with self._database.read() as session:
             return list(await session.scalars(select(Tenant).order_by(Tenant.name)))

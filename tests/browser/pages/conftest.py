@@ -17,6 +17,7 @@ from orchestrator.accounts.throttle import Limit
 from orchestrator.settings import Settings
 from tests.browser.pages.catalogue import fill
 from tests.browser.pages.pages_support import SEAT_PAGE, FakeApi
+from tests.browser.pages.tenant_pages import Site, Tenant, new_key, site_of
 from tests.serving import serving
 
 PASSWORD = "correct horse battery"
@@ -55,6 +56,19 @@ def replica(tmp_path_factory: pytest.TempPathFactory, migrated_template: Path) -
         person = {"email": "ada@example.org", "password": PASSWORD, "name": "Ada", "csrfToken": token}
         assert client.post("/api/auth/register", json=person).status_code == 201
         yield Replica(url, dict(client.cookies), data, codes)
+
+
+@pytest.fixture(scope="session")
+def site(replica: Replica) -> Generator[Site]:
+    with site_of(replica.url) as site:
+        yield site
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def tenant(replica: Replica, site: Site) -> Tenant:
+    url = f"sqlite+aiosqlite:///{replica.data / 'orchestrator.sqlite3'}"
+    key = await new_key(Settings(data=replica.data, database_url=url), site.origin, "Acme Games")
+    return Tenant(replica.url, site, key)
 
 
 @pytest.fixture(autouse=True)

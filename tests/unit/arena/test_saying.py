@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from orchestrator.arena.saying import Said, fields_of, text_of, token_of
+from matches.values import Game
+from orchestrator.arena.saying import Said, fields_of, square_of, text_of, token_of
 
 
 def test_an_event_carries_one_object_or_nothing() -> None:
@@ -36,3 +37,20 @@ def test_texts_are_short() -> None:
 )
 def test_a_token_comes_in_three_ways(handshake: dict[str, Any], auth: object, token: str | None) -> None:
     assert token_of(handshake, auth) == token
+
+
+@pytest.mark.parametrize(
+    ("game", "position"), [(Game.CHECKERS, 0), (Game.CHECKERS, 63), (Game.CHESS, "e2"), (Game.CHESS, None)]
+)
+def test_a_square_is_named_as_its_game_does_or_left_out(game: Game, position: object) -> None:
+    assert square_of(game, {"position": position}) == position
+
+
+@pytest.mark.parametrize(
+    ("game", "position"),
+    [(Game.CHECKERS, 64), (Game.CHECKERS, "e2"), (Game.CHESS, "i2"), (Game.CHESS, "e22"), (Game.CHESS, 12)],
+)
+def test_no_other_square_is_one(game: Game, position: object) -> None:
+    with pytest.raises(Said) as refused:
+        square_of(game, {"position": position})
+    assert refused.value.code == "malformed"

@@ -24,7 +24,7 @@ export class Capture {
     this._cursor = cursor;
     this._at = { x: 0, y: 0 };
     this._isShown = false;
-    this.sensitivity = sensitivityOf(localStorage.getItem(REMEMBERED));
+    this.sensitivity = sensitivityOf(remembered());
     document.addEventListener("pointerlockchange", () => {
       onChange(this.isOn);
       this._draw();
@@ -81,5 +81,14 @@ export class Capture {
     const { left, top } = this._box;
     this._cursor.style.width = `${this._size.width * this._scale}px`;
     this._cursor.style.transform = `translate(${left + (this._at.x - this._hot.x) * this._scale}px, ${top + (this._at.y - this._hot.y) * this._scale}px)`;
+  }
+}
+
+/** A frame on another site's page may be allowed no storage. */
+function remembered() {
+  try {
+    return localStorage.getItem(REMEMBERED);
+  } catch {
+    return null;
   }
 }

@@ -138,6 +138,19 @@ async def test_checkers_tells_its_moves_and_takes_them_back_unchanged(clients: C
         assert made[0]["becameKing"] is False
 
 
+async def test_a_client_may_ask_for_all_moves_of_its_turn(clients: Clients, backend: Backend) -> None:
+    (white, black), (started, _) = await paired(clients, backend, "chess")
+    await white.say("game:get_moves", {"roomId": started["roomId"]})
+    moves = (await white.hears("game:valid_moves"))["moves"]
+    assert len(moves) == 20
+    assert {"from": "e2", "to": "e4", "san": "e4"} in moves
+    await white.say("game:get_moves", {"position": "g1"})
+    valid = await white.hears("game:valid_moves")
+    assert (valid["position"], sorted(move["to"] for move in valid["moves"])) == ("g1", ["f3", "h3"])
+    await black.say("game:get_moves", {})
+    assert (await black.hears("game:valid_moves")) == {"position": None, "moves": []}
+
+
 async def test_a_draw_is_offered_declined_and_agreed(clients: Clients, backend: Backend) -> None:
     (white, black), (started, _) = await paired(clients, backend, "chess")
     room = started["roomId"]
