@@ -51,6 +51,7 @@ from orchestrator.http import (
     request_id_of,
 )
 from orchestrator.library.controllers import LibraryAdminController, LibraryController
+from orchestrator.pictures.controllers import game_picture
 from orchestrator.play.admin_controllers import SessionAdminController
 from orchestrator.play.controllers import SessionController
 from orchestrator.play.invite_controllers import InviteController, WatchController
@@ -113,6 +114,7 @@ _ROUTE_HANDLERS: Sequence[ControllerRouterHandler] = (
     socket_io,
     favicon,
     static_file,
+    game_picture,
 )
 
 
@@ -193,6 +195,7 @@ def _loops(services: Services, arena: Arena) -> Sequence[Loop]:
         services.uploads.run,
         services.publishing.run,
         services.enforcer.run,
+        services.pictures.run,
         services.webhook_dispatcher.run,
         services.webhook_upkeep.run,
         arena.run,

@@ -46,6 +46,9 @@ from orchestrator.installation import Installation, load_or_create
 from orchestrator.library.service import Library
 from orchestrator.mail.opening import mailer_of
 from orchestrator.notices import Hearing, Notices
+from orchestrator.outside.reach import Reach
+from orchestrator.pictures.fetching import Fetcher
+from orchestrator.pictures.service import Pictures
 from orchestrator.play.clock import ClockWatch
 from orchestrator.play.invites import Invites
 from orchestrator.play.ledger import Ledger
@@ -76,7 +79,6 @@ from orchestrator.settings import Settings
 from orchestrator.tenants.keys import TenantKeys
 from orchestrator.webhooks.dispatcher import Dispatcher
 from orchestrator.webhooks.envelope import secret_of
-from orchestrator.webhooks.reach import Reach
 from orchestrator.webhooks.sender import HttpSender
 from orchestrator.webhooks.service import Webhooks
 from orchestrator.webhooks.upkeep import WebhookUpkeep
@@ -134,6 +136,7 @@ class Services:
     game_versions: GameVersions
     uploads: Uploads
     publishing: Publishing
+    pictures: Pictures
     webhooks: Webhooks
     webhook_dispatcher: Dispatcher
     webhook_upkeep: WebhookUpkeep
@@ -246,10 +249,11 @@ def _wire(settings: Settings, database: Database, installation: Installation, st
         host_images=HostImages(database, notices, spare),
         prepulling=Prepulling(database, notices, ledger, placement, spare),
         publisher_keys=PublisherKeys(database),
-        published_games=PublishedGames(database),
+        published_games=PublishedGames(database, notices),
         game_versions=GameVersions(database),
         uploads=Uploads(database, notices, spool),
         publishing=Publishing(database, notices, spool, DestinationOf(settings)),
+        pictures=Pictures(database, notices, store, Fetcher()),
         webhooks=webhooks,
         webhook_dispatcher=Dispatcher(database, notices, HttpSender(reach), webhook_secret_of, random.random),
         webhook_upkeep=WebhookUpkeep(database),

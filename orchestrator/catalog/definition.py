@@ -39,7 +39,7 @@ Slug = Annotated[
 Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=50)]
 LabelText = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f=]+$", max_length=200)]
 GamepadName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]*$", max_length=32)]
-Picture = Annotated[str, StringConstraints(pattern=r"^(https?://|/)", max_length=2000)]
+Picture = Annotated[str, StringConstraints(pattern=r"^(https?://|/([^/]|$))", max_length=2000)]  # no //host/path
 HomePath = Annotated[str, AfterValidator(_below_home)]
 Loaded = TypeVar("Loaded", bound=BaseModel)
 

@@ -13,6 +13,9 @@ class Game(Base):
     """A title. `search_text` is its title and developer, casefolded; whoever sorts by it does so outside the database,
     whose locale has an order of its own.
 
+    `thumbnail` and `screenshots` are what its definition names, the `shown_` ones what people see: paths of ours alone
+    (`pictures.asking.settle`).
+
     `needs_code` says that only who has redeemed a code may play it. `popularity` is kept by `catalog.upkeep`. Whoever
     changes what lists show gives it the next `revision` (`catalog.snapshot.mark_changed`).
     `current_build_id` has no foreign key: the two tables would need each other before either has a row.
@@ -29,6 +32,8 @@ class Game(Base):
     description: Mapped[str] = mapped_column(Text)
     thumbnail: Mapped[str | None] = mapped_column(String(2000))
     screenshots: Mapped[JsonList]
+    shown_thumbnail: Mapped[str | None] = mapped_column(String(2000))
+    shown_screenshots: Mapped[JsonList] = mapped_column(default=list, server_default="[]")
     release_date: Mapped[date | None] = mapped_column(Date)
     content_rating: Mapped[str | None] = mapped_column(String(50))
     languages: Mapped[JsonList]

@@ -21,6 +21,7 @@ from orchestrator.database import Database, insert_unless_there
 from orchestrator.errors import NotFound
 from orchestrator.ids import new_id
 from orchestrator.library.models import LibraryEntry
+from orchestrator.pictures.asking import settle
 from orchestrator.play.models import Session
 
 log = structlog.get_logger()
@@ -115,9 +116,12 @@ class Catalog:
         return AddedBuild(build.id, is_new)
 
 
-async def upsert_game(session: AsyncSession, definition: GameDescription, now: datetime) -> Game:
+async def upsert_game(
+    session: AsyncSession, definition: GameDescription, now: datetime, *, names_pictures: bool = True
+) -> Game:
     """The game of this slug, made where it is missing, described as `definition` says. The caller holds the lock
-    `game:{slug}`, and marks it as changed.
+    `game:{slug}`, and marks it as changed. Where the definition `names_pictures`, those that could not be had are asked
+    for once more.
     """
     found = select(Game).where(Game.slug == definition.slug).options(selectinload(Game.tag_rows))
     game = (await session.execute(found)).scalar_one_or_none()
@@ -138,6 +142,7 @@ async def upsert_game(session: AsyncSession, definition: GameDescription, now: d
         await session.flush()
         game.tag_rows.extend(GameTag(position=position, tag=tag) for position, tag in enumerate(definition.tags))
     await session.flush()
+    await settle(session, game, now, is_named_again=names_pictures)
     return game
 
 

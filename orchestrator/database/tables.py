@@ -8,6 +8,7 @@ from orchestrator.database.types import Base
 from orchestrator.fleet import models as fleet
 from orchestrator.installation import models as installation
 from orchestrator.library import models as library
+from orchestrator.pictures import models as pictures
 from orchestrator.play import models as play
 from orchestrator.publishers import models as publishers
 from orchestrator.saves import models as saves
@@ -23,6 +24,7 @@ __all__ = [
     "installation",
     "library",
     "metadata",
+    "pictures",
     "play",
     "publishers",
     "saves",

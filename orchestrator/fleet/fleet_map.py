@@ -213,7 +213,7 @@ async def _games(session: AsyncSession, slugs: set[str]) -> Mapping[str, GameOnM
     known: dict[str, GameOnMap] = {}
     wanted = sorted(slugs)
     for begin in range(0, len(wanted), 500):
-        query = select(Game.slug, Game.title, Game.thumbnail).where(Game.slug.in_(wanted[begin : begin + 500]))
+        query = select(Game.slug, Game.title, Game.shown_thumbnail).where(Game.slug.in_(wanted[begin : begin + 500]))
         known |= {row[0]: GameOnMap(*row) for row in await session.execute(query)}
     return known
 

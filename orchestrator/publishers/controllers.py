@@ -102,4 +102,4 @@ class PublishedGamesController(Controller):
 
 
 async def _details(published_games: PublishedGames, found: OwnedGame) -> PublisherGameDetails:
-    return views.details(found, await published_games.cached(found))
+    return views.details(found, await published_games.cached(found), await published_games.pictures(found))

@@ -20,6 +20,10 @@ from orchestrator.catalog.snapshot import mark_changed
 from orchestrator.database import Database
 from orchestrator.errors import Conflict, Forbidden, InvalidRequest, NotFound
 from orchestrator.fleet.models import Host
+from orchestrator.notices import Notices
+from orchestrator.pictures.asking import TOPIC, pictures_of
+from orchestrator.pictures.models import GamePicture
+from orchestrator.pictures.showing import outside_ones
 from orchestrator.publishers.models import PublishedGame, Publisher, Upload
 from orchestrator.publishers.schemas import GameForm, GamePatch
 from orchestrator.publishers.status import GameStatus, UploadState, status_of
@@ -27,6 +31,7 @@ from orchestrator.publishers.status import GameStatus, UploadState, status_of
 log = structlog.get_logger()
 
 _DESCRIBED = frozenset(GameDescription.model_fields) - {"slug"}
+_PICTURES = frozenset({"thumbnail", "screenshots"})
 _NULLABLE = frozenset({"thumbnail", "release_date", "content_rating", "renpy_dir"})
 
 
@@ -56,8 +61,9 @@ class Cached:
 
 
 class PublishedGames:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, notices: Notices) -> None:
         self._database = database
+        self._notices = notices
 
     async def list(self, publisher: Publisher) -> Sequence[OwnedGame]:
         """All games of a publisher, by title."""
@@ -83,6 +89,7 @@ class PublishedGames:
                 raise Conflict(f"There is a game {form.slug!r} already.", code="slug_taken")
             now = await self._database.now(session)
             game = await upsert_game(session, description, now)
+            self._notices.publish_after_commit(session, TOPIC)
             await session.flush()
             published = PublishedGame(
                 game_id=game.id,
@@ -117,7 +124,9 @@ class PublishedGames:
             before = {name: getattr(found.game, name) for name in _DESCRIBED}
             described = {name: value for name, value in said.items() if name in _DESCRIBED}
             now = await self._database.now(session)
-            await upsert_game(session, GameDescription.model_validate({**before, **described, "slug": slug}), now)
+            description = GameDescription.model_validate({**before, **described, "slug": slug})
+            await upsert_game(session, description, now, names_pictures=not _PICTURES.isdisjoint(described))
+            self._notices.publish_after_commit(session, TOPIC)
             for name in said.keys() - _DESCRIBED:
                 setattr(found.published, name, said[name])
             _require_save(found.published.renpy_dir, found.published.save_paths)
@@ -134,6 +143,13 @@ class PublishedGames:
         image_id = build.image_id if build else None
         holding = sum(any(image.get("image_id") == image_id for image in images) for images in held)
         return Cached(len(held), holding if image_id else 0)
+
+    async def pictures(self, found: OwnedGame) -> Sequence[GamePicture]:
+        """Those that the game names by URL, in its order."""
+        async with self._database.read() as session:
+            rows = await pictures_of(session, found.game.id)
+        named = outside_ones(found.game.thumbnail, found.game.screenshots)
+        return [rows[url] for url in named if url in rows]
 
     async def set_suspended(self, slug: str, reason: str | None, *, by: Actor = COMMAND_LINE) -> GameStatus:
         """An operator's word: with a reason nobody can launch the game, what runs plays on; None takes it back.

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 
 from orchestrator.catalog.definition import HomePath, Slug
 from orchestrator.http import Schema, Timestamp, Wire
+from orchestrator.pictures.models import PictureState
 from orchestrator.publishers.status import GameStatus, UploadState
 
 
@@ -27,7 +28,11 @@ Title = Annotated[str, StringConstraints(max_length=200, pattern=_SOMETHING)]
 Developer = Annotated[str, StringConstraints(max_length=150, pattern=_SOMETHING)]
 Description = Annotated[str, StringConstraints(max_length=5000, pattern=r"^[^\x00]*$")]
 Tag = Annotated[str, StringConstraints(strip_whitespace=True, max_length=50, pattern=_SOMETHING)]
-Address = Annotated[str, StringConstraints(max_length=2000, pattern=r"^(https?://|/)[^\x00-\x20\x7f\"'<>\\]*$")]
+_PLAIN = r"[^\x00-\x20\x7f\"'<>\\]"
+_PLAIN_BUT_SLASH = r"[^/\x00-\x20\x7f\"'<>\\]"
+Address = Annotated[
+    str, StringConstraints(max_length=2000, pattern=rf"^(https?://{_PLAIN}*|/({_PLAIN_BUT_SLASH}{_PLAIN}*)?)$")
+]
 Language = Annotated[str, StringConstraints(max_length=35, pattern=r"^[A-Za-z0-9]+(-[A-Za-z0-9]+)*$")]
 Rating = Annotated[str, StringConstraints(max_length=50, pattern=_SOMETHING)]
 FileName = Annotated[
@@ -134,8 +139,23 @@ class UploadView(Wire):
     updated_at: Timestamp
 
 
+class PictureView(Wire):
+    """A picture that the game names by URL. `address` is where we show it once it is `stored`, `reason` what was wrong
+    with the last try. One that is `waiting` is tried from `nextTryAt` on, one that `failed` when it is named again.
+    """
+
+    url: str
+    state: PictureState
+    address: str | None
+    reason: Reason | None
+    tries: int
+    next_try_at: Timestamp | None
+
+
 class PublisherGameDetails(PublisherGame):
-    """`versionId` is the version that is played, `upload` the newest upload, `reason` why the game is suspended."""
+    """`versionId` is the version that is played, `upload` the newest upload, `reason` why the game is suspended.
+    `pictures` says of each URL in `thumbnail` and `screenshots` how far we are with it.
+    """
 
     description: str
     launcher: str
@@ -143,6 +163,7 @@ class PublisherGameDetails(PublisherGame):
     save_paths: list[str]
     thumbnail: str | None
     screenshots: list[str]
+    pictures: list[PictureView]
     release_date: date | None
     content_rating: str | None
     languages: list[str]

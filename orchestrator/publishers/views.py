@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 
 from orchestrator.catalog.models import Build
+from orchestrator.pictures.faults import Fault, words_for
+from orchestrator.pictures.models import GamePicture, PictureState
+from orchestrator.pictures.showing import address_of
 from orchestrator.publishers.games import Cached, OwnedGame
 from orchestrator.publishers.keys import NewKey
 from orchestrator.publishers.models import PublishedGame, Publisher, PublisherKey, Upload
@@ -12,6 +15,7 @@ from orchestrator.publishers.schemas import (
     GameVersionView,
     KeyView,
     MadeKey,
+    PictureView,
     PublisherGame,
     PublisherGameDetails,
     PublisherView,
@@ -37,7 +41,7 @@ def entry(found: OwnedGame) -> PublisherGame:
     )
 
 
-def details(found: OwnedGame, cached: Cached) -> PublisherGameDetails:
+def details(found: OwnedGame, cached: Cached, pictures: Sequence[GamePicture]) -> PublisherGameDetails:
     game, published = found.game, found.published
     return PublisherGameDetails.model_validate(
         {
@@ -48,6 +52,7 @@ def details(found: OwnedGame, cached: Cached) -> PublisherGameDetails:
             "save_paths": published.save_paths,
             "thumbnail": game.thumbnail,
             "screenshots": game.screenshots,
+            "pictures": [picture(row) for row in pictures],
             "release_date": game.release_date,
             "content_rating": game.content_rating,
             "languages": game.languages,
@@ -56,6 +61,19 @@ def details(found: OwnedGame, cached: Cached) -> PublisherGameDetails:
             "upload": upload(found.newest, game.slug) if found.newest else None,
             "reason": published.suspended_because,
         }
+    )
+
+
+def picture(row: GamePicture) -> PictureView:
+    state = PictureState(row.state)
+    told = words_for(Fault(row.fault), row.status) if row.fault else None
+    return PictureView(
+        url=row.url,
+        state=state,
+        address=address_of(row.id) if state is PictureState.STORED else None,
+        reason=Reason(code=row.fault, message=told) if row.fault and told else None,
+        tries=row.tries,
+        next_try_at=row.due_at if state is PictureState.WAITING else None,
     )
 
 

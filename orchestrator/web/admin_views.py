@@ -91,16 +91,10 @@ def is_roomy(fleet: FleetMap) -> bool:
 
 def tiles_of(fleet: FleetMap) -> tuple[Tile, ...]:
     drawn = {
-        slug: (game.title, cloth_of(slug), letter_of(game.title), _ours(game.thumbnail))
-        for slug, game in fleet.games.items()
+        slug: (game.title, cloth_of(slug), letter_of(game.title), game.thumbnail) for slug, game in fleet.games.items()
     }
     roomy = is_roomy(fleet)
     return tuple(_tile(host, drawn, roomy=roomy) for host in fleet.hosts)
-
-
-def _ours(thumbnail: str | None) -> str | None:
-    """Pages show no pictures of other houses."""
-    return thumbnail if thumbnail and thumbnail.startswith("/") else None
 
 
 def _tile(host: HostOnMap, drawn: Mapping[str, tuple[str, int, str, str | None]], *, roomy: bool) -> Tile:

@@ -1,34 +1,23 @@
-"""One POST to a tenant's server: to addresses that may be reached and no others, within a deadline, and without trust
-in what comes back.
-
-The address is checked where the socket for it is made, so there is no moment between the check and the connection in
-which a name could come to mean something else. Redirects are not followed, proxies of the environment not asked.
+"""One POST to a tenant's server, within a deadline, and without trust in what comes back. `OutsideClient` sees to it
+that only addresses that may be reached are; redirects are not followed.
 """
 
 import asyncio
-import socket
-import ssl
 import time
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property, partial
-from ipaddress import ip_address
 from typing import Any, Protocol
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
 
-from orchestrator.webhooks.reach import Reach, UnfitUrl
+from orchestrator.outside.client import MISHAPS, Lookup, OutsideClient, Trouble, trouble_of
+from orchestrator.outside.reach import Reach
 
 DEADLINE_S = 10.0
 """From the look-up of the name to the answer's status."""
 MOST_ANSWER_BYTES = 2048
 _ANSWER_WITHIN_S = 1.0
-_NAMES_AT_ONCE = 32
-
-Lookup = Callable[[str, int], Sequence[str]]
 
 
 class Failure(StrEnum):
@@ -37,11 +26,11 @@ class Failure(StrEnum):
     REFUSED = "refused"
     REDIRECT = "redirect"
     GONE = "gone"
-    TIMEOUT = "timeout"
-    NAME = "name"
-    ADDRESS = "address"
-    TLS = "tls"
-    CONNECTION = "connection"
+    TIMEOUT = Trouble.TIMEOUT.value
+    NAME = Trouble.NAME.value
+    ADDRESS = Trouble.ADDRESS.value
+    TLS = Trouble.TLS.value
+    CONNECTION = Trouble.CONNECTION.value
     INTERNAL = "internal"
 
 
@@ -78,11 +67,8 @@ class HttpSender:
     """`lookup` gives the addresses of a host, as texts, and may block; `OSError` where there are none."""
 
     def __init__(self, reach: Reach, *, lookup: Lookup | None = None, deadline_s: float = DEADLINE_S) -> None:
-        self._reach = reach
-        self._lookup = lookup or _addresses_of
+        self._outside = OutsideClient(reach, "webhook-names", lookup)
         self._deadline_s = deadline_s
-        # Threads of its own: a name server that hangs holds up nothing else that waits for a thread.
-        self._threads = ThreadPoolExecutor(_NAMES_AT_ONCE, "webhook-names")
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Outcome:
         started_s = time.monotonic()
@@ -92,79 +78,18 @@ class HttpSender:
 
         try:
             return outcome(**await self._posted(url, headers, body))
-        except (UnfitUrl, aiohttp.InvalidURL):
-            return outcome(failure=Failure.ADDRESS)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            return outcome(failure=_failure_of(error))
+        except MISHAPS as error:
+            return outcome(failure=Failure(trouble_of(error)))
 
     async def _posted(self, url: str, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
-        target = self._reach.target(url)
-        connector = aiohttp.TCPConnector(
-            resolver=_Names(self._lookup, self._threads),
-            use_dns_cache=False,
-            ssl=self._tls,
-            socket_factory=partial(self._socket, target.scheme),
-            force_close=True,
-        )
         async with (
-            asyncio.timeout(self._deadline_s),
-            aiohttp.ClientSession(
-                connector=connector,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                skip_auto_headers=("Accept-Encoding",),
-                auto_decompress=False,
-                timeout=aiohttp.ClientTimeout(total=None),
-            ) as client,
+            self._outside.connecting(url, self._deadline_s) as (client, target),
             client.post(target, data=body, headers=headers, allow_redirects=False) as answer,
         ):
             failure = _failure_by(answer.status)
             said = await _beginning(answer.content) if failure else ""
             answer.close()  # what else it would say is not waited for
             return {"status": answer.status, "failure": failure, "answer": said}
-
-    def _socket(self, scheme: str, wanted: Any) -> socket.socket:
-        family, kind, protocol, _, address = wanted
-        if not self._reach.includes(scheme, ip_address(address[0])):
-            raise AddressRefused
-        return socket.socket(family, kind, protocol)
-
-    @cached_property
-    def _tls(self) -> ssl.SSLContext:
-        return ssl.create_default_context()
-
-
-class AddressRefused(OSError):
-    """Nothing is sent to this address."""
-
-
-class _Names(AbstractResolver):
-    def __init__(self, lookup: Lookup, threads: ThreadPoolExecutor) -> None:
-        self._lookup = lookup
-        self._threads = threads
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        found = await asyncio.get_running_loop().run_in_executor(self._threads, self._lookup, host, port)
-        return [
-            ResolveResult(
-                hostname=host,
-                host=address,
-                port=port,
-                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
-                proto=0,
-                flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
-            )
-            for address in found
-        ]
-
-    async def close(self) -> None:
-        """The threads are the sender's."""
-
-
-def _addresses_of(host: str, port: int) -> Sequence[str]:
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(address[0]) for *_, address in found]
 
 
 def _failure_by(status: int) -> Failure | None:
@@ -173,20 +98,6 @@ def _failure_by(status: int) -> Failure | None:
     if status == 410:
         return Failure.GONE
     return Failure.REDIRECT if 300 <= status < 400 else Failure.REFUSED
-
-
-def _failure_of(error: Exception) -> Failure:
-    match error:
-        case TimeoutError():
-            return Failure.TIMEOUT
-        case aiohttp.ClientConnectorDNSError():
-            return Failure.NAME
-        case aiohttp.ClientSSLError():
-            return Failure.TLS
-        case aiohttp.ClientConnectorError(os_error=AddressRefused()):
-            return Failure.ADDRESS
-        case _:
-            return Failure.CONNECTION
 
 
 async def _beginning(content: aiohttp.StreamReader) -> str:

@@ -17,10 +17,10 @@ from orchestrator.database import Database, JsonDict
 from orchestrator.errors import Conflict, InvalidRequest, NotFound
 from orchestrator.ids import new_id
 from orchestrator.notices import Notices
+from orchestrator.outside.reach import Reach, UnfitUrl
 from orchestrator.webhooks.dispatcher import TOPIC, SecretOf
 from orchestrator.webhooks.envelope import EVENTS, LIVE
 from orchestrator.webhooks.models import DeliveryState, WebhookDelivery, WebhookEndpoint
-from orchestrator.webhooks.reach import Reach, UnfitUrl
 from orchestrator.webhooks.schedule import MOST_RETRIES
 from orchestrator.webhooks.stopping import is_not_leased, stop
 

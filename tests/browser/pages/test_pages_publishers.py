@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import secrets
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager
@@ -13,11 +14,13 @@ from playwright.async_api import BrowserContext, Page, Route, expect
 from sqlalchemy import update
 
 from orchestrator.catalog.images import ImageUnavailable
+from orchestrator.pictures.fetching import Fetcher
 from orchestrator.publishers.models import Upload
 from orchestrator.publishers.where import DestinationOf
 from orchestrator.services import Services, open_services
 from orchestrator.settings import Settings
 from tests.browser.pages.conftest import Replica
+from tests.integration.orchestrator.pictures.conftest import PictureServer, leading_to, picture, picture_server
 from tests.integration.orchestrator.publishers.conftest import KeptImages
 from tests.packing import LAUNCHER, Packed, launcher, tar_gz
 
@@ -120,6 +123,54 @@ async def test_from_a_description_to_a_game_that_is_played_and_back(console: Pag
     await rows.nth(1).get_by_role("button", name="Go back to version 1").click()
     await expect(rows.nth(1)).to_contain_text("1Played")
     await shot(console, "versions")
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def pictures(monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[PictureServer]:
+    """A server of the publisher's, which every name means."""
+    fetch, from_here = Fetcher.fetch, leading_to("127.0.0.1")
+
+    async def fetch_from_here(_: Fetcher, url: str) -> bytes:
+        return await fetch(from_here, url)
+
+    monkeypatch.setattr(Fetcher, "fetch", fetch_from_here)
+    async with picture_server() as server:
+        yield server
+
+
+async def test_pictures_elsewhere_are_shown_from_here_and_what_is_wrong_with_one_is_told(
+    console: Page, tmp_path: Path, pictures: PictureServer
+) -> None:
+    slug = f"garden-{secrets.token_hex(4)}"
+    await describe(console, slug)
+    await choose(console, archive(tmp_path, "right.tar.gz", launcher()))
+    await expect(console.locator(".console-state")).to_have_text("Active")
+    await console.get_by_label("Cover").fill(pictures.has("/cover.png", picture(colour="#7a3d9e")))
+    private = "http://169.254.169.254/latest/meta-data/"
+    await console.get_by_label("Screenshots").fill(f"{private}\n{pictures.has('/1.png', picture(size=(1280, 720)))}")
+    await console.get_by_role("button", name="Save pictures").click()
+    told = console.locator(".console-picture")
+    await expect(told).to_have_count(3)
+    await expect(told.nth(0)).to_contain_text("Here")
+    await expect(told.nth(1)).to_contain_text("does not lead to a public address")
+    await expect(told.nth(2)).to_contain_text("Here")
+    await shot(console, "pictures")
+    await console.set_viewport_size({"width": 390, "height": 844})
+    assert await console.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    await shot(console, "pictures-phone")
+    await console.set_viewport_size({"width": 1280, "height": 800})
+
+    await console.goto(f"/?search={slug.partition('-')[0]}&sort=createdAt")
+    cover = console.locator(f".game-card:has(a[href='/games/{slug}']) img").first
+    await expect(cover).to_have_attribute("src", re.compile("^/pictures/pic"))
+    await expect(cover).to_have_js_property("complete", value=True)
+    assert await cover.evaluate("image => image.naturalWidth") == 460
+    await shot(console, "pictures-in-the-library")
+    await console.goto(f"/games/{slug}")
+    await expect(console.get_by_role("heading", name="Screenshots")).to_be_visible()
+    assert await console.evaluate("[...document.images].every((image) => image.src.startsWith(location.origin))")
+    await shot(console, "pictures-on-the-page")
+    assert sorted(pictures.asked) == ["/1.png", "/cover.png"]
 
 
 async def test_an_archive_that_waits_for_its_store_says_so(

@@ -110,8 +110,9 @@ async function showGame(slug, body) {
     if (uploading?.slug === slug) return;
     body.closest("details").querySelector(".console-state").replaceWith(stateOf(details)); // newer than the list's
     const refusal = refusals.has(slug) ? failureNotice(wordsFor(refusals.get(slug))) : "";
-    body.replaceChildren(refusal, facts(details, figures), news(details), uploadForm(details, body), versionList(slug, versions, body));
+    body.replaceChildren(refusal, facts(details, figures), news(details), uploadForm(details, body), picturesOf(details), versionList(slug, versions, body));
     if (details.upload?.state === "processing") lookAgain(slug, body);
+    followPictures(details, body);
   } catch (failure) {
     body.replaceChildren(failureNotice(wordsFor(failure), create("button", { class: "button button-quiet button-small", type: "button", onclick: () => showGame(slug, body) }, "Try again")));
   }
@@ -222,6 +223,76 @@ async function send(details, file, version, body) {
   }
   uploading = null;
   await showGame(slug, byId(`game-${slug}`));
+}
+
+/** Cover and screenshots: where they lie, and how far the server is with those that lie elsewhere. */
+function picturesOf(details) {
+  const { slug } = details;
+  const cover = create("input", { class: "input", id: `cover-${slug}`, type: "text", maxlength: 2000, spellcheck: false, autocomplete: "off", placeholder: "https://" });
+  cover.value = details.thumbnail ?? "";
+  const shots = create("textarea", { class: "input", id: `shots-${slug}`, rows: 3, spellcheck: false, "aria-describedby": `shots-hint-${slug}` });
+  shots.value = details.screenshots.join("\n");
+  const failures = create("div", {});
+  const form = create(
+    "form",
+    { class: "console-pictures-form" },
+    create("div", { class: "field" }, create("label", { for: cover.id }, "Cover"), cover),
+    create("div", { class: "field" }, create("label", { for: shots.id }, "Screenshots"), shots, create("p", { class: "hint", id: `shots-hint-${slug}` }, "One URL a line. Pictures are fetched once, and shown from here.")),
+    create("button", { class: "button button-quiet", type: "submit" }, "Save pictures"),
+  );
+  const section = create("section", { class: "console-pictures" }, create("h3", {}, "Pictures"), failures, pictureList(details), form);
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    failures.replaceChildren();
+    const screenshots = shots.value.split("\n").map((line) => line.trim()).filter(Boolean);
+    try {
+      const changed = await call("PATCH", gamePath(slug), { body: { thumbnail: cover.value.trim() || null, screenshots } });
+      showPictures(changed, section);
+      followPictures(changed, section);
+      announcer.textContent = "The pictures are saved.";
+    } catch (failure) {
+      failures.replaceChildren(failureNotice(wordsFor(failure)));
+    }
+  });
+  return section;
+}
+
+function pictureList({ pictures }) {
+  const items = pictures.map((picture) =>
+    create(
+      "li",
+      { class: `console-picture console-picture-${picture.state}` },
+      picture.address ? create("img", { src: picture.address, alt: "", width: 92, height: 43, loading: "lazy" }) : create("span", { class: "console-picture-none" }),
+      create("span", { class: "console-picture-words" }, create("span", { class: "console-picture-url" }, picture.url), create("span", { class: "hint" }, wordsOfPicture(picture))),
+    ),
+  );
+  return create("ul", { class: "console-picture-list", hidden: items.length === 0 }, items);
+}
+
+function wordsOfPicture({ state, reason, nextTryAt }) {
+  if (state === "stored") return "Here";
+  if (state === "failed") return `Could not be fetched: ${reason.message} Save again for another try.`;
+  if (reason === null) return "Being fetched";
+  return `Could not be fetched yet: ${reason.message} It is tried again at ${new Date(nextTryAt).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })}.`;
+}
+
+function showPictures(details, within) {
+  within.querySelector(".console-picture-list")?.replaceWith(pictureList(details));
+}
+
+/** Looks again while a first try is under way, and touches nothing that somebody may be writing in. */
+function followPictures({ slug, pictures }, within) {
+  if (!pictures.some((picture) => picture.state === "waiting" && picture.reason === null)) return;
+  setTimeout(async () => {
+    if (!within.isConnected) return;
+    try {
+      const details = await call("GET", gamePath(slug));
+      showPictures(details, within);
+      followPictures(details, within);
+    } catch {
+      followPictures({ slug, pictures }, within); // nobody waits for this answer: the next look may have one
+    }
+  }, LOOK_AGAIN_MS);
 }
 
 function versionList(slug, versions, body) {

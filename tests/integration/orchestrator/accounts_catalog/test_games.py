@@ -37,7 +37,7 @@ def definition(slug: str = "the-question", title: str = "The Question", **fields
         "release_date": "2015-01-01",
         "content_rating": "Teen",
         "languages": ["en"],
-        "screenshots": ["https://house.example/1.png"],
+        "screenshots": ["/static/games/1.png"],
         "build": {"version": "1.0", "image": f"playhouse/{slug}:1.0"},
     }
     return GameDefinition.model_validate(known | fields)
@@ -94,7 +94,7 @@ async def test_details_have_the_documented_fields(signed_in: SignedIn, services:
         *("id", "slug", "title", "developer", "description", "tags", "thumbnail", "screenshots", "releaseDate"),
         *("contentRating", "languages", "isFavorite", "createdAt", "inLibrary", "needsCode"),
     }
-    assert body["screenshots"] == ["https://house.example/1.png"]
+    assert body["screenshots"] == ["/static/games/1.png"]
     assert body["contentRating"] == "Teen"
     assert body["createdAt"].endswith("Z")
     assert "." not in body["createdAt"]

@@ -15,10 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from orchestrator.database import Database
 from orchestrator.notices import Notices
+from orchestrator.outside.reach import Reach
 from orchestrator.webhooks.dispatcher import Dispatcher
 from orchestrator.webhooks.envelope import secret_of
 from orchestrator.webhooks.models import WebhookDelivery, WebhookEndpoint
-from orchestrator.webhooks.reach import Reach
 from orchestrator.webhooks.sender import HttpSender, Sender
 from orchestrator.webhooks.service import Webhooks, WithSecret
 from tests.integration.orchestrator.webhooks.receiver import Receiver, receiving

@@ -9,8 +9,8 @@ from click.testing import CliRunner, Result
 from orchestrator.cli import main
 from orchestrator.errors import ApiError, Conflict, InvalidRequest, NotFound
 from orchestrator.notices import Notices
+from orchestrator.outside.reach import Reach
 from orchestrator.webhooks.models import DeliveryState
-from orchestrator.webhooks.reach import Reach
 from orchestrator.webhooks.schedule import STOPPED_AFTER
 from orchestrator.webhooks.service import MOST_ENDPOINTS, MOST_GRACE, Webhooks
 from orchestrator.webhooks.upkeep import KEPT_FOR, WebhookUpkeep

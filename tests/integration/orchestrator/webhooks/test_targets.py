@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from orchestrator.webhooks.reach import Reach
+from orchestrator.outside.reach import Reach
 from orchestrator.webhooks.sender import MOST_ANSWER_BYTES, Failure, HttpSender, Outcome
 from tests.integration.orchestrator.webhooks.conftest import REACH
 from tests.integration.orchestrator.webhooks.receiver import Receiver, receiving

@@ -1,4 +1,6 @@
-"""Where webhooks may go: which addresses are public, and which URLs can be targets. Pure; nothing is looked up here."""
+"""What may be connected to at somebody else's word: which addresses are public, and which URLs can be targets. Pure;
+nothing is looked up here.
+"""
 
 import re
 from collections.abc import Sequence
@@ -52,34 +54,37 @@ def is_public(address: Address) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What may be connected to: all that is public by https, and the operator's `networks` by http as well."""
+    """What may be connected to: all that is public by the `public_schemes`, and the operator's `networks` by http as
+    well as by https.
+    """
 
     networks: Sequence[Network] = ()
+    public_schemes: Sequence[str] = ("https",)
 
     def includes(self, scheme: str, address: Address) -> bool:
         is_named = any(address in network for network in self.networks)
-        return is_named or (scheme == "https" and is_public(address))
+        return is_named or (scheme in self.public_schemes and is_public(address))
 
     def target(self, url: str) -> URL:
         """`url` as it will be connected to. Raises `UnfitUrl` for what can be told without asking a name server."""
         if len(url) > MOST_URL_CHARACTERS or not url.isprintable() or " " in url:
-            raise UnfitUrl(f"A webhook's URL has at most {MOST_URL_CHARACTERS} characters and no spaces.")
+            raise UnfitUrl(f"A URL has at most {MOST_URL_CHARACTERS} characters and no spaces.")
         try:
             parsed = URL(url)
         except ValueError as error:
             raise UnfitUrl("This is no URL.") from error
-        if parsed.scheme != "https" and not (parsed.scheme == "http" and self.networks):
-            raise UnfitUrl("A webhook's URL begins with https://.")
+        if parsed.scheme not in {*self.public_schemes, *(("http", "https") if self.networks else ())}:
+            raise UnfitUrl(f"The URL begins with {' or '.join(f'{scheme}://' for scheme in self.public_schemes)}.")
         if parsed.raw_user is not None or parsed.raw_password is not None or parsed.raw_fragment:
-            raise UnfitUrl("A webhook's URL has no user, no password and no fragment.")
+            raise UnfitUrl("The URL has no user, no password and no fragment.")
         if parsed.port not in _PORTS_OF_HTTP and (parsed.port or 0) < _FIRST_FREE_PORT:
-            raise UnfitUrl("A webhook's URL has port 443, 80, or one above 1023.")
+            raise UnfitUrl("The URL has port 443, 80, or one above 1023.")
         host = parsed.raw_host or ""
         address = address_in(host)
         if address is None and not (_HOST.fullmatch(host) and len(host) <= _MOST_HOST_CHARACTERS):
-            raise UnfitUrl("A webhook's URL names a host, or an address in its usual form.")
+            raise UnfitUrl("The URL names a host, or an address in its usual form.")
         if address is not None and not self.includes(parsed.scheme, address):
-            raise UnfitUrl("Webhooks are not sent to private addresses.")
+            raise UnfitUrl("Nothing is sent to private addresses.")
         return parsed
 
 

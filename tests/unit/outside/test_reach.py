@@ -4,7 +4,7 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from orchestrator.webhooks.reach import Reach, UnfitUrl, address_in, is_public
+from orchestrator.outside.reach import Reach, UnfitUrl, address_in, is_public
 
 PUBLIC = ["8.8.8.8", "203.0.114.1", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"]
 NOT_PUBLIC = [
@@ -100,6 +100,17 @@ def test_an_operators_own_networks_can_be_reached_by_http_too_and_nothing_else_b
             INSIDE.target(url)
     assert INSIDE.includes("https", ip_address("8.8.8.8"))
     assert not INSIDE.includes("http", ip_address("8.8.8.8"))
+
+
+def test_what_is_public_can_be_reached_by_http_where_that_is_said() -> None:
+    either = Reach(public_schemes=("https", "http"))
+    for url in ("http://8.8.8.8/", "https://8.8.8.8/", "http://pictures.example/"):
+        assert either.target(url).host
+    for url in ("http://127.0.0.1/", "http://[::ffff:10.0.0.1]/", "ftp://8.8.8.8/"):
+        with pytest.raises(UnfitUrl):
+            either.target(url)
+    assert either.includes("http", ip_address("8.8.8.8"))
+    assert not either.includes("http", ip_address("10.0.0.1"))
 
 
 def test_an_address_is_one_in_its_usual_form_alone() -> None:
