@@ -4,6 +4,7 @@ import json
 import os
 import tracemalloc
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -149,4 +150,18 @@ async def test_a_game_that_tells_nothing_ends_without_a_result(host: Host) -> No
     await host.running(task)
     task.stop("stopped", "")
     assert (await host.ended(task)).result is None
+    await host.assert_nothing_is_left()
+
+
+async def test_a_run_that_ends_while_no_agent_is_there_is_told_by_the_next(host: Host) -> None:
+    desired = order(build=BUILD, now=datetime.now(UTC)).model_copy(update={"for_result": True})
+    task = host.session(desired)
+    await host.running(task)
+    file_of(host.services.session_folder("ses1") / "home").write_text(json.dumps(TOLD))
+    await task.leave()
+    [container] = await host.runtime.list_containers({})
+    await host.runtime.signal(container.container_id, "SIGKILL")
+    ended = await host.ended(host.session(desired))
+    assert ended.result == RESULT
+    assert host.store.sent == []
     await host.assert_nothing_is_left()
