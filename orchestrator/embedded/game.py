@@ -1,10 +1,12 @@
-"""Games from Debian packages: their images are made once, with progress bars."""
+"""Games from Debian packages: their images are made once, with progress bars, or with lines where nobody sees bars."""
 
 import asyncio
 import json
 import os
 import signal
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
@@ -28,6 +30,11 @@ STEPS = {
     "prepare": "{title}: prepare",
     "import": "{title}: hand to Docker",
 }
+
+
+def words_of(step: str, title: str) -> str:
+    """What the builder does, for people."""
+    return STEPS.get(step, step).format(title=title)
 
 
 def has_recipe(folder: Path) -> bool:
@@ -61,7 +68,7 @@ async def build_image(folder: Path, title: str, docker_host: str | None, console
     complaint = asyncio.create_task(builder.stderr.read())
     is_new = False
     try:
-        with Bars(console, title) as bars:
+        with Bars(console, title) if console.is_terminal else Lines(console, title) as bars:
             async for line in builder.stdout:
                 said = json.loads(line)
                 if "step" in said:
@@ -76,6 +83,33 @@ async def build_image(folder: Path, title: str, docker_host: str | None, console
             await builder.wait()
         await asyncio.gather(complaint, return_exceptions=True)
     return is_new
+
+
+class Lines:
+    """A line when a step begins, and now and then how far it is: for a file, which shows no bars."""
+
+    EVERY_S = 10.0
+
+    def __init__(self, console: Console, title: str, clock_s: Callable[[], float] = time.monotonic) -> None:
+        self._console = console
+        self._title = title
+        self._clock_s = clock_s
+        self._step = ""
+        self._said_s = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def show(self, step: str, done: int, total: int) -> None:
+        now_s = self._clock_s()
+        if step == self._step and now_s - self._said_s < self.EVERY_S:
+            return
+        how_far = f", {100 * done // total} %" if step == self._step and total else ""
+        self._step, self._said_s = step, now_s
+        self._console.print(f"        {words_of(step, self._title)}{how_far}", highlight=False, markup=False)
 
 
 class Bars:
@@ -105,5 +139,5 @@ class Bars:
         if step not in self._tasks:
             for task in self._tasks.values():  # what came before is over
                 self._progress.update(task, completed=self._progress.tasks[task].total)
-            self._tasks[step] = self._progress.add_task(STEPS.get(step, step).format(title=self._title), total=total)
+            self._tasks[step] = self._progress.add_task(words_of(step, self._title), total=total)
         self._progress.update(self._tasks[step], completed=done, total=total)

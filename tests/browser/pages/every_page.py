@@ -181,6 +181,12 @@ async def describing(visit: Visit) -> None:
     await visit.page.get_by_role("button", name="Describe a game").click()
 
 
+async def menu_on_a_phone(visit: Visit) -> None:
+    await visit.page.set_viewport_size({"width": 390, "height": 844})
+    await visit.page.get_by_role("button", name="Menu of").click()
+    await expect(visit.page.get_by_role("button", name="Sign out")).to_be_visible()
+
+
 async def without_video(visit: Visit) -> None:
     """The connection check of a browser that cannot play."""
     await visit.page.add_init_script("delete window.RTCPeerConnection")
@@ -218,6 +224,7 @@ SCENES = [
     Scene("connection check of a browser without video", GAME, without_video),
     Scene("history", "/history", arrange=some_history),
     Scene("history of nothing", "/history"),
+    Scene("menu on a phone", "/history", menu_on_a_phone),
     Scene("account", "/account"),
     Scene("deleting the account", "/account", dialog("Delete my account")),
     Scene("publishers", "/publishers"),

@@ -224,6 +224,24 @@ async def test_a_wrong_password_leaves_the_form_as_it_was(context: BrowserContex
     await expect(page.get_by_role("button", name="Sign out")).to_be_visible()
 
 
+@pytest.mark.parametrize("width", [320, 390])
+async def test_on_a_phone_one_signs_out_by_the_menu(context: BrowserContext, page: Page, width: int) -> None:
+    await page.set_viewport_size({"width": width, "height": 844})
+    await context.clear_cookies()  # whoever signs out here came in for that alone
+    await page.goto("/signin?callbackUrl=/history")
+    await page.get_by_label("E-mail").fill("ada@example.org")
+    await page.get_by_label("Password").fill(PASSWORD)
+    await page.keyboard.press("Enter")
+    await page.wait_for_url("**/history")
+    await expect(page.get_by_role("button", name="Sign out")).to_be_hidden()
+    await page.get_by_role("button", name="Menu of Ada").click()
+    for name in ("Ada", "History"):
+        await expect(page.get_by_role("link", name=name)).to_be_in_viewport(ratio=1)
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    await page.get_by_role("button", name="Sign out").click()
+    await expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+
+
 async def test_the_front_door_shows_its_form_at_first_sight(context: BrowserContext, page: Page) -> None:
     await context.clear_cookies()
     await page.goto("/")

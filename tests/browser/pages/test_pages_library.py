@@ -211,6 +211,26 @@ async def test_a_favourite_is_liked_and_unliked(page: Page, api: FakeApi) -> Non
     assert [method for method, path, _ in api.calls if path.endswith("/favorite")] == ["PUT", "DELETE"]
 
 
+async def test_a_cover_is_shown_whole_whatever_its_shape(page: Page) -> None:
+    """What it leaves of its place is filled with itself."""
+    await page.goto("/?search=question")
+    cover = page.locator(".game-card .cover img:not(.cover-fill)")
+    await expect(cover).to_have_css("object-fit", "contain")
+    fill = page.locator(".game-card .cover-fill")
+    assert await fill.get_attribute("src") == await cover.get_attribute("src")
+    await page.goto("/games/the-question")
+    await expect(page.locator(".game-head .cover-drawn")).to_be_visible()  # the API of this page knows no picture
+    made = await page.evaluate(
+        """async () => {
+            const { coverFor } = await import("/static/js/covers.js");
+            const cover = coverFor({ slug: "a", title: "A", thumbnail: "/static/games/pingus/thumbnail.jpg" });
+            document.querySelector(".game-head").prepend(cover);
+            return [...cover.children].map((image) => getComputedStyle(image).objectFit);
+        }"""
+    )
+    assert made == ["cover", "contain"]
+
+
 async def test_a_picture_that_cannot_be_had_leaves_the_curtain(page: Page) -> None:
     await page.route("**/static/games/**", lambda route: route.abort())
     await page.goto("/?search=question")

@@ -135,6 +135,22 @@ async def test_the_mouse_on_its_handle_opens_the_toolbar_and_a_click_there_press
     assert api.called("/api/game/stop") == []
 
 
+async def test_who_has_just_begun_to_play_reads_how_to_leave(page: Page, api: FakeApi, seat: Page) -> None:
+    await page.clock.install()
+    await play(page, api)
+    handle = page.get_by_role("button", name="Menu · leave, stop and more")
+    await expect(handle).to_be_in_viewport(ratio=1)
+    said = await box_of(page, "#toolbar-handle")
+    assert said["width"] > 150
+    await page.clock.run_for(9000)
+    await until(page, "document.getElementById('toolbar-handle').offsetWidth < 110")
+    shorter = await box_of(page, "#toolbar-handle")
+    assert shorter["height"] <= 28
+    await handle.click()
+    await expect(page.locator("#stop-button")).to_be_visible()
+    await expect(page.locator("#leave-link")).to_be_visible()
+
+
 async def test_the_toolbar_covers_nothing_of_the_game_once_it_is_there(page: Page, api: FakeApi, seat: Page) -> None:
     await play(page, api)
     assert await page.evaluate("document.getElementById('toolbar').classList.contains('is-tucked')"), "at once"

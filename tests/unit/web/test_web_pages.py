@@ -8,6 +8,8 @@ import pytest
 from litestar import Litestar, get
 
 from orchestrator.app import create_app
+from orchestrator.catalog.definition import GameDefinition
+from orchestrator.catalog.images import EngineImage
 from orchestrator.errors import DatabaseUnavailable
 from orchestrator.services import Services
 from orchestrator.web.rendering import FOLDER
@@ -29,6 +31,21 @@ async def test_home_is_the_front_door_or_the_library(client: httpx.AsyncClient, 
     library = (await (await signed_in()).get("/")).text
     assert "What will you play?" in library
     assert "Sign out" in library
+
+
+async def test_a_single_tag_is_no_choice(signed_in: SignedIn, services: Services) -> None:
+    player = await signed_in()
+    about = {"title": "T", "developer": "D", "description": "", "build": {"version": "1", "image": "playhouse/a:1"}}
+    image = EngineImage("sha256:" + "a" * 64, 1000)
+
+    async def add(slug: str, tag: str) -> None:
+        await services.catalog.add_game(GameDefinition.model_validate({**about, "slug": slug, "tags": [tag]}), image)
+
+    await add("the-question", "Romance")
+    assert 'aria-label="Tags"' not in (await player.get("/")).text
+    assert 'aria-label="Tags"' in (await player.get("/?tag=Romance")).text  # it can be taken away
+    await add("moss", "Cosy")
+    assert 'aria-label="Tags"' in (await player.get("/")).text
 
 
 async def test_sign_in_works_without_scripts(client: httpx.AsyncClient, services: Services) -> None:

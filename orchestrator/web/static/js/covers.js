@@ -23,8 +23,9 @@ function drawnCover(slug, title) {
 /** Decorative: the title always stands beside it. */
 export function coverFor({ slug, title, thumbnail }) {
   if (!thumbnail) return drawnCover(slug, title);
-  const image = create("img", { src: thumbnail, alt: "", width: 460, height: 215, decoding: "async" });
-  const cover = create("div", { class: "cover" }, image);
+  const drawn = { src: thumbnail, alt: "", width: 460, height: 259, decoding: "async" };
+  const image = create("img", drawn);
+  const cover = create("div", { class: "cover" }, create("img", { ...drawn, class: "cover-fill" }), image);
   image.addEventListener("error", () => cover.replaceWith(drawnCover(slug, title)), { once: true });
   return cover;
 }

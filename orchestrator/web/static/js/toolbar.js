@@ -8,6 +8,7 @@ import { isToolbarKey } from "./keys.js";
 const TUCK_AFTER_MS = 2500;
 const EDGE_PX = 6;
 const SLIDING_MS = 400;
+const SAID_MS = 8000; // what is behind the handle, to whoever has just begun to play
 
 /** What lies below the bar learns how high it is. */
 export function tellHeight(bar) {
@@ -58,6 +59,7 @@ export class Toolbar {
     const isNew = isPlaying && !this._isPlaying;
     this._isPlaying = isPlaying;
     this.settle();
+    if (isNew) this._sayWhatIsThere();
     if (isNew && !this._isInUse()) this.tuck();
   }
 
@@ -82,6 +84,11 @@ export class Toolbar {
     if (this._bar.contains(document.activeElement)) this._stage.focus(); // the next key is for the game
     this._toolbar.classList.add("is-tucked");
     this._handle.setAttribute("aria-expanded", "false");
+  }
+
+  _sayWhatIsThere() {
+    this._handle.classList.add("is-said");
+    setTimeout(() => this._handle.classList.remove("is-said"), SAID_MS);
   }
 
   _slideUnderMouse() {
