@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from time import monotonic
 from typing import Any
 
+import aiohttp
 import socketio
 
 DEADLINE_S = 20.0
@@ -20,7 +21,9 @@ class Client:
         self._transport, self._headers = transport, headers
         self._heard: dict[str, list[Any]] = defaultdict(list)
         self._news = asyncio.Condition()
-        self._io: Any = socketio.AsyncClient(reconnection=False)
+        self._answers: list[aiohttp.ClientResponse] = []
+        self._http = aiohttp.ClientSession(trace_configs=[self._keeping_answers()])
+        self._io: Any = socketio.AsyncClient(reconnection=False, http_session=self._http)
         self._io.on("*", self._hear, namespace=self.namespace)
 
     async def connect(self, token: str | None = None) -> None:
@@ -35,13 +38,12 @@ class Client:
         )
 
     async def close(self) -> None:
-        engine = self._io.eio
         try:
             await self._io.disconnect()
-        finally:  # what the client leaves open where the server was quicker
-            for opened in (engine.ws, engine.http):
-                if opened is not None:
-                    await opened.close()
+        finally:  # the stock client leaves open what the server refused or was quicker to close
+            for answer in self._answers:
+                answer.close()
+            await self._http.close()
 
     @property
     def socket_id(self) -> str:
@@ -70,6 +72,14 @@ class Client:
         await self.say(
             "matchmaking:join", {"username": mine, "playerId": mine, "sessionId": session["sessionId"], **more}
         )
+
+    def _keeping_answers(self) -> aiohttp.TraceConfig:
+        async def keep(_session: object, _context: object, ended: aiohttp.TraceRequestEndParams) -> None:
+            self._answers.append(ended.response)
+
+        tracing = aiohttp.TraceConfig()
+        tracing.on_request_end.append(keep)
+        return tracing
 
     async def _hear(self, event: str, *data: Any) -> None:
         async with self._news:
