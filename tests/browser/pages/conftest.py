@@ -67,8 +67,8 @@ def site(replica: Replica) -> Generator[Site]:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def tenant(replica: Replica, site: Site) -> Tenant:
     url = f"sqlite+aiosqlite:///{replica.data / 'orchestrator.sqlite3'}"
-    key = await new_key(Settings(data=replica.data, database_url=url), site.origin, "Acme Games")
-    return Tenant(replica.url, site, key)
+    settings = Settings(data=replica.data, database_url=url)
+    return Tenant(replica.url, site, await new_key(settings, site.origin, "Acme Games"), settings)
 
 
 @pytest.fixture(autouse=True)

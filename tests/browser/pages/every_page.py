@@ -1,6 +1,7 @@
 """Every page and every state of one that looks different: whoever adds a page adds a line to `SCENES`.
 
-Each is opened for `test_pages_for_everybody`, which looks at it with axe and walks it by keyboard.
+Each is opened for `test_pages_for_everybody`, which looks at it with axe and walks it by keyboard. The page which
+tenants frame needs two players to show anything: `test_pages_arena` looks at it in the same way.
 """
 
 import secrets

@@ -9,7 +9,9 @@ from typing import Any
 from urllib.parse import urlencode, urljoin
 
 import httpx
+from sqlalchemy import update
 
+from orchestrator.arena.models import ArenaSession
 from orchestrator.services import open_services
 from orchestrator.settings import Settings
 from orchestrator.tenants.plans import Plan
@@ -66,11 +68,12 @@ def site_of(playhouse: str, pages: dict[str, str] | None = None) -> Generator[Si
 
 @dataclass(frozen=True)
 class Tenant:
-    """A tenant's backend."""
+    """A tenant's backend. `settings` are those of its Playhouse."""
 
     playhouse: str
     site: Site
     key: str
+    settings: Settings
 
     def session(self, game: str, *players: str, **fields: Any) -> dict[str, Any]:
         people = [{"id": player, "displayName": player.title()} for player in players]
@@ -79,6 +82,12 @@ class Tenant:
         answer = httpx.post(f"{self.playhouse}/v1/sessions", headers=headers, json=order)
         assert answer.status_code == 201, answer.text
         return answer.json()
+
+    async def becomes(self, session: dict[str, Any], **values: Any) -> None:
+        """What the session's row holds from now on, whatever happened to it."""
+        mine = update(ArenaSession).where(ArenaSession.id == session["sessionId"])
+        async with open_services(self.settings) as services, services.database.write() as rows:
+            await rows.execute(mine.values(**values))
 
     def get(self, address: str, headers: dict[str, str] | None = None) -> httpx.Response:
         """As a browser asks that knows no key."""

@@ -146,8 +146,6 @@ async def test_two_windows_play_a_whole_game_over_a_reload(game: str, tenant: Te
         await expect(inside(page).locator(".veil-card p")).to_have_text(re.compile(end, re.IGNORECASE))
     won = "A draw" if "Nobody" in end else "You won"
     await expect(inside(pair[0]).get_by_role("heading", name=won)).to_be_visible()
-    assert await problems_of(phone) == []
-    await phone.emulate_media(color_scheme="dark")
     await keep(phone, f"{game}-over")
     [over] = await heard(desk, "over")
     status = tenant.get(f"/v1/sessions/validate?token={session['sessionToken']}").json()
@@ -217,6 +215,7 @@ async def test_a_draw_is_offered_and_a_game_is_given_up(tenant: Tenant, window: 
     await black.get_by_role("dialog").get_by_role("button", name="Resign").click()
     await expect(white.get_by_role("heading", name="You won")).to_be_visible()
     await expect(white.locator(".veil-card p")).to_have_text("By resignation.")
+    assert await problems_of(white) == []
     await white.get_by_role("button", name="Look at the board").click()
     await expect(white.locator(".veil")).to_be_hidden()
 
@@ -287,6 +286,17 @@ async def test_a_friend_is_told_the_code(tenant: Tenant, window: Window) -> None
     await page.goto(tenant.embed(session))
     await expect(page.locator(".room-code")).to_have_text(session["roomCode"])
     assert await problems_of(page) == []
+
+
+async def test_an_end_is_told_though_nothing_of_the_match_is_left(tenant: Tenant, window: Window) -> None:
+    over, expired = [tenant.session("chess", "ann") for _ in range(2)]
+    await tenant.becomes(over, status="ended", result={"winner": "ann", "reason": "timeout"})
+    await tenant.becomes(expired, status="ended", result={"winner": None, "reason": "expired"})
+    page = await window()
+    await page.goto(tenant.embed(over))
+    await expect(page.locator(".veil-card p")).to_have_text("On time.")
+    await page.goto(tenant.embed(expired))
+    await expect(page.get_by_role("heading", name="Nobody came")).to_be_visible()
 
 
 async def test_a_tenants_colours_are_worn(tenant: Tenant, window: Window) -> None:

@@ -51,7 +51,7 @@
  * @property {{playerId: string, secondsRemaining: number}} afk_warning
  * @property {{playerId: string}} draw_offered
  * @property {{isConnected: boolean}} connection
- * @property {{winner: string|null, reason: string}} over
+ * @property {{winner: string|null, reason: string, score?: number|null, distance?: number|null, coins?: number|null, duration?: number|null}} over
  * @property {{}} play_again the player would like another session
  * @property {{code: string, message: string}} error
  */

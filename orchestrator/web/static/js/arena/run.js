@@ -100,7 +100,8 @@ export class SessionPage {
     this.socket.on("error", ({ code, message }) => {
       this.tell("error", { code, message });
       const { result } = this.view;
-      if (result !== null && result.reason !== "expired" && this.#status === null) this.#ended(result);
+      if (result?.reason === "expired") this.#fail("session_expired");
+      else if (result !== null && this.#status === null) this.#ended(result);
       else if (isFinal(code)) this.#fail(code, message);
       else if (this.#status === null) setTimeout(() => this.socket.connected && arrive(), AGAIN_MS);
     });

@@ -225,7 +225,9 @@ export class Seat {
   #refused({ code, message }) {
     const { match } = this.state;
     const { result } = this.view;
-    if (code === "nothing_to_reconnect" && result !== null && result.reason !== "expired") {
+    if (code === "nothing_to_reconnect" && result?.reason === "expired") {
+      this.#fail("session_expired");
+    } else if (code === "nothing_to_reconnect" && result !== null) {
       this.#become({ phase: "over", over: { winner: result.winner, reason: result.reason, cells: null } });
     } else if (code === "nothing_to_reconnect" && this.view.status !== "ended") {
       this.#become({ match: null });
