@@ -7,7 +7,7 @@ import re
 import signal
 import socket
 import subprocess
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
@@ -79,7 +79,8 @@ async def test_the_guide_leads_to_a_match(reader: Reader, browser: Browser) -> N
     reader.types(page)
     contexts = [await browser.new_context() for _ in range(2)]
     ann, bob = [await context.new_page() for context in contexts]
-    await _opened(ann.goto, f"http://localhost:{reader.port}/?player=ann")
+    await _until_served(reader.port)
+    await ann.goto(f"http://localhost:{reader.port}/?player=ann")
     await expect(ann.locator("#news")).to_have_text("Waiting for the other player")
     await bob.goto(f"http://localhost:{reader.port}/?player=bob")
     await expect(ann.locator("#news")).to_have_text("Your turn")
@@ -97,15 +98,15 @@ async def test_the_guide_leads_to_a_match(reader: Reader, browser: Browser) -> N
         await context.close()
 
 
-async def _opened(goto: Callable[[str], Awaitable[object]], address: str) -> None:
+async def _until_served(port: int) -> None:
     """The web server needs a moment to begin."""
-    for _ in range(100):
-        try:
-            await goto(address)
-        except Exception as failure:
-            if "ERR_CONNECTION_REFUSED" not in str(failure):
-                raise
-            await asyncio.sleep(0.05)
-        else:
-            return
-    raise AssertionError(f"nothing at {address}")
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except ConnectionRefusedError:
+                await asyncio.sleep(0.05)
+            else:
+                break
+    writer.close()
+    await writer.wait_closed()
