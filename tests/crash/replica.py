@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import shutil
 import sqlite3
+import threading
 from contextlib import closing
 from dataclasses import fields
 from pathlib import Path
@@ -119,6 +120,14 @@ def copied(data: Path, to: Path) -> Path:
     """The disk as a dead process left it."""
     shutil.copytree(data, to)
     return to
+
+
+async def the_dead_have_answered() -> None:
+    """What the dead left under way in their database's threads is answered while there is a loop to hear it."""
+    for thread in threading.enumerate():
+        if "_connection_worker_thread" in thread.name:
+            await asyncio.to_thread(thread.join, 20)
+            assert not thread.is_alive()
 
 
 def digest(archive: Path) -> str:

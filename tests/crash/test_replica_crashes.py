@@ -6,7 +6,6 @@ somebody without an answer, that no earlier death has left; two deaths that look
 
 import asyncio
 import gc
-import threading
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -31,7 +30,7 @@ from orchestrator.play.reasons import NEXT_STEPS
 from orchestrator.saves.models import SaveSlot, SaveVersion
 from orchestrator.settings import Settings
 from tests.crash.crashing import let_processes_die, lives
-from tests.crash.replica import Disk, Replica, Wire, copied, digest
+from tests.crash.replica import Disk, Replica, Wire, copied, digest, the_dead_have_answered
 from tests.integration.orchestrator.conftest import ScriptedHost, add_game
 from tests.integration.orchestrator.play.clock import Clock
 
@@ -183,14 +182,6 @@ async def test_a_replica_may_die_at_any_await_of_a_session(
     gc.collect()
     await the_dead_have_answered()
     assert deaths == len(unanswered) > 30
-
-
-async def the_dead_have_answered() -> None:
-    """What the dead left under way in their database's threads is answered while there is a loop to hear it."""
-    for thread in threading.enumerate():
-        if "_connection_worker_thread" in thread.name:
-            await asyncio.to_thread(thread.join, 20)
-            assert not thread.is_alive()
 
 
 async def played_with_a_death(
