@@ -33,6 +33,7 @@ from orchestrator.arena.controllers import ArenaController, socket_io
 from orchestrator.arena.dependencies import TenantHeaders
 from orchestrator.arena.run_sockets import RunSockets
 from orchestrator.arena.sockets import Sockets
+from orchestrator.arena.webhook_controllers import PrefixedTenantWebhookController, TenantWebhookController
 from orchestrator.audit.admin_controllers import AuditController
 from orchestrator.background import Loop, running
 from orchestrator.catalog.controllers import GamesController
@@ -111,6 +112,8 @@ _ROUTE_HANDLERS: Sequence[ControllerRouterHandler] = (
     EmbedController,
     arena_module,
     ArenaController,
+    TenantWebhookController,
+    PrefixedTenantWebhookController,
     socket_io,
     favicon,
     static_file,

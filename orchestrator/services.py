@@ -257,7 +257,7 @@ def _wire(settings: Settings, database: Database, installation: Installation, st
         webhooks=webhooks,
         webhook_dispatcher=Dispatcher(database, notices, HttpSender(reach), webhook_secret_of, random.random),
         webhook_upkeep=WebhookUpkeep(database),
-        tenant_keys=TenantKeys(database),
+        tenant_keys=TenantKeys(database, webhooks),
         session_tokens=session_tokens,
         arena_sessions=ArenaSessions(database, session_tokens, webhooks),
         arena_presence=presence,

@@ -17,7 +17,7 @@ from orchestrator.tenants.keys import Proven, TenantKeys
 
 _PROVEN, _TALLY = "tenant", "tenant_tally"
 _PATHS = ("/v1/", "/api/v1/")
-_CORS_METHODS = "GET, POST, OPTIONS"
+_CORS_METHODS = "GET, POST, PATCH, DELETE, OPTIONS"
 _CORS_HEADERS = "Authorization, Content-Type, Idempotency-Key"
 _EXPOSED = "X-Request-Id, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, Retry-After"
 
@@ -41,7 +41,12 @@ async def with_tenant_key(connection: AnyConnection, _handler: BaseRouteHandler)
 
 async def provide_proven(request: AnyRequest) -> Proven:
     """Whose key this is; only behind the guard."""
-    found: Proven = request.state[_PROVEN]
+    return proven_of(request)
+
+
+def proven_of(connection: AnyConnection) -> Proven:
+    """Whose key a request that has passed the guard carries."""
+    found: Proven = connection.state[_PROVEN]
     return found
 
 

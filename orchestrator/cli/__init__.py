@@ -14,7 +14,6 @@ from orchestrator.cli.partners import partners
 from orchestrator.cli.serving import migrate, serve, up
 from orchestrator.cli.tenants import tenants
 from orchestrator.cli.users import users
-from orchestrator.cli.webhooks import webhooks
 from orchestrator.logging import configure_logging
 
 
@@ -24,5 +23,5 @@ def main() -> None:
     configure_logging(logging.WARNING)
 
 
-for command in (serve, up, migrate, users, games, codes, partners, tenants, hosts, webhooks):
+for command in (serve, up, migrate, users, games, codes, partners, tenants, hosts):
     main.add_command(command)

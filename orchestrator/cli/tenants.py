@@ -3,6 +3,7 @@
 import click
 
 from orchestrator.cli.calls import call, friendly
+from orchestrator.cli.webhooks import webhooks
 from orchestrator.columns import columns
 from orchestrator.http import parse, utc_seconds
 from orchestrator.publishers.schemas import PublisherForm
@@ -18,6 +19,9 @@ _MODES = click.Choice([mode.value for mode in KeyMode])
 @click.group()
 def tenants() -> None:
     """Companies whose users play here, and their keys. TENANT is an id or a name."""
+
+
+tenants.add_command(webhooks)
 
 
 @tenants.command("create")

@@ -1,6 +1,6 @@
-"""`orchestrator webhooks`: where tenants get their news, what was sent, and how it is sent again."""
+"""`orchestrator tenants webhooks`: where tenants get their news, what was sent, and how it is sent again."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import click
 
@@ -9,7 +9,15 @@ from orchestrator.columns import columns
 from orchestrator.http import utc_seconds
 from orchestrator.services import Services
 from orchestrator.settings import Settings
+from orchestrator.tenants.plans import GRANTS, Plan
+from orchestrator.webhooks.envelope import EVENTS
 from orchestrator.webhooks.models import WebhookDelivery, WebhookEndpoint
+from orchestrator.webhooks.service import MOST_GRACE, USUAL_GRACE
+
+_EVENTS = click.Choice(EVENTS)
+_HOUR = timedelta(hours=1)
+_GRACE_HOURS = click.FloatRange(0, MOST_GRACE / _HOUR)
+_STOPPED = "An operator stopped it."
 
 
 @click.group()
@@ -21,13 +29,109 @@ def webhooks() -> None:
 @click.argument("tenant", required=False)
 def list_endpoints(tenant: str | None) -> None:
     """Print the endpoints of TENANT, or of all."""
+
+    async def read(services: Services) -> list[WebhookEndpoint]:
+        tenant_id = None if tenant is None else await services.tenant_keys.id_of(tenant)
+        return list(await services.webhooks.endpoints(tenant_id))
+
     with friendly():
-        found = call(Settings(), lambda services: services.webhooks.endpoints(tenant))
+        found = call(Settings(), read)
     if not found:
         click.echo("There are no webhook endpoints.")
         return
     rows = [(endpoint.id, endpoint.tenant_id, endpoint.url, _endpoint_words(endpoint)) for endpoint in found]
     click.echo("\n".join(columns(("ID", "TENANT", "URL", "STATE"), rows)))
+
+
+@webhooks.command("add")
+@click.argument("tenant")
+@click.argument("url")
+@click.option("--event", "events", type=_EVENTS, multiple=True, help="One that it gets; without any, all.")
+def add_endpoint(tenant: str, url: str, events: tuple[str, ...]) -> None:
+    """Send what happens in live sessions of TENANT to URL. Prints id and signing secret, which is shown this once."""
+
+    async def add(services: Services) -> str:
+        row = await services.tenant_keys.find(tenant)
+        retries = GRANTS[Plan(row.plan)].webhook_retries
+        made = await services.webhooks.add(row.id, url, events, retries=retries)
+        return f"{made.endpoint.id}\t{made.secret}"
+
+    with friendly():
+        click.echo(call(Settings(), add))
+
+
+@webhooks.command("change")
+@click.argument("endpoint_id", metavar="ENDPOINT")
+@click.option("--url")
+@click.option("--event", "events", type=_EVENTS, multiple=True, help="In place of those that it gets.")
+@click.option("--all-events", is_flag=True, help="It gets all.")
+def change_endpoint(endpoint_id: str, url: str | None, events: tuple[str, ...], *, all_events: bool) -> None:
+    """Change what is said of ENDPOINT, nothing else."""
+
+    async def change(services: Services) -> None:
+        tenant_id = await services.webhooks.tenant_of(endpoint_id)
+        wanted = () if all_events else events or None
+        await services.webhooks.change(tenant_id, endpoint_id, url=url, events=wanted)
+
+    with friendly():
+        call(Settings(), change)
+    click.echo(f"{endpoint_id} was changed.")
+
+
+@webhooks.command("rotate")
+@click.argument("endpoint_id", metavar="ENDPOINT")
+@click.option(
+    "--grace-hours", type=click.FloatRange(0, MOST_GRACE / _HOUR), default=USUAL_GRACE / _HOUR, show_default=True
+)
+def rotate_secret(endpoint_id: str, grace_hours: float) -> None:
+    """Print another signing secret of ENDPOINT, this once. The former one signs on for the time of grace."""
+
+    async def rotate(services: Services) -> str:
+        tenant_id = await services.webhooks.tenant_of(endpoint_id)
+        return (await services.webhooks.rotate(tenant_id, endpoint_id, grace_hours * _HOUR)).secret
+
+    with friendly():
+        click.echo(call(Settings(), rotate))
+
+
+@webhooks.command("stop")
+@click.argument("endpoint_id", metavar="ENDPOINT")
+def stop_endpoint(endpoint_id: str) -> None:
+    """Send ENDPOINT nothing more until it is restarted."""
+
+    async def stop(services: Services) -> None:
+        await services.webhooks.stop(
+            await services.webhooks.tenant_of(endpoint_id), endpoint_id, "An operator stopped it."
+        )
+
+    with friendly():
+        call(Settings(), stop)
+    click.echo(f"{endpoint_id} was stopped.")
+
+
+@webhooks.command("remove")
+@click.argument("endpoint_id", metavar="ENDPOINT")
+def remove_endpoint(endpoint_id: str) -> None:
+    """Forget ENDPOINT with its log."""
+
+    async def remove(services: Services) -> None:
+        await services.webhooks.remove(await services.webhooks.tenant_of(endpoint_id), endpoint_id)
+
+    with friendly():
+        call(Settings(), remove)
+    click.echo(f"{endpoint_id} was removed.")
+
+
+@webhooks.command("test")
+@click.argument("endpoint_id", metavar="ENDPOINT")
+def send_test(endpoint_id: str) -> None:
+    """Send ENDPOINT an event that says nothing; the log shows what became of it."""
+
+    async def test(services: Services) -> str:
+        return await services.webhooks.send_test(await services.webhooks.tenant_of(endpoint_id), endpoint_id)
+
+    with friendly():
+        click.echo(f"{call(Settings(), test)} is sent.")
 
 
 @webhooks.command("log")

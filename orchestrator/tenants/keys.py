@@ -22,7 +22,8 @@ from orchestrator.database import Database
 from orchestrator.errors import Conflict, InvalidRequest, NotFound, Unauthorized
 from orchestrator.ids import new_id
 from orchestrator.tenants.models import Tenant, TenantKey, TenantOrigin
-from orchestrator.tenants.plans import Grants, KeyMode, Plan, granted
+from orchestrator.tenants.plans import GRANTS, Grants, KeyMode, Plan, granted
+from orchestrator.webhooks.service import Webhooks
 
 GRACE = timedelta(seconds=60)
 WRONG_KEYS = Limit("wrong-tenant-keys", 60, timedelta(minutes=15))
@@ -66,8 +67,9 @@ def grants_of(tenant: Tenant) -> Grants:
 
 
 class TenantKeys:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, webhooks: Webhooks) -> None:
         self._database = database
+        self._webhooks = webhooks
         self._throttle = Throttle(database)
 
     async def create(
@@ -132,7 +134,9 @@ class TenantKeys:
         async with self._database.write() as session:
             now = await self._database.now(session)
             tenant = await _tenant(session, tenant_id)
-            tenant.plan = tenant.plan if plan is None else plan.value
+            if plan is not None:
+                tenant.plan = plan.value
+                await self._webhooks.set_retries(session, tenant.id, GRANTS[plan].webhook_retries)
             tenant.monthly_sessions = tenant.monthly_sessions if monthly_sessions is None else monthly_sessions
             tenant.requests_a_minute = tenant.requests_a_minute if requests_a_minute is None else requests_a_minute
             tenant.seats = tenant.seats if seats is None else seats
@@ -197,14 +201,18 @@ class TenantKeys:
             await _tenant(session, tenant_id)
             return (await session.scalars(query.order_by(TenantKey.created_at, TenantKey.id))).all()
 
-    async def id_of(self, word: str) -> str:
-        """Of the tenant with this id or name. NotFound."""
-        query = select(Tenant.id).where(or_(Tenant.id == word, Tenant.name == word))
+    async def find(self, word: str) -> Tenant:
+        """The tenant with this id or name. NotFound."""
+        query = select(Tenant).where(or_(Tenant.id == word, Tenant.name == word))
         async with self._database.read() as session:
             found = (await session.scalars(query)).first()
         if found is None:
             raise _no_such_tenant(word)
         return found
+
+    async def id_of(self, word: str) -> str:
+        """Of the tenant with this id or name. NotFound."""
+        return (await self.find(word)).id
 
 
 def _is_good(now: datetime) -> ColumnElement[bool]:

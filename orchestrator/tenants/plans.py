@@ -22,18 +22,21 @@ class KeyMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Grants:
-    """`monthly_sessions` is None where they are unlimited. `seats` is how many streamed games may go on at once."""
+    """`monthly_sessions` is None where they are unlimited. `seats` is how many streamed games may go on at once,
+    `webhook_retries` come after a delivery's first try.
+    """
 
     monthly_sessions: int | None
     requests_a_minute: int
     seats: int
+    webhook_retries: int
 
 
 GRANTS: Final[Mapping[Plan, Grants]] = {
-    Plan.STARTER: Grants(1_000, 60, 2),
-    Plan.GROWTH: Grants(10_000, 300, 10),
-    Plan.PRO: Grants(100_000, 600, 50),
-    Plan.ENTERPRISE: Grants(None, 6_000, 500),
+    Plan.STARTER: Grants(1_000, 60, 2, 3),
+    Plan.GROWTH: Grants(10_000, 300, 10, 3),
+    Plan.PRO: Grants(100_000, 600, 50, 5),
+    Plan.ENTERPRISE: Grants(None, 6_000, 500, 8),
 }
 
 
@@ -44,4 +47,5 @@ def granted(plan: str, monthly_sessions: int | None, requests_a_minute: int | No
         of_plan.monthly_sessions if monthly_sessions is None else monthly_sessions,
         of_plan.requests_a_minute if requests_a_minute is None else requests_a_minute,
         of_plan.seats if seats is None else seats,
+        of_plan.webhook_retries,
     )

@@ -35,6 +35,8 @@ EVENTS = (
     "connect4.threat",
     "tictactoe.fork",
 )
+TEST_EVENT = "webhook.test"
+"""What an owner has sent to an endpoint in order to see it arrive."""
 LIVE = "live"
 """The one mode whose sessions have webhooks."""
 

@@ -19,7 +19,7 @@ from orchestrator.ids import new_id
 from orchestrator.notices import Notices
 from orchestrator.outside.reach import Reach, UnfitUrl
 from orchestrator.webhooks.dispatcher import TOPIC, SecretOf
-from orchestrator.webhooks.envelope import EVENTS, LIVE
+from orchestrator.webhooks.envelope import EVENTS, LIVE, TEST_EVENT
 from orchestrator.webhooks.models import DeliveryState, WebhookDelivery, WebhookEndpoint
 from orchestrator.webhooks.schedule import MOST_RETRIES
 from orchestrator.webhooks.stopping import is_not_leased, stop
@@ -28,6 +28,8 @@ MOST_ENDPOINTS = 5
 USUAL_GRACE = timedelta(hours=24)
 MOST_GRACE = timedelta(days=30)
 MOST_LOGGED_AT_ONCE = 200
+
+_TEST_GAME = "chess"  # receivers may know the games' names and no others
 
 _log = structlog.get_logger()
 
@@ -74,24 +76,23 @@ class Webhooks:
         for endpoint in await session.scalars(query):
             if endpoint.events and event not in endpoint.events:
                 continue
-            is_stopped = endpoint.stopped_at is not None
-            delivery = WebhookDelivery(
-                event_id=event_id,
-                delivery_id=str(uuid4()),
-                endpoint_id=endpoint.id,
-                session_id=session_id,
-                event=event,
-                game=game,
-                data=data,
-                at=at,
-                state=DeliveryState.SKIPPED if is_stopped else DeliveryState.PENDING,
-                due_at=at,
-                ended_at=at if is_stopped else None,
-                attempts=[],
-            )
-            session.add(delivery)
-            if not is_stopped:
+            session.add(_delivery(endpoint, event_id, session_id, game, event, data, at))
+            if endpoint.stopped_at is None:
                 self._notices.publish_after_commit(session, TOPIC)
+
+    async def send_test(self, tenant_id: str, endpoint_id: str) -> str:
+        """Send `TEST_EVENT`, in a session of its own, whichever events the endpoint wants; its event id. NotFound,
+        Conflict where the endpoint is stopped.
+        """
+        event_id = str(uuid4())
+        async with self._database.write() as session:
+            endpoint = await _held(session, tenant_id, endpoint_id)
+            _require_running(endpoint)
+            now = await self._database.now(session)
+            data: JsonDict = {"message": "This is how news of your sessions arrives."}
+            session.add(_delivery(endpoint, event_id, str(uuid4()), _TEST_GAME, TEST_EVENT, data, now))
+            self._notices.publish_after_commit(session, TOPIC)
+        return event_id
 
     async def add(self, tenant_id: str, url: str, events: Sequence[str] = (), *, retries: int) -> WithSecret:
         """A new endpoint for these events, for all without any. `retries` is what the plan allows after a first try.
@@ -102,7 +103,7 @@ class Webhooks:
             await self._database.lock(session, f"webhooks:{tenant_id}")
             of_tenant = select(func.count()).where(WebhookEndpoint.tenant_id == tenant_id)
             if (await session.scalar(of_tenant) or 0) >= MOST_ENDPOINTS:
-                raise Conflict(f"A tenant has at most {MOST_ENDPOINTS} webhook endpoints.", code="conflict")
+                raise Conflict(f"A tenant has at most {MOST_ENDPOINTS} webhook endpoints.", code="too_many_webhooks")
             endpoint = WebhookEndpoint(
                 id=new_id("whk"),
                 tenant_id=tenant_id,
@@ -123,6 +124,19 @@ class Webhooks:
             query = query.where(WebhookEndpoint.tenant_id == tenant_id)
         async with self._database.read() as session:
             return (await session.scalars(query)).all()
+
+    async def endpoint(self, tenant_id: str, endpoint_id: str) -> WebhookEndpoint:
+        """One of a tenant. NotFound."""
+        async with self._database.read() as session:
+            found = await session.get(WebhookEndpoint, endpoint_id)
+        if found is None or found.tenant_id != tenant_id:
+            raise _no_such_endpoint(endpoint_id)
+        return found
+
+    async def now(self) -> datetime:
+        """The clock by which endpoints and their log are read."""
+        async with self._database.read() as session:
+            return await self._database.now(session)
 
     async def tenant_of(self, endpoint_id: str) -> str:
         """Whose endpoint this is, for an operator. NotFound."""
@@ -165,7 +179,7 @@ class Webhooks:
             now = await self._database.now(session)
             endpoint = await _held(session, tenant_id, endpoint_id)
             if grace and endpoint.former_secret_until is not None and endpoint.former_secret_until > now:
-                raise Conflict("This endpoint's secret is being changed already.", code="conflict")
+                raise Conflict("This endpoint's secret is being changed already.", code="secret_changing")
             endpoint.secret_number += 1
             endpoint.former_secret_until = now + grace if grace else None
         _log.info("webhook.secret_rotated", endpoint=endpoint_id, tenant=tenant_id)
@@ -217,6 +231,7 @@ class Webhooks:
         *,
         endpoint_id: str | None = None,
         session_id: str | None = None,
+        event: str | None = None,
         state: DeliveryState | None = None,
         before: int | None = None,
         limit: int = 50,
@@ -229,6 +244,8 @@ class Webhooks:
             query = query.where(WebhookDelivery.endpoint_id == endpoint_id)
         if session_id is not None:
             query = query.where(WebhookDelivery.session_id == session_id)
+        if event is not None:
+            query = query.where(WebhookDelivery.event == event)
         if state is not None:
             query = query.where(WebhookDelivery.state == state)
         if before is not None:
@@ -244,8 +261,7 @@ class Webhooks:
         async with self._database.write() as session:
             now = await self._database.now(session)
             endpoint = await _held(session, tenant_id, endpoint_id)
-            if endpoint.stopped_at is not None:
-                raise Conflict("This endpoint is stopped: restart it first.", code="conflict")
+            _require_running(endpoint)
             again = (
                 update(WebhookDelivery)
                 .where(WebhookDelivery.endpoint_id == endpoint.id, WebhookDelivery.event_id == event_id)
@@ -262,11 +278,36 @@ class Webhooks:
             try:
                 self._reach.target(url)
             except UnfitUrl as error:
-                raise InvalidRequest(str(error)) from error
+                raise InvalidRequest(str(error), code="unfit_url") from error
         if unknown := sorted(set(events) - set(EVENTS)):
-            raise InvalidRequest(f"There is no event {unknown[0]!r}.")
+            raise InvalidRequest(f"There is no event {unknown[0]!r}.", code="unknown_event")
         if not 0 <= retries <= MOST_RETRIES:
             raise InvalidRequest(f"A delivery has at most {MOST_RETRIES} retries.")
+
+
+def _delivery(
+    endpoint: WebhookEndpoint, event_id: str, session_id: str, game: str, event: str, data: JsonDict, at: datetime
+) -> WebhookDelivery:
+    is_stopped = endpoint.stopped_at is not None
+    return WebhookDelivery(
+        event_id=event_id,
+        delivery_id=str(uuid4()),
+        endpoint_id=endpoint.id,
+        session_id=session_id,
+        event=event,
+        game=game,
+        data=data,
+        at=at,
+        state=DeliveryState.SKIPPED if is_stopped else DeliveryState.PENDING,
+        due_at=at,
+        ended_at=at if is_stopped else None,
+        attempts=[],
+    )
+
+
+def _require_running(endpoint: WebhookEndpoint) -> None:
+    if endpoint.stopped_at is not None:
+        raise Conflict("This endpoint is stopped: restart it first.", code="webhook_stopped")
 
 
 async def _held(session: AsyncSession, tenant_id: str, endpoint_id: str) -> WebhookEndpoint:

@@ -89,3 +89,4 @@ def test_what_was_agreed_stands_in_place_of_the_plans() -> None:
     assert granted("starter", None, None, None) == GRANTS[Plan.STARTER]
     agreed = granted("enterprise", 5, 6, 7)
     assert (agreed.monthly_sessions, agreed.requests_a_minute, agreed.seats) == (5, 6, 7)
+    assert [GRANTS[plan].webhook_retries for plan in Plan] == [3, 3, 5, 8]

@@ -36,3 +36,35 @@ def test_an_operator_makes_changes_and_rotates_on_the_command_line(settings: Set
     run("change", "Acme", "--plan", "pro", "--inactive", "--origin", "*")
     assert run("list").splitlines()[1].split() == [tenant_id, "Acme", "pro", "inactive"]
     assert refused("keys", "Nobody") == "Error: There is no tenant 'Nobody'.\n"
+
+
+def test_an_operator_manages_a_tenants_webhooks_on_the_command_line(settings: Settings) -> None:
+    def run(*words: str) -> str:
+        result = CliRunner().invoke(cli.main, ["tenants", *words])
+        assert result.exit_code == 0, result.output
+        return result.output.strip()
+
+    def refused(*words: str) -> str:
+        result = CliRunner().invoke(cli.main, ["tenants", *words])
+        assert result.exit_code == 1
+        return result.output
+
+    run("create", "Acme")
+    run("create", "Other")
+    assert "There are no webhook endpoints." in run("webhooks", "list")
+    endpoint, secret = run("webhooks", "add", "Acme", "https://hooks.example/", "--event", "game.ended").split("\t")
+    assert secret.startswith("whsec_")
+    assert refused("webhooks", "add", "Acme", "https://10.0.0.1/") == "Error: Nothing is sent to private addresses.\n"
+    assert endpoint in run("webhooks", "list", "Acme")
+    assert "There are no" in run("webhooks", "list", "Other")
+    run("webhooks", "change", endpoint, "--url", "https://hooks.example/more", "--all-events")
+    assert "https://hooks.example/more" in run("webhooks", "list")
+    assert run("webhooks", "rotate", endpoint, "--grace-hours", "1").startswith("whsec_")
+    assert "being changed already" in refused("webhooks", "rotate", endpoint)
+    event = run("webhooks", "test", endpoint).removesuffix(" is sent.")
+    assert f"{event}" in run("webhooks", "log", endpoint)
+    run("webhooks", "stop", endpoint)
+    assert "An operator stopped it." in run("webhooks", "list")
+    assert "restart it first" in refused("webhooks", "test", endpoint)
+    run("webhooks", "remove", endpoint)
+    assert "There are no" in run("webhooks", "list")
