@@ -66,7 +66,10 @@ from orchestrator.saves.agent_controllers import AgentSaveController
 from orchestrator.saves.controllers import SaveController
 from orchestrator.services import Services, open_services
 from orchestrator.settings import Settings
+from orchestrator.tenants.admin_controllers import TenantAdminController
+from orchestrator.tenants.console_controllers import ConsoleController, ConsoleWebhookController
 from orchestrator.web.admin_controllers import AdminPagesController
+from orchestrator.web.console_controllers import ConsolePagesController
 from orchestrator.web.controllers import PagesController, favicon, static_file
 from orchestrator.web.embed_controllers import EmbedController, arena_module
 from orchestrator.web.failures import failure_page, wants_page
@@ -114,6 +117,10 @@ _ROUTE_HANDLERS: Sequence[ControllerRouterHandler] = (
     ArenaController,
     TenantWebhookController,
     PrefixedTenantWebhookController,
+    TenantAdminController,
+    ConsoleController,
+    ConsoleWebhookController,
+    ConsolePagesController,
     socket_io,
     favicon,
     static_file,

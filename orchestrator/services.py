@@ -22,6 +22,7 @@ from orchestrator.accounts.recovery import Recovery
 from orchestrator.accounts.service import Accounts
 from orchestrator.accounts.standing import Standing
 from orchestrator.arena.ledger import Ledger as MatchLedger
+from orchestrator.arena.overview import ArenaOverview
 from orchestrator.arena.pairing import Pairing
 from orchestrator.arena.presence import Presence
 from orchestrator.arena.runs import Runs
@@ -77,6 +78,7 @@ from orchestrator.saves.transfers import SaveTransfers
 from orchestrator.saves.watch import StoreWatch
 from orchestrator.settings import Settings
 from orchestrator.tenants.keys import TenantKeys
+from orchestrator.tenants.members import TenantMembers
 from orchestrator.webhooks.dispatcher import Dispatcher
 from orchestrator.webhooks.envelope import secret_of
 from orchestrator.webhooks.sender import HttpSender
@@ -141,7 +143,9 @@ class Services:
     webhook_dispatcher: Dispatcher
     webhook_upkeep: WebhookUpkeep
     tenant_keys: TenantKeys
+    tenant_members: TenantMembers
     session_tokens: SessionTokens
+    arena_overview: ArenaOverview
     arena_sessions: ArenaSessions
     arena_presence: Presence
     match_ledger: MatchLedger
@@ -258,7 +262,9 @@ def _wire(settings: Settings, database: Database, installation: Installation, st
         webhook_dispatcher=Dispatcher(database, notices, HttpSender(reach), webhook_secret_of, random.random),
         webhook_upkeep=WebhookUpkeep(database),
         tenant_keys=TenantKeys(database, webhooks),
+        tenant_members=TenantMembers(database),
         session_tokens=session_tokens,
+        arena_overview=ArenaOverview(database),
         arena_sessions=ArenaSessions(database, session_tokens, webhooks),
         arena_presence=presence,
         match_ledger=match_ledger,

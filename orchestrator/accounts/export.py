@@ -24,6 +24,7 @@ from orchestrator.library.models import LibraryEntry
 from orchestrator.play.models import Session
 from orchestrator.saves.models import SaveSlot, SaveVersion
 from orchestrator.saves.store import ArchiveGone, ArchiveStore
+from orchestrator.tenants.models import Tenant, TenantMember
 
 SESSIONS_AT_ONCE = 500
 
@@ -148,6 +149,15 @@ class Export:
                     {"gameSlug": slug, "addedAt": utc_seconds(added_at)}
                     for slug, added_at in await session.execute(
                         library.where(LibraryEntry.account_id == account.id).order_by(Game.slug)
+                    )
+                ],
+                "tenants": [
+                    {"name": name, "memberSince": utc_seconds(since)}
+                    for name, since in await session.execute(
+                        select(Tenant.name, TenantMember.created_at)
+                        .join(TenantMember, TenantMember.tenant_id == Tenant.id)
+                        .where(TenantMember.account_id == account.id)
+                        .order_by(Tenant.name)
                     )
                 ],
                 "administration": [_event_view(event, account) for event in events],

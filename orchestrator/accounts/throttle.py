@@ -93,6 +93,13 @@ class Throttle:
             ).one()
         return Tally(limit, row.tries, row.ends_at, max(1, math.ceil((row.ends_at - now).total_seconds())))
 
+    async def look(self, limit: Limit, *subject: str) -> int:
+        """How often `subject` tried within the window that is, without counting."""
+        query = select(SignInThrottle.tries, SignInThrottle.ends_at).where(SignInThrottle.key == _key(limit, subject))
+        async with self._database.read() as session:
+            row = (await session.execute(query)).one_or_none()
+            return 0 if row is None or row.ends_at <= await self._database.now(session) else row.tries
+
     async def forget(self, session: AsyncSession, limit: Limit, *subject: str) -> None:
         """A success ends its window."""
         await session.execute(delete(SignInThrottle).where(SignInThrottle.key == _key(limit, subject)))

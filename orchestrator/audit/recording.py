@@ -62,6 +62,10 @@ class Action(StrEnum):
     PUBLISHER_KEY_REVOKE = "publisher.key_revoke"
     TENANT_MAKE = "tenant.make"
     TENANT_CHANGE = "tenant.change"
+    TENANT_THEME = "tenant.theme"
+    TENANT_MEMBER_ADD = "tenant.member_add"
+    TENANT_MEMBER_REMOVE = "tenant.member_remove"
+    TENANT_KEY_MAKE = "tenant.key_make"
     TENANT_KEY_ROTATE = "tenant.key_rotate"
     TENANT_KEY_REVOKE = "tenant.key_revoke"
 

@@ -125,6 +125,56 @@ def change_tenant(
     click.echo(f"{tenant} was changed.")
 
 
+@tenants.group("members")
+def members() -> None:
+    """People who may open a tenant's console, by the addresses of their accounts here."""
+
+
+@members.command("list")
+@click.argument("tenant")
+def list_members(tenant: str) -> None:
+    """Print the members of TENANT."""
+
+    async def read(services: Services) -> list[tuple[str, str, str]]:
+        found = await services.tenant_members.of_tenant(await services.tenant_keys.id_of(tenant))
+        return [(each.account.email, each.account.name, utc_seconds(each.since)) for each in found]
+
+    with friendly():
+        rows = call(Settings(), read)
+    click.echo("\n".join(columns(("ADDRESS", "NAME", "SINCE"), rows)) if rows else "It has no members.")
+
+
+@members.command("add")
+@click.argument("tenant")
+@click.argument("email")
+@click.option("--unconfirmed", is_flag=True, help="Also an account that has not confirmed its address.")
+def add_member(tenant: str, email: str, *, unconfirmed: bool) -> None:
+    """Let the account of EMAIL open the console of TENANT."""
+
+    async def add(services: Services) -> None:
+        tenant_id = await services.tenant_keys.id_of(tenant)
+        await services.tenant_members.add(tenant_id, email, may_be_unconfirmed=unconfirmed)
+
+    with friendly():
+        call(Settings(), add)
+    click.echo(f"{email} may open the console of {tenant}.")
+
+
+@members.command("remove")
+@click.argument("tenant")
+@click.argument("email")
+def remove_member(tenant: str, email: str) -> None:
+    """Let the account of EMAIL open the console of TENANT no longer."""
+
+    async def remove(services: Services) -> None:
+        tenant_id = await services.tenant_keys.id_of(tenant)
+        await services.tenant_members.remove(tenant_id, await services.standing.id_of(email))
+
+    with friendly():
+        call(Settings(), remove)
+    click.echo(f"{email} may open the console of {tenant} no longer.")
+
+
 def _key_words(key: TenantKey) -> str:
     if key.revoked_at is not None:
         return f"revoked {utc_seconds(key.revoked_at)}"

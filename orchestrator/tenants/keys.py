@@ -6,13 +6,13 @@ A key is shown once, when it is made. Rotating makes a new one and gives those o
 import hashlib
 import secrets
 import string
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 import structlog
-from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -23,9 +23,13 @@ from orchestrator.errors import Conflict, InvalidRequest, NotFound, Unauthorized
 from orchestrator.ids import new_id
 from orchestrator.tenants.models import Tenant, TenantKey, TenantOrigin
 from orchestrator.tenants.plans import GRANTS, Grants, KeyMode, Plan, granted
+from orchestrator.tenants.theme import theme_of
 from orchestrator.webhooks.service import Webhooks
 
 GRACE = timedelta(seconds=60)
+MOST_ORIGINS = 50
+MOST_KEYS = 10
+"""Of one mode that work at once."""
 WRONG_KEYS = Limit("wrong-tenant-keys", 60, timedelta(minutes=15))
 ANY_ORIGIN = "*"
 INACTIVE_KEY = "Invalid or inactive API key"
@@ -91,17 +95,31 @@ class TenantKeys:
         log.info("tenant.created", tenant=tenant.id)
         return live, test
 
+    async def add_key(self, tenant_id: str, mode: KeyMode, *, by: Actor = COMMAND_LINE) -> NewTenantKey:
+        """One more key of this mode, with the tenant's origins; those before it go on. NotFound, Conflict
+        `too_many_keys`.
+        """
+        async with self._database.write() as session:
+            await self._database.lock(session, f"tenant-keys:{tenant_id}")
+            now = await self._database.now(session)
+            tenant = await _tenant(session, tenant_id)
+            of_mode = TenantKey.tenant_id == tenant.id, TenantKey.mode == mode.value, _is_good(now)
+            if (await session.scalar(select(func.count()).where(*of_mode)) or 0) >= MOST_KEYS:
+                raise Conflict(f"There are at most {MOST_KEYS} {mode.value} keys that work.", code="too_many_keys")
+            made = await _new_key(session, tenant, mode, await _origins(session, tenant.id), now)
+            record(session, by, Action.TENANT_KEY_MAKE, tenant.id, now, key=made.key.id)
+        log.info("tenant.key_made", tenant=tenant.id, key_id=made.key.id)
+        return made
+
     async def rotate(self, tenant_id: str, mode: KeyMode, *, by: Actor = COMMAND_LINE) -> NewTenantKey:
-        """Another key of this mode with the same origins; those before it end within `GRACE`. NotFound."""
+        """Another key of this mode with the tenant's origins; those before it end within `GRACE`. NotFound."""
         async with self._database.write() as session:
             now = await self._database.now(session)
             tenant = await _tenant(session, tenant_id)
             before = TenantKey.tenant_id == tenant.id, TenantKey.mode == mode.value, _is_good(now)
-            origins = select(TenantOrigin.origin).join(TenantKey).where(*before).distinct()
-            listed = (await session.scalars(origins)).all()
             ends_later = or_(TenantKey.expires_at.is_(None), TenantKey.expires_at > now + GRACE)
             await session.execute(update(TenantKey).where(*before, ends_later).values(expires_at=now + GRACE))
-            made = await _new_key(session, tenant, mode, listed, now)
+            made = await _new_key(session, tenant, mode, await _origins(session, tenant.id), now)
             record(session, by, Action.TENANT_KEY_ROTATE, tenant.id, now, key=made.key.id)
         log.info("tenant.key_rotated", tenant=tenant.id, key_id=made.key.id)
         return made
@@ -145,6 +163,15 @@ class TenantKeys:
                 await _replace_origins(session, tenant.id, listed)
             record(session, by, Action.TENANT_CHANGE, tenant.id, now, plan=tenant.plan, active=tenant.is_active)
 
+    async def set_theme(self, tenant_id: str, fields: Mapping[str, object], *, by: Actor) -> Mapping[str, str]:
+        """The theme of sessions that are made from now on, whole. NotFound, InvalidRequest."""
+        theme = theme_of(fields)
+        async with self._database.write() as session:
+            tenant = await _tenant(session, tenant_id)
+            tenant.theme = dict(theme)
+            record(session, by, Action.TENANT_THEME, tenant.id, await self._database.now(session), **theme)
+        return theme
+
     async def authenticate(self, secret: str, *, address: str) -> Proven:
         """Whose key this is; counts one request. Unauthorized, RateLimited."""
         digest = _digest(secret)
@@ -160,8 +187,7 @@ class TenantKeys:
             raise Unauthorized(INACTIVE_KEY)
         key, tenant = row
         grants = grants_of(tenant)
-        requests = Limit("tenant-requests", grants.requests_a_minute, timedelta(minutes=1))
-        tally = await self._throttle.tally(requests, tenant.id)
+        tally = await self._throttle.tally(_requests(grants), tenant.id)
         if key.last_used_at is None or key.last_used_at < now - _USE_NOTED_EVERY:
             async with self._database.write() as session:
                 await session.execute(update(TenantKey).where(TenantKey.id == key.id).values(last_used_at=now))
@@ -189,6 +215,15 @@ class TenantKeys:
             now = await self._database.now(session)
             theirs = query.where(Tenant.id == tenant_id, TenantKey.mode == mode.value, _is_good(now), Tenant.is_active)
             return frozenset(await session.scalars(theirs))
+
+    async def listed_origins(self, tenant_id: str) -> Sequence[str]:
+        """The origins whose pages may use the tenant's keys."""
+        async with self._database.read() as session:
+            return await _origins(session, tenant_id)
+
+    async def requests_now(self, tenant: Tenant) -> int:
+        """How many requests its keys made within the minute that is."""
+        return await self._throttle.look(_requests(grants_of(tenant)), tenant.id)
 
     async def list(self) -> list[Tenant]:
         async with self._database.read() as session:
@@ -236,6 +271,15 @@ async def _new_key(
     await session.flush()
     session.add_all(TenantOrigin(key_id=key.id, origin=origin) for origin in dict.fromkeys(origins))
     return NewTenantKey(tenant, key, secret)
+
+
+async def _origins(session: AsyncSession, tenant_id: str) -> Sequence[str]:
+    query = select(TenantOrigin.origin).join(TenantKey).where(TenantKey.tenant_id == tenant_id)
+    return (await session.scalars(query.distinct().order_by(TenantOrigin.origin))).all()
+
+
+def _requests(grants: Grants) -> Limit:
+    return Limit("tenant-requests", grants.requests_a_minute, timedelta(minutes=1))
 
 
 async def _replace_origins(session: AsyncSession, tenant_id: str, origins: Sequence[str]) -> None:

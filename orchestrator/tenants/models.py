@@ -55,6 +55,17 @@ class TenantOrigin(Base):
     origin: Mapped[str] = mapped_column(String(255), primary_key=True)
 
 
+class TenantMember(Base):
+    """A person who may open the tenant's console."""
+
+    __tablename__ = "tenant_members"
+    __table_args__ = (Index("tenant_members_by_account", "account_id"),)
+
+    tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id", ondelete="CASCADE"), primary_key=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True)
+    created_at: Mapped[datetime]
+
+
 class TenantMonth(Base):
     """How many sessions were charged in a month of UTC (`2026-03`), counted by the transactions that make them."""
 

@@ -29,6 +29,7 @@ from orchestrator.http import AnyRequest
 from orchestrator.library.service import MOST_CODES_AT_ONCE, Library
 from orchestrator.play.operations import MOST_COUNTED, SessionOperations, Stage
 from orchestrator.play.operations import Question as SessionQuestion
+from orchestrator.tenants.members import TenantMembers
 from orchestrator.web import admin_views
 from orchestrator.web.asked import Asked, pages_of
 from orchestrator.web.visit import Visit, provide_visit, to_sign_in
@@ -212,6 +213,11 @@ class AdminPagesController(Controller):
             "now": found.now,
         }
         return visit.page("admin/users.html", **context)
+
+    @get("/tenants")
+    async def tenants(self, visit: NamedDependency[Visit], tenant_members: NamedDependency[TenantMembers]) -> Template:
+        """Companies whose users play here, and who may open their consoles."""
+        return visit.page("admin/tenants.html", tenants=await tenant_members.figures())
 
     @get("/log")
     async def log(self, visit: NamedDependency[Visit], audit_log: NamedDependency[AuditLog]) -> Template:

@@ -57,7 +57,11 @@ _DOINGS: Mapping[str, str] = {
     Action.PUBLISHER_KEY_REVOKE: "revoked a key of the publisher",
     Action.TENANT_MAKE: "made the tenant",
     Action.TENANT_CHANGE: "changed the tenant",
-    Action.TENANT_KEY_ROTATE: "made a new key of the tenant",
+    Action.TENANT_THEME: "changed the theme of the tenant",
+    Action.TENANT_MEMBER_ADD: "let somebody into the console of the tenant",
+    Action.TENANT_MEMBER_REMOVE: "let somebody no longer into the console of the tenant",
+    Action.TENANT_KEY_MAKE: "made another key of the tenant",
+    Action.TENANT_KEY_ROTATE: "replaced the keys of the tenant",
     Action.TENANT_KEY_REVOKE: "revoked a key of the tenant",
 }
 

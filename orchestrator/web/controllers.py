@@ -18,6 +18,7 @@ from orchestrator.accounts.throttle import Limit
 from orchestrator.catalog.service import Catalog
 from orchestrator.errors import NotFound
 from orchestrator.http import MOST_RETURN_CHARACTERS, AnyRequest, local_path
+from orchestrator.tenants.members import TenantMembers
 from orchestrator.web.rendering import STATIC
 from orchestrator.web.shelf import SORTS, cards_of, pages_of, shelf_of
 from orchestrator.web.static_files import is_known
@@ -106,13 +107,17 @@ class PagesController(Controller):
 
     @get("/account")
     async def own_account(
-        self, visit: NamedDependency[Visit], my_account: NamedDependency[MyAccount]
+        self,
+        visit: NamedDependency[Visit],
+        my_account: NamedDependency[MyAccount],
+        tenant_members: NamedDependency[TenantMembers],
     ) -> Template | Redirect:
         """One's own account."""
         if visit.account is None:
             return visit.to_sign_in()
         found = await my_account.particulars(visit.account)
-        return visit.page("account.html", email_verified=found.is_email_verified, has_password=found.has_password)
+        context = {"email_verified": found.is_email_verified, "has_password": found.has_password}
+        return visit.page("account.html", **context, tenants=await tenant_members.tenants_of(visit.account))
 
     @get("/forgot-password")
     async def forgot_password(self, visit: NamedDependency[Visit]) -> Template:

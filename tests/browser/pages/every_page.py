@@ -53,7 +53,9 @@ async def nothing_more(visit: Visit) -> None:
 class Scene:
     """`path` is opened after `arrange`, then `act` brings the page into its state; without a path `act` opens it.
     `needs_seat` for what connects to a game, `is_stage` where keys go to the game until Control + Alt + Enter.
-    `is_admins` for what an admin sees of a fleet: `{host}` in its path is one of that, `{batch}` a batch of codes.
+    `is_admins` for what an admin sees of a fleet: `{host}` in its path is one of that, `{batch}` a batch of codes; and
+    of a tenant whose `{console}` they may open: `{match}` is one of its sessions, `{webhook}` and `{stopped}` are two
+    of its endpoints.
     """
 
     name: str
@@ -259,5 +261,15 @@ SCENES = [
     Scene("batch of codes", "/admin/codes/{batch}", is_admins=True),
     Scene("users", "/admin/users", is_admins=True),
     Scene("closing an account", "/admin/users", dialog("Close the account"), is_admins=True),
+    Scene("tenants", "/admin/tenants", is_admins=True),
     Scene("audit log", "/admin/log", is_admins=True),
+    Scene("console", "{console}", is_admins=True),
+    Scene("keys", "{console}/keys", is_admins=True),
+    Scene("replacing keys", "{console}/keys", dialog("Replace live keys"), is_admins=True),
+    Scene("matches", "{console}/sessions?game=chess", is_admins=True),
+    Scene("match", "{console}/sessions/{match}", is_admins=True),
+    Scene("webhooks", "{console}/webhooks", is_admins=True),
+    Scene("webhook with its log", "{console}/webhooks/{webhook}", is_admins=True),
+    Scene("webhook that was stopped", "{console}/webhooks/{stopped}", dialog("Restart"), is_admins=True),
+    Scene("theme", "{console}/theme", is_admins=True),
 ]

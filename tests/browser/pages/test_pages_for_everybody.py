@@ -84,7 +84,17 @@ async def scene(
     await api.lay_under(page)
     scene.arrange(api)
     if scene.path:
-        await page.goto(scene.path.format(host=fleet.scene.host_ids[0], batch=fleet.scene.batch_id))
+        tenant = fleet.tenant
+        await page.goto(
+            scene.path.format(
+                host=fleet.scene.host_ids[0],
+                batch=fleet.scene.batch_id,
+                console=f"/console/{tenant.tenant_id}",
+                match=tenant.sessions["chess"],
+                webhook=tenant.webhook_id,
+                stopped=tenant.stopped_id,
+            )
+        )
         await until(page, NOTHING_COMES)
     await scene.act(Visit(page, api, publisher_key))
     yield scene, page

@@ -1,20 +1,12 @@
 /** The pages under /admin: what their buttons do. All that is shown was written by the server; after a change the page is asked for again. */
-import { callAdmin, wentToSignIn } from "./api.js";
-import { ask, tell } from "./adminask.js";
-import { keepFresh, refresh } from "./adminlive.js";
+import { buttonsDo, wordsFor } from "./acts.js";
+import { callAdmin } from "./api.js";
+import { tell } from "./adminask.js";
+import { keepFresh } from "./adminlive.js";
 import { byId, failureNotice } from "./dom.js";
-import { doneNotice } from "./forms.js";
-import { describeFailure } from "./messages.js";
 
-const note = byId("note");
 const path = (...parts) => `/api/admin/${parts.map(encodeURIComponent).join("/")}`;
 const counted = (count, word) => (Number(count) === 1 ? `1 ${word}` : `${count} ${word}s`);
-
-function wordsFor(failure) {
-  if (wentToSignIn(failure)) return "You are signed out.";
-  if (failure.status === 0 || failure.status >= 500) return describeFailure(failure).text;
-  return failure.message || describeFailure(failure).text;
-}
 
 /** By the word of a button: what is asked before, what is done, and what is said afterwards. `about` is the button's data. */
 const ACTS = {
@@ -92,6 +84,25 @@ const ACTS = {
     run: () => callAdmin("DELETE", path("codes", about.id)),
     done: `${about.name}: revoked.`,
   }),
+  admit: (about) => ({
+    title: `Add a member of ${about.name}`,
+    text: "They open its console: keys, webhooks, theme, sessions.",
+    words: "Add",
+    busyWords: "Adding…",
+    field: { label: "E-mail address", hint: "Of an account here.", maxlength: 320 },
+    tick: { label: "Also if the account has not confirmed this address" },
+    run: ({ line, isTicked }) => callAdmin("POST", path("tenants", about.id, "members"), { email: line, mayBeUnconfirmed: isTicked }),
+    done: `${about.name} has another member.`,
+  }),
+  dismiss: (about) => ({
+    title: `Remove ${about.name}?`,
+    text: `They open the console of ${about.tenant} no longer. The keys that they have seen go on: replace them if need be.`,
+    words: "Remove",
+    busyWords: "Removing…",
+    isGrave: true,
+    run: () => callAdmin("DELETE", path("tenants", about.id, "members", about.member)),
+    done: `${about.name} is no member of ${about.tenant} any more.`,
+  }),
   token: () => ({ run: addHost, done: "" }),
 };
 
@@ -104,34 +115,10 @@ async function addHost() {
   });
 }
 
-async function act(button) {
-  const about = { ...button.dataset };
-  const { done, ...order } = ACTS[about.act](about);
-  note.replaceChildren();
-  try {
-    if (order.title) {
-      if (!(await ask({ ...order, wordsFor }))) return;
-    } else {
-      button.disabled = true;
-      await order.run();
-    }
-    if (done) note.replaceChildren(doneNotice(done));
-    if (byIdOrNull("live")) await refresh();
-  } catch (failure) {
-    if (failure.name === "ApiFailure") note.replaceChildren(failureNotice(wordsFor(failure)));
-    else location.reload(); // it was done; only the newest page could not be had
-  }
-  button.disabled = false;
-  if (!button.isConnected) byId("main").focus(); // what was pressed has gone
-}
-
 const byIdOrNull = (id) => document.getElementById(id);
 
-document.addEventListener("click", (event) => {
-  const button = event.target.closest("button[data-act]");
-  if (button) act(button);
-  else event.target.closest(".stall, .dot")?.closest(".host")?.querySelector("a").click();
-});
+buttonsDo(ACTS);
+document.addEventListener("click", (event) => event.target.closest(".stall, .dot")?.closest(".host")?.querySelector("a").click());
 
 const making = byIdOrNull("make-codes");
 making?.addEventListener("submit", async (event) => {

@@ -34,7 +34,7 @@ async function ask() {
 
 /** `element` and all in it comes to look like `fresh`; what stays the same is not touched. Children are told apart by `data-key`. */
 function become(element, fresh) {
-  for (const { name } of [...element.attributes]) if (!fresh.hasAttribute(name)) element.removeAttribute(name);
+  for (const { name } of [...element.attributes]) if (!fresh.hasAttribute(name) && name !== "open") element.removeAttribute(name); // what somebody opened stays open
   for (const { name, value } of fresh.attributes) if (element.getAttribute(name) !== value) element.setAttribute(name, value);
   const wantedKeys = new Set([...fresh.children].map(({ dataset }) => dataset.key));
   const keyed = new Map([...element.children].filter(({ dataset }) => dataset.key).map((child) => [child.dataset.key, child]));

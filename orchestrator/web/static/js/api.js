@@ -101,5 +101,5 @@ export function wentToSignIn(failure) {
 /** The same calls with a publisher's key in place of who is signed in. */
 export const callAs = (key) => (method, path, options = {}) => call(method, path, { ...options, headers: { ...options.headers, authorization: `Bearer ${key}` } });
 
-/** What operators change, and are answered with. */
+/** What operators and members of a tenant change, and are answered with. */
 export const callAdmin = (method, path, body) => call(method, path, body === undefined ? {} : { body });

@@ -68,3 +68,21 @@ def test_an_operator_manages_a_tenants_webhooks_on_the_command_line(settings: Se
     assert "restart it first" in refused("webhooks", "test", endpoint)
     run("webhooks", "remove", endpoint)
     assert "There are no" in run("webhooks", "list")
+
+
+def test_an_operator_names_members_on_the_command_line(settings: Settings) -> None:
+    def run(*words: str, status: int = 0, typed: str = "") -> str:
+        result = CliRunner().invoke(cli.main, words, input=typed)
+        assert result.exit_code == status, result.output
+        return result.output
+
+    run("tenants", "create", "Acme")
+    run("users", "create", "dev@acme.example", "--password-stdin", typed="correct horse battery\n")
+    members = ("tenants", "members")
+    assert "no members" in run(*members, "list", "Acme")
+    assert "may open" in run(*members, "add", "Acme", "dev@acme.example")
+    run(*members, "add", "Acme", "dev@acme.example", "--unconfirmed")
+    assert "dev@acme.example" in run(*members, "list", "Acme")
+    run(*members, "remove", "Acme", "dev@acme.example")
+    assert "no members" in run(*members, "list", "Acme")
+    assert "no account" in run(*members, "add", "Acme", "nobody@acme.example", status=1)

@@ -1,0 +1,270 @@
+"""A tenant's console: who may open it, what it shows, and what its members may change."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import httpx
+import pytest
+from sqlalchemy import update
+
+from orchestrator.accounts.account import Role
+from orchestrator.accounts.models import AccountRow
+from orchestrator.arena.models import ArenaSession
+from orchestrator.arena.overview import DAYS_SHOWN, SessionQuestion
+from orchestrator.audit.log import Question
+from orchestrator.errors import Conflict, NotFound, Unauthorized
+from orchestrator.services import Services
+from orchestrator.settings import Settings
+from orchestrator.tenants.keys import MOST_KEYS
+from orchestrator.tenants.plans import Plan
+from tests.arena_scene import EVIL, TenantScene, fill_tenant
+from tests.conftest import SignedIn, only_on
+
+PAGES = ("", "/keys", "/sessions", "/webhooks", "/theme")
+HTML = {"Accept": "text/html"}
+
+
+@pytest.fixture
+async def scene(services: Services) -> TenantScene:
+    return await fill_tenant(services)
+
+
+@pytest.fixture
+async def member(scene: TenantScene, services: Services, signed_in: SignedIn) -> httpx.AsyncClient:
+    client = await signed_in("dev@acme.example")
+    await services.tenant_members.add(scene.tenant_id, "dev@acme.example", may_be_unconfirmed=True)
+    return client
+
+
+async def test_members_and_operators_open_a_console_and_nobody_else(
+    scene: TenantScene,
+    services: Services,
+    member: httpx.AsyncClient,
+    signed_in: SignedIn,
+    new_client: Callable[[], httpx.AsyncClient],
+) -> None:
+    stranger, boss, nobody = (
+        await signed_in("eve@example.org"),
+        await signed_in("boss@x.org", role=Role.ADMIN),
+        new_client(),
+    )
+    other = await fill_tenant(services, "Other")
+    details = (f"/sessions/{scene.sessions['chess']}", f"/webhooks/{scene.webhook_id}")
+    for page in (*PAGES, *details):
+        path = f"/console/{scene.tenant_id}{page}"
+        for client, status in ((member, 200), (boss, 200), (stranger, 404), (nobody, 302)):
+            answer = await client.get(path, headers=HTML)
+            assert answer.status_code == status, (path, status)
+            assert (EVIL in answer.text) is False  # nobody's name is markup
+    assert (await nobody.get(f"/console/{scene.tenant_id}")).headers["location"].startswith("/signin?callbackUrl=")
+    for page in (f"/sessions/{other.sessions['chess']}", f"/webhooks/{other.webhook_id}"):
+        assert (await member.get(f"/console/{scene.tenant_id}{page}")).status_code == 404
+        assert (await member.get(f"/console/{other.tenant_id}{page}")).status_code == 404
+
+    for client, status in ((stranger, 404), (nobody, 401)):
+        for method, way in (
+            ("POST", "keys"),
+            ("POST", "keys/rotate"),
+            ("DELETE", "keys/none"),
+            ("PUT", "origins"),
+            ("PUT", "theme"),
+            ("GET", "webhooks"),
+            ("POST", "webhooks"),
+            ("POST", f"webhooks/{scene.webhook_id}/test"),
+        ):
+            body = (
+                None
+                if method in {"GET", "DELETE"}
+                else {"mode": "live", "origins": [], "theme": {}, "url": "https://a.b"}
+            )
+            answer = await client.request(method, f"/api/console/{scene.tenant_id}/{way}", json=body)
+            assert answer.status_code == status, (method, way)
+    crossing = await member.post(f"/api/console/{scene.tenant_id}/webhooks/{other.webhook_id}/test")
+    assert crossing.status_code == 404
+
+    front = await member.get("/console")
+    assert (front.status_code, front.headers["location"]) == (302, f"/console/{scene.tenant_id}")
+    assert "opens no console" in (await stranger.get("/console")).text
+    assert "Console of <bdi>Acme Games</bdi>" in (await member.get("/account")).text
+    assert "Your companies" not in (await stranger.get("/account")).text
+    [only] = await services.tenant_members.of_tenant(scene.tenant_id)
+    await services.tenant_members.remove(scene.tenant_id, only.account.id)
+    assert (await member.get(f"/console/{scene.tenant_id}")).status_code == 404
+    with pytest.raises(NotFound):
+        await services.tenant_members.remove(scene.tenant_id, only.account.id)
+
+
+async def test_an_address_that_is_not_confirmed_makes_no_member_by_itself(
+    scene: TenantScene, services: Services, signed_in: SignedIn
+) -> None:
+    await signed_in("dev@acme.example")
+    with pytest.raises(Conflict) as conflict:
+        await services.tenant_members.add(scene.tenant_id, "dev@acme.example")
+    assert conflict.value.code == "address_unconfirmed"
+    async with services.database.write() as session:
+        await session.execute(update(AccountRow).values(email_verified_at=await services.database.now(session)))
+    for _ in range(2):
+        await services.tenant_members.add(scene.tenant_id, " Dev@Acme.example ")
+    assert len(await services.tenant_members.of_tenant(scene.tenant_id)) == 1
+    for tenant_id, email in ((scene.tenant_id, "nobody@acme.example"), ("tenx", "dev@acme.example")):
+        with pytest.raises(NotFound):
+            await services.tenant_members.add(tenant_id, email)
+    log = await services.audit_log.page(Question(action="tenant.member_add"))
+    assert log.total == 1
+
+
+async def test_operators_let_people_in_and_out(scene: TenantScene, services: Services, signed_in: SignedIn) -> None:
+    boss, dev = await signed_in("boss@example.org", role=Role.ADMIN), await signed_in("dev@acme.example")
+    api = f"/api/admin/tenants/{scene.tenant_id}/members"
+    assert (await dev.get("/admin/tenants", headers=HTML)).status_code == 403
+    assert (await dev.post(api, json={"email": "dev@acme.example"})).status_code == 403
+    unproven = await boss.post(api, json={"email": "dev@acme.example"})
+    assert (unproven.status_code, unproven.json()["error"]) == (409, "address_unconfirmed")
+    assert (await boss.post(api, json={"email": "dev"})).status_code == 400
+    added = await boss.post(api, json={"email": "dev@acme.example", "mayBeUnconfirmed": True})
+    assert added.status_code == 204
+    page = (await boss.get("/admin/tenants")).text
+    assert "812 sessions this month" in page
+    assert "dev@acme.example" in page
+    assert (await dev.get(f"/console/{scene.tenant_id}")).status_code == 200
+    [row] = await services.tenant_members.of_tenant(scene.tenant_id)
+    assert (await boss.delete(f"{api}/{row.account.id}")).status_code == 204
+    assert (await dev.get(f"/console/{scene.tenant_id}", headers=HTML)).status_code == 404
+    assert (await boss.delete(f"{api}/{row.account.id}")).status_code == 404
+    assert "somebody no longer into the console" in (await boss.get("/admin/log")).text
+
+
+async def test_keys_are_added_replaced_and_revoked(
+    scene: TenantScene, services: Services, member: httpx.AsyncClient
+) -> None:
+    api = f"/api/console/{scene.tenant_id}"
+
+    async def works(key: str) -> bool:
+        try:
+            await services.tenant_keys.authenticate(key, address="192.0.2.1")
+        except Unauthorized:
+            return False
+        return True
+
+    added = (await member.post(f"{api}/keys", json={"mode": "live"})).json()
+    assert added["key"].startswith("bg_live_")
+    assert (await works(added["key"]), await works(scene.live_key)) == (True, True)
+    proven = await services.tenant_keys.authenticate(added["key"], address="192.0.2.1")
+    assert proven.origins == {"https://games.acme.example"}
+    replaced = (await member.post(f"{api}/keys/rotate", json={"mode": "live"})).json()
+    page = (await member.get(f"/console/{scene.tenant_id}/keys")).text
+    assert page.count("ends in") == 2
+    assert replaced["key"][:12] in page
+    assert replaced["key"] not in page
+    assert await works(scene.live_key)  # for a minute
+    assert (await member.delete(f"{api}/keys/{added['id']}")).status_code == 204
+    assert not await works(added["key"])
+    assert (await member.delete(f"{api}/keys/none")).status_code == 404
+    assert (await member.post(f"{api}/keys", json={"mode": "training"})).status_code == 400
+    for _ in range(MOST_KEYS - 1):
+        assert (await member.post(f"{api}/keys", json={"mode": "test"})).status_code == 201
+    refused = await member.post(f"{api}/keys", json={"mode": "test"})
+    assert (refused.status_code, refused.json()["error"]) == (409, "too_many_keys")
+    log = await services.audit_log.page(Question(subject=scene.tenant_id, action="tenant.key_rotate"))
+    assert log.entries[0].actor_name == "dev"
+
+
+async def test_origins_and_theme_are_checked_and_hold_for_what_is_made_from_then_on(
+    scene: TenantScene, services: Services, member: httpx.AsyncClient, client: httpx.AsyncClient
+) -> None:
+    api = f"/api/console/{scene.tenant_id}"
+    saved = await member.put(f"{api}/origins", json={"origins": ["https://Games.example/", "http://localhost:3000"]})
+    assert saved.json() == {"origins": ["http://localhost:3000", "https://games.example"]}
+    for wrong in (["games.example"], ["https://games.example/path"], "https://games.example", [7], ["*"] * 51):
+        assert (await member.put(f"{api}/origins", json={"origins": wrong})).status_code == 400, wrong
+    theme = await member.put(f"{api}/theme", json={"theme": {"primaryColor": "#F60", "textColor": ""}})
+    assert theme.json() == {"theme": {"primaryColor": "#ff6600"}}
+    for wrong in (
+        {"primaryColor": "red"},
+        {"primaryColor": "#ff6b00;background:url(//evil.example)"},
+        {"primaryColor": "var(--x)"},
+        {"primaryColor": 7},
+        {"fontFamily": "#fff"},
+        [],
+    ):
+        answer = await member.put(f"{api}/theme", json={"theme": wrong})
+        assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request"), wrong
+    await services.webhooks.stop(scene.tenant_id, scene.webhook_id, "Nothing is to leave this machine.")
+    bearer = {"Authorization": f"Bearer {scene.live_key}"}
+    body = {"game": "chess", "players": [{"id": "ann"}], "theme": {"textColor": "#000000"}}
+    made = (await client.post("/v1/sessions", json=body, headers=bearer)).json()
+    assert made["theme"] == {"primaryColor": "#ff6600", "textColor": "#000000"}
+    assert "#ff6600" in (await member.get(f"/console/{scene.tenant_id}/theme")).text
+
+
+async def test_usage_counts_each_day_by_mode(scene: TenantScene, services: Services, member: httpx.AsyncClient) -> None:
+    async with services.database.write() as session:
+        now = await services.database.now(session)
+        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        await session.execute(update(ArenaSession).values(created_at=midnight - timedelta(days=100)))
+        rows = (await session.scalars(ArenaSession.__table__.select().with_only_columns(ArenaSession.id))).all()
+        edges = (midnight, midnight - timedelta(microseconds=1), midnight - timedelta(days=DAYS_SHOWN - 1))
+        for row, at in zip(rows, edges, strict=False):
+            await session.execute(update(ArenaSession).where(ArenaSession.id == row).values(created_at=at, mode="live"))
+    usage = await services.arena_overview.usage(scene.tenant_id)
+    assert [day.live for day in usage.days] == [1, *[0] * (DAYS_SHOWN - 3), 1, 1]
+    assert usage.days[-1].day == midnight.date()
+    assert usage.months == [(f"{now:%Y-%m}", 812), ("2026-01", 640)]
+    await services.tenant_keys.authenticate(scene.live_key, address="192.0.2.1")
+    page = (await member.get(f"/console/{scene.tenant_id}")).text
+    assert "812 <span" in page
+    assert "of 1,000" in page
+    assert '<strong>1 <span class="count">of 60' in page
+    other = await services.tenant_keys.create("Quiet", Plan.ENTERPRISE)
+    assert (await services.arena_overview.usage(other[0].tenant.id)).months == [(f"{now:%Y-%m}", 0)]
+
+
+async def test_sessions_are_found_and_shown_with_their_moves(
+    scene: TenantScene, services: Services, member: httpx.AsyncClient
+) -> None:
+    here = f"/console/{scene.tenant_id}/sessions"
+    for game, words in (
+        ("chess", "Qxf7#"),
+        ("checkers", "28x46"),
+        ("connect4", "column 3"),
+        ("tictactoe", "cell 4"),
+    ):
+        page = (await member.get(f"{here}/{scene.sessions[game]}")).text
+        assert words in page
+        assert f'class="board board-{game}"' in page
+    assert "game.ended" in (await member.get(f"{here}/{scene.sessions['chess']}")).text
+    for query, count in (("?game=chess", 1), ("?game=chess&mode=test", 0), (f"?search={scene.sessions['chess']}", 1)):
+        page = (await member.get(here + query)).text
+        assert page.count('class="row row-match"') == count, query
+    found = await services.arena_overview.sessions(scene.tenant_id, SessionQuestion(word="user_1"))
+    assert found.total == 4
+    pending = await services.arena_overview.sessions(scene.tenant_id, SessionQuestion(status="pending", limit=2))
+    assert pending.total == len(pending.sessions)
+    whole = await services.arena_overview.sessions(scene.tenant_id, SessionQuestion(limit=10, page=2))
+    assert (len(whole.sessions), whole.total > 100) == (10, True)
+
+
+async def test_the_log_of_a_webhook_is_shown_and_filtered(scene: TenantScene, member: httpx.AsyncClient) -> None:
+    here = f"/console/{scene.tenant_id}/webhooks/{scene.webhook_id}"
+    page = (await member.get(here)).text
+    assert page.count('class="row row-delivery"') == 5
+    assert "1 try, the last: 500 in 120 ms" in page
+    assert "&lt;h1&gt;Internal Server Error" in page
+    for query, count in (("?state=failed", 1), ("?event=game.move", 1), ("?session=none", 0), ("?before=1", 0)):
+        assert (await member.get(here + query)).text.count('class="row row-delivery"') == count, query
+    stopped = (await member.get(f"/console/{scene.tenant_id}/webhooks/{scene.stopped_id}")).text
+    assert "it wants no more webhooks" in stopped
+    assert "Restart…" in stopped
+    overview = (await member.get(f"/console/{scene.tenant_id}")).text
+    assert "are stopped. The target answered 410" in overview
+
+
+@only_on("sqlite")
+async def test_a_change_from_another_site_is_refused(
+    scene: TenantScene, member: httpx.AsyncClient, settings: Settings
+) -> None:
+    api = f"/api/console/{scene.tenant_id}/theme"
+    foreign = await member.put(api, json={"theme": {}}, headers={"Origin": "https://evil.example"})
+    assert foreign.status_code == 403
+    own = await member.put(api, json={"theme": {}}, headers={"Origin": settings.public_url})
+    assert own.status_code == 200
