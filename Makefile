@@ -18,7 +18,7 @@ PYTEST_WHOLE := --durations=25 --durations-min=1
 SERVICES := tests/api tests/compatibility tests/integration/orchestrator
 STREAMS := tests/integration/streaming tests/browser
 
-.PHONY: help play games test test-services test-hosts test-streams setup setup-tests setup-bench lint format unit coverage chaos chaos-fleet soak input-scripts walk-pictures test-games bench-play bench-streaming bench-hour bench-chaos bench-soak bench-fleet bench-uploads bench-catalogue simulate strength clean
+.PHONY: help play games test test-services test-hosts test-streams setup setup-tests setup-bench lint format unit coverage chaos chaos-fleet soak input-scripts walk-pictures test-games bench-play bench-streaming bench-hour bench-chaos bench-soak bench-fleet bench-uploads bench-catalogue bench-arena simulate strength clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1mmake %-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -114,6 +114,9 @@ bench-uploads: setup-tests ## Upload 4 GiB and watch the replica's memory; write
 
 bench-catalogue: setup-tests ## Measure lists of ten thousand games at 100 requests a second; writes bench/results/catalogue.json
 	$(RUN)python -m bench.catalogue $(ARGS)
+
+bench-arena: setup-bench ## Play 2,000 matches at once on one replica, then on two, with a kill -9 in the middle; writes bench/results/arena.json (ARGS="--only sqlite")
+	$(RUN)python -m bench.arena $(ARGS)
 
 bench-hour: setup-tests ## An hour of play on one seat: nothing may grow; writes bench/results/streaming-hour.json (MINUTES=60)
 	$(RUN)python -m bench.streaming.hour --minutes $(MINUTES)

@@ -1,0 +1,1 @@
+"""What many matches at once cost a replica: `python -m bench.arena`."""
