@@ -99,10 +99,11 @@ class Notices:
             event.listen(within, "after_commit", self._hear_own)
         within.info[_TOPICS].add(topic)
 
-    async def tell_others(self, session: AsyncSession, topic: str) -> None:
+    async def tell_others(self, session: AsyncSession, *topics: str) -> None:
         """Tell the other replicas alone, when this transaction commits: this one is told by whoever writes."""
         if session.get_bind().dialect.name != "sqlite":
-            await session.execute(_NOTIFY, {"channel": _CHANNEL, "notices": [f"{self._replica} {topic}"]})
+            notices = [f"{self._replica} {topic}" for topic in topics]
+            await session.execute(_NOTIFY, {"channel": _CHANNEL, "notices": notices})
 
     def add(self, topic: str, subscription: Subscription) -> None:
         """Wake this one as well, until `remove`."""

@@ -1,6 +1,8 @@
 """One replica's HTTP server: it serves until a signal, and then ends without keeping anybody waiting."""
 
+import asyncio
 import socket
+import sys
 
 import uvicorn
 from litestar import Litestar
@@ -8,10 +10,12 @@ from litestar import Litestar
 from orchestrator.app import create_app
 from orchestrator.arena.arena import Arena
 from orchestrator.arena.engine import MAX_MESSAGE_BYTES
+from orchestrator.collecting import Collecting
 from orchestrator.notices import Notices
 from orchestrator.settings import Settings
 
 _SHUTDOWN_GRACE_S = 2
+_THREAD_TURN_S = 0.0005
 
 
 def serve_until_told(settings: Settings, host: str, port: int) -> bool:
@@ -30,8 +34,11 @@ def serve_until_told(settings: Settings, host: str, port: int) -> bool:
         timeout_graceful_shutdown=_SHUTDOWN_GRACE_S,
         ws="websockets-sansio",
         ws_max_size=MAX_MESSAGE_BYTES,
+        ws_ping_interval=None,  # Engine.IO has pings of its own
         ws_per_message_deflate=False,  # messages are small, and there are thousands of connections
     )
+    # SQLite's threads hand over to the loop and back with every statement: Python's usual turns of 5 ms would add up.
+    sys.setswitchinterval(_THREAD_TURN_S)
     server = _Server(config, app)
     server.run()
     return server.started
@@ -44,7 +51,12 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._app = app
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._collecting = asyncio.create_task(Collecting().run())
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._collecting.cancel()
         notices: Notices = self._app.state["notices"]
         notices.close()
         arena: Arena = self._app.state["arena"]

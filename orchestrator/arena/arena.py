@@ -4,7 +4,7 @@ itself comes from `run`.
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Collection
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -16,7 +16,8 @@ from matches.events import Disconnected, Event, Looked, MoveSent, Reconnected
 from matches.refusals import Refusal
 from matches.values import Game, Seat
 from orchestrator.arena.bots.service import Bots
-from orchestrator.arena.ledger import Happened, Ledger, Look, is_long_over, seat_of
+from orchestrator.arena.happening import Happened
+from orchestrator.arena.ledger import Ledger, Look, is_long_over, seat_of
 from orchestrator.arena.models import (
     ArenaConnection,
     ArenaMatch,
@@ -27,6 +28,7 @@ from orchestrator.arena.models import (
 )
 from orchestrator.arena.pairing import STARTS, Joined, Pairing, Wish
 from orchestrator.arena.presence import Presence, milliseconds
+from orchestrator.arena.quick import Sitting
 from orchestrator.arena.runs import Runs
 from orchestrator.arena.session_tokens import Claims, SessionTokens
 from orchestrator.arena.sessions import Sessions
@@ -34,7 +36,7 @@ from orchestrator.arena.telling import Telling
 from orchestrator.arena.thinking import Thinking
 from orchestrator.background import rounds
 from orchestrator.database import Database, DatabaseNow
-from orchestrator.errors import DatabaseUnavailable, NotFound
+from orchestrator.errors import DatabaseUnavailable, NotFound, RateLimited
 from orchestrator.notices import Notices
 from orchestrator.tenants.keys import TenantKeys
 from orchestrator.tenants.plans import KeyMode
@@ -89,14 +91,17 @@ class Arena:
         self.run_sockets = run_sockets
         self.telling = Telling(self._ledger, self._notices, sockets.engine)
 
-    async def claims(self, token: object) -> Claims | None:
-        """Of a token that is good: not expired, or of a session that has begun."""
+    async def claims(self, token: object) -> tuple[Claims, str] | None:
+        """Of a token that is good: not expired, or of a session that has begun; and whose session it is."""
         async with self._database.read() as session:
             found = self._tokens.read(token, await self._database.now(session))
-            if found is None or not found.is_expired:
-                return found
-            status = await session.scalar(select(ArenaSession.status).where(ArenaSession.id == found.session_id))
-        return found if status in {"active", "ended"} else None
+            if found is None:
+                return None
+            query = select(ArenaSession.status, ArenaSession.tenant_id).where(ArenaSession.id == found.session_id)
+            row = (await session.execute(query)).first()
+        if row is None or (found.is_expired and row.status == "pending"):
+            return None
+        return found, row.tenant_id
 
     async def tenant_of_session(self, session_id: str) -> tuple[str, list[str]]:
         """Whose session this is, and its mode. NotFound."""
@@ -109,6 +114,17 @@ class Arena:
     async def tenant_of_origin(self, origin: str | None) -> tuple[str, frozenset[KeyMode]] | None:
         """Whose page this is, by the origins of keys."""
         return None if origin is None else await self._keys.of_origin(origin)
+
+    async def walk_in(self, origin: str | None, order: Mapping[str, object]) -> str | None:
+        """A new session, as `Sessions.create` makes it, of the tenant whose page this is; None when it is nobody's.
+        InvalidRequest, RateLimited.
+        """
+        proven = None if origin is None else await self._keys.of_page(origin)
+        if proven is None:
+            return None
+        if proven.tally.is_over:
+            raise RateLimited("Rate limit exceeded", retry_after_s=proven.tally.ends_in_s)
+        return (await self._sessions.create(proven, order, None)).session.id
 
     async def join(self, wish: Wish) -> Joined:
         """JoinRefused."""
@@ -128,26 +144,17 @@ class Arena:
         """The match that the player is in already, if they are."""
         return await self._pairing.leave(session_id, player_id, socket_id)
 
-    async def happen(
-        self, match_id: str, event: Event, *, socket_id: str | None = None, at_ply: int | None = None
-    ) -> Happened:
+    async def happen(self, match_id: str, event: Event, *, at_ply: int | None = None) -> Happened:
         """One event of a match, told to whoever listens. NotFound."""
         await self._be_sure()
-        happened = await self._ledger.happen(match_id, event, socket_id=socket_id, at_ply=at_ply)
+        happened = await self._ledger.happen(match_id, event, at_ply=at_ply)
         await self._after(happened)
         return happened
 
     async def sit(self, match_id: str, seat: Seat, socket_id: str) -> None:
         """A player's socket is there."""
         await self._be_sure()
-        async with self._database.write() as session:
-            happened = await self._ledger.within(session, match_id, Reconnected(seat))
-            if happened.room.match.end is None:
-                await self._presence.here(session, happened.now_ms)
-                await session.merge(
-                    ArenaConnection(socket_id=socket_id, match_id=match_id, seat=seat, replica_id=self._presence.id)
-                )
-        self._ledger.remember(happened)
+        happened = await self._ledger.happen(match_id, Reconnected(seat), sits=Sitting(socket_id, seat))
         await self._after(happened)
 
     async def stand_up(self, match_id: str, seat: Seat, socket_id: str) -> None:
@@ -177,7 +184,7 @@ class Arena:
 
     async def seat_in(self, match_id: str, session_id: str, player_id: str) -> Seat | None:
         """Where this player of this session sits in a match. NotFound."""
-        return seat_of((await self._ledger.look(match_id)).room, session_id, player_id)
+        return seat_of(await self._ledger.seats(match_id), session_id, player_id)
 
     async def sockets_in(self, match_id: str) -> tuple[set[str], set[str]]:
         """By seat, those by which its players are connected to any replica."""
@@ -251,6 +258,7 @@ class Arena:
     async def close(self) -> None:
         """Nobody thinks any longer, and this replica has gone."""
         await self.thinking.close()
+        await self._ledger.close()
         await self._presence.leave()
 
     async def _bot_plays(self, match_id: str, move: MoveSent, at_ply: int) -> None:
@@ -286,8 +294,7 @@ class Arena:
             next_ms = await session.scalar(
                 select(func.min(ArenaMatch.deadline_ms)).where(ArenaMatch.deadline_ms > now_ms)
             )
-        for match_id in due:
-            await self._look_at(match_id)
+        await self._look_at(due)
         for match_id in bots:
             await self.thinking.again(match_id)
         moment_s = time.monotonic()
@@ -302,19 +309,19 @@ class Arena:
     async def _ids(self, session: AsyncSession, condition: ColumnElement[bool]) -> list[str]:
         return list(await session.scalars(select(ArenaMatch.id).where(condition).limit(_BATCH)))
 
-    async def _look_at(self, match_id: str) -> None:
-        """Let time happen to a match that nobody else holds just now. A mistake in one stops no other."""
+    async def _look_at(self, match_ids: Sequence[str]) -> None:
+        """Let time happen to these matches."""
+        for start in range(0, len(match_ids), _BATCH):
+            await asyncio.gather(*(self._look_at_one(match_id) for match_id in match_ids[start : start + _BATCH]))
+
+    async def _look_at_one(self, match_id: str) -> None:
+        """A mistake in one stops no other."""
         try:
-            async with self._database.write() as session:
-                query = select(ArenaMatch).where(ArenaMatch.id == match_id).with_for_update(skip_locked=True)
-                row = await session.scalar(query)
-                if row is None:
-                    return
-                happened = await self._ledger.upon(session, row, Looked())
-            self._ledger.remember(happened)
-            await self._after(happened)
+            await self._after(await self._ledger.happen(match_id, Looked()))
         except DatabaseUnavailable:
             raise
+        except NotFound:
+            pass  # its tenant was removed
         except Exception:
             log.exception("arena.match_mistake", match=match_id)
 
@@ -334,8 +341,7 @@ class Arena:
             await self.sockets.sit_again(await self._presence.sockets())
             self._may_be_parted = False
         await self.sockets.make_up()
-        for match_id in abandoned:
-            await self._look_at(match_id)
+        await self._look_at(abandoned)
         if is_waiting:
             for happened in await self._pairing.widen():
                 self._ledger.remember(happened)

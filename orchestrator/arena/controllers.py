@@ -17,6 +17,7 @@ from orchestrator.arena.dependencies import (
     provide_proven,
     with_tenant_key,
 )
+from orchestrator.arena.description import PREFIXES
 from orchestrator.arena.engine import PATHS
 from orchestrator.arena.models import ArenaSession
 from orchestrator.arena.sessions import Sessions, Ticket
@@ -30,16 +31,13 @@ SessionId = Annotated[str, PathParameter(max_length=64)]
 _LONGEST_ORIGIN = 255
 
 
-_PREFIXES = ("/v1", "/api/v1")
-
-
 def _both(path: str) -> list[str]:
-    return [prefix + path for prefix in _PREFIXES]
+    return [prefix + path for prefix in PREFIXES]
 
 
 class ArenaController(Controller):
     tags = ("Arena",)
-    include_in_schema = False  # its refusals have a form of their own; docs/arena.md describes them
+    include_in_schema = False  # `description` has it
     dependencies = {"proven": Provide(provide_proven)}
     exception_handlers = {
         ApiError: answer_tenant_error,
@@ -113,9 +111,9 @@ async def socket_io(scope: Scope, receive: Receive, send: Send) -> None:
 async def _who_asks(request: AnyRequest, arena: Arena, keys: TenantKeys) -> tuple[str, list[str]]:
     header, origin = request.headers.get("authorization"), request.headers.get("origin")
     if header:
-        claims = await arena.claims(header.partition(" ")[2].strip())
-        if claims is not None:
-            return await arena.tenant_of_session(claims.session_id)
+        claimed = await arena.claims(header.partition(" ")[2].strip())
+        if claimed is not None:
+            return await arena.tenant_of_session(claimed[0].session_id)
         await with_tenant_key(request, request.route_handler)
         proven = await provide_proven(request)
         return proven.tenant.id, [proven.mode.value]

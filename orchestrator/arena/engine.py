@@ -2,13 +2,15 @@
 
 A socket's messages are handled one after the other, so whoever sends faster than we answer waits in their own
 connection. A message that is longer than `MAX_MESSAGE_BYTES` ends it, or is refused with 413 where it polls. Whoever
-takes too little of what is sent to them is cut off when `MOST_QUEUED` packets wait, and those are dropped.
+takes too little of what is sent to them is cut off when `MOST_QUEUED` packets wait, and those are dropped. How many may
+come is in `doors`; who has come and enters no game within `ENTERS_WITHIN_S` is sent away.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from logging import CRITICAL, getLogger
 from typing import Any, Final, Protocol
+from urllib.parse import parse_qs
 
 import socketio
 import structlog
@@ -20,10 +22,13 @@ from socketio.packet import ACK, BINARY_ACK, BINARY_EVENT, EVENT
 from socketio.packet import Packet as SocketPacket
 
 from matches.values import Game, Json
+from orchestrator.arena.doors import Doors
+from orchestrator.errors import RateLimited
 
 PATHS: Final = ("/socket.io", "/api/socket/io")
 MAX_MESSAGE_BYTES: Final = 16_384
 MOST_QUEUED: Final = 128
+ENTERS_WITHIN_S: Final = 20.0
 
 log = structlog.get_logger()
 
@@ -32,6 +37,7 @@ _QUIET.setLevel(CRITICAL)  # what strangers get wrong; our own mistakes are logg
 
 _PING_INTERVAL_S = 20
 _PING_TIMEOUT_S = 10
+_RETRY_AFTER_S = 30
 
 
 _TEXT: Final = {BINARY_EVENT: EVENT, BINARY_ACK: ACK}
@@ -82,6 +88,9 @@ class Engine:
         )
         self._server.eio.send_packet = self._send
         self._apart: set[asyncio.Task[None]] = set()
+        self._doors = Doors()
+        self._silent: dict[str, asyncio.TimerHandle] = {}
+        self._watch_doors()
         for game in Game:
             self.listen(game.value, ears)
 
@@ -89,6 +98,12 @@ class Engine:
         length = dict(scope["headers"]).get(b"content-length", b"0")
         if scope["type"] == "http" and not (length.isdigit() and int(length) <= MAX_MESSAGE_BYTES):
             raise RequestEntityTooLarge  # else it would be held until somebody polls
+        if not _names_connection(scope) and self._doors.is_full(_address(scope)):
+            log.info("arena.full", connections=self._doors.count)
+            if scope["type"] == "websocket":
+                await send({"type": "websocket.close", "code": 1013})
+                return
+            raise RateLimited("There are too many connections. Please try again later.", retry_after_s=_RETRY_AFTER_S)
         try:
             await self._server.eio.handle_request(scope, receive, send)
         except (ValueError, LookupError, RecursionError, TypeError) as error:
@@ -111,6 +126,10 @@ class Engine:
     async def disconnect(self, game: str, socket_id: str) -> None:
         await self._server.disconnect(socket_id, namespace=f"/{game}")
 
+    def proves(self, game: str, socket_id: str, tenant_id: str) -> bool:
+        """This socket's connection is of a session of the tenant's. False when the tenant has too many."""
+        return self._doors.prove(self._connection_of(game, socket_id), tenant_id)
+
     async def release(self) -> None:
         """Answer every poll that is held."""
         for connection in list(self._server.eio.sockets.values()):
@@ -122,12 +141,47 @@ class Engine:
         await self._server.shutdown()
         await asyncio.gather(*self._apart, return_exceptions=True)
 
+    def _watch_doors(self) -> None:
+        """Whoever connects is counted until they are gone, before Socket.IO hears of either."""
+        eio = self._server.eio
+        begun, ended = eio.handlers["connect"], eio.handlers["disconnect"]
+
+        async def connect(connection_id: str, environ: dict[str, Any]) -> object:
+            self._doors.enter(connection_id, _address(environ["asgi.scope"]))
+            later = asyncio.get_running_loop().call_later
+            self._silent[connection_id] = later(ENTERS_WITHIN_S, self._send_away, connection_id)
+            return await begun(connection_id, environ)
+
+        async def disconnect(connection_id: str, reason: object) -> None:
+            self._doors.leave(connection_id)
+            self._has_entered(connection_id)
+            await ended(connection_id, reason)
+
+        eio.on("connect", connect)
+        eio.on("disconnect", disconnect)
+
+    def _send_away(self, connection_id: str) -> None:
+        self._silent.pop(connection_id, None)
+        connection = self._server.eio.sockets.get(connection_id)
+        if connection is not None:
+            log.info("arena.silent")
+            self._do_apart(self._server.eio.disconnect(connection_id))
+
+    def _has_entered(self, connection_id: str) -> None:
+        timer = self._silent.pop(connection_id, None)
+        if timer is not None:
+            timer.cancel()
+
+    def _connection_of(self, game: str, socket_id: str) -> str:
+        return self._server.manager.eio_sid_from_sid(socket_id, f"/{game}")
+
     def listen(self, game: str, ears: Ears) -> None:
         """One more namespace, and who hears what is said there."""
 
         async def connect(socket_id: str, handshake: dict[str, Any], auth: object) -> None:
             try:
                 await ears.connected(game, socket_id, handshake, auth)
+                self._has_entered(self._connection_of(game, socket_id))
             except RefusedConnection as refused:
                 raise Refusal(str(refused), {"code": refused.code}) from refused
             except Exception as mistake:
@@ -174,3 +228,13 @@ class Engine:
         task = asyncio.create_task(work)
         self._apart.add(task)
         task.add_done_callback(self._apart.discard)
+
+
+def _address(scope: Any) -> str:
+    client = scope.get("client")
+    return str(client[0]) if client else ""
+
+
+def _names_connection(scope: Any) -> bool:
+    """Whether a request is of a connection that is there, or says so."""
+    return b"sid" in parse_qs(scope.get("query_string", b""))

@@ -20,9 +20,14 @@ log = structlog.get_logger()
 
 
 async def admitted(
-    handshake: dict[str, Any], auth: object, claims_of: Callable[[object], Awaitable[Claims | None]]
+    handshake: dict[str, Any],
+    auth: object,
+    claims_of: Callable[[object], Awaitable[tuple[Claims, str] | None]],
+    proves: Callable[[str], bool],
 ) -> tuple[Allowance, Claims | None]:
-    """What a connection may say, and what its token says, if it has one. RefusedConnection."""
+    """What a connection may say, and what its token says, if it has one. `claims_of` a token says also whose it is, and
+    `proves` whether that tenant may have one connection more. RefusedConnection.
+    """
     # Whoever leaves a game and comes again, by the same connection, has no more to say than before.
     allowance: Allowance = handshake.setdefault(_ALLOWANCE, Allowance())
     if not allowance.takes(time.monotonic()):
@@ -31,11 +36,14 @@ async def admitted(
     if not token:
         return allowance, None
     try:
-        claims = await claims_of(token)
+        found = await claims_of(token)
     except DatabaseUnavailable as away:
         raise RefusedConnection("unavailable", away.message) from away
-    if claims is None:
+    if found is None:
         raise RefusedConnection("unauthorized", "This token is not one of ours, or too old.")
+    claims, tenant_id = found
+    if not proves(tenant_id):
+        raise RefusedConnection("too_many_connections", "This tenant has too many connections.")
     return allowance, claims
 
 

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from typing import Final
 
 from sqlalchemy import ColumnElement, delete, select, update
@@ -16,13 +17,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from matches.deadlines import next_deadline
 from matches.events import Disconnected, Effect, Event, Looked, Outage, Refused
 from matches.ratings import Rating, after_match
-from matches.refusals import Refusal
-from matches.rows import from_row, to_row
+from matches.rows import from_row, line_row
 from matches.state import Match, started
 from matches.step import step
 from matches.terms import Terms
 from matches.values import Seat
 from orchestrator.arena import payloads
+from orchestrator.arena.happening import Happened, bot_due_ms, state_of, topic_of
 from orchestrator.arena.models import (
     ArenaConnection,
     ArenaEvent,
@@ -36,30 +37,17 @@ from orchestrator.arena.models import (
 from orchestrator.arena.news import Told, told_of, webhooks_of
 from orchestrator.arena.payloads import Payload, Room, Seated
 from orchestrator.arena.presence import Presence, milliseconds
+from orchestrator.arena.quick import MOST_AT_ONCE, Asked, Quick, Sitting
 from orchestrator.arena.seams import Outbox
 from orchestrator.database import Database, insert_unless_there
 from orchestrator.errors import NotFound
 from orchestrator.ids import new_id
+from orchestrator.lots import Lots
 from orchestrator.notices import Notices
-
-BOT_LEASE_MS: Final = 20_000
-"""Whoever thinks for a bot has so long; then another replica does."""
 
 _MOST_REMEMBERED: Final = 4_096
 _TOLD_FOR: Final = timedelta(hours=1)
 _BATCH: Final = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Happened:
-    """The match after an event, what has to be told, and why nothing happened where nothing did."""
-
-    room: Room
-    told: tuple[Told, ...]
-    version: int
-    now_ms: int
-    deadline_ms: int | None
-    refusal: Refusal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,40 +75,50 @@ class Ledger:
         self._presence = presence
         self.outbox = outbox
         self._remembered: OrderedDict[str, tuple[int, Room]] = OrderedDict()
+        self._quick = Quick(database, notices, presence, self._known, self._announce_effect)
+        self._lots = Lots(self._quick.happen, attrgetter("match_id"), MOST_AT_ONCE)
 
     async def happen(
-        self, match_id: str, event: Event, *, socket_id: str | None = None, at_ply: int | None = None
+        self, match_id: str, event: Event, *, at_ply: int | None = None, sits: Sitting | None = None
     ) -> Happened:
-        """One event of a match; with `at_ply` only if so many plies have been made, else nothing but time happens.
-        NotFound.
+        """One event of a match; with `at_ply` only if so many plies have been made, else nothing but time happens. Who
+        `sits` is connected from then on, if the match goes on. NotFound.
         """
-        async with self._database.write() as session:
-            happened = await self.within(session, match_id, event, socket_id=socket_id, at_ply=at_ply)
+        happened = await self._lots.ask(Asked(match_id, event, at_ply, sits))
+        if happened is None:
+            async with self._database.write() as session:
+                happened = await self.within(session, match_id, event, at_ply=at_ply)
+                if sits is not None and happened.room.match.end is None:
+                    await self._presence.here(session, happened.now_ms)
+                    await session.merge(
+                        ArenaConnection(
+                            socket_id=sits.socket_id,
+                            match_id=match_id,
+                            seat=sits.seat,
+                            replica_id=self._presence.id,
+                        )
+                    )
         self.remember(happened)
         return happened
 
+    async def close(self) -> None:
+        """Returns when nothing happens any longer."""
+        await self._lots.close()
+
     async def within(
-        self,
-        session: AsyncSession,
-        match_id: str,
-        event: Event,
-        *,
-        socket_id: str | None = None,
-        at_ply: int | None = None,
+        self, session: AsyncSession, match_id: str, event: Event, *, at_ply: int | None = None
     ) -> Happened:
-        """The same in the caller's transaction, once in it; `remember` after its commit. `socket_id` is that of a
-        player who left. NotFound.
-        """
+        """The same in the caller's transaction, once in it; `remember` after its commit. NotFound."""
         row = await session.scalar(select(ArenaMatch).where(ArenaMatch.id == match_id).with_for_update())
         if row is None:
             raise NotFound("There is no such room.")
         is_late = at_ply is not None and row.plies != at_ply
-        return await self.upon(session, row, Looked() if is_late else event, socket_id=socket_id)
+        return await self.upon(session, row, Looked() if is_late else event)
 
     async def upon(
         self, session: AsyncSession, row: ArenaMatch, event: Event, *, socket_id: str | None = None
     ) -> Happened:
-        """The same to a row that the caller holds."""
+        """The same to a row that the caller holds. `socket_id` is that of a player who left."""
         now_ms = milliseconds(await self._database.now(session))
         room = await self._room(session, row)
         events = [*await self._lost(session, row, now_ms), event]
@@ -173,9 +171,14 @@ class Ledger:
         changed = update(ArenaSession).where(ArenaSession.id.in_(sessions))
         await session.execute(changed.values(status="active", match_id=row.id, room_code=None))
         body: Payload = {"roomId": row.id, "players": payloads.players(room)}
-        await self._announce(session, row, room, "session.started", body, now_ms)
+        await self._announce(session, room, mode, "session.started", body, now_ms)
         told = await self._write(session, row, room, [("started", {})], now_ms)
         return Happened(room, told, row.version, now_ms, row.deadline_ms)
+
+    async def seats(self, match_id: str) -> tuple[Seated, Seated]:
+        """Who plays: that never changes. NotFound."""
+        known = self._remembered.get(match_id)
+        return (known[1] if known is not None else (await self.look(match_id)).room).seats
 
     async def look(self, match_id: str) -> Look:
         """NotFound."""
@@ -223,10 +226,9 @@ class Ledger:
         return Look(await self._room(session, row), row.events, now_ms)
 
     async def _room(self, session: AsyncSession, row: ArenaMatch) -> Room:
-        version, room = self._remembered.get(row.id, (None, None))
-        if room is not None and version == row.version:
-            self._remembered.move_to_end(row.id)
-            return room
+        known = self._known(row.id, row.version)
+        if known is not None:
+            return known
         moves = select(ArenaMove.row).where(ArenaMove.match_id == row.id).order_by(ArenaMove.ply)
         plies = list(await session.scalars(moves))
         seats = await session.scalars(select(ArenaSeat).where(ArenaSeat.match_id == row.id).order_by(ArenaSeat.seat))
@@ -236,6 +238,13 @@ class Ledger:
         room = Room(row.id, from_row({**row.state, "plies": plies}), (first, second))
         self._keep(row.version, room)
         return room
+
+    def _known(self, match_id: str, version: int) -> Room | None:
+        found = self._remembered.get(match_id)
+        if found is None or found[0] != version:
+            return None
+        self._remembered.move_to_end(match_id)
+        return found[1]
 
     def _keep(self, version: int, room: Room) -> None:
         self._remembered[room.id] = (version, room)
@@ -282,12 +291,10 @@ class Ledger:
         if room.match is before and not told:
             row.deadline_ms = next_deadline(before)
             return ()
-        made = to_row(replace(room.match, plies=room.match.plies[row.plies :]))["plies"]
-        assert isinstance(made, list), "plies are a list"
+        made = line_row(room.match.plies[row.plies :])
         session.add_all(ArenaMove(match_id=row.id, ply=ply, row=each) for ply, each in enumerate(made, row.plies))
         for effect in effects:
-            for name, data in webhooks_of(room, effect):
-                await self._announce(session, row, room, name, data, now_ms)
+            await self._announce_effect(session, room, row.mode, effect, now_ms)
         if room.match.end is not None and before.end is None:
             await self._end(session, row, room)
         return await self._write(session, row, room, told, now_ms)
@@ -300,13 +307,12 @@ class Ledger:
             ArenaEvent(match_id=row.id, seq=event.seq, kind=event.kind, body=event.body) for event in events
         )
         match = room.match
-        row.state = {key: value for key, value in to_row(replace(match, plies=())).items() if key != "plies"}
+        row.state = state_of(match)
         row.plies = len(match.plies)
         row.events += len(events)
         row.version += 1
         row.deadline_ms = next_deadline(match)
-        is_bots_turn = match.end is None and match.turn == match.terms.bot_seat
-        row.bot_due_ms = now_ms + BOT_LEASE_MS if is_bots_turn else None
+        row.bot_due_ms = bot_due_ms(match, now_ms)
         await session.flush()
         await self._notices.tell_others(session, topic_of(row.id))
         return events
@@ -321,16 +327,20 @@ class Ledger:
         if row.is_rated:
             await _rate(session, row, room)
 
+    async def _announce_effect(self, session: AsyncSession, room: Room, mode: str, effect: Effect, now_ms: int) -> None:
+        for name, data in webhooks_of(room, effect):
+            await self._announce(session, room, mode, name, data, now_ms)
+
     async def _announce(
-        self, session: AsyncSession, row: ArenaMatch, room: Room, event: str, data: Payload, now_ms: int
+        self, session: AsyncSession, room: Room, mode: str, event: str, data: Payload, now_ms: int
     ) -> None:
         for session_id, tenant_id in {seat.session_id: seat.tenant_id for seat in room.seats}.items():
             await self.outbox.enqueue(
                 session,
                 tenant_id=tenant_id,
                 session_id=session_id,
-                game=row.game,
-                mode=row.mode,
+                game=room.game.value,
+                mode=mode,
                 event=event,
                 data=dict(data),
                 at=datetime.fromtimestamp(now_ms / 1000, UTC),
@@ -341,11 +351,6 @@ def is_long_over(now_ms: int) -> ColumnElement[bool]:
     """Of a match whose events have been heard by everybody who ever will."""
     until = datetime.fromtimestamp(now_ms / 1000, UTC) - _TOLD_FOR
     return ArenaMatch.ended_at.is_not(None) & (ArenaMatch.events > 0) & (ArenaMatch.ended_at < until)
-
-
-def topic_of(match_id: str) -> str:
-    """Where other replicas hear that a match has news."""
-    return f"arena:{match_id}"
 
 
 def _seats_of(match_id: str, seats: tuple[Seated, Seated]) -> Iterable[ArenaSeat]:
@@ -389,10 +394,10 @@ def _rating(row: ArenaRating) -> Rating:
     return Rating(row.rating, row.deviation, row.volatility)
 
 
-def seat_of(room: Room, session_id: str, player_id: str) -> Seat | None:
+def seat_of(seats: tuple[Seated, Seated], session_id: str, player_id: str) -> Seat | None:
     """Where this player of this session sits."""
     for seat in (0, 1):
-        who = room.seats[seat]
+        who = seats[seat]
         if (who.session_id, who.player_id) == (session_id, player_id) and not who.is_bot:
             return 1 if seat else 0
     return None

@@ -17,7 +17,8 @@ from matches.terms import Afk, agreed, documented_terms
 from matches.values import Game, Seat
 from orchestrator.arena.admission import MatchType
 from orchestrator.arena.afk import wished
-from orchestrator.arena.ledger import Entrant, Happened, Ledger
+from orchestrator.arena.happening import Happened
+from orchestrator.arena.ledger import Entrant, Ledger
 from orchestrator.arena.models import ArenaRating, ArenaReplica, ArenaSession, ArenaWaiting
 from orchestrator.arena.payloads import Seated
 from orchestrator.arena.presence import Presence, milliseconds

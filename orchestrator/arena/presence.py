@@ -7,10 +7,10 @@ import asyncio
 import time
 from collections.abc import Callable
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import structlog
-from sqlalchemy import ColumnElement, delete, exists, func, or_, select, true, update
+from sqlalchemy import ColumnElement, ScalarSelect, case, delete, exists, func, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from orchestrator.arena.models import ArenaConnection, ArenaMatch, ArenaOutage, ArenaReplica, ArenaWaiting
@@ -40,6 +40,7 @@ class Presence:
         self._clock_s = clock_s
         self._began_ms = 0
         self._sure_until_s = 0.0
+        self._beaten_s = -float(SILENT_MS)
         self._has_settled = asyncio.Event()
         self._outages: list[tuple[int, int]] = []
 
@@ -118,14 +119,35 @@ class Presence:
         is_over = true() if self._database.is_sqlite else ArenaReplica.seen_ms <= now_ms - SILENT_MS
         return (ArenaReplica.id != self.id) & or_(ArenaReplica.is_gone, is_over)
 
+    def quietest(self) -> ScalarSelect[int | None]:
+        """Of a match's sockets on other replicas, when the quietest of those was heard last: 0 when it has gone, None
+        when there are none. `is_dead` knows what that means.
+        """
+        seen_ms = case((ArenaReplica.is_gone, 0), else_=ArenaReplica.seen_ms)
+        of_others = select(func.min(seen_ms)).join(ArenaConnection, ArenaConnection.replica_id == ArenaReplica.id)
+        of_match = of_others.where(ArenaConnection.match_id == ArenaMatch.id, ArenaReplica.id != self.id)
+        return of_match.correlate(ArenaMatch).scalar_subquery()
+
+    def is_dead(self, quietest_ms: int | None, now_ms: int) -> bool:
+        """The same as `is_silent`, of what `quietest` gave."""
+        return quietest_ms is not None and (self._database.is_sqlite or quietest_ms <= now_ms - SILENT_MS)
+
+    def has_died(self, connection: Any, now_ms: int) -> bool:
+        """Whether a socket's row, with `seen_ms` and `is_gone` of its replica, is of one that is dead."""
+        quietest_ms = 0 if connection.is_gone else connection.seen_ms
+        return connection.replica_id != self.id and self.is_dead(quietest_ms, now_ms)
+
     async def here(self, session: AsyncSession, now_ms: int) -> None:
         """Make sure that this replica is known to be there, before one of its sockets is."""
+        if self._clock_s() - self._beaten_s < SILENT_MS / 3000:
+            return
         await insert_unless_there(session, ArenaReplica, id=self.id, seen_ms=now_ms, is_gone=False)
         is_old = ArenaReplica.seen_ms < now_ms - SILENT_MS // 3
         await session.execute(update(ArenaReplica).where(ArenaReplica.id == self.id, is_old).values(seen_ms=now_ms))
 
     async def beat(self) -> None:
         """Say that this replica is there. In doubt it first has to look back."""
+        began_s = self._clock_s()
         async with self._database.write() as session:
             await session.scalar(select(ArenaReplica.id).where(ArenaReplica.id == self.id).with_for_update())
             if not self.is_sure:
@@ -136,6 +158,7 @@ class Presence:
             used = select(ArenaConnection.replica_id).union(select(ArenaWaiting.replica_id))
             long_gone = ArenaReplica.seen_ms < now_ms - _FORGET_MS
             await session.execute(delete(ArenaReplica).where(long_gone, ArenaReplica.id.not_in(used)))
+        self._beaten_s = began_s
 
     async def sockets(self) -> set[str]:
         """Of this replica, those that are taken for connected to a match."""

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from matches.values import Json
@@ -64,8 +65,9 @@ class RunSockets:
         }
         engine.listen(SUBWAY_RUNNER, self)
 
-    async def connected(self, _game: str, socket_id: str, handshake: dict[str, Any], auth: object) -> None:
-        allowance, claims = await admitted(handshake, auth, self._arena.claims)
+    async def connected(self, game: str, socket_id: str, handshake: dict[str, Any], auth: object) -> None:
+        proves = partial(self._engine.proves, game, socket_id)
+        allowance, claims = await admitted(handshake, auth, self._arena.claims, proves)
         self._sockets[socket_id] = RunSocket(socket_id, _origin_of(handshake), claims, allowance)
 
     async def said(self, socket_id: str, event: str, data: object) -> None:

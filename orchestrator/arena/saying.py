@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import parse_qs
 
-from matches.reading import mapping, text, whole
+from matches.reading import flag, mapping, text, whole
 from matches.values import Game
 
 _LONGEST_ID: Final = 128
@@ -46,6 +46,23 @@ def square_of(game: Game, fields: Mapping[str, object]) -> int | str | None:
         return _square(value) if game == Game.CHESS else whole(value, 0, 63)
     except ValueError as error:
         raise Said("malformed", "position is a number from 0 to 63, in chess a square such as e2.") from error
+
+
+def walk_in_order(game: Game, player_id: str, fields: Mapping[str, object]) -> dict[str, object]:
+    """What a `matchmaking:join` without a session orders, in the fields of `POST /v1/sessions`. Raises `Said`."""
+    name = fields.get("username")
+    if not isinstance(name, str) or not name.strip():
+        raise Said("malformed", "username is required.")
+    try:
+        wants_bot = flag(fields.get("wantsBot") or False)
+    except ValueError as error:
+        raise Said("malformed", "wantsBot must be true or false.") from error
+    order: dict[str, object] = {
+        "game": game.value,
+        "matchType": "bot" if wants_bot else "matchmaking",
+        "players": [{"id": player_id, "displayName": name}],
+    }
+    return order | {"botDifficulty": fields.get("botDifficulty")} if wants_bot else order
 
 
 def token_of(handshake: Mapping[str, Any], auth: object) -> object:

@@ -5,7 +5,9 @@ it asked for, or `error {code, message}`; a board changes by `Arena.happen` alon
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
+from uuid import uuid4
 
 import structlog
 
@@ -22,10 +24,10 @@ from orchestrator.arena.greeting import TOO_MANY, admitted, refusal_of, who_join
 from orchestrator.arena.ledger import Look
 from orchestrator.arena.pairing import Wish
 from orchestrator.arena.payloads import Payload
-from orchestrator.arena.saying import Said, fields_of, square_of, text_of
+from orchestrator.arena.saying import Said, fields_of, square_of, text_of, walk_in_order
 from orchestrator.arena.session_tokens import Claims
 from orchestrator.arena.telling import SEATS
-from orchestrator.errors import DatabaseUnavailable
+from orchestrator.errors import DatabaseUnavailable, InvalidRequest
 
 log = structlog.get_logger()
 
@@ -33,8 +35,8 @@ log = structlog.get_logger()
 @dataclass
 class Socket:
     """One connection to one game. `claims` are those of its token; `who` is the session and the player for whom it
-    joined last; `waiting` is the same while it waits for an opponent; `room` is the match that it plays (`seat`) or
-    watches.
+    joined last; `waiting` is the same while it waits for an opponent, `walked_in` where it was given the session;
+    `room` is the match that it plays (`seat`) or watches.
     """
 
     id: str
@@ -44,6 +46,7 @@ class Socket:
     allowance: Allowance
     who: tuple[str, str] | None = None
     waiting: tuple[str, str] | None = None
+    walked_in: tuple[str, str] | None = None
     room: str | None = None
     seat: Seat | None = None
 
@@ -78,7 +81,8 @@ class Sockets:
         return len(self._sockets)
 
     async def connected(self, game: str, socket_id: str, handshake: dict[str, Any], auth: object) -> None:
-        allowance, claims = await admitted(handshake, auth, self._arena.claims)
+        proves = partial(self.engine.proves, game, socket_id)
+        allowance, claims = await admitted(handshake, auth, self._arena.claims, proves)
         if self._is_closing:
             raise RefusedConnection("closing", "This server is about to end; connect again.")
         origin = handshake.get("HTTP_ORIGIN")
@@ -160,7 +164,10 @@ class Sockets:
         await self.engine.close()
 
     async def _join(self, socket: Socket, fields: Mapping[str, object]) -> None:
-        session_id, player_id = who_joins(socket.claims, fields)
+        if socket.claims is None and text_of(fields, "sessionId") is None:
+            session_id, player_id = await self._walk_in(socket, fields)
+        else:
+            session_id, player_id = who_joins(socket.claims, fields)
         room, who = socket.room, socket.who
         if room is not None and who is not None and who == (session_id, player_id) and await self._is_playing(socket):
             await self._return(socket, room, who, is_new_page=True)
@@ -269,7 +276,11 @@ class Sockets:
             raise Said("unknown_room", "There is no such room.")
         socket.room = room
         await self._arena.telling.enter(
-            room, socket.id, None, lambda look: [("game:spectate:joined", payloads.state(look.room, look.now_ms))]
+            socket.game,
+            room,
+            socket.id,
+            None,
+            lambda look: [("game:spectate:joined", payloads.state(look.room, look.now_ms))],
         )
 
     async def _check_afk(self, socket: Socket, fields: Mapping[str, object]) -> None:
@@ -308,7 +319,7 @@ class Sockets:
             return [(event, whole) for event in greetings]
 
         try:
-            await self._arena.telling.enter(match_id, socket.id, seat, greet)
+            await self._arena.telling.enter(socket.game, match_id, socket.id, seat, greet)
         except DatabaseUnavailable:
             self._wait(socket, waiting)  # it is greeted when the database is back
             raise
@@ -372,6 +383,32 @@ class Sockets:
         except DatabaseUnavailable:
             socket.waiting = waiting
             self._lost[socket.id] = socket
+
+    async def _walk_in(self, socket: Socket, fields: Mapping[str, object]) -> tuple[str, str]:
+        """Who brings no session has the one it came with before, or is away from, or gets a new one: of the tenant
+        whose page it is.
+        """
+        player_id, who = text_of(fields, "playerId"), socket.walked_in
+        if (
+            who is not None
+            and player_id in {None, who[1]}
+            and (who == socket.waiting or await self._is_playing(socket))
+        ):
+            return who
+        tenant = await self._arena.tenant_of_origin(socket.origin)
+        if tenant is not None and player_id is not None:
+            absent = await self._arena.session_of_absent(tenant[0], player_id, socket.game)
+            if absent is not None:
+                return absent, player_id
+        mine = player_id or str(uuid4())
+        try:
+            session_id = await self._arena.walk_in(socket.origin, walk_in_order(socket.game, mine, fields))
+        except InvalidRequest as error:
+            raise Said("malformed", error.message) from error
+        if session_id is None:
+            raise Said("session_required", "Send the sessionId that your backend was given, or its token.")
+        socket.walked_in = session_id, mine
+        return socket.walked_in
 
     def _own(self, socket: Socket, fields: Mapping[str, object]) -> tuple[str, Seat]:
         """The match that this socket plays. What it names must be its own."""

@@ -13,7 +13,8 @@ import structlog
 
 from matches.values import Game, Json, Seat
 from orchestrator.arena import payloads
-from orchestrator.arena.ledger import Happened, Ledger, Look, topic_of
+from orchestrator.arena.happening import Happened, topic_of
+from orchestrator.arena.ledger import Ledger, Look
 from orchestrator.arena.news import Told
 from orchestrator.arena.payloads import Payload, Room
 from orchestrator.errors import DatabaseUnavailable, NotFound
@@ -51,11 +52,11 @@ class _News(Subscription):
 
 @dataclass
 class _Listened:
-    """A match that sockets of this replica listen to; they have heard the first `told` events."""
+    """A match that sockets of this replica listen to; they have heard the first `told` events, when that is known."""
 
     game: Game
     news: _News
-    told: int
+    told: int | None = None
     sockets: set[str] = field(default_factory=set)
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -69,25 +70,36 @@ class Telling:
         self._stale: set[str] = set()
         self._has_news = asyncio.Event()
 
-    async def enter(self, match_id: str, socket_id: str, seat: Seat | None, greet: Greeting) -> None:
+    async def enter(self, game: Game, match_id: str, socket_id: str, seat: Seat | None, greet: Greeting) -> None:
         """From now on this socket hears what happens in the match; first of all what `greet` makes of it now. A player
         has a `seat`, a spectator has none. NotFound.
         """
-        look = await self._ledger.look(match_id)
         listened = self._listened.get(match_id)
         if listened is None:
-            news = _News(match_id, self._stale, self._has_news)
-            listened = _Listened(look.room.game, news, look.seq)
+            listened = _Listened(game, _News(match_id, self._stale, self._has_news))
             self._listened[match_id] = listened
-            self._notices.add(topic_of(match_id), news)
+            self._notices.add(topic_of(match_id), listened.news)
         listened.sockets.add(socket_id)
         async with listened.turn:
-            look, told = await self._ledger.told_since(match_id, listened.told)
-            await self._tell(listened, look.room, look.now_ms, told)
+            look = await self._look(listened, match_id, socket_id)
             for room in _rooms(match_id, seat):
                 await self._voice.enter(listened.game, socket_id, room)
             for event, payload in greet(look):
                 await self._voice.say(listened.game, socket_id, event, payload)
+
+    async def _look(self, listened: _Listened, match_id: str, socket_id: str) -> Look:
+        """The match as it is, after everybody has heard of it."""
+        if listened.told is not None:
+            look, told = await self._ledger.told_since(match_id, listened.told)
+            await self._tell(listened, look.room, look.now_ms, told)
+            return look
+        try:
+            look = await self._ledger.look(match_id)
+        except (DatabaseUnavailable, NotFound):
+            await self.leave(match_id, socket_id)
+            raise
+        listened.told = look.seq
+        return look
 
     async def leave(self, match_id: str, socket_id: str) -> None:
         """It hears no more of the match."""
@@ -108,8 +120,8 @@ class Telling:
             return
         async with listened.turn:
             first, last = happened.told[0].seq, happened.told[-1].seq
-            if last <= listened.told:
-                return
+            if listened.told is None or last <= listened.told:
+                return  # whoever is about to enter is told the whole
             if first == listened.told + 1:
                 await self._tell(listened, happened.room, happened.now_ms, happened.told)
                 return
@@ -129,7 +141,7 @@ class Telling:
 
     async def look_again(self) -> None:
         """Find what no notice has told of; `run` tells it."""
-        told = [(match_id, listened.told) for match_id, listened in self._listened.items()]
+        told = [(match_id, each.told) for match_id, each in self._listened.items() if each.told is not None]
         try:
             for start in range(0, len(told), _BATCH):
                 self._stale.update(await self._ledger.with_news(dict(told[start : start + _BATCH])))
@@ -142,6 +154,8 @@ class Telling:
         if listened is None:
             return
         async with listened.turn:
+            if listened.told is None:
+                return
             try:
                 look, told = await self._ledger.told_since(match_id, listened.told)
             except (DatabaseUnavailable, NotFound):
@@ -150,7 +164,7 @@ class Telling:
 
     async def _tell(self, listened: _Listened, room: Room, now_ms: int, told: Sequence[Told]) -> None:
         for each in told:
-            if each.seq <= listened.told:
+            if listened.told is None or each.seq <= listened.told:
                 continue
             listened.told = each.seq
             for to, event, payload in _heard(room, each, now_ms):

@@ -10,7 +10,8 @@ from sqlalchemy import select
 
 from matches.events import MoveSent
 from orchestrator.arena.bots.service import Bots, WorkersBusy
-from orchestrator.arena.ledger import BOT_LEASE_MS, Happened, Ledger
+from orchestrator.arena.happening import BOT_LEASE_MS, Happened
+from orchestrator.arena.ledger import Ledger
 from orchestrator.arena.models import ArenaMatch
 from orchestrator.arena.presence import milliseconds
 from orchestrator.database import Database

@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_asyn
 from sqlalchemy.pool import PoolProxiedConnection
 
 from orchestrator.database.failures import named
+from orchestrator.database.sqlite import DRIVER
 
 POOL_SIZE = 10
 POOL_OVERFLOW = 5
@@ -27,6 +28,7 @@ POOL_WAIT_S = 5.0
 _SQLITE_NOW = text("SELECT strftime('%Y-%m-%dT%H:%M:%fZ', 'now')")
 _POSTGRESQL_NOW = text("SELECT clock_timestamp()")
 _POSTGRESQL_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
+_SQLITE_OPTIONS: dict[str, Any] = {"module": DRIVER}
 _POSTGRESQL_OPTIONS: dict[str, Any] = {
     "pool_size": POOL_SIZE,
     "max_overflow": POOL_OVERFLOW,
@@ -56,7 +58,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = url
         self.is_sqlite = url.startswith("sqlite")
-        self.engine = create_async_engine(url, **({} if self.is_sqlite else _POSTGRESQL_OPTIONS))
+        self.engine = create_async_engine(url, **(_SQLITE_OPTIONS if self.is_sqlite else _POSTGRESQL_OPTIONS))
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
         autocommit = self.engine if self.is_sqlite else self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._single = async_sessionmaker(autocommit, expire_on_commit=False)

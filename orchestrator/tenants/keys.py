@@ -186,12 +186,29 @@ class TenantKeys:
             await self._throttle.count(WRONG_KEYS, address)
             raise Unauthorized(INACTIVE_KEY)
         key, tenant = row
-        grants = grants_of(tenant)
-        tally = await self._throttle.tally(_requests(grants), tenant.id)
+        grants, tally = await self._counted(tenant)
         if key.last_used_at is None or key.last_used_at < now - _USE_NOTED_EVERY:
             async with self._database.write() as session:
                 await session.execute(update(TenantKey).where(TenantKey.id == key.id).values(last_used_at=now))
         return Proven(tenant, KeyMode(key.mode), origins, grants, tally)
+
+    async def of_page(self, origin: str) -> Proven | None:
+        """The same of a page that has no key: the one tenant that names its origin, in the live environment where a
+        live key does. Counts one request. None as `of_origin`.
+        """
+        found = await self.of_origin(origin)
+        if found is None:
+            return None
+        async with self._database.read() as session:
+            tenant = await _tenant(session, found[0])
+        grants, tally = await self._counted(tenant)
+        mode = KeyMode.LIVE if KeyMode.LIVE in found[1] else KeyMode.TEST
+        return Proven(tenant, mode, frozenset({origin}), grants, tally)
+
+    async def _counted(self, tenant: Tenant) -> tuple[Grants, Tally]:
+        """One request more of this minute's."""
+        grants = grants_of(tenant)
+        return grants, await self._throttle.tally(_requests(grants), tenant.id)
 
     async def of_origin(self, origin: str) -> tuple[str, frozenset[KeyMode]] | None:
         """The one tenant that names this origin, and the modes of the keys that do. None when nobody does, or several

@@ -30,6 +30,7 @@ MOST_GRACE = timedelta(days=30)
 MOST_LOGGED_AT_ONCE = 200
 
 _TEST_GAME = "chess"  # receivers may know the games' names and no others
+_ENDPOINTS = "webhook_endpoints"
 
 _log = structlog.get_logger()
 
@@ -72,8 +73,7 @@ class Webhooks:
         if mode != LIVE:
             return
         event_id = str(uuid4())
-        query = select(WebhookEndpoint).where(WebhookEndpoint.tenant_id == tenant_id)
-        for endpoint in await session.scalars(query):
+        for endpoint in await _endpoints(session, tenant_id):
             if endpoint.events and event not in endpoint.events:
                 continue
             session.add(_delivery(endpoint, event_id, session_id, game, event, data, at))
@@ -308,6 +308,15 @@ def _delivery(
 def _require_running(endpoint: WebhookEndpoint) -> None:
     if endpoint.stopped_at is not None:
         raise Conflict("This endpoint is stopped: restart it first.", code="webhook_stopped")
+
+
+async def _endpoints(session: AsyncSession, tenant_id: str) -> Sequence[WebhookEndpoint]:
+    """The tenant's, looked for once in a transaction: many events may share one."""
+    known: dict[str, Sequence[WebhookEndpoint]] = session.sync_session.info.setdefault(_ENDPOINTS, {})
+    if tenant_id not in known:
+        query = select(WebhookEndpoint).where(WebhookEndpoint.tenant_id == tenant_id)
+        known[tenant_id] = (await session.scalars(query)).all()
+    return known[tenant_id]
 
 
 async def _held(session: AsyncSession, tenant_id: str, endpoint_id: str) -> WebhookEndpoint:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from matches.values import Game
-from orchestrator.arena.saying import Said, fields_of, square_of, text_of, token_of
+from orchestrator.arena.saying import Said, fields_of, square_of, text_of, token_of, walk_in_order
 
 
 def test_an_event_carries_one_object_or_nothing() -> None:
@@ -54,3 +54,27 @@ def test_no_other_square_is_one(game: Game, position: object) -> None:
     with pytest.raises(Said) as refused:
         square_of(game, {"position": position})
     assert refused.value.code == "malformed"
+
+
+def test_who_brings_no_session_orders_one() -> None:
+    player: list[object] = [{"id": "p1", "displayName": "Ann"}]
+    assert walk_in_order(Game.CHESS, "p1", {"username": "Ann", "botDifficulty": "hard"}) == {
+        "game": "chess",
+        "matchType": "matchmaking",
+        "players": player,
+    }
+    assert walk_in_order(Game.CHESS, "p1", {"username": "Ann", "wantsBot": True, "botDifficulty": "hard"}) == {
+        "game": "chess",
+        "matchType": "bot",
+        "players": player,
+        "botDifficulty": "hard",
+    }
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [({}, "username"), ({"username": " "}, "username"), ({"username": "Ann", "wantsBot": "yes"}, "wantsBot")],
+)
+def test_an_order_needs_a_name_and_a_clear_word(fields: dict[str, object], why: str) -> None:
+    with pytest.raises(Said, match=why):
+        walk_in_order(Game.CHESS, "p1", fields)

@@ -1,0 +1,259 @@
+"""The quick way of what happens most: something in a match that goes on. Many such events, of as many matches, are one
+transaction of a few statements.
+
+What ends a match, or came after its end, goes the way of `Ledger.within`.
+"""
+
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+import structlog
+from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+
+from matches.deadlines import next_deadline
+from matches.events import Disconnected, Effect, Event, Looked, Outage, Refused
+from matches.rows import from_row, line_row
+from matches.state import Match
+from matches.step import step
+from matches.values import Json, Seat
+from orchestrator.arena.happening import Happened, bot_due_ms, state_of, topic_of
+from orchestrator.arena.models import ArenaConnection, ArenaEvent, ArenaMatch, ArenaMove, ArenaReplica, ArenaSeat
+from orchestrator.arena.news import Told, told_of
+from orchestrator.arena.payloads import Room, Seated
+from orchestrator.arena.presence import Presence, milliseconds
+from orchestrator.database import Database, DatabaseNow
+from orchestrator.errors import DatabaseUnavailable
+from orchestrator.notices import Notices
+
+MOST_AT_ONCE: Final = 64
+
+# Tables, not the classes mapped to them: nothing is to be made of these rows, and that takes half the time.
+_TABLE: Final = ArenaMatch.metadata.tables[ArenaMatch.__tablename__]
+_COLUMNS: Final = [
+    _TABLE.c[name] for name in ("id", "mode", "version", "plies", "events", "ended_at", "excused_ms", "deadline_ms")
+]
+_CHANGED: Final = ("version", "state", "plies", "events", "deadline_ms", "bot_due_ms", "excused_ms")
+_ALL_MOVES: Final = ArenaMove.metadata.tables[ArenaMove.__tablename__]
+_ALL_SEATS: Final = ArenaSeat.metadata.tables[ArenaSeat.__tablename__]
+_SOCKETS: Final = ArenaConnection.metadata.tables[ArenaConnection.__tablename__]
+_REPLICAS: Final = ArenaReplica.metadata.tables[ArenaReplica.__tablename__]
+_IDS: Final = bindparam("ids", expanding=True)
+_STATES: Final = select(_TABLE.c.id, _TABLE.c.state).where(_TABLE.c.id.in_(_IDS))
+_LINES: Final = (
+    select(_ALL_MOVES.c.match_id, _ALL_MOVES.c.row)
+    .where(_ALL_MOVES.c.match_id.in_(_IDS))
+    .order_by(_ALL_MOVES.c.match_id, _ALL_MOVES.c.ply)
+)
+_SEATS: Final = select(_ALL_SEATS).where(_ALL_SEATS.c.match_id.in_(_IDS)).order_by(_ALL_SEATS.c.seat)
+_CONNECTED: Final = (
+    select(_SOCKETS, _REPLICAS.c.seen_ms, _REPLICAS.c.is_gone)
+    .join(_REPLICAS, _REPLICAS.c.id == _SOCKETS.c.replica_id)
+    .where(_SOCKETS.c.match_id.in_(_IDS))
+)
+_FORGOTTEN: Final = delete(_SOCKETS).where(_SOCKETS.c.socket_id.in_(_IDS))
+_MOVES: Final = insert(_ALL_MOVES)
+_EVENTS: Final = insert(ArenaEvent.metadata.tables[ArenaEvent.__tablename__])
+_MATCHES: Final = (
+    update(_TABLE).where(_TABLE.c.id == bindparam("match_id")).values({name: bindparam(name) for name in _CHANGED})
+)
+
+Announce = Callable[[AsyncSession, Room, str, Effect, int], Awaitable[None]]
+"""Has webhooks tell of an effect in a match of this mode."""
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Sitting:
+    """A player's socket, by which they are there from now on."""
+
+    socket_id: str
+    seat: Seat
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What shall happen to a match; with `at_ply` only if so many plies have been made."""
+
+    match_id: str
+    event: Event
+    at_ply: int | None = None
+    sits: Sitting | None = None
+
+
+@dataclass
+class _Rows:
+    """What is written for a lot."""
+
+    moves: list[dict[str, Any]] = field(default_factory=list)
+    events: list[dict[str, Any]] = field(default_factory=list)
+    matches: list[dict[str, Any]] = field(default_factory=list)
+    connections: list[dict[str, Any]] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A match's row, what is known of it, and who is connected where that matters."""
+
+    row: Any
+    now_ms: int
+    room: Room
+    connected: Sequence[Any]
+
+
+class Quick:
+    """`remembered` knows a match of this id and version, or does not."""
+
+    def __init__(
+        self,
+        database: Database,
+        notices: Notices,
+        presence: Presence,
+        remembered: Callable[[str, int], Room | None],
+        announce: Announce,
+    ) -> None:
+        self._database = database
+        self._notices = notices
+        self._presence = presence
+        self._remembered = remembered
+        self._announce = announce
+        query = select(*_COLUMNS, presence.quietest().label("quietest_ms"), DatabaseNow().label("now"))
+        self._query = query.where(_TABLE.c.id.in_(_IDS)).order_by(_TABLE.c.id).with_for_update(of=_TABLE)
+        connected = (sqlite.insert if database.is_sqlite else postgresql.insert)(_SOCKETS)
+        same = {name: connected.excluded[name] for name in ("match_id", "seat", "replica_id")}
+        self._connections = connected.on_conflict_do_update(index_elements=["socket_id"], set_=same)
+
+    async def happen(self, asked: Sequence[Asked]) -> Sequence[Happened | None]:
+        """What came of each, of different matches; None where nothing was done, and the long way is to be gone."""
+        try:
+            async with self._database.write() as session:
+                found = await self._find(await session.connection(), [one.match_id for one in asked])
+                rows = _Rows()
+                happened = [await self._one(session, one, found.get(one.match_id), rows) for one in asked]
+                await self._write(session, rows)
+        except DatabaseUnavailable:
+            raise
+        except Exception:
+            log.exception("arena.lot_mistake")  # whose it was comes out on the long way
+            return [None] * len(asked)
+        return happened
+
+    async def _find(self, connection: AsyncConnection, match_ids: Iterable[str]) -> Mapping[str, _Found]:
+        """Those that go on. Their rows are held."""
+        rows = [
+            (row, milliseconds(self._database.told(row.now)))
+            for row in await connection.execute(self._query, {"ids": sorted(match_ids)})
+            if row.ended_at is None
+        ]
+        rooms = {row.id: self._remembered(row.id, row.version) for row, _ in rows}
+        unknown = [match_id for match_id, room in rooms.items() if room is None]
+        read = await _rooms(connection, unknown) if unknown else {}
+        disturbed = [row.id for row, now_ms in rows if self._presence.is_dead(row.quietest_ms, now_ms)]
+        connected: defaultdict[str, list[Any]] = defaultdict(list)
+        if disturbed:
+            for each in await connection.execute(_CONNECTED, {"ids": disturbed}):
+                connected[each.match_id].append(each)
+        return {row.id: _Found(row, now_ms, rooms[row.id] or read[row.id], connected[row.id]) for row, now_ms in rows}
+
+    async def _one(self, session: AsyncSession, asked: Asked, found: _Found | None, rows: _Rows) -> Happened | None:
+        if found is None:
+            return None
+        row, now_ms, room = found.row, found.now_ms, found.room
+        lost, gone, excused_ms = self._lost(found)
+        is_late = asked.at_ply is not None and row.plies != asked.at_ply
+        match, effects = _after(room.match, [*lost, Looked() if is_late else asked.event], now_ms)
+        if match.end is not None:
+            return None
+        deadline_ms = next_deadline(match)
+        after = replace(room, match=match)
+        refusal = next((effect.refusal for effect in effects if isinstance(effect, Refused)), None)
+        news = [each for effect in effects if (each := told_of(after, effect, None))]
+        if asked.sits is not None:
+            await self._presence.here(session, now_ms)
+            sits = {"socket_id": asked.sits.socket_id, "seat": asked.sits.seat, "replica_id": self._presence.id}
+            rows.connections.append({"match_id": row.id, **sits})
+        if match is room.match and not news and deadline_ms == row.deadline_ms:
+            return Happened(room, (), row.version, now_ms, deadline_ms, refusal)
+        for effect in effects:
+            await self._announce(session, after, row.mode, effect, now_ms)
+        told = tuple(Told(seq, kind, body) for seq, (kind, body) in enumerate(news, row.events + 1))
+        made = enumerate(line_row(match.plies[row.plies :]), row.plies)
+        rows.moves += [{"match_id": row.id, "ply": ply, "row": each} for ply, each in made]
+        rows.events += [{"match_id": row.id, "seq": one.seq, "kind": one.kind, "body": one.body} for one in told]
+        rows.gone += gone
+        rows.matches.append(
+            {
+                "match_id": row.id,
+                "version": row.version + 1,
+                "state": state_of(match),
+                "plies": len(match.plies),
+                "events": row.events + len(told),
+                "deadline_ms": deadline_ms,
+                "bot_due_ms": bot_due_ms(match, now_ms),
+                "excused_ms": excused_ms,
+            }
+        )
+        return Happened(after, told, row.version + 1, now_ms, deadline_ms, refusal)
+
+    def _lost(self, found: _Found) -> tuple[Sequence[Event], Sequence[str], int]:
+        """What became of the match while replicas were away, which sockets went with them, and until when it knows."""
+        now_ms, excused_ms = found.now_ms, found.row.excused_ms
+        events = list[Event]()
+        for began_ms, ended_ms in self._presence.outages_since(excused_ms):
+            events.append(Outage(max(0, ended_ms - max(began_ms, excused_ms))))
+            excused_ms = ended_ms
+        dead = [each for each in found.connected if self._presence.has_died(each, now_ms)]
+        if dead:
+            seen_ms = min(each.seen_ms for each in dead)
+            events.append(Outage(max(0, now_ms - max(seen_ms, excused_ms))))
+            excused_ms = now_ms
+        left = {each.seat for each in found.connected if each not in dead}
+        seats = sorted({each.seat for each in dead} - left)
+        events += [Disconnected(1 if seat else 0) for seat in seats]
+        return events, [each.socket_id for each in dead], excused_ms
+
+    async def _write(self, session: AsyncSession, rows: _Rows) -> None:
+        connection = await session.connection()
+        if rows.gone:
+            await connection.execute(_FORGOTTEN, {"ids": rows.gone})
+        written = (
+            (_MOVES, rows.moves),
+            (_EVENTS, rows.events),
+            (_MATCHES, rows.matches),
+            (self._connections, rows.connections),
+        )
+        for statement, values in written:
+            if values:
+                await connection.execute(statement, values)
+        if rows.matches:
+            await self._notices.tell_others(session, *(topic_of(row["match_id"]) for row in rows.matches))
+
+
+async def _rooms(connection: AsyncConnection, match_ids: Sequence[str]) -> Mapping[str, Room]:
+    """These matches, read anew."""
+    ids = {"ids": match_ids}
+    lines: defaultdict[str, list[Json]] = defaultdict(list)
+    for move in await connection.execute(_LINES, ids):
+        lines[move.match_id].append(move.row)
+    seats: defaultdict[str, list[Seated]] = defaultdict(list)
+    for seat in await connection.execute(_SEATS, ids):
+        who = Seated(seat.player_id, seat.display_name, seat.session_id, seat.tenant_id, seat.is_bot)
+        seats[seat.match_id].append(who)
+    rooms: dict[str, Room] = {}
+    for row in await connection.execute(_STATES, ids):
+        first, second = seats[row.id]
+        rooms[row.id] = Room(row.id, from_row({**row.state, "plies": lines[row.id]}), (first, second))
+    return rooms
+
+
+def _after(match: Match, events: Iterable[Event], now_ms: int) -> tuple[Match, Sequence[Effect]]:
+    effects = list[Effect]()
+    for event in events:
+        match, followed = step(match, event, now_ms)
+        effects += followed
+    return match, effects

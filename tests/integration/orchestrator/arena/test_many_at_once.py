@@ -1,0 +1,63 @@
+"""What happens to many matches at the same time is one transaction, and each match's own affair all the same."""
+
+import asyncio
+
+from sqlalchemy import delete, func, select, update
+
+from matches.events import Looked, MoveSent
+from orchestrator.arena.ledger import Ledger
+from orchestrator.arena.models import ArenaEvent, ArenaMatch, ArenaMove, ArenaSeat
+from orchestrator.errors import NotFound
+from orchestrator.notices import Notices
+from orchestrator.services import Services
+from tests.integration.orchestrator.arena.conftest import Backend
+from tests.integration.orchestrator.arena.players import Clients
+from tests.integration.orchestrator.arena.test_matches import paired
+
+
+async def test_a_match_that_cannot_be_read_stops_no_other_that_moves_at_the_same_time(
+    clients: Clients, backend: Backend, services: Services
+) -> None:
+    rooms = [(await paired(clients, backend, "tictactoe"))[1][0]["roomId"] for _ in range(3)]
+    async with services.database.write() as session:
+        await session.execute(delete(ArenaSeat).where(ArenaSeat.match_id == rooms[1]))
+    anew = Ledger(services.database, Notices(), services.arena_presence, services.webhooks)
+    asked = [anew.happen(room, MoveSent(0, {"position": place})) for place, room in enumerate(rooms)]
+    asked.append(anew.happen("room_none", Looked()))
+    first, broken, third, unknown = await asyncio.gather(*asked, return_exceptions=True)
+    assert isinstance(broken, ValueError)
+    assert isinstance(unknown, NotFound)
+    assert not isinstance(first, BaseException)
+    assert not isinstance(third, BaseException)
+    assert (first.refusal, third.refusal) == (None, None)
+    late = await anew.happen(rooms[2], MoveSent(0, {"position": 5}))
+    assert late.refusal == "not_your_turn"
+    async with services.database.read() as session:
+        moves = await session.execute(select(ArenaMove.match_id, func.count()).group_by(ArenaMove.match_id))
+        assert {row[0]: row[1] for row in moves} == {rooms[0]: 1, rooms[2]: 1}
+        rows = {row.id: row for row in await session.scalars(select(ArenaMatch))}
+        assert [rows[room].plies for room in rooms] == [1, 0, 1]
+        last = select(ArenaEvent.match_id, func.max(ArenaEvent.seq)).group_by(ArenaEvent.match_id)
+        assert {row[0]: row[1] for row in await session.execute(last)} == {room: rows[room].events for room in rooms}
+
+
+async def test_what_another_replica_did_meanwhile_is_read_before_anything_else_happens(
+    clients: Clients, backend: Backend, services: Services
+) -> None:
+    _, (started, _) = await paired(clients, backend, "tictactoe")
+    room = started["roomId"]
+    one, other = (Ledger(services.database, Notices(), services.arena_presence, services.webhooks) for _ in range(2))
+    await one.happen(room, MoveSent(0, {"position": 0}))
+    assert (await other.happen(room, MoveSent(1, {"position": 0}))).refusal == "cell_taken"
+    answered = await other.happen(room, MoveSent(1, {"position": 4}))
+    assert len(answered.room.match.plies) == 2
+    late = await one.happen(room, MoveSent(0, {"position": 8}), at_ply=1)
+    assert (late.told, len(late.room.match.plies)) == ((), 2)
+    async with services.database.write() as session:  # a deadline that is not the match's is put right
+        await session.execute(update(ArenaMatch).where(ArenaMatch.id == room).values(deadline_ms=1))
+    looked = await one.happen(room, Looked())
+    async with services.database.read() as session:
+        row = await session.get_one(ArenaMatch, room)
+    assert row.deadline_ms == looked.deadline_ms
+    assert row.deadline_ms is not None
+    assert row.deadline_ms > 1
