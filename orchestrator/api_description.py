@@ -11,6 +11,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 
 from orchestrator.accounts import tokens
 from orchestrator.api_examples import Schema, example_of
+from orchestrator.arena import description as tenants
 
 REFUSALS: Mapping[str, Mapping[str, str]] = {
     "400": {
@@ -78,6 +79,7 @@ _SCHEMES: Mapping[str, Schema] = {
         "description": "EdDSA, signed with the key that the host joined with; `iss` is `host:` and its id, `aud` is"
         " `orchestrator`; good for a minute.",
     },
+    tenants.TENANT: dict(tenants.SCHEME),
 }
 _OPEN = ("/api/auth/", "/api/game/watch", "/api/agents/join")
 _OF_PUBLISHERS = ("/api/partners", "/api/games/{slug}/upload")
@@ -109,7 +111,8 @@ def with_refusals(description: dict[str, Any]) -> dict[str, Any]:
         "paths": {
             path: {name: _operation(path, part, schemas) for name, part in item.items()}
             for path, item in description.get("paths", {}).items()
-        },
+        }
+        | tenants.paths(),
         "components": {
             **components,
             "schemas": schemas,

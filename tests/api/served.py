@@ -18,6 +18,7 @@ from orchestrator.app import create_app
 from orchestrator.publishers.schemas import GameForm
 from orchestrator.services import Services, open_services
 from orchestrator.settings import Settings
+from orchestrator.tenants.plans import Plan
 from tests.integration.orchestrator.conftest import ScriptedHost, add_game
 
 DEADLINE_S = 20.0
@@ -32,6 +33,7 @@ class Served:
     as_admin: dict[str, str]
     host: ScriptedHost
     as_publisher: dict[str, str]
+    as_tenant: dict[str, str]
 
     @property
     def as_host(self) -> dict[str, str]:
@@ -42,7 +44,7 @@ class Served:
 def served(data: Path) -> Generator[Served]:
     """Until the block ends. `data` holds a migrated database."""
     settings = Settings(data=data, database_url=f"sqlite+aiosqlite:///{data / 'orchestrator.sqlite3'}")
-    player, admin, join_token, key = asyncio.run(_prepared(settings))
+    player, admin, join_token, key, tenants_key = asyncio.run(_prepared(settings))
     listener = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     server = uvicorn.Server(uvicorn.Config(create_app(settings), log_config=None, access_log=False))
@@ -50,8 +52,8 @@ def served(data: Path) -> Generator[Served]:
     thread.start()
     try:
         host = asyncio.run(_joined(url, join_token))
-        bearer = {"Authorization": f"Bearer {key}"}
-        yield Served(url, _signed_in(player), _signed_in(admin), host, bearer)
+        bearer, tenants = ({"Authorization": f"Bearer {secret}"} for secret in (key, tenants_key))
+        yield Served(url, _signed_in(player), _signed_in(admin), host, bearer, tenants)
     finally:
         server.should_exit = True
         thread.join(DEADLINE_S)
@@ -62,7 +64,7 @@ def _signed_in(cookie: str) -> dict[str, str]:
     return {"Cookie": f"{tokens.COOKIE}={cookie}"}
 
 
-async def _prepared(settings: Settings) -> tuple[str, str, str, str]:
+async def _prepared(settings: Settings) -> tuple[str, str, str, str, str]:
     async with open_services(settings) as services:
         await add_game(services)
         publisher = await services.publisher_keys.create("Stephen Albert")
@@ -71,7 +73,8 @@ async def _prepared(settings: Settings) -> tuple[str, str, str, str]:
         await services.published_games.create(publisher.publisher, GameForm.model_validate(form))
         people = [await _person(services, role) for role in (Role.PLAYER, Role.ADMIN)]
         player, admin = [await services.accounts.issue_token(person) for person in people]
-        return player, admin, await services.identities.issue_join_token(), publisher.secret
+        live, _ = await services.tenant_keys.create("Acme Games", Plan.ENTERPRISE)
+        return player, admin, await services.identities.issue_join_token(), publisher.secret, live.secret
 
 
 async def _person(services: Services, role: Role) -> Account:

@@ -24,7 +24,10 @@ from orchestrator.settings import Settings
 from tests.api.served import Served
 
 EXAMPLES = 5
-PROVEN_BY_THE_BODY = {"/api/auth/callback/credentials", "/api/agents/join", "/api/game/watch"}
+PROVEN_BY_THE_BODY = {
+    *("/api/auth/callback/credentials", "/api/agents/join", "/api/game/watch"),
+    *("/v1/sessions/validate", "/api/v1/sessions/validate"),  # by the query
+}
 
 
 @schemathesis.check
@@ -46,6 +49,7 @@ api = schemathesis.openapi.from_dict(DESCRIPTION)
 every_operation: Decorator = api.parametrize()
 every_publisher_operation: Decorator = api.include(path_regex="^/api/(partners|games/{slug}/upload)").parametrize()
 every_admin_operation: Decorator = api.include(path_regex="^/api/admin").parametrize()
+every_tenant_operation: Decorator = api.include(path_regex="^/(api/)?v1/").parametrize()
 every_agent_operation: Decorator = api.include(path_regex="^/api/agents").parametrize()
 bounded = settings(
     max_examples=EXAMPLES,
@@ -79,6 +83,12 @@ def test_to_a_host_it_answers_as_described(case: Case, replica: Served) -> None:
 @bounded
 def test_to_a_publisher_it_answers_as_described(case: Case, replica: Served) -> None:
     case.call_and_validate(base_url=replica.url, headers=replica.as_publisher, allow_redirects=False, checks=CHECKS)
+
+
+@every_tenant_operation
+@bounded
+def test_to_a_tenant_it_answers_as_described(case: Case, replica: Served) -> None:
+    case.call_and_validate(base_url=replica.url, headers=replica.as_tenant, allow_redirects=False, checks=CHECKS)
 
 
 @every_admin_operation
