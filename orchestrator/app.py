@@ -184,7 +184,6 @@ def _arena(services: Services, bots: Bots) -> Arena:
         services.session_tokens,
         services.tenant_keys,
         bots,
-        services.arena_runs,
     )
     sockets = Sockets(arena)
     streams = services.play, services.stream_access, services.relays

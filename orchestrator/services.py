@@ -210,6 +210,7 @@ def _wire(settings: Settings, database: Database, installation: Installation, st
     presence = Presence(database)
     match_ledger = MatchLedger(database, notices, presence, webhooks)
     play = Play(database, notices, catalog, saves, placement, moves)
+    runs = Runs(database, play, moves, webhooks)
     return Services(
         settings=settings,
         database=database,
@@ -240,7 +241,7 @@ def _wire(settings: Settings, database: Database, installation: Installation, st
         play=play,
         session_operations=SessionOperations(database, moves),
         invites=Invites(database, moves),
-        reconciler=Reconciler(database, notices, placement, moves, clock, fleet_operations),
+        reconciler=Reconciler(database, notices, placement, moves, clock, fleet_operations, runs),
         stream_access=StreamAccess(installation),
         relays=Relays(settings.stun_urls, settings.turn_urls, settings.relay_secret()),
         seat_proxy=SeatProxy(database),
@@ -269,5 +270,5 @@ def _wire(settings: Settings, database: Database, installation: Installation, st
         arena_presence=presence,
         match_ledger=match_ledger,
         pairing=Pairing(database, notices, match_ledger, presence),
-        arena_runs=Runs(database, play, moves, webhooks),
+        arena_runs=runs,
     )

@@ -40,6 +40,7 @@ _HURRIED_SEND_S = 2.0
 _KILLED_WITHIN_S = 5.0
 _ENGINE_SLACK_S = 20.0
 _SAMPLE_WITHIN_S = 1.0
+_READ_WITHIN_S = 2.0
 
 
 class Ending:
@@ -99,11 +100,20 @@ class Ending:
         try:
             done, _ = await asyncio.wait({stopping}, timeout=within_s + TOLD_AFTER_S)
             if not done:
-                reason = "the host's container engine does not answer. It is kept on the host and sent later."
-                await self._tell(end if self._live.meter is None else self._unsaved(end, reason))
+                await self._tell(await self._end_of_what_may_run(end))
             await stopping
         finally:
             await cancelled(stopping)
+
+    async def _end_of_what_may_run(self, end: EndReport) -> EndReport:
+        """The end to report while the engine is away: of a run with what its game told until now."""
+        if self._live.desired.for_result:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_READ_WITHIN_S):
+                    await self._read_result()
+            return end
+        reason = "the host's container engine does not answer. It is kept on the host and sent later."
+        return end if self._live.meter is None else self._unsaved(end, reason)
 
     async def _keep_stopping(self, within_s: float) -> None:
         failures = 0

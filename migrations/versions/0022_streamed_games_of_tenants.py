@@ -19,7 +19,6 @@ def upgrade() -> None:
     sa.Column('tenant_id', sa.String(length=40), nullable=False),
     sa.Column('player_id', sa.String(length=128), nullable=False),
     sa.Column('owner', sa.String(length=200), nullable=False),
-    sa.Column('unseen_since', sa.DateTime(timezone=True), nullable=True),
     sa.Column('ended_at', sa.DateTime(timezone=True), nullable=True),
     sa.ForeignKeyConstraint(['session_id'], ['arena_sessions.id'], ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('session_id')
@@ -31,6 +30,7 @@ def upgrade() -> None:
     with op.batch_alter_table('sessions', schema=None) as batch_op:
         batch_op.add_column(sa.Column('for_result', sa.Boolean(), server_default=sa.false(), nullable=False))
         batch_op.add_column(sa.Column('result', sa.JSON(), nullable=True))
+        batch_op.add_column(sa.Column('unseen_since', sa.DateTime(timezone=True), nullable=True))
 
     with op.batch_alter_table('tenants', schema=None) as batch_op:
         batch_op.add_column(sa.Column('seats', sa.BigInteger(), nullable=True))
@@ -41,6 +41,7 @@ def downgrade() -> None:
         batch_op.drop_column('seats')
 
     with op.batch_alter_table('sessions', schema=None) as batch_op:
+        batch_op.drop_column('unseen_since')
         batch_op.drop_column('result')
         batch_op.drop_column('for_result')
 

@@ -29,7 +29,6 @@ from orchestrator.arena.models import (
 from orchestrator.arena.pairing import STARTS, Joined, Pairing, Wish
 from orchestrator.arena.presence import Presence, milliseconds
 from orchestrator.arena.quick import Sitting
-from orchestrator.arena.runs import Runs
 from orchestrator.arena.session_tokens import Claims, SessionTokens
 from orchestrator.arena.sessions import Sessions
 from orchestrator.arena.telling import Telling
@@ -69,7 +68,6 @@ class Arena:
         tokens: SessionTokens,
         keys: TenantKeys,
         bots: Bots,
-        runs: Runs,
     ) -> None:
         self._database = database
         self._notices = notices
@@ -79,7 +77,6 @@ class Arena:
         self._sessions = sessions
         self._tokens = tokens
         self._keys = keys
-        self._runs = runs
         self.thinking = Thinking(database, ledger, self._bot_plays, bots)
         self._news = asyncio.Event()
         self._upkeep_s = 0.0
@@ -346,7 +343,6 @@ class Arena:
             for happened in await self._pairing.widen():
                 self._ledger.remember(happened)
                 await self.begun(happened)
-        await self._runs.watch()
         if has_expired and await self._sessions.expire():
             self._notices.hear(STARTS)
         if has_old:

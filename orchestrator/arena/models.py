@@ -151,9 +151,7 @@ class ArenaConnection(Base):
 
 
 class ArenaRun(Base):
-    """A session's streamed game: `run_id` is the fleet's session. Until `ended_at` it takes one of the tenant's seats.
-    `unseen_since` is since when no page has been connected to it.
-    """
+    """A session's streamed game: `run_id` is the fleet's session. A seat of the tenant is taken until `ended_at`."""
 
     __tablename__ = "arena_runs"
     __table_args__ = (
@@ -167,7 +165,6 @@ class ArenaRun(Base):
     tenant_id: Mapped[str] = mapped_column(String(40))
     player_id: Mapped[str] = mapped_column(String(128))
     owner: Mapped[str] = mapped_column(String(200))
-    unseen_since: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
 
 

@@ -44,10 +44,12 @@ class Seen:
 
 
 def unseen_since(seen: Seen, before: datetime | None, now: datetime) -> datetime | None:
-    """Since when no page has been connected to a game that runs, where `before` is what was known so far."""
-    if seen.position is not Position.RUNNING or seen.peers:
+    """Since when no page has been connected to a game that runs, where `before` is what was known so far. Begun anew
+    when a host has been silent: its pages may not have come back to it yet.
+    """
+    if seen.position is not Position.RUNNING or seen.is_host_silent or seen.peers:
         return None
-    return before if seen.is_host_silent else before or now
+    return before or now
 
 
 def due_end(seen: Seen, unseen: datetime | None, now: datetime) -> End | None:

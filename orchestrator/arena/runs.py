@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from orchestrator.arena.admission import SUBWAY_RUNNER
 from orchestrator.arena.models import ArenaRun, ArenaSession
 from orchestrator.arena.pairing import JoinRefused, player_in
-from orchestrator.arena.run_ends import Seen, due_end, result_of, unseen_since
+from orchestrator.arena.run_ends import AFK_AFTER, LEFT_AFTER, Seen, due_end, result_of, unseen_since
 from orchestrator.arena.seams import Outbox
 from orchestrator.database import Database, JsonDict
 from orchestrator.errors import Conflict, NoServers, NotFound
@@ -77,36 +77,28 @@ class Runs:
         async with self._database.read() as session:
             return (await session.get_one(ArenaSession, session_id)).result or {}
 
-    async def watch(self) -> None:
-        """End what nobody looks at or plays any more. Called again and again, on every replica."""
-        query = (
-            select(ArenaRun, Session, ArenaSession.is_afk_enforced)
-            .join(Session, Session.id == ArenaRun.run_id)
-            .join(ArenaSession, ArenaSession.id == ArenaRun.session_id)
+    def is_news(self, now: datetime) -> ColumnElement[bool]:
+        """As `unseen_since` and `due_end` decide: of all that are played, few have to be looked at."""
+        is_unseen = Session.is_host_silent.is_(False) & (Session.peers == 0)
+        has_come_or_gone = is_unseen == Session.unseen_since.is_(None)
+        has_left = Session.unseen_since <= now - LEFT_AFTER
+        long_ago = now - AFK_AFTER
+        had_no_input = Session.last_input_at.is_(None) | (Session.last_input_at <= long_ago)
+        is_enforced = exists().where(
+            ArenaRun.run_id == Session.id, ArenaSession.id == ArenaRun.session_id, ArenaSession.is_afk_enforced
         )
-        async with self._database.read() as session:
-            now = await self._database.now(session)
-            rows = (await session.execute(query.where(ArenaRun.ended_at.is_(None)))).all()
-        for run, row, is_afk_enforced in rows:
-            seen = _seen(row, is_afk_enforced)
-            unseen = unseen_since(seen, run.unseen_since, now)
-            if unseen != run.unseen_since or due_end(seen, unseen, now) is not None:
-                await self._look_at(row.id)
+        is_away = (Session.running_since <= long_ago) & had_no_input & is_enforced
+        is_played = Session.for_result & (Session.position == Position.RUNNING.value)
+        return is_played & (has_come_or_gone | has_left | (Session.is_host_silent.is_(False) & is_away))
 
-    async def _look_at(self, run_id: str) -> None:
-        """Decided again on what is held: others look as well."""
-        async with self._database.write() as session:
-            held = select(Session).where(Session.id == run_id).with_for_update(skip_locked=True)
-            row = await session.scalar(held)
-            run = await session.scalar(select(ArenaRun).where(ArenaRun.run_id == run_id).with_for_update())
-            if row is None or run is None or run.ended_at is not None:
-                return
-            found = await session.get_one(ArenaSession, run.session_id)
-            now, seen = await self._database.now(session), _seen(row, found.is_afk_enforced)
-            run.unseen_since = unseen_since(seen, run.unseen_since, now)
-            end = due_end(seen, run.unseen_since, now)
-            if end is not None:
-                await self._moves.apply(session, row, StopAsked(end), now)
+    async def look(self, session: AsyncSession, row: Session, now: datetime) -> None:
+        """End it when nobody looks at it or plays it any more."""
+        is_afk_enforced = select(ArenaSession.is_afk_enforced).join(ArenaRun, ArenaRun.session_id == ArenaSession.id)
+        seen = _seen(row, bool(await session.scalar(is_afk_enforced.where(ArenaRun.run_id == row.id))))
+        row.unseen_since = unseen_since(seen, row.unseen_since, now)
+        end = due_end(seen, row.unseen_since, now)
+        if end is not None:
+            await self._moves.apply(session, row, StopAsked(end), now)
 
     async def _begin(self, session: AsyncSession, found: ArenaSession, player_id: str) -> ArenaRun:
         now = await self._database.now(session)

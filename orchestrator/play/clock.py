@@ -132,6 +132,9 @@ async def _shift_sessions(session: AsyncSession, jump: timedelta, now: datetime)
         row.ends_at = shifted(row.ends_at, jump, now, SESSION_CAP)
         row.last_input_at = row.last_input_at and row.last_input_at + jump
         row.last_frame_at = row.last_frame_at and row.last_frame_at + jump
+        if row.for_result:  # how long nobody has looked or played is counted from these
+            row.unseen_since = row.unseen_since and row.unseen_since + jump
+            row.running_since = row.running_since and row.running_since + jump
     await session.flush()
 
 

@@ -262,6 +262,8 @@ def _ended_while_preparing(life: Life, event: EndedOnHost, now: datetime) -> Mov
     end = ended_on_host(event.code, event.message, event.log_tail)
     if event.code == EndCode.EXPIRED:
         return _finish(life, Position.STOPPED, end)
+    if life.for_result and event.code == EndCode.EXITED:  # it was played before anybody heard that it runs
+        return _ended_while_running(life, event, now)
     return _failed_while_preparing(life, end, now)
 
 
@@ -339,8 +341,8 @@ def _preparing_host_lost(life: Life, _event: HostLost, now: datetime) -> Move:
 
 
 def _running_host_lost(life: Life, _event: HostLost, now: datetime) -> Move:
-    if life.for_result:
-        return _finish(life, Position.ERROR, reasons.RUN_LOST)
+    if life.for_result:  # its host may still come back with the result
+        return _stop_on_host(life, StopAsked(reasons.RUN_LOST), now)
     moved = replace(life, host_id=None, former_host_id=life.host_id, end=reasons.HOST_LOST)
     return _enter(moved, Position.PLACING, now), (Effect.PLACE, Effect.TELL_HOST)
 

@@ -24,7 +24,7 @@ class Session(Base):
     page of its player last said that it shows a moving stream. `left_at` is when the game was last known to run on a
     host that it had to leave, `resumed_from_at` when the save was made from which it goes on (None: it had none). One
     that is `for_result` is one run of a game, told in `result`: nothing is saved, and once it ran no other host takes
-    over.
+    over. `unseen_since` is since when no page has been connected to such a run.
     """
 
     __tablename__ = "sessions"
@@ -86,6 +86,7 @@ class Session(Base):
     save_used_bytes: Mapped[int | None]
     for_result: Mapped[bool] = mapped_column(default=False, server_default=false())
     result: Mapped[JsonDict | None]
+    unseen_since: Mapped[datetime | None]
 
     created_at: Mapped[datetime]
     running_since: Mapped[datetime | None]

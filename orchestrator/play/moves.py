@@ -51,6 +51,7 @@ class Moves:
         await self._note_relocation(session, row, before, after)
         if after.generation > before.generation:
             row.placed_on = [*row.placed_on, after.host_id]
+            row.result = None
         if after.position is Position.RUNNING:
             row.running_since = row.running_since or now
         if after.position in FINAL:

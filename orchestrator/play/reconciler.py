@@ -7,6 +7,7 @@ and one that another replica holds is left to it.
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
+from typing import Protocol
 
 import structlog
 from sqlalchemy import ColumnElement, delete, exists, or_, select, true
@@ -55,6 +56,18 @@ def is_lost(position: Position, lease_until: datetime, last_frame_at: datetime |
     return position is not Position.RUNNING or last_frame_at is None or now >= last_frame_at + BLIND_AFTER_FRAME
 
 
+class RunWatch(Protocol):
+    """Whoever ordered runs, and ends what nobody plays."""
+
+    def is_news(self, now: datetime) -> ColumnElement[bool]:
+        """Whether `look` has something to do to a session."""
+        ...
+
+    async def look(self, session: AsyncSession, row: Session, now: datetime) -> None:
+        """What became of it. The caller holds the row."""
+        ...
+
+
 class Reconciler:
     def __init__(
         self,
@@ -64,6 +77,7 @@ class Reconciler:
         moves: Moves,
         clock: ClockWatch,
         fleet: FleetOperations,
+        runs: RunWatch,
     ) -> None:
         self._database = database
         self._notices = notices
@@ -71,6 +85,7 @@ class Reconciler:
         self._moves = moves
         self._clock = clock
         self._fleet = fleet
+        self._runs = runs
         self._round = asyncio.Lock()
         self._answered_s: float | None = None
         self._watching_since_s = 0.0
@@ -102,6 +117,7 @@ class Reconciler:
             if self._watched_s() >= RETURN_GRACE_S:
                 await self._pass_deadlines(now)
                 await self._lose_hosts(now)
+                await self._watch_runs(now)
             await self._fleet.note_changes(now)
             await self._note_silence(now)
             await self._give_away(now)
@@ -148,13 +164,19 @@ class Reconciler:
 
         await self._each(is_on_silent_host, lose_host)
 
+    async def _watch_runs(self, now: datetime) -> None:
+        async def look(session: AsyncSession, row: Session) -> None:
+            await self._runs.look(session, row, now)
+
+        await self._each(self._runs.is_news(now), look)
+
     async def _note_silence(self, now: datetime) -> None:
-        """The host's next sync takes it back (`ledger`)."""
+        """The host's next sync takes it back (`ledger`). Nobody knows by then who was connected meanwhile."""
         silent_hosts = select(Host.id).where(Host.lease_until <= now)
         is_news = Session.position.in_(_ON_HOST) & Session.is_host_silent.is_(False) & Session.host_id.in_(silent_hosts)
 
         async def note(session: AsyncSession, row: Session) -> None:
-            row.is_host_silent = True
+            row.is_host_silent, row.unseen_since = True, None
             self._notices.publish_after_commit(session, f"session:{row.id}")
 
         await self._each(is_news, note)

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from agent_protocol import ObservedState, RunResult
+from agent_protocol import EndReport, ObservedState, RunResult
 from gameserver_agent.saves.archive import Owner
+from gameserver_agent.sessions import ending
 from gameserver_agent.sessions.run_result import MOST_BYTES, folder_of, make_folder, read_result
 from tests.unit.gameserver_agent.orders import order
 from tests.unit.gameserver_agent.test_session_task import BUILD, Host, host
@@ -150,6 +151,26 @@ async def test_a_game_that_tells_nothing_ends_without_a_result(host: Host) -> No
     await host.running(task)
     task.stop("stopped", "")
     assert (await host.ended(task)).result is None
+    await host.assert_nothing_is_left()
+
+
+async def test_a_run_on_an_engine_that_is_away_ends_as_it_was_asked_to_with_its_result(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ending, "TOLD_AFTER_S", 0.1)
+    monkeypatch.setattr(ending, "_KILLED_WITHIN_S", 0.1)
+    task = host.session(order(build=BUILD).model_copy(update={"for_result": True}))
+    await host.running(task)
+    file_of(host.services.session_folder("ses1") / "home").write_text(json.dumps(TOLD))
+    host.runtime.is_away = True
+    task.stop("stopped", "As ordered.")
+    seen = await host.until(task, lambda seen: seen.state == ObservedState.ENDED)
+    assert seen.result == RESULT
+    assert seen.end == EndReport(code="stopped", message="As ordered.")
+    assert not task.has_ended
+    host.runtime.is_away = False
+    after = await host.ended(task)
+    assert (after.end, after.result) == (seen.end, RESULT)
     await host.assert_nothing_is_left()
 
 

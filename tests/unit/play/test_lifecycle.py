@@ -214,8 +214,11 @@ def test_a_running_session_whose_host_is_lost_is_placed_anew_and_no_host_has_fai
 def test_a_run_for_its_result_goes_on_nowhere_else_once_it_ran() -> None:
     run = walk(Placed("host-a"), Advanced(1, Position.RUNNING), life=new_life(NOW, for_result=True))
     lost_run, effects = step(run, HostLost(), NOW)
-    assert (lost_run.position, lost_run.end, effects) == (Position.ERROR, RUN_LOST, (Effect.TELL_HOST,))
+    assert (lost_run.position, lost_run.host_id, effects) == (Position.STOPPING, "host-a", (Effect.TELL_HOST,))
     assert walk(Returned("host-a", 1), life=lost_run) == lost_run
+    late = walk(EndedOnHost(1, EndCode.EXITED, "closed"), life=lost_run)
+    assert (late.position, late.end) == (Position.STOPPED, RUN_LOST), "its result is taken all the same"
+    assert code_of(wait_out(lost_run)) == "stop_timeout"
     emptied, effects = step(run, GivenAway(), NOW)
     assert (emptied.position, emptied.host_id, effects) == (Position.STOPPING, "host-a", (Effect.TELL_HOST,))
     over = walk(EndedOnHost(1, EndCode.STOPPED, "as ordered"), life=emptied)
@@ -225,6 +228,15 @@ def test_a_run_for_its_result_goes_on_nowhere_else_once_it_ran() -> None:
 def test_a_run_for_its_result_that_has_not_begun_goes_to_the_next_host() -> None:
     life = walk(Placed("host-a"), HostLost(), life=new_life(NOW, for_result=True))
     assert (life.position, life.failed_hosts) == (Position.PLACING, ("host-a",))
+
+
+@pytest.mark.parametrize("position", PREPARING)
+def test_a_run_for_its_result_that_was_over_before_it_was_seen_to_run_is_not_played_again(position: Position) -> None:
+    life = walk(Placed("host-a"), Advanced(1, position), life=new_life(NOW, for_result=True))
+    over = walk(EndedOnHost(1, EndCode.EXITED, "closed"), life=life)
+    assert (over.position, code_of(over)) == (Position.STOPPED, "game_exited")
+    failed = walk(EndedOnHost(1, EndCode.CRASHED, "it crashed"), life=life)
+    assert (failed.position, failed.failed_hosts) == (Position.PLACING, ("host-a",))
 
 
 def test_a_lost_host_that_returns_in_time_goes_on_with_its_session() -> None:

@@ -1,28 +1,34 @@
 """Tenants' streamed games on a host that does what a test says: seats, placing, ends and what becomes of them."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import jwt
 import pytest
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from agent_protocol import DesiredSession, ObservedState, RunResult
 from orchestrator.arena.models import ArenaRun
 from orchestrator.arena.run_ends import AFK_AFTER, LEFT_AFTER
+from orchestrator.play.lifecycle import TIME_LIMITS, Position
+from orchestrator.play.models import Session
+from orchestrator.play.reconciler import RETURN_GRACE_S
 from orchestrator.services import Services
 from tests.integration.orchestrator.arena.conftest import Backend
 from tests.integration.orchestrator.arena.players import Client, Clients
 from tests.integration.orchestrator.arena.test_neighbours import Told
 from tests.integration.orchestrator.conftest import HostMaker, ScriptedHost, add_game
-from tests.integration.orchestrator.play.clock import Clock
+from tests.integration.orchestrator.play.clock import STEP, Clock
 from tests.integration.orchestrator.play.conftest import clock
 from tests.integration.orchestrator.play.scenes import keep_synced
 
 __all__ = ["clock"]
 
 GAME = "subway-runner"
+SECOND = timedelta(seconds=1)
+NEVER_SILENT = timedelta(seconds=5)  # less than a lease
 TOLD = RunResult(score=893, distance=313, coins=58, duration=21.87, reason="crashed")
 FIGURES = {"duration": 22, "score": 893, "distance": 313, "coins": 58}
 UNTOLD = {"duration": None, "score": None, "distance": None, "coins": None}
@@ -80,6 +86,11 @@ def ends(host: ScriptedHost, code: str, told: RunResult | None) -> None:
     order = DesiredSession.model_construct(session_id=seen.session_id, generation=seen.generation)
     host.see_end(order, code)
     host.observed[seen.session_id] = host.observed[seen.session_id].model_copy(update={"result": told})
+
+
+def sees(host: ScriptedHost, **news: object) -> None:
+    """From its next report on, of all that runs there."""
+    host.observed = {each: seen.model_copy(update=news) for each, seen in host.observed.items()}
 
 
 async def stop_order(host: ScriptedHost) -> bool:
@@ -203,6 +214,8 @@ async def test_a_host_that_dies_in_the_middle_ends_the_run_with_that_reason(
     session, ann = await playing(backend, clients, host)
     spare = await make_host(name="spare")
     await clock.pass_time(timedelta(seconds=40))
+    await reaches(ann, "stopping")
+    await clock.pass_time(TIME_LIMITS[Position.STOPPING])
     assert (await ann.hears("game:over"))["reason"] == "host_lost"
     wanted = {"winner": None, "reason": "host_lost", **UNTOLD}
     assert await result(backend, session) == {"status": "ended", **wanted}
@@ -218,15 +231,12 @@ async def test_a_run_that_nobody_looks_at_or_plays_is_ended(
     peers: int, after: timedelta, reason: str,
 ) -> None:  # fmt: skip
     session, _ = await playing(backend, clients, host)
-    [seen] = host.observed.values()
-    host.observed[seen.session_id] = seen.model_copy(update={"peers": peers})
+    sees(host, peers=peers)
     await host.sync()
-    await services.arena_runs.watch()
-    await keep_synced(clock, host, after - timedelta(seconds=1))
-    await services.arena_runs.watch()
+    await services.reconciler.round()
+    await keep_synced(clock, host, after - SECOND, STEP if peers else NEVER_SILENT)
     assert not await stop_order(host)
-    await keep_synced(clock, host, timedelta(seconds=1))
-    await services.arena_runs.watch()
+    await keep_synced(clock, host, SECOND, NEVER_SILENT)
     assert await stop_order(host)
     ends(host, "stopped", TOLD.model_copy(update={"reason": "playing"}))
     await host.sync()
@@ -234,6 +244,130 @@ async def test_a_run_that_nobody_looks_at_or_plays_is_ended(
     async with services.database.read() as rows:
         runs: Sequence[ArenaRun] = (await rows.scalars(select(ArenaRun))).all()
     assert [run.ended_at is not None for run in runs] == [True]
+
+
+@pytest.mark.usefixtures("offered")
+async def test_a_host_that_was_away_for_a_moment_still_tells_the_result(
+    clock: Clock, backend: Backend, clients: Clients, host: ScriptedHost
+) -> None:
+    session, _ = await playing(backend, clients, host)
+    await clock.pass_time(timedelta(seconds=40))
+    ends(host, "exited", TOLD.model_copy(update={"reason": "stopped"}))
+    await host.sync()
+    assert await result(backend, session) == {"status": "ended", "winner": None, "reason": "host_lost", **FIGURES}
+
+
+@pytest.mark.usefixtures("offered")
+async def test_a_run_that_was_over_before_it_was_seen_to_run_is_not_begun_again(
+    backend: Backend, clients: Clients, host: ScriptedHost, make_host: HostMaker
+) -> None:
+    session = await backend.session(GAME, "ann")
+    ann = await joined(clients, session)
+    await ann.hears("stream:status")
+    host.see(await ordered(host), ObservedState.BOOTING)
+    await host.sync()
+    spare = await make_host(name="spare")
+    ends(host, "exited", TOLD)
+    await host.sync()
+    assert await result(backend, session) == {"status": "ended", "winner": None, "reason": "finished", **FIGURES}
+    assert (await spare.sync()).sessions == ()
+
+
+@pytest.mark.usefixtures("offered")
+async def test_what_a_run_told_that_had_to_begin_again_elsewhere_is_not_its_result(
+    clock: Clock, backend: Backend, clients: Clients, host: ScriptedHost, make_host: HostMaker
+) -> None:
+    session = await backend.session(GAME, "ann")
+    ann = await joined(clients, session)
+    await ann.hears("stream:status")
+    host.see(await ordered(host), ObservedState.BOOTING)
+    await host.sync()
+    spare = await make_host(name="spare")
+    await spare.sync()
+    ends(host, "crashed", TOLD)
+    await host.sync()
+    await clock.skip(SECOND)
+    await ordered(spare)
+    await ann.say("game:resign")
+    await reaches(ann, "stopping")
+    await clock.pass_time(TIME_LIMITS[Position.STOPPING])
+    assert await result(backend, session) == {"status": "ended", "winner": None, "reason": "host_lost", **UNTOLD}
+
+
+@pytest.mark.usefixtures("offered")
+async def test_a_player_whose_page_was_away_when_we_were_has_a_whole_minute_to_come_back(
+    clock: Clock, backend: Backend, clients: Clients, host: ScriptedHost, services: Services
+) -> None:
+    await playing(backend, clients, host)
+    sees(host, peers=0)
+    await host.sync()
+    await services.reconciler.round()
+    clock.let(timedelta(seconds=70))
+    await services.reconciler.round()
+    await host.sync()
+    await keep_synced(clock, host, timedelta(seconds=RETURN_GRACE_S))
+    await keep_synced(clock, host, LEFT_AFTER - SECOND, NEVER_SILENT)
+    assert not await stop_order(host)
+    sees(host, peers=1)
+    await keep_synced(clock, host, LEFT_AFTER, NEVER_SILENT)
+    assert not await stop_order(host)
+
+
+@pytest.mark.usefixtures("offered")
+async def test_a_player_who_played_on_while_we_were_away_was_not_away(
+    clock: Clock, backend: Backend, clients: Clients, host: ScriptedHost, services: Services
+) -> None:
+    await playing(backend, clients, host)
+    clock.let(AFK_AFTER)
+    await services.reconciler.round()
+    sees(host, last_input_at=clock.time)
+    await host.sync()
+    await keep_synced(clock, host, AFK_AFTER - SECOND)
+    assert not await stop_order(host)
+    await keep_synced(clock, host, SECOND, NEVER_SILENT)
+    assert await stop_order(host)
+
+
+@pytest.mark.usefixtures("offered")
+@pytest.mark.parametrize("jump", [timedelta(hours=1), -timedelta(hours=1)], ids=["forward", "back"])
+async def test_a_clock_that_jumps_neither_hastens_nor_delays_the_end_of_an_absence(
+    clock: Clock, backend: Backend, clients: Clients, host: ScriptedHost, services: Services, jump: timedelta
+) -> None:
+    await playing(backend, clients, host)
+    sees(host, peers=0)
+    await host.sync()
+    await services.reconciler.round()
+    clock.jump(jump)
+    await keep_synced(clock, host, LEFT_AFTER - SECOND, NEVER_SILENT)
+    assert not await stop_order(host)
+    await keep_synced(clock, host, SECOND, NEVER_SILENT)
+    assert await stop_order(host)
+
+
+@pytest.mark.usefixtures("offered")
+async def test_a_mistake_in_one_run_stops_no_other(
+    clock: Clock, backend: Backend, clients: Clients, host: ScriptedHost, services: Services,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    await playing(backend, clients, host)
+    [broken] = host.observed
+    ben = await joined(clients, await backend.session(GAME, "ben"))
+    await ben.hears("stream:status")
+    host.see(await ordered(host), ObservedState.RUNNING)
+    sees(host, peers=0)
+    look = services.arena_runs.look
+
+    async def stumbles(session: AsyncSession, row: Session, now: datetime) -> None:
+        if row.id == broken:
+            raise ValueError(row.id)
+        await look(session, row, now)
+
+    monkeypatch.setattr(services.arena_runs, "look", stumbles)
+    await host.sync()
+    await services.reconciler.round()
+    await keep_synced(clock, host, LEFT_AFTER, NEVER_SILENT)
+    wants = {order.session_id == broken: order.want for order in (await host.sync()).sessions}
+    assert wants == {True: "run", False: "stop"}
 
 
 @pytest.mark.usefixtures("offered")

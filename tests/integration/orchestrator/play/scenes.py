@@ -62,9 +62,9 @@ async def let_expire_in(services: Services, session_id: str, span: timedelta) ->
         row.expires_at = await services.database.now(session) + span
 
 
-async def keep_synced(clock: Clock, host: ScriptedHost, span: timedelta) -> None:
+async def keep_synced(clock: Clock, host: ScriptedHost, span: timedelta, every: timedelta = STEP) -> None:
     """Time passes, and the host reports often enough not to be lost."""
     until = clock.time + span
     while clock.time < until:
-        await clock.skip(min(until - clock.time, STEP))
+        await clock.skip(min(until - clock.time, every))
         await host.sync()
