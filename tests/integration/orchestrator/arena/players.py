@@ -41,6 +41,10 @@ class Client:
         try:
             await self._io.disconnect()
         finally:  # the stock client leaves open what the server refused or was quicker to close
+            loops = [loop for loop in (self._io.eio.read_loop_task, self._io.eio.write_loop_task) if loop is not None]
+            for loop in loops:
+                loop.cancel()
+            await asyncio.gather(*loops, return_exceptions=True)
             for answer in self._answers:
                 answer.close()
             await self._http.close()
