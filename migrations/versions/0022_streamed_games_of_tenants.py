@@ -17,8 +17,6 @@ def upgrade() -> None:
     sa.Column('session_id', sa.String(length=40), nullable=False),
     sa.Column('run_id', sa.String(length=32), nullable=False),
     sa.Column('tenant_id', sa.String(length=40), nullable=False),
-    sa.Column('player_id', sa.String(length=128), nullable=False),
-    sa.Column('owner', sa.String(length=200), nullable=False),
     sa.Column('ended_at', sa.DateTime(timezone=True), nullable=True),
     sa.ForeignKeyConstraint(['session_id'], ['arena_sessions.id'], ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('session_id')

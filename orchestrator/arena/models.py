@@ -163,8 +163,6 @@ class ArenaRun(Base):
     session_id: Mapped[str] = mapped_column(ForeignKey("arena_sessions.id", ondelete="CASCADE"), primary_key=True)
     run_id: Mapped[str] = mapped_column(String(32))
     tenant_id: Mapped[str] = mapped_column(String(40))
-    player_id: Mapped[str] = mapped_column(String(128))
-    owner: Mapped[str] = mapped_column(String(200))
     ended_at: Mapped[datetime | None]
 
 

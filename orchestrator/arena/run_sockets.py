@@ -13,8 +13,8 @@ from matches.values import Json
 from orchestrator.arena.admission import SUBWAY_RUNNER
 from orchestrator.arena.allowance import Allowance
 from orchestrator.arena.arena import Arena
-from orchestrator.arena.engine import Engine
-from orchestrator.arena.greeting import TOO_MANY, admitted, refusal_of, who_joins
+from orchestrator.arena.engine import Engine, RefusedConnection
+from orchestrator.arena.greeting import CLOSING, TOO_MANY, admitted, refusal_of, who_joins
 from orchestrator.arena.payloads import Payload
 from orchestrator.arena.runs import Run, Runs
 from orchestrator.arena.saying import Said, fields_of
@@ -26,6 +26,8 @@ from orchestrator.play.lifecycle import FINAL, Position
 from orchestrator.play.relays import Relays
 from orchestrator.play.service import STATUS_WAIT_LIMIT_S, Play, SessionView
 from orchestrator.play.stream_access import StreamAccess
+
+MOST_FOLLOWERS: Final = 8
 
 _AGAIN_S: Final = 1.0
 _MOST_FRAMES: Final = 1_000_000
@@ -56,6 +58,7 @@ class RunSockets:
         self._stream_access = stream_access
         self._relays = relays
         self._sockets: dict[str, RunSocket] = {}
+        self._is_closing = False
         self._says: Mapping[str, Callable[[RunSocket, Mapping[str, object]], Awaitable[None]]] = {
             "matchmaking:join": self._join,
             "game:reconnect": self._reconnect,
@@ -68,6 +71,8 @@ class RunSockets:
     async def connected(self, game: str, socket_id: str, handshake: dict[str, Any], auth: object) -> None:
         proves = partial(self._engine.proves, game, socket_id)
         allowance, claims = await admitted(handshake, auth, self._arena.claims, proves)
+        if self._is_closing:
+            raise RefusedConnection(*CLOSING)
         self._sockets[socket_id] = RunSocket(socket_id, _origin_of(handshake), claims, allowance)
 
     async def said(self, socket_id: str, event: str, data: object) -> None:
@@ -93,7 +98,8 @@ class RunSockets:
             await cancelled(socket.following)
 
     async def close(self) -> None:
-        """Nobody is told any more."""
+        """Nobody is told any more, and nobody comes."""
+        self._is_closing = True
         sockets = list(self._sockets.values())
         self._sockets.clear()
         await cancelled(*(socket.following for socket in sockets))
@@ -118,10 +124,17 @@ class RunSockets:
         await self._play.keepalive(run.owner, run.id, frames)
 
     async def _follow(self, socket: RunSocket, run: Run) -> None:
-        await cancelled(socket.following)
         socket.run = run
-        if socket.id in self._sockets:  # the connection may have ended meanwhile
-            socket.following = asyncio.create_task(self._tell(socket, run), name=f"run {run.id}")
+        if self._sockets.pop(socket.id, None) is None:  # the connection has ended meanwhile
+            return
+        self._sockets[socket.id] = socket  # whoever follows last stands last
+        former = socket.following
+        socket.following = asyncio.create_task(self._tell(socket, run), name=f"run {run.id}")
+        await cancelled(former)
+        followers = [each for each in self._sockets.values() if _is_told(each, run)]
+        for oldest in followers[:-MOST_FOLLOWERS]:
+            await cancelled(oldest.following)
+            await self._error(oldest, "too_many_pages", "This game is open in newer pages, and this one hears no more.")
 
     async def _tell(self, socket: RunSocket, run: Run) -> None:
         try:
@@ -168,6 +181,11 @@ class RunSockets:
     async def _error(self, socket: RunSocket, code: str, message: str) -> None:
         room = None if socket.run is None else socket.run.id
         await self._say(socket, "error", {"code": code, "message": message, "roomId": room})
+
+
+def _is_told(socket: RunSocket, run: Run) -> bool:
+    following = socket.following
+    return socket.run == run and following is not None and not following.done()
 
 
 def _joined(socket: RunSocket) -> Run:

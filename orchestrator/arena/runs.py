@@ -2,7 +2,6 @@
 that belongs to the tenant's player. Its end is the arena session's, in the transaction that ends it.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,7 +13,7 @@ from orchestrator.arena.admission import SUBWAY_RUNNER
 from orchestrator.arena.models import ArenaRun, ArenaSession
 from orchestrator.arena.pairing import JoinRefused, player_in
 from orchestrator.arena.run_ends import AFK_AFTER, LEFT_AFTER, Seen, due_end, result_of, unseen_since
-from orchestrator.arena.seams import Outbox
+from orchestrator.arena.seams import Outbox, announce
 from orchestrator.database import Database, JsonDict
 from orchestrator.errors import Conflict, NoServers, NotFound
 from orchestrator.play.lifecycle import Position, StopAsked
@@ -57,16 +56,18 @@ class Runs:
             run = await session.get(ArenaRun, session_id)
             if run is None:
                 run = await self._begin(session, found, player_id)
-        return Run(run.run_id, run.owner, session_id, player_id, name)
+            row = await session.get_one(Session, run.run_id)
+        return Run(row.id, row.owner, session_id, player_id, name)
 
     async def found(self, session_id: str, player_id: str | None) -> Run:
         """The run of a session that was joined. JoinRefused."""
         async with self._database.read() as session:
             found, run = await session.get(ArenaSession, session_id), await session.get(ArenaRun, session_id)
-        if found is None or run is None:
-            raise JoinRefused("nothing_to_reconnect", "This player is in no game.")
+            if found is None or run is None:
+                raise JoinRefused("nothing_to_reconnect", "This player is in no game.")
+            row = await session.get_one(Session, run.run_id)
         player_id, name = player_in(found, player_id)
-        return Run(run.run_id, run.owner, session_id, player_id, name)
+        return Run(row.id, row.owner, session_id, player_id, name)
 
     async def resign(self, run: Run) -> None:
         """Ask for its end. What the game has told by then is the result. One that is over stays as it is."""
@@ -114,10 +115,12 @@ class Runs:
             raise JoinRefused("already_playing", "This player is in another game of yours already.") from active
         except (NoServers, NotFound) as nowhere:
             raise JoinRefused("no_servers", nowhere.message) from nowhere
-        run = ArenaRun(session_id=found.id, run_id=row.id, tenant_id=found.tenant_id, player_id=player_id, owner=owner)
+        run = ArenaRun(session_id=found.id, run_id=row.id, tenant_id=found.tenant_id)
         session.add(run)
         found.status = "active"
-        await self._announce(session, found, "session.started", {"roomId": row.id, "players": found.players}, now)
+        await announce(
+            self.outbox, session, found, "session.started", {"roomId": row.id, "players": found.players}, now
+        )
         await session.flush()
         log.info("arena.run_begun", session=found.id, run=row.id, tenant=found.tenant_id)
         return run
@@ -138,21 +141,7 @@ class Runs:
         run.ended_at = found.ended_at = now
         result = result_of(row.end_code, row.result)
         found.status, found.result = "ended", result
-        await self._announce(session, found, "game.ended", result, now)
-
-    async def _announce(
-        self, session: AsyncSession, found: ArenaSession, event: str, data: Mapping[str, object], now: datetime
-    ) -> None:
-        await self.outbox.enqueue(
-            session,
-            tenant_id=found.tenant_id,
-            session_id=found.id,
-            game=found.game,
-            mode=found.mode,
-            event=event,
-            data=dict(data),
-            at=now,
-        )
+        await announce(self.outbox, session, found, "game.ended", result, now)
 
 
 def _seen(row: Session, is_afk_enforced: bool) -> Seen:

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from orchestrator.arena.models import ArenaSession
 from orchestrator.database import JsonDict
 
 
@@ -27,3 +28,19 @@ class Outbox(Protocol):
         its match, so that the events of a session are in the order of these calls.
         """
         ...
+
+
+async def announce(
+    outbox: Outbox, session: AsyncSession, row: ArenaSession, event: str, data: JsonDict, now: datetime
+) -> None:
+    """What happened to a session of the arena, which the caller holds."""
+    await outbox.enqueue(
+        session,
+        tenant_id=row.tenant_id,
+        session_id=row.id,
+        game=row.game,
+        mode=row.mode,
+        event=event,
+        data=data,
+        at=now,
+    )

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from matches.matchmaking import Mode
 from orchestrator.arena.admission import SUBWAY_RUNNER, MatchType, Order, Player, game_of, ordered, player_of
 from orchestrator.arena.models import ArenaMatch, ArenaSeat, ArenaSession, ArenaWaiting
-from orchestrator.arena.seams import Outbox
+from orchestrator.arena.seams import Outbox, announce
 from orchestrator.arena.session_tokens import LIFETIME, Claims, SessionTokens
 from orchestrator.catalog.models import Game as StreamedGame
 from orchestrator.database import Database, JsonDict
@@ -99,7 +99,7 @@ class Sessions:
             made = await self._made(session, by, order, now, idempotency_key, asked)
             players = _players(made)
             body: JsonDict = {"players": made.players, "matchType": made.match_type, "roomCode": made.room_code}
-            await self._announce(session, made, "session.created", body, now)
+            await announce(self.outbox, session, made, "session.created", body, now)
             ticket = await self._ticket(session, made, players)
         log.info("arena.session_created", session=made.id, tenant=made.tenant_id, game=made.game, mode=made.mode)
         return ticket
@@ -178,22 +178,8 @@ class Sessions:
             for row in over:
                 row.status, row.ended_at, row.room_code = "ended", now, None
                 row.result = {"winner": None, "reason": "expired"}
-                await self._announce(session, row, "session.expired", {"players": row.players}, now)
+                await announce(self.outbox, session, row, "session.expired", {"players": row.players}, now)
             return [row.id for row in over]
-
-    async def _announce(
-        self, session: AsyncSession, row: ArenaSession, event: str, data: JsonDict, now: datetime
-    ) -> None:
-        await self.outbox.enqueue(
-            session,
-            tenant_id=row.tenant_id,
-            session_id=row.id,
-            game=row.game,
-            mode=row.mode,
-            event=event,
-            data=data,
-            at=now,
-        )
 
     async def _charge(self, session: AsyncSession, by: Proven, now: datetime) -> None:
         """One session more in this month, in the transaction that makes it."""

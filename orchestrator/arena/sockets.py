@@ -20,7 +20,7 @@ from orchestrator.arena import payloads
 from orchestrator.arena.allowance import Allowance
 from orchestrator.arena.arena import Arena
 from orchestrator.arena.engine import Engine, RefusedConnection
-from orchestrator.arena.greeting import TOO_MANY, admitted, refusal_of, who_joins
+from orchestrator.arena.greeting import CLOSING, TOO_MANY, admitted, refusal_of, who_joins
 from orchestrator.arena.ledger import Look
 from orchestrator.arena.pairing import Wish
 from orchestrator.arena.payloads import Payload
@@ -84,7 +84,7 @@ class Sockets:
         proves = partial(self.engine.proves, game, socket_id)
         allowance, claims = await admitted(handshake, auth, self._arena.claims, proves)
         if self._is_closing:
-            raise RefusedConnection("closing", "This server is about to end; connect again.")
+            raise RefusedConnection(*CLOSING)
         origin = handshake.get("HTTP_ORIGIN")
         self._sockets[socket_id] = Socket(socket_id, Game(game), origin, claims, allowance)
 

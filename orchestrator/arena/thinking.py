@@ -14,6 +14,7 @@ from orchestrator.arena.happening import BOT_LEASE_MS, Happened
 from orchestrator.arena.ledger import Ledger
 from orchestrator.arena.models import ArenaMatch
 from orchestrator.arena.presence import milliseconds
+from orchestrator.background import cancelled
 from orchestrator.database import Database
 from orchestrator.errors import DatabaseUnavailable, NotFound
 
@@ -54,10 +55,7 @@ class Thinking:
 
     async def close(self) -> None:
         """Nobody thinks any longer."""
-        tasks = list(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancelled(*self._tasks.values())
 
     def _begin(self, match_id: str, plies: int) -> None:
         turn = match_id, plies

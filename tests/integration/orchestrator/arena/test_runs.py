@@ -6,12 +6,15 @@ from typing import Any
 
 import jwt
 import pytest
+import socketio.exceptions
+from litestar import Litestar
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from agent_protocol import DesiredSession, ObservedState, RunResult
 from orchestrator.arena.models import ArenaRun
 from orchestrator.arena.run_ends import AFK_AFTER, LEFT_AFTER
+from orchestrator.arena.run_sockets import MOST_FOLLOWERS
 from orchestrator.play.lifecycle import TIME_LIMITS, Position
 from orchestrator.play.models import Session
 from orchestrator.play.reconciler import RETURN_GRACE_S
@@ -158,6 +161,31 @@ async def test_a_page_that_was_loaded_anew_finds_the_same_run_and_later_its_end(
     await late.say("game:resign")
     await late.say("stream:seen", {"framesDecoded": 1})
     assert await late.refusal() == "session_ended"
+
+
+@pytest.mark.usefixtures("offered")
+async def test_the_newest_pages_of_a_run_are_told_and_the_oldest_gives_way_by_name(
+    backend: Backend, clients: Clients, host: ScriptedHost
+) -> None:
+    session, ann = await playing(backend, clients, host)
+    pages: list[Client] = []
+    for _ in range(MOST_FOLLOWERS):
+        pages.append(await joined(clients, session))
+        await pages[-1].hears("stream:status")
+    assert await ann.refusal() == "too_many_pages"
+    await ann.join(session)
+    assert await pages[0].refusal() == "too_many_pages"
+    ends(host, "exited", TOLD)
+    await host.sync()
+    for told in (ann, *pages[1:]):
+        assert (await told.hears("game:over"))["score"] == 893
+    assert pages[0].heard("game:over") == 0
+
+
+async def test_whoever_connects_while_the_arena_ends_is_sent_elsewhere(app: Litestar, clients: Clients) -> None:
+    await app.state["arena"].run_sockets.close()
+    with pytest.raises(socketio.exceptions.ConnectionError):
+        await clients.connected(GAME)
 
 
 @pytest.mark.usefixtures("offered")
