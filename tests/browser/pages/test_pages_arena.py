@@ -84,6 +84,43 @@ async def window(browser: Browser) -> AsyncGenerator[Window]:
     assert problems == []
 
 
+class Between:
+    """Between a page and its replica: what the page says is in `said`, and what is in `refused` is answered here."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.refused: dict[str, str] = {}
+
+    async def lay_under(self, page: Page) -> None:
+        await page.route_web_socket(re.compile("/socket.io/"), self._open)
+        await page.route("**/socket.io/**", lambda route: route.abort())  # nor by polling
+
+    async def close(self) -> None:
+        await self._wire.close()
+
+    async def heard(self, page: Page, event: str, times: int) -> None:
+        """Lets the page's time pass until it has said this so often."""
+        async with asyncio.timeout(10):
+            while self.said.count(event) < times:
+                await page.clock.run_for(500)
+
+    def _open(self, wire: WebSocketRoute) -> None:
+        server = wire.connect_to_server()
+
+        def hear(text: str | bytes) -> None:
+            said = re.match(r'42(/[a-z0-9]+),\["([^"]+)"', str(text))
+            if said is not None:
+                self.said.append(said[2])
+            if said is None or said[2] not in self.refused:
+                server.send(text)
+            else:
+                refusal = {"code": self.refused[said[2]], "message": "No.", "roomId": None}
+                wire.send(f"42{said[1]},{json.dumps(['error', refusal])}")
+
+        wire.on_message(hear)
+        self._wire = wire
+
+
 def inside(page: Page) -> Frame:
     """The arena's frame on a tenant's page, or the page itself."""
     return next((frame for frame in page.frames if "/embed?" in frame.url), page.main_frame)
@@ -256,6 +293,36 @@ async def test_a_broken_connection_is_made_anew_and_idling_counts_down(tenant: T
     await expect(ann.locator("[data-note=afk]")).to_be_hidden()
 
 
+async def test_who_is_refused_for_a_moment_comes_again_without_haste(tenant: Tenant, window: Window) -> None:
+    session = tenant.session("chess", "ann", "bob", matchType="private")
+    between: dict[Page, Between] = {}
+    for name in ("ann", "bob"):
+        page = await window()
+        between[page] = Between()
+        between[page].refused = {"game:get_moves": "unavailable"}
+        await between[page].lay_under(page)
+        await page.clock.install()
+        await page.goto(tenant.embed(session, player=name))
+    white, black = await seated(list(between))
+    mine = between[white]
+    await mine.heard(white, "game:get_moves", 2)
+    mine.refused = {}
+    await mine.heard(white, "game:get_moves", 3)
+    await expect(white.locator(".square.mine")).to_have_count(10)
+    mine.refused = {"game:reconnect": "unavailable"}
+    await mine.close()
+    await mine.heard(white, "game:reconnect", 2)
+    await click(white, clicks(square("e2"), square("e4")))  # which the server has nobody for
+    await expect(white.locator(".passing")).to_have_text("The games are away for a moment. Your game is kept.")
+    await expect(white.locator(".square.mine")).to_have_count(0)
+    mine.refused = {}
+    await mine.heard(white, "game:get_moves", 4)
+    await click(white, clicks(square("e2"), square("e4")))
+    await expect(black.locator(".ply")).to_have_count(1)
+    asked = mine.said.count("game:reconnect") + mine.said.count("game:get_moves")
+    assert asked <= 3 + await white.evaluate("performance.now()") / 3_000, "three at once, and one for three seconds"
+
+
 async def test_matchmaking_is_left_and_joined_again_and_a_third_watches(tenant: Tenant, window: Window) -> None:
     sessions = [tenant.session("connect4", name) for name in ("cleo", "dan", "eve")]
     cleo, dan, eve = await window(), await window(), await window("dark", is_phone=True)
@@ -270,12 +337,20 @@ async def test_matchmaking_is_left_and_joined_again_and_a_third_watches(tenant: 
     await seated([cleo, dan])
     await click(cleo, ['.live [data-column="2"]'])
     [room] = [each["roomId"] for each in await heard(cleo, "started")]
+    between = Between()
+    await between.lay_under(eve)
     await eve.goto(tenant.embed(sessions[2], room=room))
     await expect(eve.locator(".disc")).to_have_count(1)
     await expect(eve.locator(".actions")).to_be_hidden()
     await click(dan, ['.live [data-column="2"]'])
     await expect(eve.locator(".disc")).to_have_count(2)
     assert await problems_of(eve) == []
+    between.refused = {"game:spectate": "unknown_room"}
+    await between.close()
+    await expect(eve.get_by_role("heading", name="Nothing to watch")).to_be_visible()
+    between.refused = {}
+    await eve.reload()
+    await expect(eve.locator(".disc")).to_have_count(2)
     await cleo.evaluate("window.arena.resign()")
     await expect(eve.get_by_role("heading", name="Dan won")).to_be_visible()
 

@@ -4,11 +4,10 @@ import { FirstPicture } from "../firstpicture.js";
 import { Input } from "../input.js";
 import { SoundBehind } from "../soundbehind.js";
 import { Stream } from "../stream.js";
-import { io } from "../vendor/socket.io.esm.min.js";
+import { Link } from "./link.js";
 import { failureWords, isFinal, runWords, stepWords } from "./words.js";
 
 const SEEN_EVERY_MS = 10_000;
-const AGAIN_MS = 3_000;
 const CHECK_WITHIN_MS = 5_000;
 
 export class SessionPage {
@@ -17,6 +16,7 @@ export class SessionPage {
   #failure = null;
   #hasPicture = false;
   #isConnected = false;
+  #isArriving = false; // until the server has told how the run stands
   #frames = 0;
   #waitsForStatus = [];
   #veilKey = null;
@@ -38,7 +38,8 @@ export class SessionPage {
     root.append(create("div", { class: "run" }, create("div", { class: "run-place" }, this.stage, this.veil), bar, this.typing), this.live);
     this.stream = new Stream(() => this.#seat());
     this.#connectParts(cursor);
-    this.socket = io("/subway-runner", { transports: ["websocket", "polling"], auth: { token }, reconnectionDelay: 400, reconnectionDelayMax: 5_000, timeout: 6_000 });
+    this.link = new Link("subway-runner", token, (code, message) => this.#fail(code, message));
+    this.socket = this.link.socket;
     this.#hear();
     setInterval(() => this.#seen(), SEEN_EVERY_MS);
     this.#show();
@@ -77,6 +78,7 @@ export class SessionPage {
   #hear() {
     const { me, sessionId, status } = this.view;
     const arrive = () => {
+      this.#isArriving = true;
       if (this.#status !== null || status === "ended") this.socket.emit("game:reconnect", { playerId: me.id, sessionId });
       else this.socket.emit("matchmaking:join", { username: me.displayName, playerId: me.id, sessionId });
     };
@@ -85,12 +87,6 @@ export class SessionPage {
       if (this.#over === null) arrive();
     });
     this.socket.on("disconnect", () => this.#become({ isConnected: false }));
-    this.socket.on("connect_error", (error) => {
-      if (this.socket.active) return;
-      const code = error.data?.code ?? "unavailable";
-      if (isFinal(code)) this.#fail(code, error.message);
-      else setTimeout(() => this.socket.connect(), AGAIN_MS);
-    });
     this.socket.on("stream:status", (news) => this.#stands(news));
     this.socket.on("game:started", ({ roomId, players, playerId }) => {
       this.tell("started", { roomId, players, playerId });
@@ -102,13 +98,16 @@ export class SessionPage {
       const { result } = this.view;
       if (result?.reason === "expired") this.#fail("session_expired");
       else if (result !== null && this.#status === null) this.#ended(result);
-      else if (isFinal(code)) this.#fail(code, message);
-      else if (this.#status === null) setTimeout(() => this.socket.connected && arrive(), AGAIN_MS);
+      else if (code === "unknown_room" || (this.#isArriving && !isFinal(code))) {
+        this.#isArriving = true;
+        this.link.soon(() => this.#isArriving && arrive());
+      } else if (this.#isArriving || code === "too_many_pages") this.#fail(code, message);
     });
   }
 
   #stands(news) {
     this.#status = news;
+    this.#isArriving = false;
     for (const resolve of this.#waitsForStatus.splice(0)) resolve(news);
     if (["starting", "running"].includes(news.status) && news.containerUrl !== null) this.stream.open();
     this.#show();
@@ -127,7 +126,7 @@ export class SessionPage {
   }
 
   #seen() {
-    if (this.#frames === 0 || this.#over !== null || !this.socket.connected) return;
+    if (this.#frames === 0 || this.#over !== null || this.#isArriving || !this.socket.connected) return;
     this.socket.emit("stream:seen", { framesDecoded: this.#frames });
     this.#frames = 0;
   }

@@ -1,10 +1,9 @@
 /** One place at one match, at the board or beside it: what the server says becomes a whole state, what the player does becomes a message. It draws nothing. */
-import { io } from "../vendor/socket.io.esm.min.js";
+import { Link } from "./link.js";
 import { failureWords, isFinal } from "./words.js";
 
 const HAS_HINTS = new Set(["chess", "checkers"]);
 const AWAY_MS = 60_000;
-const AGAIN_MS = 3_000;
 
 /**
  * @typedef {object} State What the page shows, replaced whole at each change.
@@ -50,7 +49,8 @@ export class Seat {
     this.state = EMPTY;
     this.isLeaving = false;
     this.isArriving = false; // until the whole match was told; later it comes again when the other player comes back
-    this.socket = io(`/${view.game}`, { transports: ["websocket", "polling"], auth: { token }, reconnectionDelay: 400, reconnectionDelayMax: 5_000, timeout: 6_000 });
+    this.link = new Link(view.game, token, (code, message) => this.#fail(code, message));
+    this.socket = this.link.socket;
     this.#listen();
   }
 
@@ -114,7 +114,6 @@ export class Seat {
     const hears = {
       connect: () => this.#connected(),
       disconnect: () => this.#disconnected(),
-      connect_error: (error) => this.#refusedConnection(error),
       "matchmaking:waiting": ({ position }) => {
         this.#become({ phase: "waiting", position });
         this.tell("waiting", { position });
@@ -151,20 +150,12 @@ export class Seat {
   #connected() {
     this.#become({ isConnected: true });
     this.tell("connection", { isConnected: true });
-    this.#arrive();
+    if (this.state.over === null) this.#arrive();
   }
 
   #disconnected() {
     this.#become({ isConnected: false, pending: null, afk: null });
     this.tell("connection", { isConnected: false });
-  }
-
-  /** A refusal ends the client's own tries; a network that is away does not. */
-  #refusedConnection(error) {
-    if (this.socket.active) return;
-    const code = error.data?.code ?? "unavailable";
-    if (isFinal(code)) this.#fail(code, error.message);
-    else setTimeout(() => this.socket.connect(), AGAIN_MS);
   }
 
   #left() {
@@ -194,7 +185,7 @@ export class Seat {
       this.tell(event, { roomId, players, playerId });
       this.socket.emit("afk:check", { roomId });
     }
-    if (this.state.legal === null) this.#askForMoves();
+    this.#askForMoves();
   }
 
   #moved(made) {
@@ -212,8 +203,14 @@ export class Seat {
   }
 
   #askForMoves() {
-    const { match, seat, over } = this.state;
-    if (HAS_HINTS.has(this.view.game) && over === null && match.currentTurn === seat) this.#say("game:get_moves");
+    const { match, seat, over, legal, pending } = this.state;
+    const isUnknown = HAS_HINTS.has(this.view.game) && legal === null && pending === null && over === null;
+    if (isUnknown && match?.currentTurn === seat) this.#say("game:get_moves");
+  }
+
+  /** What was refused for a moment: to arrive, or to hear the moves. */
+  #tryAgain() {
+    this.link.soon(() => (this.isArriving ? this.#arrive() : this.#askForMoves()));
   }
 
   #over({ winner, reason, winningLine, winningCells }) {
@@ -223,8 +220,10 @@ export class Seat {
   }
 
   #refused({ code, message }) {
-    const { match } = this.state;
-    const { result } = this.view;
+    const { match, pending, draw } = this.state;
+    const { result, room } = this.view;
+    const isComing = match === null || this.isArriving;
+    const isLost = code === "unknown_room" && match !== null && room === null; // the server has to take this connection in again
     if (code === "nothing_to_reconnect" && result?.reason === "expired") {
       this.#fail("session_expired");
     } else if (code === "nothing_to_reconnect" && result !== null) {
@@ -235,14 +234,18 @@ export class Seat {
     } else if (code === "disconnected" || code === "match_over") {
       this.#become({ pending: null });
       this.#arrive();
-    } else if (match === null && !isFinal(code)) {
-      setTimeout(() => this.socket.connected && this.#arrive(), AGAIN_MS);
-    } else if (match === null) {
+    } else if (isLost || (isComing && !isFinal(code))) {
+      this.isArriving = true;
+      this.#become({ pending: null });
+      if (match !== null) this.note(failureWords(isLost ? "unavailable" : code, message).text);
+      this.#tryAgain();
+    } else if (isComing) {
       this.#fail(code, message);
     } else {
-      this.#become({ pending: null, draw: this.state.draw === "mine" && code.includes("draw") ? null : this.state.draw });
+      this.#become({ pending: null, draw: draw === "mine" && code.includes("draw") ? null : draw });
       this.note(failureWords(code, message).text);
-      this.#askForMoves();
+      if (pending !== null) this.#askForMoves();
+      else this.#tryAgain();
     }
     this.tell("error", { code, message });
   }

@@ -2,7 +2,7 @@
 
 const FINAL = new Set([
   "unauthorized", "session_not_found", "session_ended", "session_expired", "not_in_session", "session_required", "already_playing", "unknown_room",
-  "seats_full", "no_servers",
+  "seats_full", "no_servers", "too_many_pages",
 ]); // prettier-ignore
 
 const FAILURES = {
@@ -15,6 +15,7 @@ const FAILURES = {
   unknown_room: ["Nothing to watch", "This game is over, or it is not open to watchers."],
   seats_full: ["All seats are taken", "As many play as may play at once. Try again in a few minutes."],
   no_servers: ["No machine is free", "Try again in a few minutes."],
+  too_many_pages: ["Open in newer pages", "This game goes on in the pages that you opened since. Close this one."],
   rate_limited: ["A little slower", "That was too fast. Try again in a moment."],
   unavailable: ["One moment", "The games are away for a moment. Your game is kept."],
   illegal_move: ["Not allowed", "The rules do not allow this move here."],
