@@ -28,8 +28,9 @@ async def pictures_of(session: AsyncSession, game_id: str) -> dict[str, GamePict
 
 
 async def settle(session: AsyncSession, game: Game, now: datetime, *, is_named_again: bool = False) -> None:
-    """Ask for what the game names, show what is here, forget what is neither named nor shown. What could not be had is
-    asked for once more when it `is_named_again`. The caller holds the lock `game:{slug}`, and marks it as changed.
+    """Ask for what the game names, show what is here, forget what is neither named nor shown, but for what is under
+    way: its end settles once more. What could not be had is asked for once more when it `is_named_again`. The caller
+    holds the lock `game:{slug}`, and marks it as changed.
     """
     rows = await pictures_of(session, game.id)
     named = outside_ones(game.thumbnail, game.screenshots)
@@ -49,7 +50,8 @@ async def settle(session: AsyncSession, game: Game, now: datetime, *, is_named_a
     game.shown_screenshots = list(shown_screenshots(game.screenshots, game.shown_screenshots or [], stored, waiting))
     shown = {game.shown_thumbnail, *game.shown_screenshots}
     for url, row in rows.items():
-        if url not in named and address_of(row.id) not in shown:
+        is_under_way = row.lease_until is not None and row.lease_until > now
+        if url not in named and address_of(row.id) not in shown and not is_under_way:
             await _forget(session, row, now)
 
 

@@ -24,7 +24,7 @@ def main() -> int:
     most_pixels, longest_px = (int(argument) for argument in sys.argv[1:])
     os.nice(10)
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (_CPU_S, _CPU_S))
+    resource.setrlimit(resource.RLIMIT_CPU, (_CPU_S, _CPU_S + 1))  # SIGXCPU comes before SIGKILL
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
         drawn = _drawn(sys.stdin.buffer.read(), most_pixels, longest_px)

@@ -49,6 +49,8 @@ class _Order:
     slug: str
     url: str
     number: int
+    is_hopeless: bool
+    """It is to be given up, not tried."""
 
     @property
     def key(self) -> str:
@@ -110,6 +112,9 @@ class Pictures:
 
     async def _carry_out(self, order: _Order) -> None:
         failure: NotFetched | None = None
+        if order.is_hopeless:
+            await self._mark(order, NotFetched(Fault.INTERNAL))
+            return
         try:
             fetched = await self._fetcher.fetch(order.url)
             async with self._drawings:
@@ -133,12 +138,10 @@ class Pictures:
             now = await self._database.now(session)
             rows = await _fair_share(session, places, now)
             for row, slug in rows:
-                if row.tries >= MOST_TRIES:  # whoever tried did not live to say what came of it
-                    row.state, row.fault, row.lease_until = PictureState.FAILED, Fault.INTERNAL, None
-                    continue
-                row.tries += 1
+                is_hopeless = row.tries >= MOST_TRIES  # whoever tried did not live to say what came of it
+                row.tries += not is_hopeless
                 row.lease_until = now + LEASE
-                orders.append(_Order(row.id, slug, row.url, row.tries))
+                orders.append(_Order(row.id, slug, row.url, row.tries, is_hopeless))
         return orders
 
     async def _is_anything_due(self) -> bool:

@@ -4,12 +4,12 @@ A key is shown once, when it is made. Rotating makes a new one and gives those o
 """
 
 import hashlib
+import re
 import secrets
 import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from urllib.parse import urlsplit
 
 import structlog
 from sqlalchemy import ColumnElement, func, or_, select, update
@@ -34,6 +34,8 @@ WRONG_KEYS = Limit("wrong-tenant-keys", 60, timedelta(minutes=15))
 ANY_ORIGIN = "*"
 INACTIVE_KEY = "Invalid or inactive API key"
 
+_ORIGIN = re.compile(r"(https?)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([1-9][0-9]{0,4}))?")
+_USUAL_PORTS = {"http": "80", "https": "443"}
 _ALPHABET = string.ascii_letters + string.digits
 _KEY_CHARACTERS = 48
 _USE_NOTED_EVERY = timedelta(hours=1)
@@ -112,11 +114,16 @@ class TenantKeys:
         return made
 
     async def rotate(self, tenant_id: str, mode: KeyMode, *, by: Actor = COMMAND_LINE) -> NewTenantKey:
-        """Another key of this mode with the tenant's origins; those before it end within `GRACE`. NotFound."""
+        """Another key of this mode with the tenant's origins; those before it end within `GRACE`. NotFound, Conflict
+        `too_many_keys`.
+        """
         async with self._database.write() as session:
+            await self._database.lock(session, f"tenant-keys:{tenant_id}")
             now = await self._database.now(session)
             tenant = await _tenant(session, tenant_id)
             before = TenantKey.tenant_id == tenant.id, TenantKey.mode == mode.value, _is_good(now)
+            if (await session.scalar(select(func.count()).where(*before)) or 0) >= 2 * MOST_KEYS:
+                raise Conflict("These keys were just rotated. Try again in a minute.", code="too_many_keys")
             ends_later = or_(TenantKey.expires_at.is_(None), TenantKey.expires_at > now + GRACE)
             await session.execute(update(TenantKey).where(*before, ends_later).values(expires_at=now + GRACE))
             made = await _new_key(session, tenant, mode, await _origins(session, tenant.id), now)
@@ -150,6 +157,7 @@ class TenantKeys:
         """What is said, nothing else. `origins` replaces those of all its keys. NotFound, InvalidRequest."""
         listed = None if origins is None else [_origin(origin) for origin in origins]
         async with self._database.write() as session:
+            await self._database.lock(session, f"tenant-keys:{tenant_id}")
             now = await self._database.now(session)
             tenant = await _tenant(session, tenant_id)
             if plan is not None:
@@ -161,7 +169,8 @@ class TenantKeys:
             tenant.is_active = tenant.is_active if is_active is None else is_active
             if listed is not None:
                 await _replace_origins(session, tenant.id, listed)
-            record(session, by, Action.TENANT_CHANGE, tenant.id, now, plan=tenant.plan, active=tenant.is_active)
+            told = {} if listed is None else {"origins": " ".join(listed)}
+            record(session, by, Action.TENANT_CHANGE, tenant.id, now, plan=tenant.plan, active=tenant.is_active, **told)
 
     async def set_theme(self, tenant_id: str, fields: Mapping[str, object], *, by: Actor) -> Mapping[str, str]:
         """The theme of sessions that are made from now on, whole. NotFound, InvalidRequest."""
@@ -311,10 +320,11 @@ def _origin(word: str) -> str:
     """A web origin as browsers send it."""
     if word == ANY_ORIGIN:
         return word
-    parts = urlsplit(word.rstrip("/").lower())
-    if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path or parts.query or len(word) > 255:
+    found = _ORIGIN.fullmatch(word.rstrip("/").lower())
+    if found is None or len(word) > 255:
         raise InvalidRequest(f"{word!r} is not an origin such as https://games.example.")
-    return f"{parts.scheme}://{parts.netloc}"
+    scheme, host, port = found.groups()
+    return f"{scheme}://{host}" + ("" if port in {None, _USUAL_PORTS[scheme]} else f":{port}")
 
 
 async def _tenant(session: AsyncSession, tenant_id: str) -> Tenant:

@@ -167,7 +167,9 @@ def tokens_of(theme: Mapping[str, Any]) -> Sequence[Token]:
 
 
 def moves_of(detail: SessionDetail) -> Sequence[tuple[int, str, str, datetime]]:
-    """Number, who, what and when of each ply."""
+    """Number, who, what and when of each ply; none of a game that is no board."""
+    if not detail.line:
+        return ()
     names = [seat.display_name for seat in detail.seats]
     game = Game(detail.session.game)
     return [
@@ -205,7 +207,8 @@ def result_words(detail: SessionDetail) -> str:
     if reason == "expired":
         return "Nobody came in time."
     if detail.session.game == SUBWAY_RUNNER:
-        return f"{result.get('score', 0)} points: {reason}."
+        score = result.get("score")
+        return f"{'No score' if score is None else f'{score} points'}: {reason}."
     if winner is None:
         return f"A draw: {reason}."
     names = {seat.player_id: seat.display_name for seat in detail.seats}

@@ -314,8 +314,9 @@ async def _endpoints(session: AsyncSession, tenant_id: str) -> Sequence[WebhookE
     """The tenant's, looked for once in a transaction: many events may share one."""
     known: dict[str, Sequence[WebhookEndpoint]] = session.sync_session.info.setdefault(_ENDPOINTS, {})
     if tenant_id not in known:
-        query = select(WebhookEndpoint).where(WebhookEndpoint.tenant_id == tenant_id)
-        known[tenant_id] = (await session.scalars(query)).all()
+        query = select(WebhookEndpoint).where(WebhookEndpoint.tenant_id == tenant_id).order_by(WebhookEndpoint.id)
+        held = query.with_for_update(read=True, key_share=True)  # none is removed before this transaction has ended
+        known[tenant_id] = (await session.scalars(held)).all()
     return known[tenant_id]
 
 

@@ -96,6 +96,9 @@ def test_an_end_is_said_in_a_sentence() -> None:
     assert result_words(detail({"winner": "user_1", "reason": "victory"})) == "user_1 won: victory."
     run = ArenaSession(game="subway-runner", result={"winner": None, "reason": "crashed", "score": 1200})
     assert result_words(SessionDetail(run, None, (), (), NOW)) == "1200 points: crashed."
+    lost = ArenaSession(game="subway-runner", result={"winner": None, "reason": "host_lost", "score": None})
+    assert result_words(SessionDetail(lost, None, (), (), NOW)) == "No score: host lost."
+    assert moves_of(SessionDetail(run, None, (), (), NOW)) == ()
     [(number, who, what, _)] = moves_of(detail(None))
     assert (number, who, what) == (1, "X", "cell 4")
 

@@ -1,11 +1,14 @@
 """Pictures drawn anew: what comes out is ours, whatever went in."""
 
 import io
+import signal
+import sys
 import zlib
 
 import pytest
 from PIL import Image, PngImagePlugin
 
+from orchestrator.pictures import drawing
 from orchestrator.pictures.drawing import LONGEST_PX, drawn_anew
 from orchestrator.pictures.faults import Fault
 from orchestrator.pictures.fetching import NotFetched
@@ -87,3 +90,16 @@ def test_a_bomb_in_what_is_written_beside_a_picture_does_not_go_off() -> None:
     Image.new("RGB", (4, 4)).save(made, "PNG", pnginfo=notes)
     with pytest.raises(NotFetched):
         drawn_anew(made.getvalue())
+
+
+@pytest.mark.parametrize(
+    ("ended_by", "fault"), [(signal.SIGINT, Fault.INTERNAL), (signal.SIGXCPU, Fault.TOO_MANY_PIXELS)]
+)
+def test_only_its_own_limits_tell_against_a_picture(
+    monkeypatch: pytest.MonkeyPatch, ended_by: signal.Signals, fault: Fault
+) -> None:
+    ends = f"import os, signal; signal.signal({ended_by:d}, signal.SIG_DFL); os.kill(os.getpid(), {ended_by:d})"
+    monkeypatch.setattr(drawing, "_PROGRAM", (sys.executable, "-c", ends))
+    with pytest.raises(NotFetched) as told:
+        drawn_anew(b"")
+    assert told.value.fault is fault

@@ -312,6 +312,23 @@ async def test_what_comes_too_late_is_not_shown_and_not_kept(scene: Scene, serve
     assert shown.convert("RGB").getpixel((5, 5)) == pytest.approx((0, 0, 255), abs=4)
 
 
+async def test_what_is_under_way_is_forgotten_when_it_has_ended(scene: Scene, server: PictureServer) -> None:
+    """Its place is its publisher's until then, and what it stores is known."""
+    url, other = server.has("/cover.png", picture()), server.has("/other.png", picture())
+    known: list[set[str]] = []
+
+    class Slow(Fetcher):
+        async def fetch(self, url: str) -> bytes:
+            await scene.names(other)
+            known.append(set(await scene.rows()))
+            return await leading_to("127.0.0.1").fetch(url)
+
+    await scene.names(url)
+    await scene.replica(Slow()).round()
+    assert known[0] == {url, other}
+    assert set(await scene.rows()) == {other}
+
+
 class AwayStore(MemoryStore):
     async def put(self, key: str, digest: str, size_bytes: int, body: AsyncIterator[bytes]) -> None:
         raise StoreUnavailable("away")

@@ -1,11 +1,12 @@
 """A tenant's console: who may open it, what it shows, and what its members may change."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 
 import httpx
 import pytest
-from sqlalchemy import update
+from sqlalchemy import func, select, update
 
 from orchestrator.accounts.account import Role
 from orchestrator.accounts.models import AccountRow
@@ -16,6 +17,7 @@ from orchestrator.errors import Conflict, NotFound, Unauthorized
 from orchestrator.services import Services
 from orchestrator.settings import Settings
 from orchestrator.tenants.keys import MOST_KEYS
+from orchestrator.tenants.models import TenantKey
 from orchestrator.tenants.plans import Plan
 from tests.arena_scene import EVIL, TenantScene, fill_tenant
 from tests.conftest import SignedIn, only_on
@@ -175,7 +177,19 @@ async def test_origins_and_theme_are_checked_and_hold_for_what_is_made_from_then
     api = f"/api/console/{scene.tenant_id}"
     saved = await member.put(f"{api}/origins", json={"origins": ["https://Games.example/", "http://localhost:3000"]})
     assert saved.json() == {"origins": ["http://localhost:3000", "https://games.example"]}
-    for wrong in (["games.example"], ["https://games.example/path"], "https://games.example", [7], ["*"] * 51):
+    saved = await member.put(f"{api}/origins", json={"origins": ["https://games.example:443", "http://[::1]:8080"]})
+    assert saved.json() == {"origins": ["http://[::1]:8080", "https://games.example"]}
+    for wrong in (
+        ["games.example"],
+        ["https://games.example/path"],
+        ["https://ann@games.example"],
+        ["https://bücher.example"],
+        ["https://games.example;"],
+        ["http://["],
+        "https://games.example",
+        [7],
+        ["*"] * 51,
+    ):
         assert (await member.put(f"{api}/origins", json={"origins": wrong})).status_code == 400, wrong
     theme = await member.put(f"{api}/theme", json={"theme": {"primaryColor": "#F60", "textColor": ""}})
     assert theme.json() == {"theme": {"primaryColor": "#ff6600"}}
@@ -195,6 +209,39 @@ async def test_origins_and_theme_are_checked_and_hold_for_what_is_made_from_then
     made = (await client.post("/v1/sessions", json=body, headers=bearer)).json()
     assert made["theme"] == {"primaryColor": "#ff6600", "textColor": "#000000"}
     assert "#ff6600" in (await member.get(f"/console/{scene.tenant_id}/theme")).text
+
+
+async def test_a_streamed_run_has_a_page_without_moves(
+    scene: TenantScene, services: Services, member: httpx.AsyncClient
+) -> None:
+    result = {"winner": None, "reason": "finished", "score": 1200, "distance": 340, "coins": 7, "duration": None}
+    run = update(ArenaSession).where(ArenaSession.id == scene.sessions["tictactoe"])
+    async with services.database.write() as session:
+        await session.execute(run.values(game="subway-runner", match_id=None, result=result))
+    page = await member.get(f"/console/{scene.tenant_id}/sessions/{scene.sessions['tictactoe']}", headers=HTML)
+    assert (page.status_code, "1200 points: finished." in page.text, "Moves" in page.text) == (200, True, False)
+
+
+async def test_two_who_change_keys_at_once_leave_one_that_goes_on(
+    scene: TenantScene, services: Services, member: httpx.AsyncClient
+) -> None:
+    api = f"/api/console/{scene.tenant_id}"
+    await asyncio.gather(*(member.post(f"{api}/keys/rotate", json={"mode": "live"}) for _ in range(4)))
+    async with services.database.read() as session:
+        endless = TenantKey.expires_at.is_(None), TenantKey.mode == "live", TenantKey.tenant_id == scene.tenant_id
+        assert await session.scalar(select(func.count()).where(*endless)) == 1
+    rotated = [await member.post(f"{api}/keys/rotate", json={"mode": "live"}) for _ in range(2 * MOST_KEYS)]
+    assert rotated[-1].json()["error"] == "too_many_keys"
+    saved = [["https://a.example"], ["https://b.example"], ["https://c.example"]]
+    answers = await asyncio.gather(*(member.put(f"{api}/origins", json={"origins": each}) for each in saved))
+    assert {answer.status_code for answer in answers} == {200}
+    assert list(await services.tenant_keys.listed_origins(scene.tenant_id)) in saved
+    log = await services.audit_log.page(Question(subject=scene.tenant_id, action="tenant.change"))
+    assert {entry.details["origins"] for entry in log.entries} == {
+        "https://a.example",
+        "https://b.example",
+        "https://c.example",
+    }
 
 
 async def test_usage_counts_each_day_by_mode(scene: TenantScene, services: Services, member: httpx.AsyncClient) -> None:
