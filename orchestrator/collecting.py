@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 ROUND_S: Final = 2.0
+_COUNTED_EVERY_S: Final = 30.0  # to count what is set aside is to walk through it
 _WHOLE_EVERY_S: Final = 600.0
 _LEAST_ADDED: Final = 500_000
 
@@ -24,6 +25,7 @@ class Collecting:
     clock_s: Callable[[], float] = time.monotonic
     kept: int = 0
     looked_s: float = 0.0
+    counted_s: float = 0.0
 
     def begin(self) -> None:
         """Look at everything once, and set it aside."""
@@ -31,12 +33,16 @@ class Collecting:
         gc.collect()
         gc.freeze()
         self.kept, self.looked_s = gc.get_freeze_count(), self.clock_s()
+        self.counted_s = self.looked_s
 
     def round(self) -> None:
         """Set aside what lives now, or look at everything when it is time."""
         gc.freeze()
-        added = gc.get_freeze_count() - self.kept
-        if is_time(added, self.kept, self.clock_s() - self.looked_s):
+        now_s = self.clock_s()
+        if now_s - self.counted_s < _COUNTED_EVERY_S:
+            return
+        self.counted_s = now_s
+        if is_time(gc.get_freeze_count() - self.kept, self.kept, now_s - self.looked_s):
             self.begin()
 
     async def run(self) -> None:

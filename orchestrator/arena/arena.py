@@ -318,7 +318,7 @@ class Arena:
         except DatabaseUnavailable:
             raise
         except NotFound:
-            pass  # its tenant was removed
+            pass  # its tenant was removed, or somebody else sees to it
         except Exception:
             log.exception("arena.match_mistake", match=match_id)
 

@@ -30,11 +30,13 @@ class Doors:
         self._count(connection_id, _from(address))
 
     def prove(self, connection_id: str, tenant_id: str) -> bool:
-        """It has shown a token of this tenant's. False, and nothing changes, when the tenant has too many already."""
+        """It has shown a token of this tenant's. False, and nothing changes, when the tenant has too many already, or
+        when it has ended meanwhile.
+        """
         owner = f"tenant {tenant_id}"
         if self._owners.get(connection_id) == owner:
             return True
-        if self._counts[owner] >= MOST_OF_TENANT:
+        if connection_id not in self._owners or self._counts[owner] >= MOST_OF_TENANT:
             return False
         self.leave(connection_id)
         self._count(connection_id, owner)

@@ -24,6 +24,7 @@ from socketio.packet import Packet as SocketPacket
 from matches.values import Game, Json
 from orchestrator.arena.doors import Doors
 from orchestrator.errors import RateLimited
+from orchestrator.http import sender
 
 PATHS: Final = ("/socket.io", "/api/socket/io")
 MAX_MESSAGE_BYTES: Final = 16_384
@@ -232,7 +233,7 @@ class Engine:
 
 def _address(scope: Any) -> str:
     client = scope.get("client")
-    return str(client[0]) if client else ""
+    return sender(str(client[0])) if client else ""
 
 
 def _names_connection(scope: Any) -> bool:

@@ -108,8 +108,11 @@ class Ledger:
     async def within(
         self, session: AsyncSession, match_id: str, event: Event, *, at_ply: int | None = None
     ) -> Happened:
-        """The same in the caller's transaction, once in it; `remember` after its commit. NotFound."""
-        row = await session.scalar(select(ArenaMatch).where(ArenaMatch.id == match_id).with_for_update())
+        """The same in the caller's transaction, once in it; `remember` after its commit. NotFound; a mere look waits
+        for nobody who holds the match, and does not find it either.
+        """
+        held = select(ArenaMatch).where(ArenaMatch.id == match_id)
+        row = await session.scalar(held.with_for_update(skip_locked=isinstance(event, Looked)))
         if row is None:
             raise NotFound("There is no such room.")
         is_late = at_ply is not None and row.plies != at_ply

@@ -123,7 +123,9 @@ class Quick:
         self._remembered = remembered
         self._announce = announce
         query = select(*_COLUMNS, presence.quietest().label("quietest_ms"), DatabaseNow().label("now"))
-        self._query = query.where(_TABLE.c.id.in_(_IDS)).order_by(_TABLE.c.id).with_for_update(of=_TABLE)
+        self._query = (
+            query.where(_TABLE.c.id.in_(_IDS)).order_by(_TABLE.c.id).with_for_update(of=_TABLE, skip_locked=True)
+        )
         connected = (sqlite.insert if database.is_sqlite else postgresql.insert)(_SOCKETS)
         same = {name: connected.excluded[name] for name in ("match_id", "seat", "replica_id")}
         self._connections = connected.on_conflict_do_update(index_elements=["socket_id"], set_=same)
@@ -133,6 +135,7 @@ class Quick:
         try:
             async with self._database.write() as session:
                 found = await self._find(await session.connection(), [one.match_id for one in asked])
+                self._require_sure()
                 rows = _Rows()
                 happened = [await self._one(session, one, found.get(one.match_id), rows) for one in asked]
                 await self._write(session, rows)
@@ -143,8 +146,13 @@ class Quick:
             return [None] * len(asked)
         return happened
 
+    def _require_sure(self) -> None:
+        """Who waited for too long may have been taken for dead: there may be an outage that is not written down."""
+        if not self._presence.is_sure:
+            raise DatabaseUnavailable
+
     async def _find(self, connection: AsyncConnection, match_ids: Iterable[str]) -> Mapping[str, _Found]:
-        """Those that go on. Their rows are held."""
+        """Those that go on, and are in nobody else's hands: one that is held up holds up no other."""
         rows = [
             (row, milliseconds(self._database.told(row.now)))
             for row in await connection.execute(self._query, {"ids": sorted(match_ids)})

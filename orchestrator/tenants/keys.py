@@ -195,7 +195,8 @@ class TenantKeys:
             await self._throttle.count(WRONG_KEYS, address)
             raise Unauthorized(INACTIVE_KEY)
         key, tenant = row
-        grants, tally = await self._counted(tenant)
+        grants = grants_of(tenant)
+        tally = await self._throttle.tally(_requests(grants), tenant.id)
         if key.last_used_at is None or key.last_used_at < now - _USE_NOTED_EVERY:
             async with self._database.write() as session:
                 await session.execute(update(TenantKey).where(TenantKey.id == key.id).values(last_used_at=now))
@@ -203,21 +204,17 @@ class TenantKeys:
 
     async def of_page(self, origin: str) -> Proven | None:
         """The same of a page that has no key: the one tenant that names its origin, in the live environment where a
-        live key does. Counts one request. None as `of_origin`.
+        live key does. Counts one request of its pages, which use up nothing of its keys'. None as `of_origin`.
         """
         found = await self.of_origin(origin)
         if found is None:
             return None
         async with self._database.read() as session:
             tenant = await _tenant(session, found[0])
-        grants, tally = await self._counted(tenant)
+        grants = grants_of(tenant)
+        tally = await self._throttle.tally(_requests(grants, "tenant-pages"), tenant.id)
         mode = KeyMode.LIVE if KeyMode.LIVE in found[1] else KeyMode.TEST
         return Proven(tenant, mode, frozenset({origin}), grants, tally)
-
-    async def _counted(self, tenant: Tenant) -> tuple[Grants, Tally]:
-        """One request more of this minute's."""
-        grants = grants_of(tenant)
-        return grants, await self._throttle.tally(_requests(grants), tenant.id)
 
     async def of_origin(self, origin: str) -> tuple[str, frozenset[KeyMode]] | None:
         """The one tenant that names this origin, and the modes of the keys that do. None when nobody does, or several
@@ -304,8 +301,8 @@ async def _origins(session: AsyncSession, tenant_id: str) -> Sequence[str]:
     return (await session.scalars(query.distinct().order_by(TenantOrigin.origin))).all()
 
 
-def _requests(grants: Grants) -> Limit:
-    return Limit("tenant-requests", grants.requests_a_minute, timedelta(minutes=1))
+def _requests(grants: Grants, of: str = "tenant-requests") -> Limit:
+    return Limit(of, grants.requests_a_minute, timedelta(minutes=1))
 
 
 async def _replace_origins(session: AsyncSession, tenant_id: str, origins: Sequence[str]) -> None:

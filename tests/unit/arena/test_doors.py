@@ -48,6 +48,13 @@ def test_a_tenant_has_so_many_and_another_still_comes_in() -> None:
     assert held.prove("4", "acme")
 
 
+def test_who_has_left_proves_nothing() -> None:
+    held = entered(("a", "::1"))
+    held.leave("a")
+    assert not held.prove("a", "acme")
+    assert held.count == 0
+
+
 def test_there_are_so_many_in_all() -> None:
     held = entered(*((str(number), f"::{number}") for number in range(5)))
     assert held.is_full("::9")

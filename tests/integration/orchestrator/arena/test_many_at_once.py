@@ -2,14 +2,17 @@
 
 import asyncio
 
+import pytest
 from sqlalchemy import delete, func, select, update
 
 from matches.events import Looked, MoveSent
 from orchestrator.arena.ledger import Ledger
 from orchestrator.arena.models import ArenaEvent, ArenaMatch, ArenaMove, ArenaSeat
-from orchestrator.errors import NotFound
+from orchestrator.arena.presence import Presence
+from orchestrator.errors import DatabaseUnavailable, NotFound
 from orchestrator.notices import Notices
 from orchestrator.services import Services
+from tests.conftest import only_on
 from tests.integration.orchestrator.arena.conftest import Backend
 from tests.integration.orchestrator.arena.players import Clients
 from tests.integration.orchestrator.arena.test_matches import paired
@@ -61,3 +64,33 @@ async def test_what_another_replica_did_meanwhile_is_read_before_anything_else_h
     assert row.deadline_ms == looked.deadline_ms
     assert row.deadline_ms is not None
     assert row.deadline_ms > 1
+
+
+@only_on("postgresql")
+async def test_a_match_that_is_held_up_holds_up_no_other(
+    clients: Clients, backend: Backend, services: Services
+) -> None:
+    """Somebody stands still in the middle of the first one's change; time happens to it later, and a move waits."""
+    held, free = [(await paired(clients, backend, "tictactoe"))[1][0]["roomId"] for _ in range(2)]
+    ledger = Ledger(services.database, Notices(), services.arena_presence, services.webhooks)
+    async with services.database.write() as session:
+        await session.execute(select(ArenaMatch.id).where(ArenaMatch.id == held).with_for_update())
+        waiting = asyncio.create_task(ledger.happen(held, MoveSent(0, {"position": 0})))
+        async with asyncio.timeout(5):
+            asked = [ledger.happen(held, Looked()), ledger.happen(free, MoveSent(0, {"position": 4}))]
+            looked, moved = await asyncio.gather(*asked, return_exceptions=True)
+        assert not waiting.done()
+    assert isinstance(looked, NotFound)
+    assert not isinstance(moved, BaseException)
+    assert len(moved.room.match.plies) == 1
+    assert len((await waiting).room.match.plies) == 1
+
+
+async def test_who_waited_for_the_database_for_too_long_is_told_so(
+    clients: Clients, backend: Backend, services: Services
+) -> None:
+    """Nothing happens before it is known that nobody was there meanwhile."""
+    _, (started, _) = await paired(clients, backend, "tictactoe")
+    ledger = Ledger(services.database, Notices(), Presence(services.database), services.webhooks)
+    with pytest.raises(DatabaseUnavailable):
+        await ledger.happen(started["roomId"], MoveSent(0, {"position": 0}))

@@ -105,5 +105,6 @@ async def test_it_is_charged_as_any_session(clients: Clients, backend: Backend, 
     await services.tenant_keys.change(backend.tenant_id, monthly_sessions=9, requests_a_minute=1)
     await walk_in(bob, "bob")
     assert await bob.refusal() == "rate_limited"
+    assert (await backend.get("/v1/rooms?game=chess")).status_code == 200  # a flood of pages costs the backend nothing
     async with services.database.read() as session:
         assert await session.scalar(select(func.count()).select_from(ArenaSession)) == 1
