@@ -11,6 +11,7 @@ import pytest
 
 from orchestrator.api_description import HOST, PUBLISHER, SIGNED_IN, proof_of, with_refusals
 from orchestrator.app import create_app
+from orchestrator.arena.description import PREFIXES
 from orchestrator.settings import Settings
 from tests.api.served import Served
 from tests.integration.orchestrator.saves.playing import finish, saved, slots, start
@@ -49,6 +50,8 @@ async def _scene(replica: Served) -> dict[str, str]:
         [made, *_] = (await admin.get("/api/admin/publishers")).json()["publishers"]
         begun = await publisher.post("/api/partners/games/garden/uploads", headers=LENGTH)
         [slot] = await slots(player)
+        order = {"game": "chess", "matchType": "private", "players": [{"id": "ann"}, {"id": "bob"}]}
+        match = (await nobody.post("/v1/sessions", json=order, headers=replica.as_tenant)).json()
         return {
             "session_id": second.session_id,
             "version_id": version_id,
@@ -58,6 +61,8 @@ async def _scene(replica: Served) -> dict[str, str]:
             "publisher_id": made["id"],
             "upload_id": begun.headers["location"].rpartition("/")[2],
             "slug": "the-question",
+            "match_session_id": match["sessionId"],
+            "match_token": match["sessionToken"],
         }
 
 
@@ -73,8 +78,11 @@ async def _clients(replica: Served) -> AsyncGenerator[list[httpx.AsyncClient]]:
 def test_what_is_there_has_the_form_that_is_described(
     path: str, operation: dict[str, Any], replica: Served, known: dict[str, str]
 ) -> None:
-    address = path.format(**known | ({"slug": "garden"} if path.startswith("/api/partners") else {}))
+    of_publisher = {"slug": "garden"} if path.startswith("/api/partners") else {}
+    of_tenant = {"session_id": known["match_session_id"]} if _is_tenants(path) else {}
+    address = path.format(**known | of_publisher | of_tenant)
     query = {"gameSlug": "the-question", "sessionId": known["session_id"], "revision": "-1"}
+    query |= {"game": "chess", "token": known["match_token"]}
     needed = {
         each["name"]: query[each["name"]]
         for each in operation.get("parameters", [])
@@ -96,5 +104,11 @@ def test_what_is_there_has_the_form_that_is_described(
 def proof(path: str, replica: Served) -> dict[str, str]:
     if path.startswith("/api/admin"):
         return replica.as_admin
+    if _is_tenants(path):
+        return replica.as_tenant
     proofs = {SIGNED_IN: replica.signed_in, PUBLISHER: replica.as_publisher, HOST: replica.host.headers}
     return proofs.get(proof_of(path) or "", {})
+
+
+def _is_tenants(path: str) -> bool:
+    return path.startswith(PREFIXES)
