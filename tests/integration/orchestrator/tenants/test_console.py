@@ -237,7 +237,7 @@ async def test_two_who_change_keys_at_once_leave_one_that_goes_on(
     assert {answer.status_code for answer in answers} == {200}
     assert list(await services.tenant_keys.listed_origins(scene.tenant_id)) in saved
     log = await services.audit_log.page(Question(subject=scene.tenant_id, action="tenant.change"))
-    assert {entry.details["origins"] for entry in log.entries} == {
+    assert {entry.event.details["origins"] for entry in log.entries} == {
         "https://a.example",
         "https://b.example",
         "https://c.example",
