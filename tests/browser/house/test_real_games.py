@@ -365,7 +365,7 @@ def look_at_the_library(player: Player, slugs: Iterable[str]) -> None:
     for name, width, height in (("desk", 1280, 800), ("phone", 390, 844)):
         page.set_viewport_size({"width": width, "height": height})
         for slug in slugs:
-            cover = page.locator(f".game-card:has(a[href='/games/{slug}']) img")
+            cover = page.locator(f".game-card:has(a[href='/games/{slug}']) img:not(.cover-fill)")
             cover.scroll_into_view_if_needed()
             assert any(cover.evaluate("image => image.naturalWidth > 0") for _ in player.frames(10)), slug
         page.evaluate("scrollTo(0, 0)")

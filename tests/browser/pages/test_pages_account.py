@@ -108,9 +108,9 @@ async def test_a_new_name_is_shown_at_once(mine: Page) -> None:
     await mine.get_by_role("button", name="Save name").click()
     await expect(mine.get_by_text("Your name is saved.")).to_be_visible()
     await expect(mine.get_by_label("Name")).to_have_value("Lady <b>Grace</b>")
-    await expect(mine.locator(".account-name")).to_have_text("Lady <b>Grace</b>")
+    await expect(mine.locator(".account-name:visible")).to_have_text("Lady <b>Grace</b>")
     await mine.reload()
-    await expect(mine.locator(".account-name")).to_have_text("Lady <b>Grace</b>")
+    await expect(mine.locator(".account-name:visible")).to_have_text("Lady <b>Grace</b>")
 
 
 async def test_a_refusal_is_told_in_the_servers_words(mine: Page) -> None:
