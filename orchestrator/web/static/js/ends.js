@@ -12,6 +12,7 @@ const ENDS = {
   stopped: { title: "Until next time", short: "You stopped it", text: "What you saved in the game is kept.", again: "Play again", isCalm: true, isOurText: true },
   stopped_by_operator: { title: "The game was stopped", short: "Stopped by the operator", text: "The people who run this Playhouse stopped the game. What you saved in it is kept.", again: "Play again", isCalm: true },
   game_exited: { title: "The game was closed", text: "The game was closed from inside. What you saved in it is kept.", again: "Play again", isCalm: true, isOurText: true },
+  abandoned: { title: "Stopped after you left", text: "Nobody was at the game for a minute, so it was stopped.", again: "Play again", isCalm: true },
   idle: { title: "Stopped while you were away", text: "Nobody played for half an hour, so the game was stopped. What you saved in it is kept.", again: "Play again", isCalm: true },
   session_cap: { title: "Time for a break", short: "Reached the longest time", text: "Eight hours is the longest that one session lasts. The game was stopped. What you saved in it is kept.", again: "Play again", isCalm: true },
   expired: { title: "The time was up", text: "The machine ended the game when its time was over. What you saved in it is kept.", again: "Play again", isCalm: true },
