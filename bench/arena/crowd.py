@@ -217,7 +217,7 @@ class Crowd:
                     sent += 1
                     group.create_task(match.move(due_s))
         give_up_s = time.monotonic() + SETTLES_S
-        while any(match.due_s for match in self._matches) and time.monotonic() < give_up_s:  # noqa: ASYNC110
+        while any(match.due_s for match in self._matches) and time.monotonic() < give_up_s:  # noqa: ASYNC110 - they come over many sockets
             await asyncio.sleep(0.02)
         late += sum(len(match.due_s) for match in self._matches)
         return {

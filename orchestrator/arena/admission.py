@@ -17,6 +17,14 @@ from orchestrator.tenants.plans import KeyMode
 
 SUBWAY_RUNNER: Final = "subway-runner"
 GAMES: Final = (*(game.value for game in Game), SUBWAY_RUNNER)
+GAME_NAMES: Final = {
+    "chess": "Chess",
+    "checkers": "Checkers",
+    "connect4": "Connect four",
+    "tictactoe": "Tic-tac-toe",
+    SUBWAY_RUNNER: "Subway Runner",
+}
+"""As people read them."""
 
 T = TypeVar("T")
 

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from matches.deadlines import next_deadline
-from matches.events import Disconnected, Effect, Event, Looked, Outage, Refused
+from matches.events import Effect, Event, Looked, Refused
 from matches.ratings import Rating, after_match
 from matches.rows import from_row, line_row
 from matches.state import Match, started
@@ -24,6 +24,7 @@ from matches.terms import Terms
 from matches.values import Seat
 from orchestrator.arena import payloads
 from orchestrator.arena.happening import Happened, bot_due_ms, state_of, topic_of
+from orchestrator.arena.losses import losses
 from orchestrator.arena.models import (
     ArenaConnection,
     ArenaEvent,
@@ -256,29 +257,23 @@ class Ledger:
             self._remembered.popitem(last=False)
 
     async def _lost(self, session: AsyncSession, row: ArenaMatch, now_ms: int) -> Sequence[Event]:
-        """What became of the match while replicas were away: it comes before anything else happens to it."""
+        """What became of the match while replicas were away; the row and its sockets' say so from then on."""
         if row.ended_at is not None:
-            return []
-        events = list[Event]()
-        for began_ms, ended_ms in self._presence.outages_since(row.excused_ms):
-            events.append(Outage(max(0, ended_ms - max(began_ms, row.excused_ms))))
-            row.excused_ms = ended_ms
-        query = select(ArenaConnection, ArenaReplica.seen_ms).join(
-            ArenaReplica, ArenaReplica.id == ArenaConnection.replica_id
-        )
-        of_dead = query.where(ArenaConnection.match_id == row.id, self._presence.is_silent(now_ms))
-        dead = (await session.execute(of_dead)).all()
-        if not dead:
-            return events
-        seen_ms = min(seen for _, seen in dead)
-        events.append(Outage(max(0, now_ms - max(seen_ms, row.excused_ms))))
-        row.excused_ms = now_ms
-        for connection, _ in dead:
-            await session.delete(connection)
-        await session.flush()
-        left = set(await session.scalars(select(ArenaConnection.seat).where(ArenaConnection.match_id == row.id)))
-        seats = {connection.seat for connection, _ in dead} - left
-        return events + [Disconnected(1 if seat else 0) for seat in sorted(seats)]
+            return ()
+        query = select(
+            ArenaConnection.socket_id,
+            ArenaConnection.seat,
+            ArenaConnection.replica_id,
+            ArenaReplica.seen_ms,
+            ArenaReplica.is_gone,
+        ).join(ArenaReplica, ArenaReplica.id == ArenaConnection.replica_id)
+        found = (await session.execute(query.where(ArenaConnection.match_id == row.id))).all()
+        connected = [self._presence.connected(each, now_ms) for each in found]
+        lost = losses(self._presence.outages_since(row.excused_ms), connected, row.excused_ms, now_ms)
+        row.excused_ms = lost.excused_ms
+        if lost.gone:
+            await session.execute(delete(ArenaConnection).where(ArenaConnection.socket_id.in_(lost.gone)))
+        return lost.events
 
     async def _save(
         self,

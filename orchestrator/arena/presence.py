@@ -13,6 +13,7 @@ import structlog
 from sqlalchemy import ColumnElement, ScalarSelect, case, delete, exists, func, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from orchestrator.arena.losses import Connected
 from orchestrator.arena.models import ArenaConnection, ArenaMatch, ArenaOutage, ArenaReplica, ArenaWaiting
 from orchestrator.database import Database, insert_unless_there
 from orchestrator.errors import DatabaseUnavailable
@@ -132,10 +133,11 @@ class Presence:
         """The same as `is_silent`, of what `quietest` gave."""
         return quietest_ms is not None and (self._database.is_sqlite or quietest_ms <= now_ms - SILENT_MS)
 
-    def has_died(self, connection: Any, now_ms: int) -> bool:
-        """Whether a socket's row, with `seen_ms` and `is_gone` of its replica, is of one that is dead."""
-        quietest_ms = 0 if connection.is_gone else connection.seen_ms
-        return connection.replica_id != self.id and self.is_dead(quietest_ms, now_ms)
+    def connected(self, row: Any, now_ms: int) -> Connected:
+        """A socket's row, with `seen_ms` and `is_gone` of its replica, and whether that is dead."""
+        quietest_ms = 0 if row.is_gone else row.seen_ms
+        is_dead = row.replica_id != self.id and self.is_dead(quietest_ms, now_ms)
+        return Connected(row.socket_id, 1 if row.seat else 0, row.seen_ms, is_dead)
 
     async def here(self, session: AsyncSession, now_ms: int) -> None:
         """Make sure that this replica is known to be there, before one of its sockets is."""

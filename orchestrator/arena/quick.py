@@ -15,12 +15,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from matches.deadlines import next_deadline
-from matches.events import Disconnected, Effect, Event, Looked, Outage, Refused
+from matches.events import Effect, Event, Looked, Refused
 from matches.rows import from_row, line_row
 from matches.state import Match
 from matches.step import step
 from matches.values import Json, Seat
 from orchestrator.arena.happening import Happened, bot_due_ms, state_of, topic_of
+from orchestrator.arena.losses import Losses, losses
 from orchestrator.arena.models import ArenaConnection, ArenaEvent, ArenaMatch, ArenaMove, ArenaReplica, ArenaSeat
 from orchestrator.arena.news import Told, told_of
 from orchestrator.arena.payloads import Room, Seated
@@ -172,9 +173,9 @@ class Quick:
         if found is None:
             return None
         row, now_ms, room = found.row, found.now_ms, found.room
-        lost, gone, excused_ms = self._lost(found)
+        lost = self._lost(found)
         is_late = asked.at_ply is not None and row.plies != asked.at_ply
-        match, effects = _after(room.match, [*lost, Looked() if is_late else asked.event], now_ms)
+        match, effects = _after(room.match, [*lost.events, Looked() if is_late else asked.event], now_ms)
         if match.end is not None:
             return None
         deadline_ms = next_deadline(match)
@@ -193,7 +194,7 @@ class Quick:
         made = enumerate(line_row(match.plies[row.plies :]), row.plies)
         rows.moves += [{"match_id": row.id, "ply": ply, "row": each} for ply, each in made]
         rows.events += [{"match_id": row.id, "seq": one.seq, "kind": one.kind, "body": one.body} for one in told]
-        rows.gone += gone
+        rows.gone += lost.gone
         rows.matches.append(
             {
                 "match_id": row.id,
@@ -203,27 +204,15 @@ class Quick:
                 "events": row.events + len(told),
                 "deadline_ms": deadline_ms,
                 "bot_due_ms": bot_due_ms(match, now_ms),
-                "excused_ms": excused_ms,
+                "excused_ms": lost.excused_ms,
             }
         )
         return Happened(after, told, row.version + 1, now_ms, deadline_ms, refusal)
 
-    def _lost(self, found: _Found) -> tuple[Sequence[Event], Sequence[str], int]:
-        """What became of the match while replicas were away, which sockets went with them, and until when it knows."""
-        now_ms, excused_ms = found.now_ms, found.row.excused_ms
-        events = list[Event]()
-        for began_ms, ended_ms in self._presence.outages_since(excused_ms):
-            events.append(Outage(max(0, ended_ms - max(began_ms, excused_ms))))
-            excused_ms = ended_ms
-        dead = [each for each in found.connected if self._presence.has_died(each, now_ms)]
-        if dead:
-            seen_ms = min(each.seen_ms for each in dead)
-            events.append(Outage(max(0, now_ms - max(seen_ms, excused_ms))))
-            excused_ms = now_ms
-        left = {each.seat for each in found.connected if each not in dead}
-        seats = sorted({each.seat for each in dead} - left)
-        events += [Disconnected(1 if seat else 0) for seat in seats]
-        return events, [each.socket_id for each in dead], excused_ms
+    def _lost(self, found: _Found) -> Losses:
+        excused_ms, now_ms = found.row.excused_ms, found.now_ms
+        connected = [self._presence.connected(each, now_ms) for each in found.connected]
+        return losses(self._presence.outages_since(excused_ms), connected, excused_ms, now_ms)
 
     async def _write(self, session: AsyncSession, rows: _Rows) -> None:
         connection = await session.connection()

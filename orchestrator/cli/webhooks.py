@@ -9,15 +9,13 @@ from orchestrator.columns import columns
 from orchestrator.http import utc_seconds
 from orchestrator.services import Services
 from orchestrator.settings import Settings
-from orchestrator.tenants.plans import GRANTS, Plan
+from orchestrator.tenants.keys import grants_of
 from orchestrator.webhooks.envelope import EVENTS
 from orchestrator.webhooks.models import WebhookDelivery, WebhookEndpoint
 from orchestrator.webhooks.service import MOST_GRACE, USUAL_GRACE
 
 _EVENTS = click.Choice(EVENTS)
 _HOUR = timedelta(hours=1)
-_GRACE_HOURS = click.FloatRange(0, MOST_GRACE / _HOUR)
-_STOPPED = "An operator stopped it."
 
 
 @click.group()
@@ -52,8 +50,7 @@ def add_endpoint(tenant: str, url: str, events: tuple[str, ...]) -> None:
 
     async def add(services: Services) -> str:
         row = await services.tenant_keys.find(tenant)
-        retries = GRANTS[Plan(row.plan)].webhook_retries
-        made = await services.webhooks.add(row.id, url, events, retries=retries)
+        made = await services.webhooks.add(row.id, url, events, retries=grants_of(row).webhook_retries)
         return f"{made.endpoint.id}\t{made.secret}"
 
     with friendly():

@@ -13,7 +13,7 @@ from litestar.response import Redirect, Template
 from matches.values import Game
 from orchestrator.accounts.account import Role
 from orchestrator.accounts.dependencies import provide_account, provide_signed_in
-from orchestrator.arena.admission import GAMES
+from orchestrator.arena.admission import GAME_NAMES, GAMES
 from orchestrator.arena.overview import MOST_COUNTED, ArenaOverview, SessionQuestion
 from orchestrator.http import AnyRequest
 from orchestrator.tenants.keys import GRACE, TenantKeys, grants_of
@@ -197,7 +197,7 @@ class ConsolePagesController(Controller):
             limit=LIMIT,
         )
         now = await webhooks.now()
-        is_changing = endpoint.former_secret_until is not None and endpoint.former_secret_until > now
+        is_changing = endpoint.is_changing_secret(now)
         context = {
             "asked": asked,
             "endpoint": endpoint,
@@ -229,7 +229,7 @@ def _page(visit: Visit, tenant: Tenant, name: str, context: Mapping[str, Any]) -
         f"console/{name}.html",
         tenant=tenant,
         here=f"/console/{tenant.id}",
-        game_names=console_views.GAME_NAMES,
+        game_names=GAME_NAMES,
         players_of=console_views.players_of,
         **context,
     )

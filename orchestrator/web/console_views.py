@@ -7,20 +7,13 @@ from typing import Any, Final
 
 from matches.rules import RULES
 from matches.values import Game, Json, Ply
-from orchestrator.arena.admission import SUBWAY_RUNNER
+from orchestrator.arena.admission import GAME_NAMES, SUBWAY_RUNNER
 from orchestrator.arena.overview import Day, SessionDetail
 from orchestrator.arena.payloads import COLOURS
 from orchestrator.tenants.models import TenantKey
 from orchestrator.tenants.theme import DEFAULTS, colour_of
 from orchestrator.webhooks.sender import FAILURES, Failure
 
-GAME_NAMES: Final[Mapping[str, str]] = {
-    "chess": "Chess",
-    "checkers": "Checkers",
-    "connect4": "Connect four",
-    "tictactoe": "Tic-tac-toe",
-    "subway-runner": "Subway runner",
-}
 TOKEN_WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "primaryColor": ("Accent", "Buttons, and whose turn it is"),
     "backgroundColor": ("Page", "Behind everything"),

@@ -14,6 +14,7 @@ from litestar.params import QueryParameter
 from litestar.response import Template
 
 from matches.matchmaking import Mode
+from orchestrator.arena.admission import GAME_NAMES
 from orchestrator.arena.sessions import Opened, Sessions
 from orchestrator.errors import ApiError, Unauthorized
 from orchestrator.http import AnyRequest
@@ -25,13 +26,6 @@ from orchestrator.web.static_files import is_known
 
 MODULE = "js/arena/arena.js"
 
-_TITLES = {
-    "chess": "Chess",
-    "checkers": "Checkers",
-    "connect4": "Connect four",
-    "tictactoe": "Tic-tac-toe",
-    "subway-runner": "Subway runner",
-}
 _WITHOUT = "This page needs the token of a session: /embed?token=…"
 _TOO_OLD = "This link is not one of ours, or it is more than an hour old. Start the game again."
 _NO_SUCH_PLAYER = "The player that this page is for is not one of this session."
@@ -85,7 +79,7 @@ class EmbedController(Controller):
             "room": room,
             "origins": sorted(origins),
         }
-        return _page("embed.html", 200, origins, title=_TITLES[session.game], view=view)
+        return _page("embed.html", 200, origins, title=GAME_NAMES[session.game], view=view)
 
 
 @get("/arena.js", include_in_schema=False)

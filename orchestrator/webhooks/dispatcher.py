@@ -149,8 +149,8 @@ class Dispatcher:
             at=row.at,
             data=row.data,
         )
-        is_changing = endpoint.former_secret_until is not None and endpoint.former_secret_until > now
-        numbers = (endpoint.secret_number - 1, endpoint.secret_number) if is_changing else (endpoint.secret_number,)
+        newest = endpoint.secret_number
+        numbers = (newest - 1, newest) if endpoint.is_changing_secret(now) else (newest,)
         secrets = [self._secret_of(endpoint.id, number) for number in numbers]
         return Order(
             row.number,

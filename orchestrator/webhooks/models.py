@@ -44,6 +44,10 @@ class WebhookEndpoint(Base):
     stopped_because: Mapped[str | None] = mapped_column(String(300))
     created_at: Mapped[datetime]
 
+    def is_changing_secret(self, now: datetime) -> bool:
+        """Whether the former secret still signs."""
+        return self.former_secret_until is not None and self.former_secret_until > now
+
 
 class WebhookDelivery(Base):
     """One event for one endpoint. The `number` says what came first; of a session, only the first that is pending is

@@ -156,7 +156,6 @@ def endpoint_state(row: WebhookEndpoint) -> EndpointState:
 
 
 def _of(row: WebhookEndpoint, now: datetime) -> dict[str, Any]:
-    is_changing = row.former_secret_until is not None and row.former_secret_until > now
     return {
         "id": row.id,
         "url": row.url,
@@ -165,6 +164,6 @@ def _of(row: WebhookEndpoint, now: datetime) -> dict[str, Any]:
         "failing_since": row.failing_since,
         "stopped_at": row.stopped_at,
         "stopped_because": row.stopped_because,
-        "former_secret_until": row.former_secret_until if is_changing else None,
+        "former_secret_until": row.former_secret_until if row.is_changing_secret(now) else None,
         "created_at": row.created_at,
     }

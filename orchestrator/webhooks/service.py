@@ -178,7 +178,7 @@ class Webhooks:
         async with self._database.write() as session:
             now = await self._database.now(session)
             endpoint = await _held(session, tenant_id, endpoint_id)
-            if grace and endpoint.former_secret_until is not None and endpoint.former_secret_until > now:
+            if grace and endpoint.is_changing_secret(now):
                 raise Conflict("This endpoint's secret is being changed already.", code="secret_changing")
             endpoint.secret_number += 1
             endpoint.former_secret_until = now + grace if grace else None
