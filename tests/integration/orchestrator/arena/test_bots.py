@@ -106,15 +106,22 @@ async def test_hard_beats_easy_in_every_game() -> None:
 
 
 async def test_the_loop_goes_on_while_bots_think() -> None:
+    """Thinking that held it up would do so each time; a crowded machine does now and then."""
     async with bots() as made:
         await made.choose(new(Game.CHESS), "easy")
-        longest = 0.0
-        thinking = asyncio.gather(*(made.choose(new(Game.CHECKERS), "hard") for _ in range(4)))
-        while not thinking.done():
-            before = monotonic()
-            await asyncio.sleep(0.001)
-            longest = max(longest, monotonic() - before)
-        assert longest < 0.05
+        assert min([await _longest_wait(made) for _ in range(3)]) < 0.05
+
+
+async def _longest_wait(made: Bots) -> float:
+    """Seconds between two turns of the loop while four of the hardest moves are thought of."""
+    longest = 0.0
+    thinking = asyncio.gather(*(made.choose(new(Game.CHECKERS), "hard") for _ in range(4)))
+    while not thinking.done():
+        before = monotonic()
+        await asyncio.sleep(0.001)
+        longest = max(longest, monotonic() - before)
+    await thinking
+    return longest
 
 
 async def test_stockfish_answers_the_same_question_alike() -> None:
