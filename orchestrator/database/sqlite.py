@@ -53,7 +53,7 @@ class _Cursor(AsyncAdapt_aiosqlite_cursor):
         adapted: Any = self._adapt_connection
         connection: Any = self._connection
         async with adapted._execute_mutex:  # noqa: SLF001 - as the stock cursor does
-            running = connection._execute(run, connection._conn, operation, parameters)  # noqa: SLF001
+            running = connection._execute(run, connection._conn, operation, parameters)  # noqa: SLF001 - likewise
             self._cursor, rows = await running
             self._rows = deque(rows)
 
@@ -67,7 +67,7 @@ class _Connection(AsyncAdapt_aiosqlite_connection):
 class _Dbapi(AsyncAdapt_aiosqlite_dbapi):
     def connect(self, *arguments: Any, **options: Any) -> AsyncAdapt_aiosqlite_connection:
         made: Any = super().connect(*arguments, **options)
-        return _Connection(self, made._connection)  # noqa: SLF001
+        return _Connection(self, made._connection)  # noqa: SLF001 - as the stock driver does
 
 
 DRIVER = _Dbapi(aiosqlite, sqlite3)

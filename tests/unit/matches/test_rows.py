@@ -90,5 +90,5 @@ def test_a_move_of_checkers_that_leads_nowhere_is_refused(path: Json) -> None:
 
 @given(st.none() | st.integers() | st.lists(st.integers()) | st.dictionaries(st.text(), st.integers()))
 def test_what_is_not_even_like_a_row_is_refused(value: object) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011
+    with pytest.raises(ValueError):  # noqa: PT011 - as above
         from_row(value)

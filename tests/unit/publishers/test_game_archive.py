@@ -27,6 +27,12 @@ from tests.packing import (
 )
 
 
+def content_of(archive: tarfile.TarFile, name: str) -> bytes:
+    file = archive.extractfile(name)
+    assert file is not None, f"{name} is no file"
+    return file.read()
+
+
 def made(packed: bytes, size: int = 10_000, name: str = LAUNCHER) -> tuple[GameArchive, Layer, bytes]:
     file = io.BytesIO()
     writer = LayerWriter(file)
@@ -53,7 +59,7 @@ def test_a_renpy_distribution_becomes_a_layer_below_game() -> None:
     assert (layer.size_bytes, layer.unpacked_bytes) == (len(content), len(gzip.decompress(content)))
     with tarfile.open(fileobj=io.BytesIO(content)) as written:
         members = {member.name: member for member in written.getmembers()}
-        assert written.extractfile(f"game/{LAUNCHER}").read() == SCRIPT  # type: ignore[union-attr]
+        assert content_of(written, f"game/{LAUNCHER}") == SCRIPT
     assert next(iter(members)) == "game"
     assert members[f"game/{LAUNCHER}"].mode == 0o755
     assert members["game/game/script.rpyc"].mode == 0o644
@@ -80,7 +86,7 @@ def test_links_and_long_names_stay_what_they_are() -> None:
         )
     )
     with tarfile.open(fileobj=io.BytesIO(content)) as written:
-        assert written.extractfile("game/h").read() == b"long"  # type: ignore[union-attr]
+        assert content_of(written, "game/h") == b"long"
         assert written.getmember("game/l").linkname == long
 
 
