@@ -5,12 +5,14 @@ first, with the nearest rating in reach; the reach grows while one waits, and th
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeVar
 
 from matches.values import Game
+
+T = TypeVar("T")
 
 REACH: Final = 200
 """The largest difference in ratings at first."""
@@ -18,6 +20,9 @@ REACH: Final = 200
 WIDENING: Final = 50
 WIDENING_MS: Final = 10_000
 """The reach grows by `WIDENING` for each `WIDENING_MS` of waiting."""
+
+BOT_AFTER_MS: Final = 15_000
+"""Whom nobody met for so long may meet a bot of their tenant."""
 
 
 class Mode(StrEnum):
@@ -79,6 +84,26 @@ def paired(waiting: Iterable[Waiting], now_ms: int) -> list[tuple[Waiting, Waiti
 def position(mine: Waiting, waiting: Sequence[Waiting]) -> int:
     """How many of my pool are served before me, and I: from 1."""
     return 1 + sum(other.pool == mine.pool and other.order < mine.order for other in waiting)
+
+
+def unmet(waiting: Iterable[Waiting], now_ms: int) -> list[Waiting]:
+    """Who has waited so long that a bot may come, by order of joining. In training, between tenants, nobody has."""
+    long_ago_ms = now_ms - BOT_AFTER_MS
+    alone = [one for one in waiting if one.since_ms <= long_ago_ms and one.mode != Mode.TRAINING]
+    return sorted(alone, key=lambda one: one.order)
+
+
+def by_weight(weights: Mapping[T, float], draw: float) -> T | None:
+    """One of these, each as often as its share of the weights. `draw` is from 0 up to, but not, 1. None where nobody
+    has any weight.
+    """
+    left = draw * sum(weights.values())
+    weighty = [(one, weight) for one, weight in weights.items() if weight > 0]
+    for one, weight in weighty:
+        if left < weight:
+            return one
+        left -= weight
+    return weighty[-1][0] if weighty else None
 
 
 def seated(pair: tuple[Waiting, Waiting], coin: bool) -> tuple[Waiting, Waiting]:

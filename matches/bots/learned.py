@@ -14,13 +14,21 @@ from matches.bots.levels import Draws, Level, one_of
 from matches.ratings import Rating, Result, rated
 from matches.reading import items, mapping, text, whole
 from matches.rules import RULES
-from matches.values import Game, Json, Ply, Seat, turn_of
+from matches.values import Game, Json, Ply, Reason, Seat, turn_of
 
 LEAST_MATCHES: Final = 3
 """In so many matches a position has to have come up, and in two of them the move."""
 
-MOST_POSITIONS: Final = 5_000
-_PLIES: Final = 40  # what is learned are openings
+MOST_POSITIONS: Final = 2_000
+MOST_RECORDS: Final = 500
+"""Of more matches the newest are learned from."""
+
+MEASURED_GAMES: Final = 30
+"""Against each level as many, beginning every other."""
+
+PLIES: Final = 40
+"""What is learned are openings."""
+
 _LONGEST_TEXT: Final = 1_000
 _MOST_MATCHES: Final = 2**53
 
@@ -68,7 +76,7 @@ def learned(game: Game, records: Iterable[Record]) -> Lessons:
     matches = 0
     for record in records:
         matches += 1
-        for ply, made in enumerate(record.line[:_PLIES]):
+        for ply, made in enumerate(record.line[:PLIES]):
             before = record.line[:ply]
             half_points = 1 if record.winner is None else 2 * (record.winner == turn_of(before))
             tried, move = found[_position(game, before)], json.dumps(made.move.wire(), sort_keys=True)
@@ -78,17 +86,43 @@ def learned(game: Game, records: Iterable[Record]) -> Lessons:
     return Lessons(game, matches, {where: found[where] for times, where in frequent if times >= LEAST_MATCHES})
 
 
-def remembered(lessons: Lessons, line: Sequence[Ply], draws: Draws) -> dict[str, Json] | None:
-    """The `game:move` payload of what went best here, or None where nothing is known, or the match has been before."""
-    here = _position(lessons.game, line)
-    if any(_position(lessons.game, line[:ply]) == here for ply in range(len(line))):
-        return None
-    tried = {move: each.worth for move, each in lessons.moves.get(here, {}).items() if each.times >= 2}
-    best = [move for move, worth in tried.items() if worth == max(tried.values()) and worth >= 0.5]
+def teaches(reason: Reason) -> bool:
+    """Whether a match that ended so says something of its moves, and not only that somebody went away."""
+    return reason not in {Reason.DISCONNECT, Reason.AFK_TIMEOUT}
+
+
+def place(game: Game, line: Sequence[Ply]) -> str | None:
+    """What lessons call the position after this line; None where the match has been before."""
+    here = _position(game, line)
+    has_been = any(_position(game, line[:ply]) == here for ply in range(len(line)))
+    return None if has_been else here
+
+
+def chosen(tried: Mapping[str, Tried], draws: Draws) -> dict[str, Json] | None:
+    """The `game:move` payload of what went best of these moves of one position. None where nothing is known."""
+    worths = {move: each.worth for move, each in tried.items() if each.times >= 2}
+    best = [move for move, worth in worths.items() if worth == max(worths.values()) and worth >= 0.5]
     if not best:
         return None
     wire = json.loads(one_of(best, draws))
     return {"move": wire, **wire}
+
+
+def remembered(lessons: Lessons, line: Sequence[Ply], draws: Draws) -> dict[str, Json] | None:
+    """The `game:move` payload of what went best here, or None where nothing is known, or the match has been before."""
+    here = place(lessons.game, line)
+    return None if here is None else chosen(lessons.moves.get(here, {}), draws)
+
+
+def usual(stars: float) -> Level:
+    """The level that a bot of 3 to 5 stars plays mostly: its thinking times, and what is left of it without lessons."""
+    return Level.HARD if stars >= 4 else Level.MEDIUM
+
+
+def measured(number: int) -> tuple[Level, Seat]:
+    """Against whom the game of this number is played when a bot is measured, and in which seat the bot sits."""
+    levels = list(Level)
+    return levels[number % len(levels)], 1 if number // len(levels) % 2 else 0
 
 
 def fallback(stars: float, draws: Draws) -> Level:
@@ -109,21 +143,25 @@ def stars(rating: Rating) -> float:
 
 def to_row(lessons: Lessons) -> dict[str, Json]:
     """The lessons as JSON."""
-    moves = {
-        position: {move: [each.times, each.half_points] for move, each in tried.items()}
-        for position, tried in lessons.moves.items()
-    }
+    moves = {position: tried_row(tried) for position, tried in lessons.moves.items()}
     return {"game": lessons.game.value, "matches": lessons.matches, "moves": moves}
 
 
 def from_row(row: object) -> Lessons:
     """The lessons that `to_row` described, equal to them. Raises `ValueError` for anything else."""
     fields = mapping(row)
-    moves = {
-        position: {move: _tried(counts) for move, counts in mapping(tried).items()}
-        for position, tried in mapping(fields.get("moves")).items()
-    }
+    moves = {position: tried_from(tried) for position, tried in mapping(fields.get("moves")).items()}
     return Lessons(Game(text(fields.get("game"), _LONGEST_TEXT)), whole(fields.get("matches"), 0, _MOST_MATCHES), moves)
+
+
+def tried_row(tried: Mapping[str, Tried]) -> dict[str, Json]:
+    """What is known of one position, as JSON."""
+    return {move: [each.times, each.half_points] for move, each in tried.items()}
+
+
+def tried_from(row: object) -> dict[str, Tried]:
+    """The same that `tried_row` described. Raises `ValueError` for anything else."""
+    return {move: _tried(counts) for move, counts in mapping(row).items()}
 
 
 def _tried(row: object) -> Tried:

@@ -11,7 +11,7 @@ from matches.bots.learned import LEAST_MATCHES, LEVEL_RATINGS, Lessons, Record, 
 from matches.bots.levels import Level
 from matches.ratings import Rating
 from matches.rules import RULES
-from matches.values import Game, Seat
+from matches.values import Game, Reason, Seat
 from tests.unit.matches.boards import line, random_game
 from tests.unit.matches.chance import Drawn
 
@@ -119,3 +119,19 @@ def test_strength_is_what_matches_against_the_levels_show() -> None:
 @given(st.integers(0, 1_000), st.integers(0, 2_000))
 def test_a_moves_worth_is_a_share_and_never_certain(times: int, half_points: int) -> None:
     assert 0 < Tried(times, min(half_points, 2 * times)).worth < 1
+
+
+def test_who_went_away_teaches_nothing() -> None:
+    untaught = {reason for reason in Reason if not learned.teaches(reason)}
+    assert untaught == {Reason.DISCONNECT, Reason.AFK_TIMEOUT}
+
+
+def test_the_usual_level_is_the_nearer_one() -> None:
+    assert [learned.usual(count) for count in (3, 3.9, 4, 5)] == [Level.MEDIUM, Level.MEDIUM, Level.HARD, Level.HARD]
+
+
+def test_a_bot_is_measured_against_each_level_as_often_in_either_seat() -> None:
+    games = [learned.measured(number) for number in range(learned.MEASURED_GAMES)]
+    assert {(level, seat): games.count((level, seat)) for level in Level for seat in (0, 1)} == {
+        (level, seat): learned.MEASURED_GAMES // 6 for level in Level for seat in (0, 1)
+    }

@@ -6,7 +6,7 @@ from itertools import combinations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matches.matchmaking import Mode, Waiting, paired, position, reach, seated
+from matches.matchmaking import Mode, Waiting, by_weight, paired, position, reach, seated, unmet
 from matches.values import Game
 
 NOW_MS = 1_000_000
@@ -124,3 +124,20 @@ def may_meet(first: Waiting, second: Waiting) -> bool:
 def test_a_flood_of_joins_is_paired_at_once() -> None:
     line = [waiting(f"{index:05}", rating=1_000 + index * 7 % 1_000, waited_s=index / 1_000) for index in range(4_000)]
     assert len(paired(line, NOW_MS)) == 2_000
+
+
+def test_whom_nobody_met_for_fifteen_seconds_may_meet_a_bot() -> None:
+    line = [waiting("c", waited_s=15), waiting("b", waited_s=14.9), waiting("a", waited_s=60)]
+    assert [one.ticket for one in unmet(line, NOW_MS)] == ["a", "c"]
+    assert unmet([waiting("t", waited_s=60, mode=Mode.TRAINING)], NOW_MS) == []
+
+
+def test_bots_come_as_often_as_they_weigh() -> None:
+    weights = {"never": 0.0, "seldom": 25.0, "often": 75.0}
+    assert [by_weight(weights, draw) for draw in (0, 0.24, 0.25, 0.99)] == ["seldom", "seldom", "often", "often"]
+    assert by_weight({"never": 0.0}, 0.5) is None
+    assert by_weight({}, 0.5) is None
+
+
+def test_the_last_bot_comes_where_rounding_left_nothing_over() -> None:
+    assert by_weight({"a": 0.1, "b": 0.2, "never": 0.0}, 1.0) == "b"
