@@ -27,12 +27,14 @@ from orchestrator.accounts.recovery_controllers import ConfirmationController, R
 from orchestrator.api_description import WholeDescription
 from orchestrator.arena.arena import Arena
 from orchestrator.arena.arena import running as open_arena
+from orchestrator.arena.bot_controllers import PrefixedTenantBotController, TenantBotController
 from orchestrator.arena.bots.service import Bots
 from orchestrator.arena.bots.service import running as thinking
 from orchestrator.arena.controllers import ArenaController, socket_io
 from orchestrator.arena.dependencies import TenantHeaders
 from orchestrator.arena.run_sockets import RunSockets
 from orchestrator.arena.sockets import Sockets
+from orchestrator.arena.training import Training
 from orchestrator.arena.webhook_controllers import PrefixedTenantWebhookController, TenantWebhookController
 from orchestrator.audit.admin_controllers import AuditController
 from orchestrator.background import Loop, running
@@ -115,6 +117,8 @@ _ROUTE_HANDLERS: Sequence[ControllerRouterHandler] = (
     EmbedController,
     arena_module,
     ArenaController,
+    TenantBotController,
+    PrefixedTenantBotController,
     TenantWebhookController,
     PrefixedTenantWebhookController,
     TenantAdminController,
@@ -168,7 +172,7 @@ async def _lifespan(app: Litestar) -> AsyncGenerator[None, None]:
                 app.state[field.name] = getattr(services, field.name)
             arena = _arena(services, bots)
             app.state[_ARENA] = arena
-            async with open_arena(arena, services.arena_presence), running(_loops(services, arena)):
+            async with open_arena(arena, services.arena_presence), running(_loops(services, arena, bots)):
                 yield
 
 
@@ -191,7 +195,7 @@ def _arena(services: Services, bots: Bots) -> Arena:
     return arena
 
 
-def _loops(services: Services, arena: Arena) -> Sequence[Loop]:
+def _loops(services: Services, arena: Arena, bots: Bots) -> Sequence[Loop]:
     """What runs beside the requests."""
     loops = (
         services.reconciler.run,
@@ -210,6 +214,7 @@ def _loops(services: Services, arena: Arena) -> Sequence[Loop]:
         arena.run,
         arena.telling.run,
         arena.hear_starts,
+        Training(services.database, services.notices, bots).run,
     )
     return loops if services.database.is_sqlite else (*loops, services.hearing.run)
 

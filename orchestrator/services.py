@@ -28,6 +28,7 @@ from orchestrator.arena.presence import Presence
 from orchestrator.arena.runs import Runs
 from orchestrator.arena.session_tokens import SessionTokens
 from orchestrator.arena.sessions import Sessions as ArenaSessions
+from orchestrator.arena.tenant_bots import TenantBots
 from orchestrator.audit.log import AuditLog
 from orchestrator.catalog.service import Catalog
 from orchestrator.catalog.snapshot import CatalogSnapshot
@@ -151,6 +152,7 @@ class Services:
     match_ledger: MatchLedger
     pairing: Pairing
     arena_runs: Runs
+    tenant_bots: TenantBots
 
 
 @asynccontextmanager
@@ -271,4 +273,5 @@ def _wire(settings: Settings, database: Database, installation: Installation, st
         match_ledger=match_ledger,
         pairing=Pairing(database, notices, match_ledger, presence),
         arena_runs=runs,
+        tenant_bots=TenantBots(database, notices),
     )

@@ -5,8 +5,21 @@ there under both prefixes; so it is written here, and `tests/api` holds it again
 from collections.abc import Mapping
 from typing import Any, Final
 
+from matches.bots.levels import Level
 from matches.matchmaking import Mode
+from matches.values import Game
 from orchestrator.arena.admission import GAMES, Difficulty, MatchType
+from orchestrator.arena.bot_orders import (
+    HEAVIEST,
+    LEAST_STARS,
+    LONGEST_ID,
+    LONGEST_NAME,
+    MOST_STARS,
+    MOST_THRESHOLD,
+    USUAL_THRESHOLD,
+    USUAL_WEIGHT,
+    BotType,
+)
 
 TENANT: Final = "tenantKey"
 PREFIXES: Final = ("/v1", "/api/v1")
@@ -124,6 +137,99 @@ _ROOMS: Final[_Schema] = {
         }
     },
 }
+_OF_ALGORITHMIC, _OF_LEARNED = "Of algorithmic bots, which need it.", "Of learned bots"
+_STARS: Final[_Schema] = {"type": "number", "minimum": LEAST_STARS, "maximum": MOST_STARS}
+_THRESHOLD: Final[_Schema] = {"type": "integer", "minimum": 1, "maximum": MOST_THRESHOLD}
+_NAME: Final[_Schema] = {"type": "string", "minLength": 1, "maxLength": LONGEST_NAME}
+_BOT_CHANGE: Final[_Schema] = {
+    "type": "object",
+    "properties": {
+        "name": {**_NAME, "description": "The tenant's own; players do not see it."},
+        "displayName": {**_NAME, "description": "What opponents see."},
+        "difficulty": {"type": "string", "enum": [level.value for level in Level], "description": _OF_ALGORITHMIC},
+        "targetRating": {**_STARS, "description": f"{_OF_LEARNED}, which need it: how strong it shall be, in stars."},
+        "matchmakingWeight": {
+            "type": "number",
+            "minimum": 0,
+            "maximum": HEAVIEST,
+            "default": USUAL_WEIGHT,
+            "description": "How often this one comes, beside the tenant's others; 0 is never.",
+        },
+        "retrainThreshold": {
+            **_THRESHOLD,
+            "default": USUAL_THRESHOLD,
+            "description": f"{_OF_LEARNED}: after so many more matches it is trained by itself.",
+        },
+    },
+}
+_BOT_ORDER: Final[_Schema] = {
+    "type": "object",
+    "required": ["game", "name", "playerId", "displayName", "botType"],
+    "properties": {
+        "game": {"type": "string", "enum": [game.value for game in Game]},
+        "playerId": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": LONGEST_ID,
+            "description": "The id of an account of the tenant's: no session is made for it any more.",
+        },
+        "botType": {"type": "string", "enum": [kind.value for kind in BotType]},
+        **_BOT_CHANGE["properties"],
+    },
+}
+_TRAINING: Final[_Schema] = {
+    "type": ["object", "null"],
+    "description": "Of learned bots: when it learned, from how many matches, and how many positions it knows.",
+    "required": ["status", "error", "trainedAt", "matches", "positions"],
+    "properties": {
+        "status": {"type": "string", "enum": ["none", "waiting", "running", "done", "failed"]},
+        "error": {"type": ["string", "null"]},
+        "trainedAt": {"type": ["string", "null"], "format": "date-time"},
+        "matches": {"type": "integer"},
+        "positions": {"type": "integer"},
+    },
+}
+_AGAINST: Final[_Schema] = {
+    "type": "object",
+    "required": ["games", "score"],
+    "properties": {"games": {"type": "integer"}, "score": {"type": "number"}},
+}
+_STRENGTH: Final[_Schema] = {
+    "type": ["object", "null"],
+    "description": "Of learned bots: measured after training in `games` against the built-in levels.",
+    "required": ["games", "against", "rating", "deviation", "stars"],
+    "properties": {
+        "games": {"type": "integer"},
+        "against": {"type": "object", "properties": {level.value: _AGAINST for level in Level}},
+        "rating": {"type": ["integer", "null"], "description": "Glicko-2, with `easy` at 1200 and `hard` at 1800."},
+        "deviation": {"type": ["integer", "null"]},
+        "stars": {"type": ["number", "null"], "description": "1 is `easy`, 3 `medium`, 5 `hard`."},
+    },
+}
+_BOT: Final[_Schema] = {
+    "type": "object",
+    "required": [
+        *("id", "game", "mode", "name", "playerId", "displayName", "botType", "difficulty", "targetRating"),
+        *("matchmakingWeight", "retrainThreshold", "isReady", "training", "strength", "createdAt"),
+    ],
+    "properties": {
+        **_BOT_ORDER["properties"],
+        "id": {"type": "string"},
+        "mode": {"type": "string", "enum": ["live", "test"], "description": "The key's."},
+        "difficulty": {"type": ["string", "null"]},
+        "targetRating": {"type": ["number", "null"]},
+        "retrainThreshold": {"type": ["integer", "null"]},
+        "isReady": {"type": "boolean", "description": "Whether it comes: a learned one once it was trained."},
+        "training": _TRAINING,
+        "strength": _STRENGTH,
+        "createdAt": {"type": "string", "format": "date-time"},
+    },
+}
+_BOTS: Final[_Schema] = {
+    "type": "object",
+    "required": ["bots"],
+    "properties": {"bots": {"type": "array", "items": _BOT}},
+}
 _ERROR: Final[_Schema] = {
     "type": "object",
     "required": ["error"],
@@ -138,11 +244,18 @@ _REFUSALS: Final[Mapping[str, tuple[str, ...]]] = {
         f"Invalid game. Valid: {', '.join(GAMES)}",
         "players[] required for live and test sessions",
         "subway-runner only supports matchType: bot",
+        "botType is required",
+        "The player user_123 is reserved for a bot",
     ),
     "401": ("Missing Authorization header", "Invalid or inactive API key"),
     "403": ("Origin not allowed for this API key", "Test API key cannot create live sessions"),
-    "404": ("Session not found", "Room code is invalid or has expired"),
-    "409": ("Idempotency-Key was used for another request", "This session has both of its players"),
+    "404": ("Session not found", "Room code is invalid or has expired", "Bot not found"),
+    "409": (
+        "Idempotency-Key was used for another request",
+        "This session has both of its players",
+        "This player has a bot of this game already",
+        "A tenant has 20 bots at most",
+    ),
     "413": ("Request Entity Too Large",),
     "429": ("Rate limit exceeded", "Monthly session quota exceeded"),
     "500": ("Something went wrong on our side",),
@@ -173,6 +286,43 @@ _ROOM_SHOWN: Final = {
     "roomId": "room_abc123",
     "players": [{"id": "user_123", "username": "Ann"}, {"id": "user_456", "username": "Bob"}],
     "moveCount": 14,
+}
+
+_BOT_ORDERED: Final = {
+    "game": "connect4",
+    "name": "Evening bot",
+    "playerId": "user_777",
+    "displayName": "Robin",
+    "botType": "learned",
+    "targetRating": 4,
+    "matchmakingWeight": 100,
+    "retrainThreshold": 50,
+}
+_BOT_SHOWN: Final = {
+    "id": "bot3k8v0q1m5x7c9z2b4n6",
+    "mode": "live",
+    **_BOT_ORDERED,
+    "difficulty": None,
+    "isReady": True,
+    "training": {
+        "status": "done",
+        "error": None,
+        "trainedAt": "2026-03-16T02:00:00.000Z",
+        "matches": 412,
+        "positions": 305,
+    },
+    "strength": {
+        "games": 30,
+        "against": {
+            "easy": {"games": 10, "score": 9},
+            "medium": {"games": 10, "score": 7.5},
+            "hard": {"games": 10, "score": 3},
+        },
+        "rating": 1620,
+        "deviation": 62,
+        "stars": 3.8,
+    },
+    "createdAt": "2026-03-15T12:00:00.000Z",
 }
 
 
@@ -245,26 +395,86 @@ def _operations() -> list[tuple[str, str, _Schema]]:
                 parameters=[_query("game", _GAME, is_required=True)],
             ),
         ),
+        *_of_bots(),
+    ]
+
+
+def _of_bots() -> list[tuple[str, str, _Schema]]:
+    bot_id = {"name": "bot_id", "in": "path", "required": True, "schema": {"type": "string", "maxLength": 64}}
+    one = [bot_id]
+    return [
+        (
+            "/bots",
+            "get",
+            _operation("listTenantBots", "The bots of the key's environment.", ("200", _BOTS, {"bots": [_BOT_SHOWN]})),
+        ),
+        (
+            "/bots",
+            "post",
+            _operation(
+                "createTenantBot",
+                "A bot that meets the tenant's players in matchmaking when nobody else did for 15 seconds.",
+                ("201", _BOT, _BOT_SHOWN),
+                body=(_BOT_ORDER, _BOT_ORDERED),
+            ),
+        ),
+        (
+            "/bots/{bot_id}",
+            "get",
+            _operation("getTenantBot", "One bot.", ("200", _BOT, _BOT_SHOWN), parameters=one),
+        ),
+        (
+            "/bots/{bot_id}",
+            "patch",
+            _operation(
+                "changeTenantBot",
+                "Other fields of a bot; `game`, `playerId` and `botType` stay.",
+                ("200", _BOT, _BOT_SHOWN),
+                parameters=one,
+                body=(_BOT_CHANGE, {"matchmakingWeight": 20}),
+            ),
+        ),
+        (
+            "/bots/{bot_id}",
+            "delete",
+            _operation(
+                "deleteTenantBot",
+                "It meets nobody any more. Its matches that go on are played to their end.",
+                ("204", None, None),
+                parameters=one,
+            ),
+        ),
+        (
+            "/bots/{bot_id}/train",
+            "post",
+            _operation(
+                "trainTenantBot",
+                "A learned bot learns from what was played by now; `training` tells how far that is.",
+                ("202", _BOT, _BOT_SHOWN),
+                parameters=one,
+            ),
+        ),
     ]
 
 
 def _operation(
     name: str,
     description: str,
-    answer: tuple[str, _Schema, object],
+    answer: tuple[str, _Schema | None, object],
     *,
     parameters: list[_Schema] | None = None,
     body: tuple[_Schema, object] | None = None,
     is_open: bool = False,
 ) -> _Schema:
     status, schema, shown = answer
+    content = {} if schema is None else {"content": _json(schema, shown)}
     operation: _Schema = {
         "tags": ["Arena"],
         "operationId": name,
         "description": description,
         "parameters": parameters or [],
         "responses": {
-            status: {"description": "As asked for.", "content": _json(schema, shown)},
+            status: {"description": "As asked for.", **content},
             **{refusal: _refused(texts) for refusal, texts in _REFUSALS.items()},
         },
         "security": [] if is_open else [{TENANT: []}],

@@ -143,6 +143,7 @@ class Ledger:
         pair: tuple[Entrant, Entrant],
         *,
         bot_level: str | None,
+        bot_id: str | None = None,
         is_listed: bool,
         is_rated: bool,
     ) -> Happened:
@@ -158,6 +159,7 @@ class Ledger:
             listed_for=seats[0].tenant_id if is_listed else None,
             is_rated=is_rated,
             bot_level=bot_level,
+            bot_id=bot_id,
             version=0,
             state={},
             plies=0,

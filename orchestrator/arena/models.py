@@ -69,7 +69,7 @@ class ArenaMatch(Base):
     """`deadline_ms` is when it changes by itself; `bot_due_ms` when somebody has to think for the bot again. Both are
     None after the end. `events` counts those in `arena_events`, and is 0 when they were pruned. Outages that ended
     until `excused_ms` are in its clocks already. `listed_for` is the tenant in whose rooms it stands: nobody's with a
-    bot, or across tenants.
+    bot, or across tenants. `bot_id` is the learned bot that plays; when that is gone, `bot_level` is left of it.
     """
 
     __tablename__ = "arena_matches"
@@ -88,6 +88,7 @@ class ArenaMatch(Base):
     listed_for: Mapped[str | None] = mapped_column(String(40))
     is_rated: Mapped[bool]
     bot_level: Mapped[str | None] = mapped_column(String(8))
+    bot_id: Mapped[str | None] = mapped_column(String(40))
     version: Mapped[int]
     state: Mapped[JsonDict]
     plies: Mapped[int]
@@ -199,3 +200,51 @@ class ArenaRating(Base):
     rating: Mapped[float]
     deviation: Mapped[float]
     volatility: Mapped[float]
+
+
+class ArenaBot(Base):
+    """A bot of a tenant's, for the queues of one game and environment. A learned one plays once it has `trained_at`.
+
+    `training` is `none`, `waiting`, `running`, `done` or `failed`. At `train_due_ms` somebody trains it: a replica that
+    does puts that off, and another one takes it up when it has died. `matches` and `positions` say from how many it
+    learned and how many it knows, `strength` how it did then against the built-in levels. `tried_at` is when its last
+    training began.
+    """
+
+    __tablename__ = "arena_bots"
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "mode", "game", "player_id", name="arena_bots_by_player"),
+        Index("arena_bots_to_train", "train_due_ms"),
+    )
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id", ondelete="CASCADE"))
+    mode: Mapped[str] = mapped_column(String(8))
+    game: Mapped[str] = mapped_column(String(16))
+    name: Mapped[str] = mapped_column(String(100))
+    player_id: Mapped[str] = mapped_column(String(128))
+    display_name: Mapped[str] = mapped_column(String(100))
+    bot_type: Mapped[str] = mapped_column(String(12))
+    difficulty: Mapped[str | None] = mapped_column(String(8))
+    target_rating: Mapped[float | None]
+    matchmaking_weight: Mapped[float]
+    retrain_threshold: Mapped[int | None]
+    training: Mapped[str] = mapped_column(String(8))
+    train_due_ms: Mapped[int | None]
+    tried_at: Mapped[datetime | None]
+    trained_at: Mapped[datetime | None]
+    matches: Mapped[int]
+    positions: Mapped[int]
+    strength: Mapped[JsonDict | None]
+    failure: Mapped[str | None] = mapped_column(String(200))
+    created_at: Mapped[datetime]
+
+
+class ArenaLesson(Base):
+    """What a learned bot knows of one position: its moves, as `matches.bots.learned` has them."""
+
+    __tablename__ = "arena_lessons"
+
+    bot_id: Mapped[str] = mapped_column(ForeignKey("arena_bots.id", ondelete="CASCADE"), primary_key=True)
+    position: Mapped[str] = mapped_column(String(200), primary_key=True)
+    moves: Mapped[JsonDict]

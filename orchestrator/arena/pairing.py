@@ -1,4 +1,5 @@
-"""Who joins plays: at once against a bot, with the session's other player, or with somebody from the queue.
+"""Who joins plays: at once against a bot, with the session's other player, or with somebody from the queue, who is one
+of their tenant's bots when nobody came for some time.
 
 Who waits is a row that names the socket. Whom `matches.matchmaking` pairs is decided under the pool's lock, by any
 replica; sockets on others hear of it by a notice.
@@ -12,14 +13,15 @@ from typing import Final
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from matches.matchmaking import Mode, Pool, Waiting, paired, position, seated
+from matches.bots.learned import usual
+from matches.matchmaking import Mode, Pool, Waiting, by_weight, paired, position, seated, unmet
 from matches.terms import Afk, agreed, documented_terms
 from matches.values import Game, Seat
 from orchestrator.arena.admission import MatchType
 from orchestrator.arena.afk import wished
 from orchestrator.arena.happening import Happened
 from orchestrator.arena.ledger import Entrant, Ledger
-from orchestrator.arena.models import ArenaRating, ArenaReplica, ArenaSession, ArenaWaiting
+from orchestrator.arena.models import ArenaBot, ArenaRating, ArenaReplica, ArenaSession, ArenaWaiting
 from orchestrator.arena.payloads import Seated
 from orchestrator.arena.presence import Presence, milliseconds
 from orchestrator.database import Database
@@ -29,6 +31,7 @@ from orchestrator.notices import Notices
 STARTS: Final = "arena-starts"
 """The topic of matches that began with somebody who waited."""
 
+_CHANCE: Final = secrets.SystemRandom()
 _FRESH_RATING: Final = 1500.0
 _BOT_NAMES: Final[Mapping[str, str]] = {"easy": "Bot (easy)", "medium": "Bot", "hard": "Bot (hard)"}
 
@@ -125,7 +128,9 @@ class Pairing:
             return {row.id: row.match_id for row in rows}
 
     async def widen(self) -> Sequence[Happened]:
-        """Pair those whose reach has grown, in every pool where somebody waits; forget whose replica died."""
+        """Pair those whose reach has grown, in every pool where somebody waits, and let bots come to whom nobody met;
+        forget whose replica died.
+        """
         async with self._database.write() as session:
             now_ms = milliseconds(await self._database.now(session))
             dead = select(ArenaReplica.id).where(self._presence.is_silent(now_ms))
@@ -141,6 +146,7 @@ class Pairing:
                 await self._database.lock(session, name)
                 now_ms = milliseconds(await self._database.now(session))
                 begun += await self._pair(session, await _line(session, pool), now_ms)
+                begun += await self._fill(session, pool, now_ms)
         return begun
 
     async def _waits(
@@ -170,14 +176,46 @@ class Pairing:
     async def _with_bot(self, session: AsyncSession, found: ArenaSession, mine: ArenaWaiting) -> Happened:
         level = found.bot_difficulty
         bot_id = f"bot_{level}" if mine.player_id != f"bot_{level}" else f"bot_{level}_2"
-        bot = Entrant(Seated(bot_id, _BOT_NAMES[level], found.id, found.tenant_id, is_bot=True))
-        game = Game(found.game)
+        return await self._against(session, mine, bot_id, _BOT_NAMES[level], level)
+
+    async def _fill(self, session: AsyncSession, pool: Pool, now_ms: int) -> list[Happened]:
+        """A bot of their tenant's for each whom nobody met, if it has one that plays this."""
+        rows = {_waiting(row).ticket: row for row in await _line(session, pool)}
+        alone = unmet([_waiting(row) for row in rows.values()], now_ms)
+        if pool.tenant_id is None or not alone:
+            return []
+        query = select(ArenaBot).filter_by(tenant_id=pool.tenant_id, mode=pool.mode.value, game=pool.game.value)
+        plays = (ArenaBot.bot_type != "learned") | ArenaBot.trained_at.is_not(None)
+        bots = {bot.id: bot for bot in await session.scalars(query.where(plays).order_by(ArenaBot.id))}
+        begun = list[Happened]()
+        for one in alone:
+            weights = {bot.id: bot.matchmaking_weight for bot in bots.values() if bot.player_id != one.player_id}
+            chosen = by_weight(weights, _CHANCE.random())
+            if chosen is not None:
+                begun.append(await self._meets(session, rows[one.ticket], bots[chosen]))
+        if begun:
+            await self._notices.tell_others(session, STARTS)
+        return begun
+
+    async def _meets(self, session: AsyncSession, mine: ArenaWaiting, bot: ArenaBot) -> Happened:
+        if bot.target_rating is None:
+            return await self._against(session, mine, bot.player_id, bot.display_name, bot.difficulty or "medium")
+        level = usual(bot.target_rating).value
+        return await self._against(session, mine, bot.player_id, bot.display_name, level, learned_id=bot.id)
+
+    async def _against(
+        self, session: AsyncSession, mine: ArenaWaiting, bot_id: str, name: str, level: str, *,
+        learned_id: str | None = None,
+    ) -> Happened:  # fmt: skip
+        """A match with this bot, which is neither rated nor listed."""
+        bot = Entrant(Seated(bot_id, name, mine.session_id, mine.tenant_id, is_bot=True))
+        game = Game(mine.game)
         human_seat: Seat = 0 if game in {Game.CONNECT4, Game.TICTACTOE} or secrets.randbits(1) else 1
         pair = (_entrant(mine), bot) if human_seat == 0 else (bot, _entrant(mine))
-        terms = documented_terms(game, bot_seat=1 if human_seat == 0 else 0)
+        terms = replace(documented_terms(game, bot_seat=1 if human_seat == 0 else 0), afk=_afk(mine))
         await session.delete(mine)
         return await self._ledger.open(
-            session, replace(terms, afk=_afk(mine)), found.mode, pair, bot_level=level, is_listed=False, is_rated=False
+            session, terms, mine.mode, pair, bot_level=level, bot_id=learned_id, is_listed=False, is_rated=False
         )
 
     async def _direct(self, session: AsyncSession, found: ArenaSession, mine: ArenaWaiting) -> list[Happened]:

@@ -19,6 +19,7 @@ from orchestrator.arena.admission import SUBWAY_RUNNER, MatchType, Order, Player
 from orchestrator.arena.models import ArenaMatch, ArenaSeat, ArenaSession, ArenaWaiting
 from orchestrator.arena.seams import Outbox, announce
 from orchestrator.arena.session_tokens import LIFETIME, Claims, SessionTokens
+from orchestrator.arena.tenant_bots import require_no_bots
 from orchestrator.catalog.models import Game as StreamedGame
 from orchestrator.database import Database, JsonDict
 from orchestrator.errors import Conflict, InvalidRequest, NotFound, RateLimited, Unauthorized
@@ -93,6 +94,7 @@ class Sessions:
                     return await self._ticket(session, found, _players(found)[: order.player_count])
             if order.game == SUBWAY_RUNNER and not await _is_offered(session):
                 raise InvalidRequest(f"{SUBWAY_RUNNER} is not available here")
+            await require_no_bots(session, by.tenant.id, order.mode.value, [player.id for player in order.players])
             now = await self._database.now(session)
             if order.mode != Mode.TEST:
                 await self._charge(session, by, now)
@@ -115,8 +117,8 @@ class Sessions:
         return found
 
     async def join(self, by: Proven, fields: Mapping[str, Any]) -> Ticket:
-        """The host's friend comes in by a room code, and gets a token of their own; again the same one. NotFound,
-        Conflict for a third person.
+        """The host's friend comes in by a room code, and gets a token of their own; again the same one. InvalidRequest,
+        NotFound, Conflict for a third person.
         """
         code, game = fields.get("roomCode"), game_of(fields.get("game"))
         if not isinstance(code, str) or not code:
@@ -131,6 +133,7 @@ class Sessions:
                 raise NotFound(_NO_ROOM)
             if (found.mode == Mode.TEST.value) != (by.mode == KeyMode.TEST):
                 raise NotFound(_NO_ROOM)
+            await require_no_bots(session, by.tenant.id, found.mode, [friend.id])
             host, *others = _players(found)
             if friend.id == host.id:
                 raise InvalidRequest("player.id is the host's: a friend is another player")

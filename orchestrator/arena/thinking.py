@@ -8,11 +8,13 @@ from typing import Final
 import structlog
 from sqlalchemy import select
 
+from matches.bots.learned import place, tried_from
 from matches.events import MoveSent
-from orchestrator.arena.bots.service import Bots, WorkersBusy
+from matches.state import Match
+from orchestrator.arena.bots.service import BotMove, Bots, WorkersBusy
 from orchestrator.arena.happening import BOT_LEASE_MS, Happened
 from orchestrator.arena.ledger import Ledger
-from orchestrator.arena.models import ArenaMatch
+from orchestrator.arena.models import ArenaBot, ArenaLesson, ArenaMatch
 from orchestrator.arena.presence import milliseconds
 from orchestrator.background import cancelled
 from orchestrator.database import Database
@@ -68,16 +70,31 @@ class Thinking:
         """What the bot chose, after the time that it took."""
         try:
             async with self._database.read() as session:
-                level = await session.scalar(select(ArenaMatch.bot_level).where(ArenaMatch.id == match_id))
+                query = select(ArenaMatch.bot_level, ArenaMatch.bot_id).where(
+                    ArenaMatch.id == match_id, ArenaMatch.bot_level.is_not(None)
+                )
+                bot = (await session.execute(query)).first()
             match = (await self._ledger.look(match_id)).room.match
             bot_seat = match.terms.bot_seat
-            if bot_seat is None or level is None or match.end is not None or len(match.plies) != plies:
+            if bot_seat is None or bot is None or match.end is not None or len(match.plies) != plies:
                 return
             began_s = time.monotonic()
-            thought = await self.bots.choose(match, level)
+            thought = await self._thought(match, bot.bot_level, bot.bot_id)
             await asyncio.sleep(max(0.0, thought.thinking_ms / 1000 - (time.monotonic() - began_s)))
             await self._play(match_id, MoveSent(bot_seat, thought.payload), plies)
         except (DatabaseUnavailable, NotFound, WorkersBusy) as away:
             log.info("arena.bot_put_off", match=match_id, error=repr(away))
         except Exception:
             log.exception("arena.bot_failed", match=match_id)  # the lease brings it back
+
+    async def _thought(self, match: Match, level: str, learned_id: str | None) -> BotMove:
+        """By what the bot learned; by its level where it is a built-in one, or was deleted meanwhile."""
+        if learned_id is None:
+            return await self.bots.choose(match, level)
+        here = place(match.terms.game, match.plies)
+        async with self._database.read() as session:
+            stars = await session.scalar(select(ArenaBot.target_rating).where(ArenaBot.id == learned_id))
+            lesson = None if here is None else await session.get(ArenaLesson, (learned_id, here))
+        if stars is None:
+            return await self.bots.choose(match, level)
+        return await self.bots.choose_learned(match, {} if lesson is None else tried_from(lesson.moves), stars)

@@ -12,8 +12,9 @@ from typing import Final
 
 import structlog
 
-from matches.bots import chess
+from matches.bots import chess, learned
 from matches.bots.habits import Scored
+from matches.bots.learned import Tried
 from matches.bots.levels import Level, thinking_ms
 from matches.state import Match
 from matches.values import Game, Json, Ply
@@ -57,6 +58,16 @@ class Bots:
         """
         game, at = match.terms.game, Level(level)
         return BotMove(await self._payload(game, match.plies, at), thinking_ms(game, at, self._chance))
+
+    async def choose_learned(self, match: Match, tried: Mapping[str, Tried], stars: float) -> BotMove:
+        """The same of a bot of 3 to 5 stars that learned: `tried` is what it knows of this position, empty where it
+        knows nothing or the match has been here before.
+        """
+        game = match.terms.game
+        payload = learned.chosen(tried, self._chance)
+        if payload is None:
+            payload = await self._payload(game, match.plies, learned.fallback(stars, self._chance))
+        return BotMove(payload, thinking_ms(game, learned.usual(stars), self._chance))
 
     async def _payload(self, game: Game, line: Sequence[Ply], level: Level) -> dict[str, Json]:
         if game == Game.CHESS and self._engines is not None:

@@ -1,0 +1,150 @@
+"""Bots that tenants made to fill their queues: ordered, changed, taken away. `training` teaches them, `pairing` lets
+them play. No HTTP.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final
+
+import structlog
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from matches.bots.levels import Level
+from matches.values import Game
+from orchestrator.arena.bot_orders import BotOrder, BotType, changed, ordered
+from orchestrator.arena.models import ArenaBot
+from orchestrator.arena.presence import milliseconds
+from orchestrator.database import Database
+from orchestrator.errors import Conflict, InvalidRequest, NotFound
+from orchestrator.ids import new_id
+from orchestrator.notices import Notices
+from orchestrator.tenants.keys import Proven
+
+TRAINING: Final = "arena-training"
+"""The topic of bots that are to be trained."""
+
+MOST_BOTS: Final = 20
+"""Of one tenant in one environment, live or test."""
+
+_NO_BOT: Final = "Bot not found"
+
+log = structlog.get_logger()
+
+
+class TenantBots:
+    """A key of the live environment knows live bots alone, one of the test environment test bots."""
+
+    def __init__(self, database: Database, notices: Notices) -> None:
+        self._database = database
+        self._notices = notices
+
+    async def create(self, by: Proven, fields: Mapping[str, Any]) -> ArenaBot:
+        """InvalidRequest; Conflict where the player has a bot of this game, or the tenant all that it may have."""
+        order = ordered(fields)
+        tenant_id, mode = by.tenant.id, by.mode.value
+        async with self._database.write() as session:
+            await self._database.lock(session, f"arena-bots:{tenant_id}:{mode}")
+            mine = select(ArenaBot).filter_by(tenant_id=tenant_id, mode=mode)
+            if await session.scalar(mine.filter_by(game=order.game.value, player_id=order.player_id)) is not None:
+                raise Conflict("This player has a bot of this game already", code="conflict")
+            if (await session.scalar(select(func.count()).select_from(mine.subquery())) or 0) >= MOST_BOTS:
+                raise Conflict(f"A tenant has {MOST_BOTS} bots at most", code="conflict")
+            made = ArenaBot(
+                id=new_id("bot"),
+                tenant_id=tenant_id,
+                mode=mode,
+                game=order.game.value,
+                player_id=order.player_id,
+                bot_type=order.bot_type.value,
+                training="none",
+                matches=0,
+                positions=0,
+                created_at=await self._database.now(session),
+            )
+            _write(made, order)
+            session.add(made)
+        log.info("arena.bot_made", bot=made.id, tenant=tenant_id, game=made.game, mode=mode, kind=made.bot_type)
+        return made
+
+    async def owned(self, by: Proven) -> Sequence[ArenaBot]:
+        """The oldest first."""
+        query = select(ArenaBot).filter_by(tenant_id=by.tenant.id, mode=by.mode.value)
+        async with self._database.read() as session:
+            return (await session.scalars(query.order_by(ArenaBot.created_at, ArenaBot.id))).all()
+
+    async def get(self, by: Proven, bot_id: str) -> ArenaBot:
+        """NotFound, also for another tenant's or the other environment's."""
+        async with self._database.read() as session:
+            return _of(by, await session.get(ArenaBot, bot_id))
+
+    async def change(self, by: Proven, bot_id: str, fields: Mapping[str, Any]) -> ArenaBot:
+        """Matches that go on keep their level. A learned bot that shall be of another strength is trained and measured
+        anew. NotFound, InvalidRequest.
+        """
+        async with self._database.write() as session:
+            row = _of(by, await session.get(ArenaBot, bot_id, with_for_update=True))
+            order = changed(_order(row), fields)
+            was_taught = row.trained_at is not None or row.train_due_ms is not None
+            if order.target_rating != row.target_rating and was_taught:
+                row.strength = None
+                await self._ask(session, row)
+            _write(row, order)
+            return row
+
+    async def delete(self, by: Proven, bot_id: str) -> None:
+        """It meets nobody any more; its matches that go on are played to their end at its level. NotFound."""
+        async with self._database.write() as session:
+            await session.delete(_of(by, await session.get(ArenaBot, bot_id, with_for_update=True)))
+        log.info("arena.bot_removed", bot=bot_id, tenant=by.tenant.id)
+
+    async def train(self, by: Proven, bot_id: str) -> ArenaBot:
+        """It learns as soon as it is its turn; asked again meanwhile, only once. NotFound, InvalidRequest."""
+        async with self._database.write() as session:
+            row = _of(by, await session.get(ArenaBot, bot_id, with_for_update=True))
+            if row.bot_type != BotType.LEARNED.value:
+                raise InvalidRequest("Only learned bots are trained")
+            if row.train_due_ms is None:
+                await self._ask(session, row)
+            return row
+
+    async def _ask(self, session: AsyncSession, row: ArenaBot) -> None:
+        row.training, row.failure = "waiting", None
+        row.train_due_ms = milliseconds(await self._database.now(session))
+        self._notices.publish_after_commit(session, TRAINING)
+
+
+async def require_no_bots(session: AsyncSession, tenant_id: str, mode: str, player_ids: Collection[str]) -> None:
+    """None of these players is one in whose name a bot of the tenant's plays. InvalidRequest."""
+    if not player_ids:
+        return
+    query = select(ArenaBot.player_id).filter_by(tenant_id=tenant_id, mode=mode)
+    taken = await session.scalar(query.where(ArenaBot.player_id.in_(player_ids)).limit(1))
+    if taken is not None:
+        raise InvalidRequest(f"The player {taken} is reserved for a bot")
+
+
+def _of(by: Proven, row: ArenaBot | None) -> ArenaBot:
+    if row is None or (row.tenant_id, row.mode) != (by.tenant.id, by.mode.value):
+        raise NotFound(_NO_BOT)
+    return row
+
+
+def _order(row: ArenaBot) -> BotOrder:
+    return BotOrder(
+        Game(row.game),
+        row.name,
+        row.player_id,
+        row.display_name,
+        BotType(row.bot_type),
+        None if row.difficulty is None else Level(row.difficulty),
+        row.target_rating,
+        row.matchmaking_weight,
+        row.retrain_threshold,
+    )
+
+
+def _write(row: ArenaBot, order: BotOrder) -> None:
+    row.name, row.display_name = order.name, order.display_name
+    row.difficulty = None if order.difficulty is None else order.difficulty.value
+    row.target_rating, row.retrain_threshold = order.target_rating, order.retrain_threshold
+    row.matchmaking_weight = order.matchmaking_weight

@@ -1,0 +1,217 @@
+"""Learned bots are trained here, one at a time in each replica: whoever claims one reads its tenant's matches, lets a
+process learn from them, lets the bot play the built-in levels, and writes down both.
+
+A claim lasts `LEASE_MS`, so that another replica begins anew when this one has died.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Final
+
+import structlog
+from sqlalchemy import Select, Text, cast, delete, exists, insert, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from matches.bots import learned
+from matches.bots.learned import LEAST_MATCHES, MOST_RECORDS, PLIES, Lessons
+from matches.bots.levels import Level
+from matches.values import Game, Json, Reason, Seat
+from orchestrator.arena.bots import schooling
+from orchestrator.arena.bots.schooling import Score
+from orchestrator.arena.bots.service import Bots, WorkersBusy
+from orchestrator.arena.bots.trainer import record_line
+from orchestrator.arena.bots.workers import WorkerFailed
+from orchestrator.arena.models import ArenaBot, ArenaLesson, ArenaMatch, ArenaMove, ArenaSession
+from orchestrator.arena.presence import milliseconds
+from orchestrator.arena.tenant_bots import TRAINING
+from orchestrator.background import rounds
+from orchestrator.database import Database, JsonDict
+from orchestrator.errors import DatabaseUnavailable
+from orchestrator.notices import Notices
+
+LEASE_MS: Final = 300_000
+COUNT_EVERY_S: Final = 60.0
+_AGAIN_MS: Final = 30_000
+_MATCHES_AT_ONCE: Final = 20
+_LESSONS_AT_ONCE: Final = 250
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Pupil:
+    """A bot that is trained, as it was when that began. `lease_ms` tells this training from a later one."""
+
+    bot_id: str
+    tenant_id: str
+    mode: str
+    game: Game
+    stars: float
+    lease_ms: int
+
+
+class Training:
+    def __init__(self, database: Database, notices: Notices, bots: Bots) -> None:
+        self._database = database
+        self._notices = notices
+        self._bots = bots
+        self._counted_s = -COUNT_EVERY_S
+
+    async def run(self) -> None:
+        """Trains whoever is to be trained. Ends never."""
+        await rounds(self._notices, TRAINING, self._round)
+
+    async def _round(self) -> None:
+        moment_s = time.monotonic()
+        if moment_s - self._counted_s >= COUNT_EVERY_S:
+            self._counted_s = moment_s
+            await self._count()
+        while (pupil := await self._claim()) is not None:
+            await self._train(pupil)
+
+    async def _count(self) -> None:
+        """Bots of whose game enough matches were played since they were trained last, or at all, are due."""
+        query = select(ArenaBot).where(ArenaBot.train_due_ms.is_(None), ArenaBot.retrain_threshold.is_not(None))
+        async with self._database.read() as session:
+            due = [bot.id for bot in await session.scalars(query) if await self._has_enough(session, bot)]
+        if due:
+            async with self._database.write() as session:
+                now_ms = milliseconds(await self._database.now(session))
+                rows = select(ArenaBot).where(ArenaBot.id.in_(due), ArenaBot.train_due_ms.is_(None))
+                for row in await session.scalars(rows.with_for_update(skip_locked=True)):
+                    row.training, row.train_due_ms = "waiting", now_ms
+
+    async def _has_enough(self, session: AsyncSession, bot: ArenaBot) -> bool:
+        played = _played(bot.tenant_id, bot.mode, bot.game)
+        if bot.tried_at is not None:
+            played = played.where(ArenaSession.created_at > bot.tried_at)
+        least = bot.retrain_threshold or 1
+        found = await session.scalars(played.limit(2 * least))  # two of the queue share a match
+        return len(set(found)) >= least
+
+    async def _claim(self) -> Pupil | None:
+        async with self._database.read() as session:
+            now_ms = milliseconds(await self._database.now(session))
+            if not await session.scalar(select(exists().where(ArenaBot.train_due_ms <= now_ms))):
+                return None
+        async with self._database.write() as session:
+            now = await self._database.now(session)
+            now_ms = milliseconds(now)
+            due = select(ArenaBot).where(ArenaBot.train_due_ms <= now_ms).order_by(ArenaBot.train_due_ms, ArenaBot.id)
+            row = await session.scalar(due.limit(1).with_for_update(skip_locked=True))
+            if row is None or row.target_rating is None:
+                return None
+            row.training, row.tried_at, row.train_due_ms = "running", now, now_ms + LEASE_MS
+            lease_ms = row.train_due_ms
+            return Pupil(row.id, row.tenant_id, row.mode, Game(row.game), row.target_rating, lease_ms)
+
+    async def _train(self, pupil: Pupil) -> None:
+        try:
+            lessons = await schooling.learn(pupil.game, await self._records(pupil))
+            if not lessons.moves:
+                least = f"no position came up in {LEAST_MATCHES} of them"
+                await self._fail(pupil, f"Too little was played: {lessons.matches} matches were read, and {least}.")
+                return
+            scores = await schooling.measure(self._bots, lessons, pupil.stars)
+        except WorkerFailed as failed:
+            log.warning("arena.training_failed", bot=pupil.bot_id, error=repr(failed.__cause__))
+            await self._fail(pupil, "It could not be trained; our people have been told.")
+        except WorkersBusy:
+            await self._put_off(pupil)
+        except DatabaseUnavailable:
+            raise  # the lease brings it back
+        except Exception:
+            log.exception("arena.training_mistake", bot=pupil.bot_id)
+            await self._fail(pupil, "It could not be trained; our people have been told.")
+        else:
+            await self._write(pupil, lessons, scores)
+
+    async def _records(self, pupil: Pupil) -> Sequence[str]:
+        """The newest matches between people of this tenant that teach something, each as a line."""
+        async with self._database.read() as session:
+            played = _played(pupil.tenant_id, pupil.mode, pupil.game.value)
+            rows = await session.scalars(played.limit(2 * MOST_RECORDS))  # two of the queue share a match
+            found = list(dict.fromkeys(match_id for match_id in rows if match_id))[:MOST_RECORDS]
+        records: list[str] = []
+        for start in range(0, len(found), _MATCHES_AT_ONCE):
+            async with self._database.read() as session:
+                winners = await _winners(session, found[start : start + _MATCHES_AT_ONCE])
+                query = select(ArenaMove.match_id, cast(ArenaMove.row, Text)).where(
+                    ArenaMove.match_id.in_(list(winners)), ArenaMove.ply < PLIES
+                )
+                moves = (await session.execute(query.order_by(ArenaMove.match_id, ArenaMove.ply))).all()
+            by_match = groupby(moves, key=lambda move: move[0])
+            records += [record_line(winners[match_id], [row for _, row in plies]) for match_id, plies in by_match]
+        return records
+
+    async def _write(self, pupil: Pupil, lessons: Lessons, scores: Sequence[Score]) -> None:
+        """What it knows takes the place of what it knew. Nothing where the bot is gone, or is trained anew."""
+        async with self._database.write() as session:
+            row = await _held(session, pupil)
+            if row is None:
+                return
+            await session.execute(delete(ArenaLesson).where(ArenaLesson.bot_id == pupil.bot_id))
+            rows = [
+                {"bot_id": pupil.bot_id, "position": position, "moves": learned.tried_row(tried)}
+                for position, tried in lessons.moves.items()
+            ]
+            for start in range(0, len(rows), _LESSONS_AT_ONCE):
+                await session.execute(insert(ArenaLesson), rows[start : start + _LESSONS_AT_ONCE])
+                await asyncio.sleep(0)  # whoever plays comes first
+            row.trained_at = await self._database.now(session)
+            row.matches, row.positions, row.strength = lessons.matches, len(lessons.moves), told_of(scores)
+            row.failure, row.training, row.train_due_ms = None, "done", None
+        log.info("arena.bot_trained", bot=pupil.bot_id, matches=lessons.matches, positions=len(lessons.moves))
+
+    async def _fail(self, pupil: Pupil, failure: str) -> None:
+        async with self._database.write() as session:
+            row = await _held(session, pupil)
+            if row is not None:
+                row.training, row.failure, row.train_due_ms = "failed", failure, None
+
+    async def _put_off(self, pupil: Pupil) -> None:
+        async with self._database.write() as session:
+            row = await _held(session, pupil)
+            if row is not None:
+                row.training = "waiting"
+                row.train_due_ms = milliseconds(await self._database.now(session)) + _AGAIN_MS
+
+
+async def _held(session: AsyncSession, pupil: Pupil) -> ArenaBot | None:
+    """The bot, unless it is gone, or was asked for anew meanwhile."""
+    row = await session.get(ArenaBot, pupil.bot_id, with_for_update=True)
+    return row if row is not None and row.train_due_ms == pupil.lease_ms else None
+
+
+def _played(tenant_id: str, mode: str, game: str) -> Select[tuple[str | None]]:
+    """The matches between people of this tenant, by their sessions, the newest first."""
+    query = select(ArenaSession.match_id).join(ArenaMatch, ArenaMatch.id == ArenaSession.match_id)
+    mine = query.where(ArenaSession.tenant_id == tenant_id, ArenaMatch.listed_for == tenant_id)
+    ended = mine.where(ArenaMatch.mode == mode, ArenaMatch.game == game, ArenaMatch.ended_at.is_not(None))
+    return ended.order_by(ArenaSession.created_at.desc(), ArenaSession.id)
+
+
+async def _winners(session: AsyncSession, match_ids: Sequence[str]) -> Mapping[str, Seat | None]:
+    """Who won each of these matches that teach something."""
+    query = select(ArenaMatch.id, ArenaMatch.state).where(ArenaMatch.id.in_(match_ids))
+    ends = [(match_id, state.get("end")) for match_id, state in await session.execute(query)]
+    return {match_id: end[0] for match_id, end in ends if end and learned.teaches(Reason(end[1]))}
+
+
+def told_of(scores: Sequence[Score]) -> JsonDict:
+    """A bot's strength as its tenant reads it: measured, with the number of games. Pure."""
+    against: dict[str, Json] = {}
+    for level in Level:
+        mine = [score.score for score in scores if score.level is level]
+        against[level.value] = {"games": len(mine), "score": sum(mine)}
+    rating = learned.strength([(score.level, score.score) for score in scores])
+    return {
+        "games": len(scores),
+        "against": against,
+        "rating": round(rating.rating) if scores else None,
+        "deviation": round(rating.deviation) if scores else None,
+        "stars": round(learned.stars(rating), 1) if scores else None,
+    }

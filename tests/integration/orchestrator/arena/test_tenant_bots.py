@@ -1,0 +1,289 @@
+"""Bots of tenants: ordered by key, met in the queue when nobody else comes, and trained from their tenant's matches."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from litestar import Litestar
+from sqlalchemy import func, select, update
+
+from matches.rules import RULES
+from matches.state import started
+from matches.terms import documented_terms
+from matches.values import Game, Ply, Reason, Seat
+from orchestrator.arena.happening import state_of
+from orchestrator.arena.models import ArenaBot, ArenaLesson, ArenaMatch, ArenaMove, ArenaSession, ArenaWaiting
+from orchestrator.arena.tenant_bots import TRAINING
+from orchestrator.services import Services
+from tests.integration.orchestrator.arena.conftest import Backend, new_backend
+from tests.integration.orchestrator.arena.players import Client, Clients, until
+
+BOT = {"name": "Evenings", "playerId": "robin", "displayName": "Robin"}
+BUILT_IN = {**BOT, "game": "tictactoe", "botType": "algorithmic", "difficulty": "easy"}
+LEARNED = {**BOT, "game": "tictactoe", "botType": "learned", "targetRating": 3}
+DIAGONAL_WINS = (0, 4, 1, 2, 8, 6)  # for whoever comes second
+
+
+async def made(backend: Backend, fields: dict[str, Any], **more: Any) -> dict[str, Any]:
+    answer = await backend.post("/v1/bots", {**fields, **more})
+    assert answer.status_code == 201, answer.text
+    return answer.json()
+
+
+async def send(
+    backend: Backend, method: str, path: str, fields: dict[str, Any] | None = None, key: str | None = None
+) -> Any:
+    headers = {"Authorization": f"Bearer {key or backend.live_key}"}
+    return await backend.http.request(method, path, json=fields, headers=headers)
+
+
+async def waits(clients: Clients, backend: Backend, player: str, **fields: Any) -> tuple[Client, dict[str, Any]]:
+    session = await backend.session("tictactoe", player, **fields)
+    client = await clients.connected("tictactoe", session["sessionToken"])
+    await client.join(session, session["players"][0]["id"])
+    await client.hears("matchmaking:waiting")
+    return client, session
+
+
+async def wait_longer(services: Services, seconds: int = 16) -> None:
+    """Everybody who waits has waited so much longer."""
+    async with services.database.write() as session:
+        await session.execute(update(ArenaWaiting).values(since_ms=ArenaWaiting.since_ms - seconds * 1000))
+
+
+async def fill(app: Litestar, services: Services) -> int:
+    """What the arena does every other second; how many matches began."""
+    begun = await services.pairing.widen()
+    for happened in begun:
+        await app.state["arena"].begun(happened)
+    return len(begun)
+
+
+async def play(services: Services, tenant_id: str, *, count: int, reason: Reason = Reason.VICTORY) -> None:
+    """So many matches between two people of the tenant, in which O takes a diagonal and wins."""
+    plies: list[Ply] = []
+    for position in DIAGONAL_WINS:
+        played = RULES[Game.TICTACTOE].play(plies, {"position": position})
+        plies.append(Ply(played.move, played.after, len(plies)))
+    winner: Seat = 1
+    match = started(documented_terms(Game.TICTACTOE), ("ann", "bob"), 0)
+    row = state_of(match) | {"end": [winner, reason.value, len(plies), []]}
+    async with services.database.write() as session:
+        now = await services.database.now(session)
+        for _ in range(count):
+            match_id, session_id = f"room_{uuid4().hex[:20]}", str(uuid4())
+            common = {"game": "tictactoe", "mode": "live"}
+            session.add(
+                ArenaMatch(
+                    id=match_id, **common, listed_for=tenant_id, is_rated=True, version=1, state=row,
+                    plies=len(plies), events=0, excused_ms=0, started_at=now, ended_at=now,
+                )
+            )  # fmt: skip
+            await session.flush()
+            session.add(
+                ArenaSession(
+                    id=session_id, tenant_id=tenant_id, **common, match_type="private", status="ended",
+                    bot_difficulty="medium", is_afk_enforced=True, players=[], theme={}, match_id=match_id,
+                    result={}, request_hash="", created_at=now, join_by=now + timedelta(minutes=5), ended_at=now,
+                )
+            )  # fmt: skip
+            for number, ply in enumerate(plies):
+                kept = {"move": ply.move.row(), "after": ply.after, "atMs": ply.at_ms}
+                session.add(ArenaMove(match_id=match_id, ply=number, row=kept))
+
+
+async def trained(backend: Backend, bot_id: str) -> dict[str, Any]:
+    """The bot once its training has come to something."""
+    found: dict[str, Any] = {}
+
+    async def has_ended() -> bool:
+        found.update((await backend.get(f"/v1/bots/{bot_id}")).json())
+        return found["training"]["status"] in {"done", "failed"}
+
+    await until(has_ended)
+    return found
+
+
+async def test_bots_are_ordered_listed_changed_and_taken_away(backend: Backend) -> None:
+    assert (await backend.get("/v1/bots")).json() == {"bots": []}
+    bot = await made(backend, BUILT_IN)
+    assert bot.items() >= {**BUILT_IN, "mode": "live", "matchmakingWeight": 100, "isReady": True}.items()
+    assert (bot["targetRating"], bot["retrainThreshold"], bot["training"], bot["strength"]) == (None,) * 4
+    learned = (await backend.post("/api/v1/bots", {**LEARNED, "game": "chess"})).json()
+    assert (learned["isReady"], learned["training"]["status"], learned["retrainThreshold"]) == (False, "none", 50)
+    assert (await backend.get("/api/v1/bots")).json() == {"bots": [bot, learned]}
+    assert (await backend.get(f"/v1/bots/{bot['id']}")).json() == bot
+    changed = await send(backend, "PATCH", f"/v1/bots/{bot['id']}", {"difficulty": "hard", "matchmakingWeight": 5})
+    assert changed.json() == {**bot, "difficulty": "hard", "matchmakingWeight": 5}
+    removed = await send(backend, "DELETE", f"/v1/bots/{bot['id']}")
+    assert (removed.status_code, removed.content) == (204, b"")
+    assert (await backend.get("/v1/bots")).json() == {"bots": [learned]}
+    assert (await send(backend, "DELETE", f"/v1/bots/{bot['id']}")).json() == {"error": "Bot not found"}
+
+
+async def test_other_tenants_and_the_other_environment_know_nothing_of_a_bot(
+    backend: Backend, services: Services
+) -> None:
+    bot = await made(backend, LEARNED)
+    other = await new_backend(services, backend.http, "Others")
+    address = f"/v1/bots/{bot['id']}"
+    for key in (other.live_key, backend.test_key):
+        assert (await backend.get("/v1/bots", key=key)).json() == {"bots": []}
+        for method, path in (("GET", ""), ("PATCH", ""), ("DELETE", ""), ("POST", "/train")):
+            answer = await send(backend, method, address + path, {} if method != "GET" else None, key)
+            assert (answer.status_code, answer.json()) == (404, {"error": "Bot not found"})
+    assert (await backend.get(address)).json() == bot
+    assert (await backend.http.get("/v1/bots")).status_code == 401
+
+
+async def test_what_is_refused_says_why(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refusal(fields: Any, method: str = "POST", path: str = "") -> tuple[int, str]:
+        answer = await send(backend, method, f"/v1/bots{path}", fields)
+        return answer.status_code, answer.json()["error"]
+
+    bot = await made(backend, BUILT_IN)
+    assert await refusal({**BUILT_IN, "game": "go"}) == (
+        400,
+        "Invalid game. Valid: chess, checkers, connect4, tictactoe",
+    )
+    assert await refusal([1]) == (400, "The body must be a JSON object.")
+    assert await refusal(BUILT_IN) == (409, "This player has a bot of this game already")
+    assert await refusal({"game": "chess"}, "PATCH", f"/{bot['id']}") == (400, "game cannot be changed")
+    assert await refusal({}, "POST", f"/{bot['id']}/train") == (400, "Only learned bots are trained")
+    monkeypatch.setattr("orchestrator.arena.tenant_bots.MOST_BOTS", 1)
+    assert await refusal({**BUILT_IN, "playerId": "another"}) == (409, "A tenant has 1 bots at most")
+
+
+async def test_nobody_plays_under_the_name_of_a_bot(backend: Backend, services: Services) -> None:
+    await made(backend, BUILT_IN)
+    fields = {"game": "chess", "players": [{"id": "robin"}]}
+    refused = await backend.post("/v1/sessions", fields)
+    assert (refused.status_code, refused.json()) == (400, {"error": "The player robin is reserved for a bot"})
+    host = await backend.session("chess", "ann", matchType="private")
+    join = {"roomCode": host["roomCode"], "game": "chess", "player": {"id": "robin"}}
+    assert (await backend.post("/v1/sessions/join", join)).json() == {"error": "The player robin is reserved for a bot"}
+    assert (await backend.post("/v1/sessions", fields, key=backend.test_key)).status_code == 201
+    other = await new_backend(services, backend.http, "Others")
+    assert (await other.post("/v1/sessions", fields)).status_code == 201
+
+
+async def test_a_bot_comes_to_whom_nobody_met_and_only_of_their_own_tenant(
+    app: Litestar, clients: Clients, backend: Backend, services: Services
+) -> None:
+    other = await new_backend(services, backend.http, "Others")
+    stranger, _ = await waits(clients, other, "ann")
+    ann, session = await waits(clients, backend, "ann")
+    bot = await made(backend, BUILT_IN)
+    assert await fill(app, services) == 0  # she has only just come
+    await wait_longer(services)
+    await fill(app, services)
+    begun = await ann.hears("game:started")
+    players = [(player["id"], player["displayName"], player["isBot"]) for player in begun["players"]]
+    assert players == [("ann", "Ann", False), ("robin", "Robin", True)]
+    await ann.say("game:move", {"roomId": begun["roomId"], "position": 0})
+    assert (await ann.hears("game:move:made"))["playerId"] == "ann"
+    assert (await ann.hears("game:move:made"))["playerId"] == "robin"
+    assert (await backend.get("/v1/rooms?game=tictactoe")).json() == {"rooms": []}
+    removed = await send(backend, "DELETE", f"/v1/bots/{bot['id']}")
+    assert removed.status_code == 204
+    await ann.say("game:resign", {"roomId": begun["roomId"]})
+    assert (await ann.hears("game:over"))["winner"] == "robin"
+    found = (await backend.get(f"/v1/sessions/{session['sessionId']}")).json()
+    assert (found["status"], found["result"]["winner"]) == ("ended", "robin")
+    assert stranger.heard("game:started") == 0
+
+
+async def test_bots_come_by_their_weight_and_none_that_was_not_trained(
+    app: Litestar, clients: Clients, backend: Backend, services: Services
+) -> None:
+    await made(backend, BUILT_IN, playerId="never", matchmakingWeight=0)
+    await made(backend, LEARNED, playerId="untrained", matchmakingWeight=1000)
+    await made(backend, BUILT_IN, playerId="chess", game="chess")
+    ann, _ = await waits(clients, backend, "ann")
+    await wait_longer(services)
+    assert await fill(app, services) == 0
+    assert ann.heard("game:started") == 0
+    await made(backend, BUILT_IN, matchmakingWeight=1)
+    await fill(app, services)
+    begun = await ann.hears("game:started")
+    assert begun["players"][1]["id"] == "robin"
+
+
+async def test_in_training_no_bot_comes(app: Litestar, clients: Clients, backend: Backend, services: Services) -> None:
+    await made(backend, BUILT_IN)
+    guest, _ = await waits(clients, backend, "nobody", mode="training")
+    await wait_longer(services)
+    assert await fill(app, services) == 0
+    assert guest.heard("game:started") == 0
+
+
+async def test_a_learned_bot_plays_what_its_tenants_people_won_with(
+    app: Litestar, clients: Clients, backend: Backend, services: Services
+) -> None:
+    """And when it is deleted in the middle, the rest is played at its level: `medium` blocks."""
+    other = await new_backend(services, backend.http, "Others")
+    await play(services, backend.tenant_id, count=4)
+    await play(services, backend.tenant_id, count=1, reason=Reason.DISCONNECT)
+    await play(services, other.tenant_id, count=9)
+    bot = await made(backend, LEARNED)
+    asked = await backend.post(f"/v1/bots/{bot['id']}/train", {})
+    assert (asked.status_code, asked.json()["training"]["status"]) == (202, "waiting")
+    found = await trained(backend, bot["id"])
+    assert (found["training"]["status"], found["training"]["error"], found["isReady"]) == ("done", None, True)
+    assert found["training"]["matches"] == 4
+    assert found["training"]["positions"] == len(DIAGONAL_WINS)
+    strength = found["strength"]
+    assert strength["games"] == sum(each["games"] for each in strength["against"].values()) == 30
+    assert {each["games"] for each in strength["against"].values()} == {10}
+    assert strength["against"]["hard"]["score"] <= 5  # it never loses
+    assert 1 <= strength["stars"] <= 5
+    async with services.database.read() as session:
+        assert await session.scalar(select(func.count()).select_from(ArenaLesson)) == len(DIAGONAL_WINS)
+    ann, _ = await waits(clients, backend, "ann")
+    await wait_longer(services)
+    await fill(app, services)
+    begun = await ann.hears("game:started")
+    await ann.say("game:move", {"roomId": begun["roomId"], "position": 0})
+    assert [(await ann.hears("game:move:made"))["position"] for _ in range(2)] == [0, 4]
+    assert (await send(backend, "DELETE", f"/v1/bots/{bot['id']}")).status_code == 204
+    async with services.database.read() as session:
+        assert await session.scalar(select(func.count()).select_from(ArenaLesson)) == 0
+    await ann.say("game:move", {"roomId": begun["roomId"], "position": 1})
+    assert [(await ann.hears("game:move:made"))["position"] for _ in range(2)] == [1, 2]
+
+
+async def test_too_few_matches_are_said(backend: Backend, services: Services) -> None:
+    await play(services, backend.tenant_id, count=2)
+    bot = await made(backend, LEARNED)
+    await backend.post(f"/v1/bots/{bot['id']}/train", {})
+    found = await trained(backend, bot["id"])
+    assert (found["training"]["status"], found["isReady"], found["strength"]) == ("failed", False, None)
+    assert found["training"]["error"] == (
+        "Too little was played: 2 matches were read, and no position came up in 3 of them."
+    )
+
+
+async def test_enough_new_matches_train_a_bot_by_themselves_and_another_strength_anew(
+    app: Litestar, backend: Backend, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrator.arena.training.COUNT_EVERY_S", 0.0)
+    bot = await made(backend, LEARNED, retrainThreshold=3)
+    await play(services, backend.tenant_id, count=3)
+    services.notices.hear(TRAINING)
+    first = await trained(backend, bot["id"])
+    assert (first["training"]["status"], first["training"]["matches"]) == ("done", 3)
+    changed = await send(backend, "PATCH", f"/v1/bots/{bot['id']}", {"targetRating": 5})
+    assert (changed.json()["training"]["status"], changed.json()["isReady"]) == ("waiting", True)
+    assert changed.json()["strength"] is None
+    again = await trained(backend, bot["id"])
+    assert again["training"]["trainedAt"] > first["training"]["trainedAt"]
+
+
+async def test_a_training_whose_replica_died_is_taken_up_again(backend: Backend, services: Services) -> None:
+    await play(services, backend.tenant_id, count=3)
+    bot = await made(backend, LEARNED)
+    async with services.database.write() as session:
+        await session.execute(update(ArenaBot).values(training="running", train_due_ms=1))
+    services.notices.hear(TRAINING)
+    assert (await trained(backend, bot["id"]))["training"]["status"] == "done"
