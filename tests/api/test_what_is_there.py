@@ -17,6 +17,8 @@ from tests.api.served import Served
 from tests.integration.orchestrator.saves.playing import finish, saved, slots, start
 
 JPEG = b"\xff\xd8\xff\xe0 a picture"
+BOT = {"game": "chess", "name": "Evenings", "playerId": "robin", "displayName": "Robin"}
+BUILT_IN = {**BOT, "botType": "algorithmic", "difficulty": "easy"}
 LENGTH = {"Tus-Resumable": "1.0.0", "Upload-Length": "1000"}
 DESCRIPTION = with_refusals(create_app(Settings()).openapi_schema.to_schema())
 
@@ -52,6 +54,7 @@ async def _scene(replica: Served) -> dict[str, str]:
         [slot] = await slots(player)
         order = {"game": "chess", "matchType": "private", "players": [{"id": "ann"}, {"id": "bob"}]}
         match = (await nobody.post("/v1/sessions", json=order, headers=replica.as_tenant)).json()
+        bot = (await nobody.post("/v1/bots", json=BUILT_IN, headers=replica.as_tenant)).json()
         return {
             "session_id": second.session_id,
             "version_id": version_id,
@@ -63,6 +66,7 @@ async def _scene(replica: Served) -> dict[str, str]:
             "slug": "the-question",
             "match_session_id": match["sessionId"],
             "match_token": match["sessionToken"],
+            "bot_id": bot["id"],
         }
 
 

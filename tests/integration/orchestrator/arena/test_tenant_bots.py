@@ -12,6 +12,7 @@ from matches.rules import RULES
 from matches.state import started
 from matches.terms import documented_terms
 from matches.values import Game, Ply, Reason, Seat
+from orchestrator.arena.bots import schooling
 from orchestrator.arena.happening import state_of
 from orchestrator.arena.models import ArenaBot, ArenaLesson, ArenaMatch, ArenaMove, ArenaSession, ArenaWaiting
 from orchestrator.arena.tenant_bots import TRAINING
@@ -287,3 +288,22 @@ async def test_a_training_whose_replica_died_is_taken_up_again(backend: Backend,
         await session.execute(update(ArenaBot).values(training="running", train_due_ms=1))
     services.notices.hear(TRAINING)
     assert (await trained(backend, bot["id"]))["training"]["status"] == "done"
+
+
+async def test_a_training_that_fails_leaves_what_was_learned_before(
+    backend: Backend, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await play(services, backend.tenant_id, count=3)
+    bot = await made(backend, LEARNED)
+    monkeypatch.setattr(schooling, "MEASURES_FOR_S", 0.0)
+    await backend.post(f"/v1/bots/{bot['id']}/train", {})
+    unmeasured = await trained(backend, bot["id"])
+    assert (unmeasured["isReady"], unmeasured["strength"]["games"], unmeasured["strength"]["stars"]) == (True, 0, None)
+    monkeypatch.setattr(schooling, "LEARNS_WITHIN_S", 0.0)
+    await backend.post(f"/v1/bots/{bot['id']}/train", {})
+    found = await trained(backend, bot["id"])
+    assert (found["training"]["status"], found["training"]["error"]) == (
+        "failed",
+        "It could not be trained; our people have been told.",
+    )
+    assert (found["isReady"], found["training"]["positions"]) == (True, len(DIAGONAL_WINS))
