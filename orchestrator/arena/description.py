@@ -319,7 +319,7 @@ _BOT_SHOWN: Final = {
             "hard": {"games": 10, "score": 3},
         },
         "rating": 1620,
-        "deviation": 62,
+        "deviation": 76,
         "stars": 3.8,
     },
     "createdAt": "2026-03-15T12:00:00.000Z",
