@@ -5,6 +5,7 @@ each change. What is told to sockets is in `arena_events`, counted from 1 within
 """
 
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -240,11 +241,14 @@ class ArenaBot(Base):
     created_at: Mapped[datetime]
 
 
+POSITION_CHARACTERS: Final = 200
+
+
 class ArenaLesson(Base):
     """What a learned bot knows of one position: its moves, as `matches.bots.learned` has them."""
 
     __tablename__ = "arena_lessons"
 
     bot_id: Mapped[str] = mapped_column(ForeignKey("arena_bots.id", ondelete="CASCADE"), primary_key=True)
-    position: Mapped[str] = mapped_column(String(200), primary_key=True)
+    position: Mapped[str] = mapped_column(String(POSITION_CHARACTERS), primary_key=True)
     moves: Mapped[JsonDict]

@@ -145,8 +145,10 @@ class Pairing:
             async with self._database.write() as session:
                 await self._database.lock(session, name)
                 now_ms = milliseconds(await self._database.now(session))
-                begun += await self._pair(session, await _line(session, pool), now_ms)
-                begun += await self._fill(session, pool, now_ms)
+                rows = await _line(session, pool)
+                is_long = bool(unmet([_waiting(row) for row in rows], now_ms))
+                begun += await self._pair(session, rows, now_ms)
+                begun += await self._fill(session, pool, now_ms) if is_long else []
         return begun
 
     async def _waits(
@@ -180,15 +182,12 @@ class Pairing:
 
     async def _fill(self, session: AsyncSession, pool: Pool, now_ms: int) -> list[Happened]:
         """A bot of their tenant's for each whom nobody met, if it has one that plays this."""
-        rows = {_waiting(row).ticket: row for row in await _line(session, pool)}
-        alone = unmet([_waiting(row) for row in rows.values()], now_ms)
-        if pool.tenant_id is None or not alone:
-            return []
         query = select(ArenaBot).filter_by(tenant_id=pool.tenant_id, mode=pool.mode.value, game=pool.game.value)
         plays = (ArenaBot.bot_type != "learned") | ArenaBot.trained_at.is_not(None)
         bots = {bot.id: bot for bot in await session.scalars(query.where(plays).order_by(ArenaBot.id))}
+        rows = {_waiting(row).ticket: row for row in await _line(session, pool)} if bots else {}
         begun = list[Happened]()
-        for one in alone:
+        for one in unmet([_waiting(row) for row in rows.values()], now_ms):
             weights = {bot.id: bot.matchmaking_weight for bot in bots.values() if bot.player_id != one.player_id}
             chosen = by_weight(weights, _CHANCE.random())
             if chosen is not None:

@@ -9,7 +9,7 @@ from matches.bots.learned import LEAST_MATCHES, Record
 from matches.rows import line_row
 from matches.values import Game
 from orchestrator.arena.bots.trainer import Question, answer, record_line
-from orchestrator.arena.models import ArenaLesson
+from orchestrator.arena.models import POSITION_CHARACTERS
 from tests.unit.matches.boards import random_game
 
 
@@ -23,5 +23,4 @@ def test_of_lines_it_learns_what_the_matches_teach(game: Game) -> None:
     lessons = answer(Question(game, [told] * LEAST_MATCHES))
     assert lessons == learned.learned(game, [Record(plies, winner)] * LEAST_MATCHES)
     assert lessons.moves
-    longest = ArenaLesson.__table__.c.position.type.length
-    assert max(len(position) for position in lessons.moves) <= longest
+    assert max(len(position) for position in lessons.moves) <= POSITION_CHARACTERS
