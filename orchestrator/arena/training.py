@@ -104,8 +104,8 @@ class Training:
             row = await session.scalar(due.limit(1).with_for_update(skip_locked=True))
             if row is None or row.target_rating is None:
                 return None
-            row.training, row.tried_at, row.train_due_ms = "running", now, now_ms + LEASE_MS
-            lease_ms = row.train_due_ms
+            lease_ms = now_ms + LEASE_MS
+            row.training, row.tried_at, row.train_due_ms = "running", now, lease_ms
             return Pupil(row.id, row.tenant_id, row.mode, Game(row.game), row.target_rating, lease_ms)
 
     async def _train(self, pupil: Pupil) -> None:
@@ -186,7 +186,7 @@ async def _held(session: AsyncSession, pupil: Pupil) -> ArenaBot | None:
     return row if row is not None and row.train_due_ms == pupil.lease_ms else None
 
 
-def _played(tenant_id: str, mode: str, game: str) -> Select[tuple[str | None]]:
+def _played(tenant_id: str, mode: str, game: str) -> Select[str | None]:
     """The matches between people of this tenant, by their sessions, the newest first."""
     query = select(ArenaSession.match_id).join(ArenaMatch, ArenaMatch.id == ArenaSession.match_id)
     mine = query.where(ArenaSession.tenant_id == tenant_id, ArenaMatch.listed_for == tenant_id)
