@@ -12,7 +12,7 @@ from typing import Final
 
 from matches.bots.levels import Draws, Level, one_of
 from matches.ratings import Rating, Result, rated
-from matches.reading import items, mapping, text, whole
+from matches.reading import items, mapping, whole
 from matches.rules import RULES
 from matches.values import Game, Json, Ply, Reason, Seat, turn_of
 
@@ -29,7 +29,6 @@ MEASURED_GAMES: Final = 30
 PLIES: Final = 40
 """What is learned are openings."""
 
-_LONGEST_TEXT: Final = 1_000
 _MOST_MATCHES: Final = 2**53
 
 LEVEL_RATINGS: Final[Mapping[Level, Rating]] = {
@@ -108,12 +107,6 @@ def chosen(tried: Mapping[str, Tried], draws: Draws) -> dict[str, Json] | None:
     return {"move": wire, **wire}
 
 
-def remembered(lessons: Lessons, line: Sequence[Ply], draws: Draws) -> dict[str, Json] | None:
-    """The `game:move` payload of what went best here, or None where nothing is known, or the match has been before."""
-    here = place(lessons.game, line)
-    return None if here is None else chosen(lessons.moves.get(here, {}), draws)
-
-
 def usual(stars: float) -> Level:
     """The level that a bot of 3 to 5 stars plays mostly: its thinking times, and what is left of it without lessons."""
     return Level.HARD if stars >= 4 else Level.MEDIUM
@@ -139,19 +132,6 @@ def stars(rating: Rating) -> float:
     """A strength in stars, 1 to 5: `easy` has one, `medium` three, `hard` five."""
     span = LEVEL_RATINGS[Level.HARD].rating - LEVEL_RATINGS[Level.EASY].rating
     return min(5.0, max(1.0, 1 + 4 * (rating.rating - LEVEL_RATINGS[Level.EASY].rating) / span))
-
-
-def to_row(lessons: Lessons) -> dict[str, Json]:
-    """The lessons as JSON."""
-    moves = {position: tried_row(tried) for position, tried in lessons.moves.items()}
-    return {"game": lessons.game.value, "matches": lessons.matches, "moves": moves}
-
-
-def from_row(row: object) -> Lessons:
-    """The lessons that `to_row` described, equal to them. Raises `ValueError` for anything else."""
-    fields = mapping(row)
-    moves = {position: tried_from(tried) for position, tried in mapping(fields.get("moves")).items()}
-    return Lessons(Game(text(fields.get("game"), _LONGEST_TEXT)), whole(fields.get("matches"), 0, _MOST_MATCHES), moves)
 
 
 def tried_row(tried: Mapping[str, Tried]) -> dict[str, Json]:

@@ -1,10 +1,10 @@
 """Learned bots are trained here, one at a time in each replica: whoever claims one reads its tenant's matches, lets a
 process learn from them, lets the bot play the built-in levels, and writes down both.
 
-A claim lasts `LEASE_MS`, so that another replica begins anew when this one has died.
+A claim lasts `LEASE_MS`, so that another replica begins anew when this one has died. Tenants take turns: each has one
+training at a time, and next is whose last one began the longest ago.
 """
 
-import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,8 +12,9 @@ from itertools import groupby
 from typing import Final
 
 import structlog
-from sqlalchemy import Select, Text, cast, delete, exists, insert, select
+from sqlalchemy import Select, Text, cast, delete, exists, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from matches.bots import learned
 from matches.bots.learned import LEAST_MATCHES, MOST_RECORDS, PLIES, Lessons
@@ -36,7 +37,8 @@ LEASE_MS: Final = 300_000
 COUNT_EVERY_S: Final = 60.0
 _AGAIN_MS: Final = 30_000
 _MATCHES_AT_ONCE: Final = 20
-_LESSONS_AT_ONCE: Final = 250
+_LESSONS_AT_ONCE: Final = 100
+_CLAIMING: Final = "arena-training"
 
 log = structlog.get_logger()
 
@@ -64,12 +66,29 @@ class Training:
         """Trains whoever is to be trained. Ends never."""
         await rounds(self._notices, TRAINING, self._round)
 
+    async def claim(self) -> Pupil | None:
+        """Whose turn it is: this replica's to train for `LEASE_MS`. None when nobody waits, or only who may not yet."""
+        async with self._database.read() as session:
+            now_ms = milliseconds(await self._database.now(session))
+            if not await session.scalar(select(exists().where(ArenaBot.train_due_ms <= now_ms))):
+                return None
+        async with self._database.write() as session:
+            await self._database.lock(session, _CLAIMING)
+            now = await self._database.now(session)
+            now_ms = milliseconds(now)
+            row = await session.scalar(_next(now_ms).with_for_update(skip_locked=True, of=ArenaBot))
+            if row is None or row.target_rating is None:
+                return None
+            lease_ms = now_ms + LEASE_MS
+            row.training, row.tried_at, row.train_due_ms = "running", now, lease_ms
+            return Pupil(row.id, row.tenant_id, row.mode, Game(row.game), row.target_rating, lease_ms)
+
     async def _round(self) -> None:
         moment_s = time.monotonic()
         if moment_s - self._counted_s >= COUNT_EVERY_S:
             self._counted_s = moment_s
             await self._count()
-        while (pupil := await self._claim()) is not None:
+        while (pupil := await self.claim()) is not None:
             await self._train(pupil)
 
     async def _count(self) -> None:
@@ -91,22 +110,6 @@ class Training:
         least = bot.retrain_threshold or 1
         found = await session.scalars(played.limit(2 * least))  # two of the queue share a match
         return len(set(found)) >= least
-
-    async def _claim(self) -> Pupil | None:
-        async with self._database.read() as session:
-            now_ms = milliseconds(await self._database.now(session))
-            if not await session.scalar(select(exists().where(ArenaBot.train_due_ms <= now_ms))):
-                return None
-        async with self._database.write() as session:
-            now = await self._database.now(session)
-            now_ms = milliseconds(now)
-            due = select(ArenaBot).where(ArenaBot.train_due_ms <= now_ms).order_by(ArenaBot.train_due_ms, ArenaBot.id)
-            row = await session.scalar(due.limit(1).with_for_update(skip_locked=True))
-            if row is None or row.target_rating is None:
-                return None
-            lease_ms = now_ms + LEASE_MS
-            row.training, row.tried_at, row.train_due_ms = "running", now, lease_ms
-            return Pupil(row.id, row.tenant_id, row.mode, Game(row.game), row.target_rating, lease_ms)
 
     async def _train(self, pupil: Pupil) -> None:
         try:
@@ -148,19 +151,30 @@ class Training:
         return records
 
     async def _write(self, pupil: Pupil, lessons: Lessons, scores: Sequence[Score]) -> None:
-        """What it knows takes the place of what it knew. Nothing where the bot is gone, or is trained anew."""
+        """What it knows takes the place of what it knew, some positions at a time: whoever plays does not wait for the
+        whole. Nothing more where the bot is gone, or is trained anew.
+        """
+        mine = ArenaLesson.bot_id == pupil.bot_id
+        async with self._database.read() as session:
+            known = await session.scalars(select(ArenaLesson.position).where(mine))
+            positions = list(dict.fromkeys([*lessons.moves, *known]))
+        for start in range(0, len(positions), _LESSONS_AT_ONCE):
+            some = positions[start : start + _LESSONS_AT_ONCE]
+            rows = [
+                {"bot_id": pupil.bot_id, "position": position, "moves": learned.tried_row(lessons.moves[position])}
+                for position in some
+                if position in lessons.moves
+            ]
+            async with self._database.write() as session:
+                if await _held(session, pupil) is None:
+                    return
+                await session.execute(delete(ArenaLesson).where(mine, ArenaLesson.position.in_(some)))
+                if rows:
+                    await session.execute(insert(ArenaLesson), rows)
         async with self._database.write() as session:
             row = await _held(session, pupil)
             if row is None:
                 return
-            await session.execute(delete(ArenaLesson).where(ArenaLesson.bot_id == pupil.bot_id))
-            rows = [
-                {"bot_id": pupil.bot_id, "position": position, "moves": learned.tried_row(tried)}
-                for position, tried in lessons.moves.items()
-            ]
-            for start in range(0, len(rows), _LESSONS_AT_ONCE):
-                await session.execute(insert(ArenaLesson), rows[start : start + _LESSONS_AT_ONCE])
-                await asyncio.sleep(0)  # whoever plays comes first
             row.trained_at = await self._database.now(session)
             row.matches, row.positions, row.strength = lessons.matches, len(lessons.moves), told_of(scores)
             row.failure, row.training, row.train_due_ms = None, "done", None
@@ -178,6 +192,18 @@ class Training:
             if row is not None:
                 row.training = "waiting"
                 row.train_due_ms = milliseconds(await self._database.now(session)) + _AGAIN_MS
+
+
+def _next(now_ms: int) -> Select[ArenaBot]:
+    """Of the bots that are due, the one whose turn it is."""
+    other = aliased(ArenaBot)
+    of_tenant = select(func.max(other.tried_at)).where(other.tenant_id == ArenaBot.tenant_id)
+    is_busy = exists().where(
+        other.tenant_id == ArenaBot.tenant_id, other.training == "running", other.train_due_ms > now_ms
+    )
+    due = select(ArenaBot).where(ArenaBot.train_due_ms <= now_ms, ~is_busy)
+    last = of_tenant.correlate(ArenaBot).scalar_subquery()
+    return due.order_by(last.asc().nulls_first(), ArenaBot.train_due_ms, ArenaBot.id).limit(1)
 
 
 async def _held(session: AsyncSession, pupil: Pupil) -> ArenaBot | None:

@@ -2,16 +2,20 @@
 many matches follow, and a line for each; it answers how many positions it learned, and a line for each.
 """
 
+import asyncio
 import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from matches.bots import learned
 from matches.bots.learned import Lessons, Record
 from matches.rows import line_from
 from matches.values import Game, Seat
 from orchestrator.arena.bots.workers import Lines
+
+_LINES_AT_ONCE: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,12 @@ async def ask(lines: Lines, question: Question) -> Lessons:
     for record in question.records:
         await lines.tell(record)
     told = json.loads(await lines.hear())
-    moves = dict([_position(await lines.hear()) for _ in range(told["positions"])])
+    moves: dict[str, dict[str, learned.Tried]] = {}
+    for number in range(told["positions"]):
+        position, tried = _position(await lines.hear())
+        moves[position] = tried
+        if number % _LINES_AT_ONCE == 0:
+            await asyncio.sleep(0)  # lines that are there already are heard without waiting, and others want to work
     return Lessons(question.game, told["matches"], moves)
 
 

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 import httpx
+import psutil
 
 from orchestrator.accounts import tokens
 from orchestrator.accounts.account import Account, AccountState, Role
@@ -48,6 +49,12 @@ class Replica:
                         return
                 except httpx.TransportError:
                     await asyncio.sleep(0.05)
+
+    def has_child(self, argument: str) -> bool:
+        """Whether it runs a process that was started with this argument."""
+        assert self._process is not None, "it was started"
+        children = psutil.Process(self._process.pid).children()
+        return any(argument in child.cmdline() for child in children)
 
     async def kill(self) -> None:
         """`kill -9`."""

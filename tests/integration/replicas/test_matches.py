@@ -1,14 +1,25 @@
 """A match outlives the replica that it was played on, and two players may be on two replicas."""
 
+import asyncio
+
 import httpx
 import pytest
+from sqlalchemy import update
 
+from orchestrator.arena.bots import trainer
+from orchestrator.arena.models import ArenaBot
 from orchestrator.services import open_services
 from orchestrator.settings import Settings
 from orchestrator.tenants.plans import Plan
 from tests.integration.orchestrator.arena.conftest import Backend
+from tests.integration.orchestrator.arena.past import play
 from tests.integration.orchestrator.arena.players import Client, clients_of
 from tests.integration.replicas.house import House, Replica
+
+LEARNED = {
+    "game": "tictactoe", "name": "Evenings", "playerId": "robin", "displayName": "Robin",
+    "botType": "learned", "targetRating": 3,
+}  # fmt: skip
 
 
 async def backend_at(replica: Replica, settings: Settings, client: httpx.AsyncClient) -> Backend:
@@ -79,3 +90,31 @@ async def test_two_on_two_replicas_play_and_one_goes_on_at_the_other_when_theirs
         await move(bob, room, 4, ann, bob)
         await move(ann, room, 2, ann, bob)
         assert (await ann.hears("game:over"))["winner"] == "ann"
+
+
+async def test_a_training_whose_replica_dies_is_done_by_the_other(house: House) -> None:
+    services = house.services
+    live, _ = await services.tenant_keys.create("Acme Games", Plan.GROWTH)
+    await play(services, live.tenant.id, count=3)
+    by = await services.tenant_keys.authenticate(live.secret, address="127.0.0.1")
+    bot = await services.tenant_bots.create(by, LEARNED)
+    await services.tenant_bots.train(by, bot.id)
+    learning = await _who_learns(house)
+    await learning.kill()
+    left = await services.tenant_bots.get(by, bot.id)
+    assert (left.training, left.trained_at) == ("running", None)
+    async with services.database.write() as session:
+        await session.execute(update(ArenaBot).values(train_due_ms=1))  # its lease is over
+    async with asyncio.timeout(60):
+        while (await services.tenant_bots.get(by, bot.id)).training != "done":  # noqa: ASYNC110 - nothing tells of it
+            await asyncio.sleep(0.05)
+
+
+async def _who_learns(house: House) -> Replica:
+    """The replica whose process does."""
+    async with asyncio.timeout(60):
+        while True:
+            for replica in (house.a, house.b):
+                if replica.has_child(trainer.__name__):
+                    return replica
+            await asyncio.sleep(0.01)

@@ -1,29 +1,28 @@
 """Bots of tenants: ordered by key, met in the queue when nobody else comes, and trained from their tenant's matches."""
 
-from datetime import timedelta
+from datetime import UTC, datetime
+from random import Random
 from typing import Any
-from uuid import uuid4
 
+import httpx
 import pytest
 from litestar import Litestar
 from sqlalchemy import func, select, update
 
-from matches.rules import RULES
-from matches.state import started
-from matches.terms import documented_terms
-from matches.values import Game, Ply, Reason, Seat
+from matches.values import Reason
 from orchestrator.arena.bots import schooling
-from orchestrator.arena.happening import state_of
-from orchestrator.arena.models import ArenaBot, ArenaLesson, ArenaMatch, ArenaMove, ArenaSession, ArenaWaiting
+from orchestrator.arena.bots.service import Bots
+from orchestrator.arena.models import ArenaBot, ArenaLesson, ArenaWaiting
 from orchestrator.arena.tenant_bots import TRAINING
+from orchestrator.arena.training import Training
 from orchestrator.services import Services
 from tests.integration.orchestrator.arena.conftest import Backend, new_backend
+from tests.integration.orchestrator.arena.past import DIAGONAL_WINS, play
 from tests.integration.orchestrator.arena.players import Client, Clients, until
 
 BOT = {"name": "Evenings", "playerId": "robin", "displayName": "Robin"}
 BUILT_IN = {**BOT, "game": "tictactoe", "botType": "algorithmic", "difficulty": "easy"}
 LEARNED = {**BOT, "game": "tictactoe", "botType": "learned", "targetRating": 3}
-DIAGONAL_WINS = (0, 4, 1, 2, 8, 6)  # for whoever comes second
 
 
 async def made(backend: Backend, fields: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -59,39 +58,6 @@ async def fill(app: Litestar, services: Services) -> int:
     for happened in begun:
         await app.state["arena"].begun(happened)
     return len(begun)
-
-
-async def play(services: Services, tenant_id: str, *, count: int, reason: Reason = Reason.VICTORY) -> None:
-    """So many matches between two people of the tenant, in which O takes a diagonal and wins."""
-    plies: list[Ply] = []
-    for position in DIAGONAL_WINS:
-        played = RULES[Game.TICTACTOE].play(plies, {"position": position})
-        plies.append(Ply(played.move, played.after, len(plies)))
-    winner: Seat = 1
-    match = started(documented_terms(Game.TICTACTOE), ("ann", "bob"), 0)
-    row = state_of(match) | {"end": [winner, reason.value, len(plies), []]}
-    async with services.database.write() as session:
-        now = await services.database.now(session)
-        for _ in range(count):
-            match_id, session_id = f"room_{uuid4().hex[:20]}", str(uuid4())
-            common = {"game": "tictactoe", "mode": "live"}
-            session.add(
-                ArenaMatch(
-                    id=match_id, **common, listed_for=tenant_id, is_rated=True, version=1, state=row,
-                    plies=len(plies), events=0, excused_ms=0, started_at=now, ended_at=now,
-                )
-            )  # fmt: skip
-            await session.flush()
-            session.add(
-                ArenaSession(
-                    id=session_id, tenant_id=tenant_id, **common, match_type="private", status="ended",
-                    bot_difficulty="medium", is_afk_enforced=True, players=[], theme={}, match_id=match_id,
-                    result={}, request_hash="", created_at=now, join_by=now + timedelta(minutes=5), ended_at=now,
-                )
-            )  # fmt: skip
-            for number, ply in enumerate(plies):
-                kept = {"move": ply.move.row(), "after": ply.after, "atMs": ply.at_ms}
-                session.add(ArenaMove(match_id=match_id, ply=number, row=kept))
 
 
 async def trained(backend: Backend, bot_id: str) -> dict[str, Any]:
@@ -288,6 +254,39 @@ async def test_a_training_whose_replica_died_is_taken_up_again(backend: Backend,
         await session.execute(update(ArenaBot).values(training="running", train_due_ms=1))
     services.notices.hear(TRAINING)
     assert (await trained(backend, bot["id"]))["training"]["status"] == "done"
+
+
+async def test_tenants_take_turns_with_their_trainings(services: Services) -> None:
+    """However many bots one of them has trained, and however early: nobody has two trained at a time, and next is who
+    was not for the longest time.
+    """
+    replicas = [Training(services.database, services.notices, Bots(Random(1), None, 1)) for _ in range(2)]
+    async with httpx.AsyncClient() as nobody:
+        many, few = [await new_backend(services, nobody, name) for name in ("Many", "Few")]
+    names: dict[str, str] = {}
+    for name, tenant in {"m1": many, "m2": many, "m3": many, "f1": few}.items():
+        key = await services.tenant_keys.authenticate(tenant.live_key, address="127.0.0.1")
+        names[(await services.tenant_bots.create(key, {**LEARNED, "playerId": name})).id] = name
+
+    async def is_now(name: str, *, due_ms: int | None, tried_s: int | None = None) -> None:
+        tried_at = None if tried_s is None else datetime.fromtimestamp(tried_s, UTC)
+        async with services.database.write() as session:
+            changed = update(ArenaBot).where(ArenaBot.player_id == name)
+            await session.execute(changed.values(training="waiting", train_due_ms=due_ms, tried_at=tried_at))
+
+    async def claimed(by: Training) -> str | None:
+        pupil = await by.claim()
+        return None if pupil is None else names[pupil.bot_id]
+
+    for due_ms, name in enumerate(names.values(), 1):
+        await is_now(name, due_ms=due_ms)
+    assert [await claimed(replicas[number]) for number in (0, 1, 0)] == ["m1", "f1", None]
+    await is_now("m1", due_ms=None, tried_s=1)
+    await is_now("f1", due_ms=5, tried_s=2)
+    assert await claimed(replicas[0]) == "m2"
+    await is_now("m2", due_ms=None, tried_s=3)
+    assert await claimed(replicas[1]) == "f1"
+    assert await claimed(replicas[0]) == "m3"
 
 
 async def test_a_training_that_fails_leaves_what_was_learned_before(
