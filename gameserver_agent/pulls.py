@@ -1,6 +1,7 @@
 """One image on its way into the engine, for all who wait for it.
 
-A registry that does not answer is asked again for as long as bytes still come: `quiet_s` without one ends the pull.
+A registry that does not answer is asked again for as long as bytes still come: `quiet_s` without one ends the pull,
+with what the registry said last.
 What another try cannot better ends it at once. While the engine fetches others before it, it is not quiet but in line.
 """
 
@@ -47,6 +48,7 @@ class Pull:
         self._quiet_s = quiet_s
         self._all_pulls = all_pulls
         self._is_in_line = False
+        self._interrupted_by: EngineError | None = None  # since the last byte
         self._moved = asyncio.Event()
         self._moved_at_s = self._began_s = asyncio.get_running_loop().time()
         self._arrived_at_s = self._began_s
@@ -77,6 +79,7 @@ class Pull:
                     raise
                 if failures == 1:
                     log.warning("image.pull_interrupted", reference=self.reference, reason=str(error))
+                self._interrupted_by = error
                 await asyncio.sleep(pause_s)
         self._tell()
         took_s = asyncio.get_running_loop().time() - self._began_s
@@ -97,7 +100,7 @@ class Pull:
                 await cancelled(waiting)
                 self._stand_in_line()
                 if not pulling.done() and self._left_s() <= 0:
-                    raise EngineError(f"no byte arrived for {self._quiet_s:g} seconds")
+                    raise self._interrupted_by or EngineError(f"no byte arrived for {self._quiet_s:g} seconds")
             await pulling
         finally:
             await cancelled(pulling)
@@ -129,6 +132,7 @@ class Pull:
             self._arrived_at_s = now_s
         if (self.progress.done, self.progress.unpacked) != (before.done, before.unpacked):
             self._moved_at_s = now_s
+            self._interrupted_by = None
             self._moved.set()
         if now_s - self._told_at_s >= _TELL_EVERY_S:
             self._told_at_s = now_s

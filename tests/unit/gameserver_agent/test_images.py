@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent_protocol import BuildSpec, Progress
-from gameserver_agent.errors import SessionEndedError
+from gameserver_agent.errors import EngineError, SessionEndedError
 from gameserver_agent.image_list import MOST_REPORTED, cached, reported, repository_of
 from gameserver_agent.image_uses import ImageUses
 from gameserver_agent.images import Images
@@ -207,6 +207,29 @@ async def test_a_registry_that_stays_away_is_named_before_the_pull_has_been_quie
     assert "no route to host" in ended.value.message
 
 
+class FallsSilent(FakeRuntime):
+    """An engine whose registry refuses once, and then brings `then_bytes` and nothing more."""
+
+    def __init__(self, then_bytes: int) -> None:
+        super().__init__()
+        self.then_bytes = then_bytes
+
+    async def pull(self, reference: str, report: ReportBytes, layers: Mapping[str, int] | None = None) -> None:
+        self.pulls += 1
+        if self.pulls == 1:
+            raise EngineError("dial tcp 10.0.0.1:5000: connect: connection refused")
+        report(self.then_bytes, 100, 0, False)
+        await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize(("then_bytes", "told"), [(0, "connection refused"), (1, "no byte arrived for 27 seconds")])
+def test_a_registry_that_falls_silent_is_named_by_what_it_said_last(then_bytes: int, told: str) -> None:
+    runtime = FallsSilent(then_bytes)
+    with asyncio.Runner(loop_factory=SkippingLoop) as runner, pytest.raises(SessionEndedError, match=told):
+        runner.run(Images(runtime).ensure(BUILD, unheard))
+    assert runtime.pulls == 2
+
+
 async def test_a_session_joins_the_pre_pull_of_its_image(runtime: FakeRuntime) -> None:
     runtime.may_pull.clear()
     images = Images(runtime)
@@ -276,6 +299,6 @@ def test_only_what_is_ours_and_a_registry_has_may_be_dropped() -> None:
 
 
 async def until(fact: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not fact():  # noqa: ASYNC110 - one turn of the event loop at a time
             await asyncio.sleep(0)
