@@ -113,3 +113,8 @@ def write_private(file: Path, content: bytes) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def unfinished_writes(file: Path) -> list[Path]:
+    """What `write_private` leaves beside `file` where its process was killed."""
+    return list(file.parent.glob(f".{file.name}.*"))

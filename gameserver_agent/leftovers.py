@@ -18,6 +18,7 @@ from gameserver_agent.orphans import Orphan, Waiting, judge
 from gameserver_agent.runtime.port import Container
 from gameserver_agent.saves.home import HomeFolder
 from gameserver_agent.sessions.container import GENERATION_LABEL, SESSION_LABEL, TITLE_LABEL
+from gameserver_agent.sessions.record import SessionFolder
 from gameserver_agent.sessions.services import SessionServices
 
 log = structlog.get_logger()
@@ -134,6 +135,7 @@ async def _end_seat_and_keep_home(services: SessionServices, session_id: str, ge
         if place is not None:
             await services.seats.release(place)
         await asyncio.to_thread(services.kept.keep, session_id, generation)
+        await asyncio.to_thread(SessionFolder(services.session_folder(session_id)).tidy)
     except (SeatError, SaveError, OSError) as error:
         log.warning("session.unknown_left", session=session_id, reason=str(error))
         return False

@@ -7,11 +7,13 @@ import structlog
 from pydantic import BaseModel, ConfigDict
 
 from agent_protocol import DesiredSession, EndReport, ObservedState, RunResult, SavedVersion, Statistics
-from gameserver_agent.identity import write_private
+from gameserver_agent.identity import unfinished_writes, write_private
 from gameserver_agent.saves.archive import Archive
 from gameserver_agent.statistics import Meter
 
 log = structlog.get_logger()
+RESTORING = "restore.tar.zst"
+_RECORD = "record.json"
 
 
 class SessionRecord(BaseModel):
@@ -44,11 +46,11 @@ class SessionFolder:
 
     def write(self, record: SessionRecord) -> None:
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_private(self.path / "record.json", record.model_dump_json().encode())
+        write_private(self.path / _RECORD, record.model_dump_json().encode())
 
     def read(self) -> SessionRecord | None:
         """None when there is none; a damaged one is logged, kept, and kills nothing."""
-        file = self.path / "record.json"
+        file = self.path / _RECORD
         try:
             return SessionRecord.model_validate_json(file.read_bytes())
         except FileNotFoundError:
@@ -59,7 +61,13 @@ class SessionFolder:
 
     def forget(self) -> None:
         """Remove the record and the folder; whatever else lies in it stays."""
-        (self.path / "record.json").unlink(missing_ok=True)
+        (self.path / _RECORD).unlink(missing_ok=True)
+        self.tidy()
+
+    def tidy(self) -> None:
+        """Remove what an agent that was killed had begun to write, and the folder where nothing else is in it."""
+        for unfinished in (*unfinished_writes(self.path / _RECORD), self.path / RESTORING):
+            unfinished.unlink(missing_ok=True)
         if self.path.exists() and not any(self.path.iterdir()):
             self.path.rmdir()
 

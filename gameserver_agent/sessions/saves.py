@@ -28,7 +28,7 @@ from gameserver_agent.saves.checkpoint_clock import CheckpointClock
 from gameserver_agent.saves.home import HomeFolder, is_out_of_room, whole_size
 from gameserver_agent.saves.outbox import Letter
 from gameserver_agent.sessions.container import DISK_FULL
-from gameserver_agent.sessions.record import is_known
+from gameserver_agent.sessions.record import RESTORING, is_known
 from gameserver_agent.sessions.services import SessionServices
 from gameserver_agent.tasks import finished_despite_cancellation
 
@@ -79,7 +79,7 @@ class SessionSaves:
 
     async def _prepare(self, owner: Owner, make: Callable[[], None]) -> None:
         source = self._desired.restore
-        download = self.home.folder / "restore.tar.zst"
+        download = self.home.folder / RESTORING
         try:
             making = asyncio.ensure_future(asyncio.to_thread(make))
             await finished_despite_cancellation(making)

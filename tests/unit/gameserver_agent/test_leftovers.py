@@ -109,6 +109,15 @@ def assert_the_orchestrator_takes(host: Host) -> None:
     assert rule.ge <= letter.generation < rule.lt
 
 
+async def test_what_a_killed_agent_had_begun_to_write_goes(host: Host) -> None:
+    folder = host.services.session_folder("ses1")
+    folder.mkdir(parents=True)
+    for name in (".record.json.0a1b2c3d", "restore.tar.zst"):
+        (folder / name).write_text("{")
+    await reaped(host)
+    assert not folder.exists()
+
+
 async def test_known_sessions_are_left_alone(host: Host) -> None:
     task = host.session()
     await host.running(task)
