@@ -15,6 +15,7 @@ GAMES ?= ltris openttd pingus neverball subway-runner
 
 RUN := .venv/bin/
 PYTEST_WHOLE := --durations=25 --durations-min=1
+RUNS := .pytest_cache/jobs
 SERVICES := tests/api tests/compatibility tests/integration/orchestrator
 STREAMS := tests/integration/streaming tests/browser
 
@@ -34,21 +35,30 @@ games: setup ## Make more games and add them to what `make play` runs (GAMES="op
 test: setup-tests ## Check the code and run every test (PYTEST="-k name" picks some)
 ifeq ($(PYTEST),)
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint coverage
-	@$(MAKE) --no-print-directory --keep-going --jobs=2 --output-sync=target test-services test-hosts
-	@$(MAKE) --no-print-directory test-streams
+	@rm -rf $(RUNS)
+	@$(MAKE) --no-print-directory --keep-going --jobs=2 --output-sync=target test-services test-hosts || true
+	@$(MAKE) --no-print-directory test-streams || true
+	@$(RUN)python -m tests.again test-services test-hosts test-streams
 else
 	@$(MAKE) --no-print-directory lint
 	$(RUN)pytest $(PYTEST)
 endif
 
 test-services: setup-tests
-	$(RUN)pytest $(PYTEST_WHOLE) $(SERVICES)
+	$(call job,$(SERVICES))
 
 test-hosts: setup-tests  # and whatever nobody else runs
-	$(RUN)pytest $(PYTEST_WHOLE) tests $(patsubst %,--ignore=%,tests/unit $(SERVICES) $(STREAMS))
+	$(call job,tests $(patsubst %,--ignore=%,tests/unit $(SERVICES) $(STREAMS)))
 
 test-streams: setup-tests  # by themselves: these look at the clock
-	$(RUN)pytest $(PYTEST_WHOLE) $(STREAMS)
+	$(call job,$(STREAMS))
+
+# How it ended and what failed is kept for tests/again.py, which runs only that once more (AGAIN=yes).
+define job
+	@$(if $(AGAIN),,rm -rf $(RUNS)/$@;) mkdir -p $(RUNS)/$@; rm -f $(RUNS)/$@/code
+	$(RUN)pytest $(PYTEST_WHOLE) -o cache_dir=$(RUNS)/$@ $(if $(AGAIN),--last-failed --last-failed-no-failures none) $(1); \
+		code=$$?; echo $$code >$(RUNS)/$@/code; exit $$code
+endef
 
 setup: ## Install what playing needs, and nothing that is there
 	@deploy/setup play
