@@ -28,7 +28,7 @@ def serving(settings: Settings, port: int = 0) -> Generator[str]:
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while not server.started and thread.is_alive() and time.monotonic() < deadline:
             thread.join(0.02)
         assert server.started

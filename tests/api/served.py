@@ -21,7 +21,7 @@ from orchestrator.settings import Settings
 from orchestrator.tenants.plans import Plan
 from tests.integration.orchestrator.conftest import ScriptedHost, add_game
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ async def _person(services: Services, role: Role) -> Account:
 
 
 async def _joined(url: str, join_token: str) -> ScriptedHost:
-    async with httpx.AsyncClient(base_url=url) as client:
+    async with httpx.AsyncClient(base_url=url, timeout=60) as client:
         host = ScriptedHost(client, join_token)
         await host.sync()
         return host

@@ -60,7 +60,7 @@ BODIES = {
 
 @pytest.fixture
 def client(replica: Served) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=replica.url, timeout=20) as client:
+    with httpx.Client(base_url=replica.url, timeout=60) as client:
         yield client
 
 

@@ -74,7 +74,7 @@ async def _scene(replica: Served) -> dict[str, str]:
 async def _clients(replica: Served) -> AsyncGenerator[list[httpx.AsyncClient]]:
     async with AsyncExitStack() as stack:
         proofs = (replica.signed_in, replica.as_admin, replica.as_publisher, {})
-        clients = [httpx.AsyncClient(base_url=replica.url, headers=proof, timeout=20) for proof in proofs]
+        clients = [httpx.AsyncClient(base_url=replica.url, headers=proof, timeout=60) for proof in proofs]
         yield [await stack.enter_async_context(client) for client in clients]
 
 

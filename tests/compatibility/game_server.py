@@ -101,7 +101,7 @@ async def game_server(site: str, join_token: str, image_id: str, folder: Path) -
             await web.SockSite(server, listener).start()
             working = asyncio.ensure_future(agent.run(outbox))
             try:
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(60):
                     while not agent.is_ready():  # noqa: ASYNC110 - it tells nobody
                         await asyncio.sleep(0.02)
                 yield GameServer(url, data.static_secret(), joined.host_id)

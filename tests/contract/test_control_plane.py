@@ -123,7 +123,7 @@ async def real_case(services: Services, url: str) -> AsyncGenerator[Case]:
     cookie = await signed_in(services)
 
     async def launch() -> None:
-        async with httpx.AsyncClient(base_url=url, cookies={tokens.COOKIE: cookie}) as player:
+        async with httpx.AsyncClient(base_url=url, cookies={tokens.COOKIE: cookie}, timeout=60) as player:
             answer = await player.post("/api/game/launch", json={"gameSlug": "the-question"})
             assert answer.status_code == 202, answer.text
 
@@ -138,7 +138,7 @@ async def served(settings: Settings) -> AsyncGenerator[tuple[Services, str]]:
     app = create_app(settings)
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False, ws="none"))
     serving = asyncio.create_task(server.serve())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not server.started:
             assert not serving.done()
             await asyncio.sleep(0.01)
@@ -211,7 +211,7 @@ async def test_an_order_comes_with_the_next_sync_under_a_new_revision_with_the_t
     assert after.revision > before.revision
     assert (await case.sync()).revision == after.revision
     assert after.now is not None
-    assert abs(after.now - datetime.now(UTC)) < timedelta(seconds=10)
+    assert abs(after.now - datetime.now(UTC)) < timedelta(minutes=1)
     assert after.now < after.lease_until
     assert after.now < after.sessions[0].expires_at <= after.sessions[0].ends_at
 
@@ -237,7 +237,7 @@ async def test_who_waits_hears_of_news_and_who_is_behind_at_once(case: Case) -> 
     done, _ = await asyncio.wait({waiting}, timeout=0.3)
     assert not done
     await case.order()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         heard = await waiting
         assert heard.revision > known
         assert heard.sessions == (await case.sync()).sessions
@@ -250,7 +250,7 @@ async def test_a_wait_without_news_ends_with_the_same_revision(case: Case, monke
         monkeypatch.setattr(side, "WAIT_LIMIT_S", 0.2)
     await case.join()
     known = (await case.sync()).revision
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         assert await case.client.wait(known) == News(revision=known)
 
 

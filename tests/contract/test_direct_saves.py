@@ -110,7 +110,7 @@ async def test_a_store_that_says_nothing_holds_a_transfer_no_longer_than_it_may_
     archive.write_bytes(ARCHIVE)
     session = storing.session
     storing.way.be(Mood.STUCK)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         with pytest.raises(StoreAwayError):
             await storing.case.client.upload_save(
                 session.session_id, session.generation, archive, digest_of(ARCHIVE), number=1, total_s=0.5

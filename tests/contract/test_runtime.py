@@ -138,7 +138,7 @@ async def test_a_list_shows_labelled_containers_alone(engine: Engine) -> None:
 
 async def test_the_end_of_a_game_is_told_with_its_code_and_words(engine: Engine) -> None:
     container_id = await engine.started(FAILS)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         status = await engine.runtime.wait_ended(container_id)
     assert (status.has_ended, status.exit_code, status.out_of_memory) == (True, 3, False)
     assert status.ended_at is not None
@@ -148,7 +148,7 @@ async def test_the_end_of_a_game_is_told_with_its_code_and_words(engine: Engine)
 
 async def test_a_signal_reaches_the_game(engine: Engine) -> None:
     container_id = await engine.started(OBEYS)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not (await engine.runtime.status(container_id)).has_ended:  # until the shell has set its trap
             await engine.runtime.signal(container_id, "SIGTERM")
             await asyncio.sleep(0.05)
@@ -159,7 +159,7 @@ async def test_a_signal_reaches_the_game(engine: Engine) -> None:
 async def test_a_game_may_ignore_a_signal_but_not_the_kill(engine: Engine) -> None:
     container_id = await engine.started(IGNORES)
     await engine.runtime.signal(container_id, "SIGKILL")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         assert (await engine.runtime.wait_ended(container_id)).exit_code == 137
 
 
@@ -175,7 +175,7 @@ async def test_a_paused_game_hears_its_signal_once_it_is_thawed(engine: Engine) 
     await engine.runtime.unpause(container_id)
     await engine.runtime.unpause(container_id)
     assert not (await engine.runtime.status(container_id)).is_paused
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not (await engine.runtime.status(container_id)).has_ended:  # until the shell has set its trap
             await engine.runtime.signal(container_id, "SIGTERM")
             await asyncio.sleep(0.05)
@@ -189,7 +189,7 @@ async def test_a_paused_game_is_ended_by_the_kill(engine: Engine) -> None:
     waiting = asyncio.ensure_future(engine.runtime.wait_ended(container_id))
     await engine.runtime.pause(container_id)
     await engine.runtime.signal(container_id, "SIGKILL")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         assert (await waiting).exit_code == 137
     assert not (await engine.runtime.status(container_id)).is_paused
 
@@ -197,7 +197,7 @@ async def test_a_paused_game_is_ended_by_the_kill(engine: Engine) -> None:
 async def test_a_paused_game_can_be_removed(engine: Engine) -> None:
     container_id = await engine.started(SLEEPS)
     await engine.runtime.pause(container_id)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await engine.runtime.remove(container_id)
     assert await engine.left() == 0
     for change in (engine.runtime.pause, engine.runtime.unpause):
@@ -235,5 +235,5 @@ async def test_many_ends_are_heard_at_once(engine: Engine) -> None:
     waiting = asyncio.gather(*(engine.runtime.wait_ended(container_id) for container_id in containers))
     for container_id in containers:
         await engine.runtime.signal(container_id, "SIGKILL")
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         assert {status.exit_code for status in await waiting} == {137}

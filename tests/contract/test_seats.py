@@ -24,7 +24,7 @@ from streaming.protocol import PROTOCOL_VERSION, Introduction, SeatConfig, SeatE
 from tests.integration.gameserver_agent import display
 
 CONFIG = SeatConfig(width=640, height=360, fps=30, ice_addresses=("127.0.0.1",))
-WITHIN_S = 30.0
+WITHIN_S = 60.0
 JPEG = b"\xff\xd8\xff"
 
 

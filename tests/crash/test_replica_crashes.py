@@ -206,7 +206,7 @@ async def played_with_a_death(
         first.process.dies_when = is_new
         playing, dying = asyncio.ensure_future(world.play()), asyncio.ensure_future(first.process.died.wait())
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 await asyncio.wait({playing, dying}, return_when=asyncio.FIRST_COMPLETED)
                 if not first.process.is_dead:
                     first.process.dies_when = lives

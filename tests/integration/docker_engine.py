@@ -91,7 +91,7 @@ class RunningEngine:
                 stderr=log,
                 start_new_session=True,
             )
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while not self._answers():
             assert self._process.poll() is None, (folder / "log").read_text()[-2000:]
             assert time.monotonic() < deadline, "dockerd did not come up"

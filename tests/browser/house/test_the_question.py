@@ -82,7 +82,7 @@ def play_and_save(player: Player) -> Image.Image:
     assert figures["duration"] > 0
     assert figures["cpuSeconds"] > 0
     assert figures["peakMemoryMb"] > 50
-    assert "MB" in (player.page.text_content("#figure-memory", timeout=10_000) or "")
+    assert "MB" in (player.page.text_content("#figure-memory") or "")
     profile = player.page.request.get(f"{player.url}/api/admin/games/the-question/profile").json()
     assert profile["profiles"][0]["sessions"] == 1
     assert profile["profiles"][0]["bootMeanS"] > 0

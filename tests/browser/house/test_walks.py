@@ -277,7 +277,7 @@ def code_for(house: House, slug: str) -> str:
 def until_a_host_has(house: House, image_id: str) -> None:
     """Hosts tell now and then what their engine has; before that no launch finds a place."""
     email, password = house.credentials
-    with httpx.Client(base_url=house.url) as admin:
+    with httpx.Client(base_url=house.url, timeout=60) as admin:
         token = admin.get("/api/auth/csrf").json()["csrfToken"]
         form = {"email": email, "password": password, "csrfToken": token}
         admin.post("/api/auth/callback/credentials", data=form)

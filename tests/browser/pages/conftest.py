@@ -51,7 +51,7 @@ def replica(tmp_path_factory: pytest.TempPathFactory, migrated_template: Path) -
     shutil.copyfile(migrated_template, data / "orchestrator.sqlite3")
     settings = Settings(data=data, database_url=f"sqlite+aiosqlite:///{data / 'orchestrator.sqlite3'}")
     codes = asyncio.run(fill(settings))
-    with serving(settings) as url, httpx.Client(base_url=url) as client:
+    with serving(settings) as url, httpx.Client(base_url=url, timeout=60) as client:
         token = client.get("/api/auth/csrf").json()["csrfToken"]
         person = {"email": "ada@example.org", "password": PASSWORD, "name": "Ada", "csrfToken": token}
         assert client.post("/api/auth/register", json=person).status_code == 201
@@ -94,7 +94,7 @@ async def context(browser: Browser, replica: Replica) -> AsyncGenerator[BrowserC
     await context.add_cookies(
         [{"name": name, "value": value, "url": replica.url} for name, value in replica.cookies.items()]
     )
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(45_000)
     yield context
     await context.close()
 

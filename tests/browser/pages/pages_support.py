@@ -300,7 +300,7 @@ class FakeApi:
         if "wait" in query and query["after"] == self._status["revision"]:
             async with self._news:
                 try:
-                    async with asyncio.timeout(20):
+                    async with asyncio.timeout(60):
                         await self._news.wait()
                 except TimeoutError:
                     pass

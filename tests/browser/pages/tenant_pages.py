@@ -79,7 +79,7 @@ class Tenant:
         people = [{"id": player, "displayName": player.title()} for player in players]
         headers = {"Authorization": f"Bearer {self.key}"}
         order = {"game": game, "players": people, **fields}
-        answer = httpx.post(f"{self.playhouse}/v1/sessions", headers=headers, json=order)
+        answer = httpx.post(f"{self.playhouse}/v1/sessions", headers=headers, json=order, timeout=60)
         assert answer.status_code == 201, answer.text
         return answer.json()
 
@@ -91,7 +91,7 @@ class Tenant:
 
     def get(self, address: str, headers: dict[str, str] | None = None) -> httpx.Response:
         """As a browser asks that knows no key."""
-        return httpx.get(urljoin(self.playhouse, address), headers=headers)
+        return httpx.get(urljoin(self.playhouse, address), headers=headers, timeout=60)
 
     def address(self, session: dict[str, Any], **asked: str) -> str:
         """A page of the tenant's that shows this session."""

@@ -100,7 +100,7 @@ async def test_the_guide_leads_to_a_match(reader: Reader, browser: Browser) -> N
 
 async def _until_served(port: int) -> None:
     """The web server needs a moment to begin."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             try:
                 _, writer = await asyncio.open_connection("127.0.0.1", port)

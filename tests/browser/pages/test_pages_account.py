@@ -37,7 +37,7 @@ class Person:
     def signed_in_elsewhere(self, agent: str = IPHONE, password: str = PASSWORD) -> Generator[httpx.Client]:
         """A second device."""
         headers = {"User-Agent": agent, "Accept": "application/json"}
-        with httpx.Client(base_url=self.replica.url, headers=headers) as client:
+        with httpx.Client(base_url=self.replica.url, headers=headers, timeout=60) as client:
             token = client.get("/api/auth/csrf").json()["csrfToken"]
             form = {"email": self.email, "password": password, "csrfToken": token}
             assert client.post("/api/auth/callback/credentials", data=form).status_code == 200
@@ -51,7 +51,7 @@ class Person:
 
     def letter(self, page: str) -> str:
         """The link to that page in the newest letter to this person."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             for file in sorted((self.replica.data / "mail").glob("*.eml"), reverse=True):
                 message = message_from_bytes(file.read_bytes(), policy=policy.default)
@@ -65,14 +65,14 @@ class Person:
 @pytest_asyncio.fixture(loop_scope="session")
 async def person(browser: Browser, replica: Replica) -> AsyncGenerator[Person]:
     email = f"{secrets.token_hex(4)}@example.org"
-    async with httpx.AsyncClient(base_url=replica.url) as client:
+    async with httpx.AsyncClient(base_url=replica.url, timeout=60) as client:
         token = (await client.get("/api/auth/csrf")).json()["csrfToken"]
         fields = {"email": email, "password": PASSWORD, "name": "Grace", "csrfToken": token}
         assert (await client.post("/api/auth/register", json=fields)).status_code == 201
         cookies = dict(client.cookies)
     context = await browser.new_context(base_url=replica.url, viewport={"width": 1280, "height": 900})
     await context.add_cookies([{"name": name, "value": value, "url": replica.url} for name, value in cookies.items()])
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(45_000)
     yield Person(replica, context, email)
     await context.close()
 

@@ -42,7 +42,7 @@ async def open_context(
         base_url=house.url, viewport=viewport, color_scheme="dark" if scheme == "dark" else "light"
     )
     await context.add_cookies([{"name": tokens.COOKIE, "value": house.cookie, "url": house.url}])
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(45_000)
     return context
 
 

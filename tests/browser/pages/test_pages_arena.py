@@ -71,7 +71,7 @@ async def window(browser: Browser) -> AsyncGenerator[Window]:
         size = PHONE if is_phone else DESKTOP
         context = await browser.new_context(viewport=size, color_scheme=scheme, has_touch=is_phone)
         contexts.append(context)
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(45_000)
         page = await context.new_page()
         page.on("pageerror", lambda error: problems.append(str(error)))
         await page.add_init_script(path=AXE)
@@ -100,7 +100,7 @@ class Between:
 
     async def heard(self, page: Page, event: str, times: int) -> None:
         """Lets the page's time pass until it has said this so often."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while self.said.count(event) < times:
                 await page.clock.run_for(500)
 

@@ -138,7 +138,7 @@ async def test_a_slow_stop_tells_what_goes_on_and_waits_for_the_figures(page: Pa
     await page.locator("#stop-button").click()
     await expect(page.get_by_role("heading", name="Keeping your saves")).to_be_visible()
     await expect(page.get_by_text("This takes longer than usual")).to_have_count(0)
-    await expect(page.get_by_text("This takes longer than usual")).to_be_visible(timeout=8000)
+    await expect(page.get_by_text("This takes longer than usual")).to_be_visible()
     await api.push(status("stopped", statistics={"duration": 61, "cpuSeconds": 9.5, "peakMemoryMb": 300}))
     await expect(page.locator("#figure-duration")).to_have_text("1 min 1 s")
 

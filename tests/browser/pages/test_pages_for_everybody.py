@@ -73,7 +73,7 @@ async def scene(
     context = await browser.new_context(base_url=url, viewport=DESKTOP, color_scheme="light", reduced_motion="reduce")
     if scene.is_signed_in:
         await context.add_cookies([{"name": name, "value": value, "url": url} for name, value in cookies.items()])
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(45_000)
     if scene.needs_seat:
         api.seat = await context.new_page()
         await api.seat.goto(SEAT_PAGE.as_uri())

@@ -186,7 +186,7 @@ async def test_an_archive_that_waits_for_its_store_says_so(
     images.failure = None  # and nothing of it is left to be tried beside the tests that follow
     async with services_of(replica) as services, services.database.write() as session:
         await session.execute(update(Upload).values(busy_until=Upload.created_at))
-    await expect(console.locator(".console-state")).to_have_text("Active", timeout=20_000)
+    await expect(console.locator(".console-state")).to_have_text("Active")
 
 
 async def test_an_upload_goes_on_where_the_network_broke(console: Page, tmp_path: Path) -> None:
@@ -206,7 +206,7 @@ async def test_an_upload_goes_on_where_the_network_broke(console: Page, tmp_path
 
     await console.route("**/uploads/*", breaks_once)
     await choose(console, archive(tmp_path, "large.tar.gz", launcher(), Packed("garden/noise", os.urandom(9_000_000))))
-    await expect(console.locator(".console-state")).to_have_text("Active", timeout=30_000)
+    await expect(console.locator(".console-state")).to_have_text("Active")
     assert offsets == ["0", "8388608", "8388608"]
 
 

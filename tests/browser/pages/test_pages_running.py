@@ -33,7 +33,7 @@ async def test_a_lost_seat_is_connected_to_again(page: Page, api: FakeApi, seat:
     await play(page, api)
     api.connect_failures = 1000
     await seat.evaluate("window.seat.peers.forEach((peer) => peer.close())")
-    await expect(page.locator("#connection-hint")).to_contain_text("Reconnecting", timeout=15_000)
+    await expect(page.locator("#connection-hint")).to_contain_text("Reconnecting")
     await api.push(seated("running", "ready", paused=True))
     await expect(page.get_by_text("The game stands still while nobody watches.")).to_be_visible()
     api.connect_failures = 0

@@ -39,14 +39,14 @@ class RunSocket:
 
     async def joined(self) -> Any:
         """What the page sent to join."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await self._has_spoken.wait()
         assert self.said[0][0] == "matchmaking:join"
         return self.said[0][1]
 
     async def heard(self, page: Page, event: str, times: int) -> None:
         """Lets the page's time pass until it has said this so often."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while [each for each, _ in self.said].count(event) < times:
                 await page.clock.run_for(500)
 

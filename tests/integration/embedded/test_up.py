@@ -114,7 +114,7 @@ async def said(running: asyncio.subprocess.Process, last: str) -> str:
 @asynccontextmanager
 async def _signed_in(port: int, password: str) -> AsyncGenerator[httpx.AsyncClient]:
     url = f"http://127.0.0.1:{port}"
-    async with httpx.AsyncClient(base_url=url, headers={"Origin": url}, timeout=20) as browser:
+    async with httpx.AsyncClient(base_url=url, headers={"Origin": url}, timeout=60) as browser:
         token = (await browser.get("/api/auth/csrf")).json()["csrfToken"]
         form = {"email": "demo@playhouse.example", "password": password, "csrfToken": token, "json": "true"}
         assert (await browser.post("/api/auth/callback/credentials", data=form)).status_code == 200

@@ -47,7 +47,7 @@ class AgentProcess:
         assert self.process is not None
         if self.process.returncode is None:
             self.process.send_signal(number)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             return await self.process.wait()
 
     async def kill_group(self) -> None:
@@ -84,13 +84,13 @@ class AgentProcess:
         await self.cleared(session_id)
         return seen
 
-    async def cleared(self, session_id: str, within_s: float = 20) -> None:
+    async def cleared(self, session_id: str, within_s: float = 60) -> None:
         record = self.folder / "data" / "sessions" / session_id / "record.json"
         async with asyncio.timeout(within_s):
             while record.exists() and '"is_cleared":true' not in record.read_text():  # noqa: ASYNC110 - a file tells nobody
                 await asyncio.sleep(0.02)
 
-    async def released(self, place: SeatPlace, within_s: float = 20) -> None:
+    async def released(self, place: SeatPlace, within_s: float = 60) -> None:
         async with asyncio.timeout(within_s):
             while place.folder.exists():  # noqa: ASYNC110 - a folder tells nobody that it goes
                 await asyncio.sleep(0.02)

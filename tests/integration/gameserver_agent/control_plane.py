@@ -111,7 +111,7 @@ class ControlPlane:
         self.warm_seats = seats
         await self.until_waiting(sum(one.count for one in seats))
 
-    async def until_waiting(self, count: int, within_s: float = 30) -> None:
+    async def until_waiting(self, count: int, within_s: float = 60) -> None:
         async with asyncio.timeout(within_s), self.news:
             await self.news.wait_for(
                 lambda: bool(self.syncs) and sum(one.count for one in self.syncs[-1].warm_seats) == count
@@ -121,11 +121,11 @@ class ControlPlane:
         """Stop listing it, and wait until the host no longer reports it."""
         del self.desired[session_id]
         await self._tell()
-        async with asyncio.timeout(20), self.news:
+        async with asyncio.timeout(60), self.news:
             await self.news.wait_for(lambda: session_id not in {seen.session_id for seen in self.syncs[-1].sessions})
 
     async def until(
-        self, session_id: str, fact: Callable[[ObservedSession], bool], within_s: float = 30
+        self, session_id: str, fact: Callable[[ObservedSession], bool], within_s: float = 60
     ) -> ObservedSession:
         """The observed session as soon as `fact` holds of it."""
         try:
@@ -135,12 +135,12 @@ class ControlPlane:
             raise AssertionError(f"{session_id} is still {self.observed.get(session_id)}") from None
         return self.observed[session_id]
 
-    async def until_saved(self, files: dict[str, bytes], within_s: float = 30) -> None:
+    async def until_saved(self, files: dict[str, bytes], within_s: float = 60) -> None:
         """Some archive has come that holds just these."""
         async with asyncio.timeout(within_s), self.news:
             await self.news.wait_for(lambda: any(files_of(archive) == files for archive in self.saves.values()))
 
-    async def until_synced(self, count: int = 1, within_s: float = 30) -> None:
+    async def until_synced(self, count: int = 1, within_s: float = 60) -> None:
         seen = len(self.syncs)
         async with asyncio.timeout(within_s), self.news:
             await self.news.wait_for(lambda: len(self.syncs) >= seen + count)

@@ -162,7 +162,7 @@ async def test_a_save_that_cannot_be_taken_is_refused_by_name_and_the_one_before
     await agent.play(desired_session("ses1", tiny_image, script, stop_grace_s=1))
     good = await control_plane.until("ses1", lambda seen: seen.save is not None)
     (agent.home("ses1") / "trap").touch()
-    await agent.until_log(words, within_s=30)
+    await agent.until_log(words, within_s=60)
     ended = await agent.stop("ses1")
     assert ended.end is not None
     assert ended.end.code == "save_failed"
@@ -171,7 +171,7 @@ async def test_a_save_that_cannot_be_taken_is_refused_by_name_and_the_one_before
     assert b"good\n" in files_of(control_plane.saves[good.save.version_id]).values()
     (kept,) = (agent.folder / "data" / "kept").iterdir()
     assert (kept / "home.ext4").exists()
-    await agent.until_log("save.refused_and_kept", within_s=30)
+    await agent.until_log("save.refused_and_kept", within_s=60)
     assert_nothing_is_left(agent, docker_engine)
 
 

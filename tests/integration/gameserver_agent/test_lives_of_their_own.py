@@ -32,7 +32,7 @@ def newest_count(control_plane: ControlPlane) -> int:
 
 
 async def until_saved_beyond(control_plane: ControlPlane, count: int) -> None:
-    async with asyncio.timeout(20), control_plane.news:
+    async with asyncio.timeout(60), control_plane.news:
         await control_plane.news.wait_for(lambda: newest_count(control_plane) > count)
 
 
@@ -184,7 +184,7 @@ async def test_the_game_goes_on_when_the_engine_dies_and_can_be_stopped_with_its
     async with agent.moving_picture("ses1"), viewer_of(agent, "ses1") as viewer:
         kill_of(agent.folder / "run", "pid")
         await viewer.sees(40)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not await asyncio.to_thread(private_engine.is_answering):  # noqa: ASYNC110 - an engine calls nobody
                 await asyncio.sleep(0.1)
         await viewer.sees(20)

@@ -114,7 +114,7 @@ def started(kind: str, site: Path, place: SeatPlace, module: str = "worker") -> 
 
 
 def _until(holds: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not holds():
         assert time.monotonic() < deadline, f"never: {what}"
         time.sleep(0.01)

@@ -42,7 +42,7 @@ def build(image_id: str) -> BuildSpec:
 async def want_title(agent: AgentProcess, plane: ControlPlane, image_id: str) -> SeatPlace:
     """The seat's place of a title that waits, once it does."""
     plane.warm_titles = (WarmTitles(build=build(image_id), count=1, memory_bytes=2**28),)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not (places := agent.places.waiting()) or not (places[0].seat / "control.sock").exists():  # noqa: ASYNC110
             await asyncio.sleep(0.05)
     (place,) = places
@@ -54,7 +54,7 @@ async def want_title(agent: AgentProcess, plane: ControlPlane, image_id: str) ->
 
 
 async def paint(place: SeatPlace) -> None:
-    until = asyncio.get_running_loop().time() + 20
+    until = asyncio.get_running_loop().time() + 60
     while True:  # the X server may be a moment behind its worker
         painter = await asyncio.create_subprocess_exec(
             sys.executable, display.__file__, str(place.seat), stderr=asyncio.subprocess.DEVNULL
@@ -66,7 +66,7 @@ async def paint(place: SeatPlace) -> None:
 
 
 async def until_file(path: Path) -> bytes:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not path.exists() or not path.read_bytes():  # noqa: ASYNC110, ASYNC240
             await asyncio.sleep(0.05)
     return path.read_bytes()  # noqa: ASYNC240
@@ -74,7 +74,7 @@ async def until_file(path: Path) -> bytes:
 
 async def until_no_home_is_left(agent: AgentProcess) -> None:
     """It goes last."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while any((agent.folder / "data" / "titles").iterdir()):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
 

@@ -22,7 +22,7 @@ async def has_let_go(database: Database) -> None:
 
 
 async def _until(database: Database, query: TextClause, wanted: int) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             async with database.read() as session:
                 if await session.scalar(query) == wanted:

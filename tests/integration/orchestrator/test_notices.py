@@ -10,7 +10,7 @@ from orchestrator.database import Database
 from orchestrator.notices import Hearing, Notices
 from tests.conftest import only_on
 
-DEADLINE_S = 20
+DEADLINE_S = 60
 
 
 @pytest.fixture

@@ -41,7 +41,7 @@ class Replica:
             env=self._environment,
             stderr=asyncio.subprocess.DEVNULL,
         )
-        async with asyncio.timeout(_START_TIMEOUT_S), httpx.AsyncClient() as client:
+        async with asyncio.timeout(_START_TIMEOUT_S), httpx.AsyncClient(timeout=60) as client:
             while True:
                 assert self._process.returncode is None, "the replica ended by itself"
                 try:
@@ -75,7 +75,7 @@ class House:
     closing: AsyncExitStack
 
     def browser(self, replica: Replica) -> httpx.AsyncClient:
-        client = httpx.AsyncClient(base_url=replica.url, timeout=30)
+        client = httpx.AsyncClient(base_url=replica.url, timeout=60)
         self.closing.push_async_callback(client.aclose)
         return client
 

@@ -99,7 +99,7 @@ async def test_a_stop_that_was_heard_ends_though_its_replica_died(house: House) 
 
 
 async def is_told_to_stop(host: ScriptedHost) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while (answer := await host.sync()).sessions[0].want == "run":
             params = {"revision": answer.revision}
             await host.client.get("/api/agents/wait", params=params, headers=host.headers)

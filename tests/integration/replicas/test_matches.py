@@ -39,7 +39,7 @@ async def test_a_match_goes_on_after_a_kill_and_a_restart(settings: Settings) ->
     replica = Replica(settings)
     await replica.start()
     try:
-        async with httpx.AsyncClient(base_url=replica.url) as client, clients_of(replica.url) as clients:
+        async with httpx.AsyncClient(base_url=replica.url, timeout=60) as client, clients_of(replica.url) as clients:
             backend = await backend_at(replica, settings, client)
             session = await backend.session("tictactoe", "ann", "bob", matchType="private")
             ann, bob = [await clients.connected("tictactoe", session["sessionToken"]) for _ in range(2)]
@@ -66,7 +66,7 @@ async def test_a_match_goes_on_after_a_kill_and_a_restart(settings: Settings) ->
 
 async def test_two_on_two_replicas_play_and_one_goes_on_at_the_other_when_theirs_dies(house: House) -> None:
     async with (
-        httpx.AsyncClient(base_url=house.a.url) as client,
+        httpx.AsyncClient(base_url=house.a.url, timeout=60) as client,
         clients_of(house.a.url) as at_a,
         clients_of(house.b.url) as at_b,
     ):

@@ -17,8 +17,8 @@ TOLD = RunResult(score=893, distance=313, coins=58, duration=21.87, reason="cras
 async def test_a_run_whose_replica_is_killed_ends_at_the_other_with_its_score(house: House) -> None:
     await add_game(house.services, GAME)
     async with (
-        httpx.AsyncClient(base_url=house.a.url) as at_a,
-        httpx.AsyncClient(base_url=house.b.url) as at_b,
+        httpx.AsyncClient(base_url=house.a.url, timeout=60) as at_a,
+        httpx.AsyncClient(base_url=house.b.url, timeout=60) as at_b,
         clients_of(house.a.url) as clients_of_a,
         clients_of(house.b.url) as clients_of_b,
     ):

@@ -17,7 +17,7 @@ from aiohttp import ClientSession, ClientWebSocketResponse
 
 COMMAND = ("firefox-esr", "--no-remote", "--remote-debugging-port=0")
 LISTENING = re.compile(r"WebDriver BiDi listening on (ws://\S+)\n")
-START_S, ANSWER_S = 60.0, 30.0
+START_S, ANSWER_S = 60.0, 60.0
 SIZE = {"MOZ_HEADLESS_WIDTH": "1280", "MOZ_HEADLESS_HEIGHT": "800"}
 A_MOMENT = {"type": "pause", "duration": 50}
 PREFERENCES = {

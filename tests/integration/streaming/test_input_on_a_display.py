@@ -20,7 +20,7 @@ from streaming.page_messages import Button, Held, Key, Locks, Moved, Place, Rele
 from streaming.pointer_messages import Motion, Pad, Pointer
 from streaming.xconnection import XConnection
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -235,7 +235,7 @@ async def test_first_frame_is_told_once_and_before_anybody_watches(seat: Seat) -
     assert not (await seat.client.status()).first_frame
     async with seat.drawing("--animate"):
         events = seat.client.events()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             assert (await anext(events)).event == "first_frame"
 
         async def is_told() -> bool:

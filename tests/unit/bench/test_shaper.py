@@ -10,7 +10,7 @@ import pytest
 from bench.moving_clock import SQUARES, number_of, squares_of
 from bench.shaper import LinkQuality, Shaper, offer_through
 
-WITHIN_S = 20.0
+WITHIN_S = 60.0
 CANDIDATE = "a=candidate:1 1 udp 2130706431 {} {} typ host"
 
 

@@ -16,7 +16,7 @@ async def test_the_end_lets_go_of_who_waits_and_of_who_comes_later() -> None:
     with notices.subscribe("session:b") as late:
         began = time.monotonic()
         assert await late.wait(60) is False
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 30
 
 
 async def test_a_loop_that_waits_does_not_spin_after_the_end() -> None:

@@ -42,7 +42,7 @@ class Runs:
         await asyncio.to_thread(self._wait, starts, prints)
 
     def _wait(self, starts: int, prints: str) -> None:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while len(self.exits) < starts or prints not in (self.log.read_text() if self.log.exists() else ""):
             assert time.monotonic() < deadline, f"{starts} starts and {prints!r} did not come"
             time.sleep(0.01)

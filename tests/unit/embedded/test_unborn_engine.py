@@ -42,7 +42,7 @@ def _is_alive(process: int) -> bool:
 
 
 def _wait_for(file: Path) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not (file.exists() and file.read_text().strip()):
         assert time.monotonic() < deadline
         time.sleep(0.01)

@@ -55,7 +55,7 @@ async def test_orders_that_meet_another_decision_are_followed_right_after_it(
     monkeypatch.setattr(Leftovers, "look", look_at_leftovers)
     monkeypatch.setattr("gameserver_agent.agent.plan", plan)
     monkeypatch.setattr("gameserver_agent.agent._LOOK_EVERY_S", 3600)
-    async with adopted(host, tmp_path) as agent, running(agent, host), asyncio.timeout(30):
+    async with adopted(host, tmp_path) as agent, running(agent, host), asyncio.timeout(60):
         await is_busy.wait()
         await looks.acquire()
         await agent.answered(agent.report())
@@ -75,7 +75,7 @@ async def test_a_loop_that_fails_is_begun_again_and_ends_no_other(
 
     monkeypatch.setattr("gameserver_agent.tasks._AGAIN_AFTER_S", 0.0)
     monkeypatch.setattr(host.services.titles, "keep", fail)
-    async with adopted(host, tmp_path) as agent, running(agent, host) as work, asyncio.timeout(30):
+    async with adopted(host, tmp_path) as agent, running(agent, host) as work, asyncio.timeout(60):
         for _ in range(3):
             await begun.acquire()
         assert not work.done()
@@ -110,7 +110,7 @@ async def test_a_session_takes_the_title_that_its_own_room_leaves_no_place_for(
     host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gameserver_agent.titles.title.SETTLES_S", 0.0)
-    async with asyncio.timeout(30), adopted(host, tmp_path) as agent, running(agent, host):
+    async with asyncio.timeout(60), adopted(host, tmp_path) as agent, running(agent, host):
         host.services.titles.want(ONE)
         await until(lambda: bool(host.services.titles.report()))
         contact: Contact = vars(agent)["_contact"]
@@ -132,7 +132,7 @@ async def test_sessions_are_reported_while_what_an_earlier_agent_left_is_cleared
         await may_go_on.wait()
         return True
 
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         task = host.session()
         await host.running(task)
         await task.leave()
@@ -166,7 +166,7 @@ async def test_a_session_that_will_not_be_forgotten_holds_up_no_other(
     plane = Plane()
 
     async def came(fact: Callable[[], bool]) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not fact():
                 await plane.news.wait()
 
@@ -286,7 +286,7 @@ async def test_a_disk_that_hangs_holds_up_neither_the_lease_nor_another_session(
         return first.model_copy(update={"expires_at": first.expires_at + timedelta(minutes=minutes)})
 
     async def came(fact: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not fact():
                 await plane.news.wait()
 
@@ -338,7 +338,7 @@ async def test_a_disk_that_cannot_be_looked_at_keeps_no_session_from_its_start(
             plane.want(first)
             await until(hanging.is_set)
             plane.want(second)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while "ses2" not in plane.observed:
                     await plane.news.wait()
             may_go_on.set()

@@ -91,7 +91,7 @@ class House:
         self.orders.put_nowait((by, tuple(session.session_id for session in self.contact.desired or ())))
 
     async def next_order(self) -> tuple[str, tuple[str, ...]]:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             return await self.orders.get()
 
 

@@ -207,7 +207,7 @@ async def test_a_pre_pull_that_fails_is_told_until_its_image_is_here() -> None:
     care.want((broken,))
     keeping = asyncio.create_task(care.keep())
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while not care.pulls() or care.pulls()[0].failure is None:
                 await heard.wait()
                 heard.clear()

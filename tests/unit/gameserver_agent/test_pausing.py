@@ -82,7 +82,7 @@ async def paused(host: Host) -> SessionTask:
 
 
 async def until(fact: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not await fact():  # noqa: ASYNC110 - an engine tells nobody that it has paused
             await asyncio.sleep(0.005)
 

@@ -76,7 +76,7 @@ class Host:
 
     async def until(self, task: SessionTask, fact: Callable[[ObservedSession], bool]) -> ObservedSession:
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while not fact(task.observed()):
                     self.news.clear()
                     await self.news.wait()
@@ -86,7 +86,7 @@ class Host:
 
     async def ended(self, task: SessionTask) -> ObservedSession:
         seen = await self.until(task, lambda seen: seen.state == ObservedState.ENDED)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await task.finished()
         return seen
 
@@ -281,7 +281,7 @@ async def test_a_home_is_watched_while_a_checkpoint_is_under_way(host: Host, mon
     with monkeypatch.context() as line:
         line.setattr(host.store, "upload_save", slowly)
         (home / "save").write_text("progress")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await is_sending.wait()
     (home / "large").write_bytes(b"x" * 3 * 1024**2)
     ended = await host.ended(task)

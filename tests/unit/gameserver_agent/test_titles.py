@@ -49,7 +49,7 @@ async def kept(host: Host, *orders: WarmTitles) -> AsyncGenerator[asyncio.Task[N
 
 
 async def until(fact: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not fact():  # noqa: ASYNC110 - nothing tells of it
             await asyncio.sleep(0.01)
 
@@ -224,7 +224,7 @@ async def test_one_that_dies_is_replaced_and_one_that_is_not_wanted_goes(host: H
     async with kept(host, *ONE):
         (first,) = await title_containers(host)
         await host.runtime.signal(first, "SIGKILL")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while await title_containers(host) in ([], [first]) or not host.services.titles.report():  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         host.services.titles.want(())
@@ -319,7 +319,7 @@ async def test_one_that_is_not_wanted_any_more_while_it_is_cleared_away_leaves_n
     monkeypatch.setattr("gameserver_agent.titles.title.DRAWS_WITHIN_S", 0.05)
     async with kept(host):
         host.services.titles.want(ONE)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await is_ending.wait()
         host.services.titles.want(())
         await asyncio.sleep(0)

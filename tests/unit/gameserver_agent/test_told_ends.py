@@ -308,7 +308,7 @@ async def test_how_full_the_save_folder_is_is_told(host: Host, monkeypatch: pyte
             await asyncio.sleep(0.01)
         return task.observed()
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         seen = await is_told()
     assert seen.save_used_bytes is not None
     assert seen.save_used_bytes < 120_000

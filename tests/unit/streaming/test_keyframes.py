@@ -23,7 +23,7 @@ class Asked:
         self._news.set()
 
     async def again(self) -> float:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await self._news.wait()
         self._news.clear()
         return self.at[-1]

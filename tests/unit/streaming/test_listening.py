@@ -27,7 +27,7 @@ class Captures:
         return sum(not capture.is_stopped.is_set() for capture in self.opened)
 
     async def until(self, opened: int) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while len(self.opened) < opened:  # noqa: ASYNC110 -- a few turns of the loop
                 await asyncio.sleep(0)
 

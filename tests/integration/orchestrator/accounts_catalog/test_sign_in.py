@@ -167,7 +167,8 @@ async def test_a_sign_in_forgets_devices_whose_time_is_over_and_keeps_a_bounded_
 ) -> None:
     now = datetime.now(UTC)
     async with services.database.write() as writing:
-        writing.add(Device(id="tokold", account_id=account.id, name="", signed_in_at=now, expires_at=now))
+        over = now - timedelta(seconds=1)
+        writing.add(Device(id="tokold", account_id=account.id, name="", signed_in_at=over, expires_at=over))
         writing.add_all(
             Device(
                 id=f"tok{number}",

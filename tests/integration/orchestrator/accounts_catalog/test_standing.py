@@ -65,7 +65,7 @@ async def launch(client: httpx.AsyncClient, game: str) -> str:
 
 
 async def until_asked_to_stop(host: ScriptedHost, session_id: str) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             orders = {order.session_id: order for order in (await host.sync()).sessions}
             if session_id not in orders or orders[session_id].want == "stop":
@@ -196,7 +196,7 @@ async def test_a_deleted_account_leaves_nothing_of_its_person_and_all_of_others(
     late = b"what the game saved last"
     assert (await host.put_save(orders[mine], late)).status_code == 200
     await host.end(orders[mine])
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while await count(services, AccountRow, AccountRow.id == account.id):
             await services.enforcer.round()
 

@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import socketio
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 
 
 class Client:

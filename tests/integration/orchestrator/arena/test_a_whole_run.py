@@ -62,7 +62,7 @@ async def host(
         await agent.start()
         try:
             yield agent
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while any(folders.data.glob("sessions/*/home*")):  # noqa: ASYNC110 - a folder tells nobody that it goes
                     await asyncio.sleep(0.02)
         finally:

@@ -14,6 +14,7 @@ import socketio.exceptions
 from litestar import Litestar
 from sqlalchemy import func, select
 
+from orchestrator.arena import allowance
 from orchestrator.arena.engine import MOST_QUEUED
 from orchestrator.arena.models import ArenaMove, ArenaSession, ArenaWaiting
 from orchestrator.services import Services
@@ -33,13 +34,13 @@ class Polling:
         return answer.status_code
 
     async def hear(self) -> str:
-        return (await self.http.get("/socket.io/", params=self.query, timeout=10)).text
+        return (await self.http.get("/socket.io/", params=self.query)).text
 
 
 @asynccontextmanager
 async def polling(url: str) -> AsyncGenerator[Polling]:
     query = {"EIO": "4", "transport": "polling"}
-    async with httpx.AsyncClient(base_url=url) as client:
+    async with httpx.AsyncClient(base_url=url, timeout=60) as client:
         opened = await client.get("/socket.io/", params=query)
         yield Polling(client, query | {"sid": json.loads(opened.text[1:])["sid"]})
 
@@ -120,13 +121,20 @@ async def test_forged_tokens_open_no_connection(clients: Clients, backend: Backe
         await clients.connected("poker")
 
 
+@pytest.fixture
+def spent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has said what they may says no more, however long the saying takes."""
+    monkeypatch.setattr(allowance, "A_SECOND", 0.0)
+
+
+@pytest.mark.usefixtures("spent")
 async def test_floods_are_slowed_down_and_then_ended(clients: Clients, backend: Backend) -> None:
     ann, bob, session = await match(clients, backend)
     for _ in range(300):
         await ann.say("afk:check", {"roomId": session["roomId"]})
     assert await ann.refusal() == "rate_limited"
     assert (await bob.hears("player:disconnected"))["playerId"] == "ann"
-    assert ann.heard("afk:status") <= 60
+    assert ann.heard("afk:status") <= allowance.BURST
 
 
 async def test_a_message_that_is_too_long_ends_its_connection(clients: Clients, backend: Backend) -> None:
@@ -151,6 +159,7 @@ async def test_bytes_are_not_collected(arena_url: str) -> None:
     assert "unknown_room" in heard
 
 
+@pytest.mark.usefixtures("spent")
 async def test_who_connects_again_and_again_is_refused(arena_url: str) -> None:
     async with polling(arena_url) as poll:
         for _ in range(6):

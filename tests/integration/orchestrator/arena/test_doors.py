@@ -24,7 +24,7 @@ async def test_strangers_of_one_address_are_so_many_and_keep_no_player_out(
     monkeypatch.setattr(doors, "MOST_OF_TENANT", 2)
     session = await backend.session("tictactoe", "ann", "bob", matchType="private")
     players = [await clients.connected("tictactoe", session["sessionToken"]) for _ in range(2)]
-    async with httpx.AsyncClient(base_url=clients.url) as stranger:
+    async with httpx.AsyncClient(base_url=clients.url, timeout=60) as stranger:
         for _ in range(2):
             assert (await stranger.get("/socket.io/", params=NEW)).status_code == 200
         refused = await stranger.get("/socket.io/", params=NEW)
@@ -56,10 +56,10 @@ async def test_who_enters_no_game_is_sent_away(
     monkeypatch.setattr(engine, "ENTERS_WITHIN_S", 0.2)
     session = await backend.session("tictactoe", "ann", "bob", matchType="private")
     player = await clients.connected("tictactoe", session["sessionToken"])
-    async with httpx.AsyncClient(base_url=clients.url, timeout=10) as stranger:
+    async with httpx.AsyncClient(base_url=clients.url, timeout=60) as stranger:
         opened = await stranger.get("/socket.io/", params=NEW)
         query = NEW | {"sid": json.loads(opened.text[1:])["sid"]}
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while (await stranger.get("/socket.io/", params=query)).status_code == 200:
                 pass
     await player.join(session, "ann")

@@ -76,7 +76,7 @@ async def test_a_match_that_is_held_up_holds_up_no_other(
     async with services.database.write() as session:
         await session.execute(select(ArenaMatch.id).where(ArenaMatch.id == held).with_for_update())
         waiting = asyncio.create_task(ledger.happen(held, MoveSent(0, {"position": 0})))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             asked = [ledger.happen(held, Looked()), ledger.happen(free, MoveSent(0, {"position": 4}))]
             looked, moved = await asyncio.gather(*asked, return_exceptions=True)
         assert not waiting.done()

@@ -224,7 +224,7 @@ async def test_an_order_between_look_and_renewal_is_in_the_answer(services: Serv
 async def test_a_notice_that_was_lost_is_made_up_for(services: Services, host: QuietHost) -> None:
     known = (await host.sync()).revision
     waiting = asyncio.create_task(services.agent_sync.wait(host.host_id, known))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         with counted(services) as sent:
             while not sent:  # noqa: ASYNC110 - nothing tells that it waits
                 await asyncio.sleep(0.01)

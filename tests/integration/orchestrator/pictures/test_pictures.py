@@ -94,7 +94,7 @@ def scene(database: Database, monkeypatch: pytest.MonkeyPatch) -> Scene:
 
 
 async def until(holds: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             if await holds():
                 return

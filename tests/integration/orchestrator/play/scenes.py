@@ -39,7 +39,7 @@ async def status(player: httpx.AsyncClient, session_id: str, **query: str | floa
 
 async def reach(player: httpx.AsyncClient, session_id: str, wanted: str) -> dict[str, Any]:
     """The status once its status or its phase is the wanted one."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         view = await status(player, session_id)
         while wanted not in {view["status"], view["phase"]}:
             view = await status(player, session_id, wait=2, after=view["revision"])

@@ -111,7 +111,7 @@ async def put(
 
 async def until(holds: Callable[[], Awaitable[bool]]) -> None:
     """Asked again and again."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             if await holds():
                 return

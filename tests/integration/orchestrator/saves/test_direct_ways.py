@@ -57,7 +57,7 @@ class Parcel:
         return DirectUpload.model_validate(answer.json()["direct"])
 
     async def put(self, way: DirectUpload) -> int:
-        async with httpx.AsyncClient() as store:
+        async with httpx.AsyncClient(timeout=60) as store:
             return (await store.put(way.url, content=self.content, headers=way.headers)).status_code
 
     async def arrived(self, way: DirectUpload) -> httpx.Response:
@@ -108,7 +108,7 @@ async def test_no_archive_passes_through_a_replica_in_either_direction(
     again = await start(player, host)
     assert again.restore is not None
     way = await host.client.get(f"/api/agents/saves/{again.restore.version_id}/way", headers=host.headers)
-    async with httpx.AsyncClient() as store:
+    async with httpx.AsyncClient(timeout=60) as store:
         assert (await store.get(way.json()["url"])).content == b"chapter one"
 
 

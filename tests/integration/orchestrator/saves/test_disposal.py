@@ -160,7 +160,7 @@ async def test_the_loop_of_a_replica_deletes_by_itself(
     monkeypatch.setattr("orchestrator.saves.disposal.INTERVAL_S", 0.01)
     await checkpoints(player, host, 3)
     await let_time_pass(services)
-    async with running([services.save_disposal.run]), asyncio.timeout(20):
+    async with running([services.save_disposal.run]), asyncio.timeout(60):
         while await unwanted(services):  # noqa: ASYNC110 - what is awaited is a row of the database
             await asyncio.sleep(0.02)
     assert len(archives(settings)) == 4

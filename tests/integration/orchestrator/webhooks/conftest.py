@@ -100,7 +100,7 @@ async def receiver() -> AsyncGenerator[Receiver]:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             if condition():
                 return
