@@ -11,6 +11,8 @@ ARGS ?=
 JOBS ?= 2
 MINUTES ?= 60
 GAMES_PLAY_S ?= 60
+HOST ?=
+SETTINGS ?=
 GAMES ?= ltris openttd pingus neverball subway-runner
 
 RUN := .venv/bin/
@@ -19,7 +21,7 @@ RUNS := .pytest_cache/jobs
 SERVICES := tests/api tests/compatibility tests/integration/orchestrator
 STREAMS := tests/integration/streaming tests/browser
 
-.PHONY: help play games test test-services test-hosts test-streams setup setup-tests setup-bench lint format unit coverage chaos chaos-fleet soak input-scripts walk-pictures test-games bench-play bench-streaming bench-hour bench-chaos bench-soak bench-fleet bench-uploads bench-catalogue bench-arena simulate strength clean
+.PHONY: help play games test test-services test-hosts test-streams setup setup-tests setup-bench lint format unit coverage chaos chaos-fleet soak input-scripts walk-pictures test-games bench-play bench-streaming bench-hour bench-chaos bench-soak bench-fleet bench-uploads bench-catalogue bench-arena simulate strength deploy-orchestrator deploy-agent clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1mmake %-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -136,6 +138,12 @@ strength: setup-tests ## Let the bots of each game play each other; writes bench
 
 simulate: setup ## Our placement beside others' in virtual time; writes bench/results/simulate.json and a plot (ARGS="--large")
 	$(RUN)python -m bench.simulate --jobs $(JOBS) $(ARGS)
+
+deploy-orchestrator: ## Deploy replicas over ssh, one after the other (HOST="root@a root@b" SETTINGS=orchestrator.env ARGS=--check)
+	@python3 deploy/ssh/deploy.py orchestrator $(HOST) $(if $(SETTINGS),--settings "$(SETTINGS)") $(ARGS)
+
+deploy-agent: ## Deploy game hosts over ssh, one after the other (HOST=root@host7 SETTINGS=host7.env ARGS=--check)
+	@python3 deploy/ssh/deploy.py agent $(HOST) $(if $(SETTINGS),--settings "$(SETTINGS)") $(ARGS)
 
 clean: ## Remove what was made here, but not DATA
 	rm -rf .venv .tools .coverage .pytest_cache .ruff_cache .hypothesis .import_linter_cache test-artifacts

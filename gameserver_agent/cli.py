@@ -1,4 +1,8 @@
-"""`gameserver-agent`: the command line of the daemon. It reads options and starts; everything else is elsewhere."""
+"""`gameserver-agent`: the command line of the daemon. It reads options and starts; everything else is elsewhere.
+
+Each option of `run` may be given in the environment instead: `--udp-ports` as `GAMESERVER_AGENT_UDP_PORTS`, what is repeatable
+with spaces between.
+"""
 
 import asyncio
 import ipaddress
@@ -23,7 +27,7 @@ def main() -> None:
     """Run games for a Playhouse orchestrator on this machine."""
 
 
-@main.command()
+@main.command(context_settings={"auto_envvar_prefix": "GAMESERVER_AGENT"})
 @click.option("--orchestrator", "orchestrator_url", required=True, help="Where the orchestrator answers.")
 @click.option("--orchestrator-public-url", default=None, help="Where players open it, when that is another URL.")
 @click.option("--token", default=None, help="One-time token of `orchestrator hosts token`; needed once.")
@@ -51,7 +55,6 @@ def main() -> None:
     "--ice-address",
     "ice_addresses",
     multiple=True,
-    envvar="GAMESERVER_AGENT_ICE_ADDRESSES",
     help="Address that players reach; repeatable. Default: all of this machine's.",
 )
 @click.option("--udp-ports", metavar="FIRST-LAST", help="UDP ports of all streams, at least 12 a seat. Default: any.")

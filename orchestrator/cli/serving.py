@@ -18,8 +18,8 @@ from orchestrator.settings import Settings
 
 
 @click.command()
-@click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", default=8000, show_default=True)
+@click.option("--host", envvar="ORCHESTRATOR_HOST", show_envvar=True, default="127.0.0.1", show_default=True)
+@click.option("--port", envvar="ORCHESTRATOR_PORT", show_envvar=True, default=8000, show_default=True)
 def serve(host: str, port: int) -> None:
     """Serve one replica."""
     configure_logging()
