@@ -1,7 +1,7 @@
 """`gameserver-agent`: the command line of the daemon. It reads options and starts; everything else is elsewhere.
 
-Each option of `run` may be given in the environment instead: `--udp-ports` as `GAMESERVER_AGENT_UDP_PORTS`, what is repeatable
-with spaces between.
+Each option of `run` may be given in the environment instead: `--udp-ports` as `GAMESERVER_AGENT_UDP_PORTS`, what is
+repeatable with spaces between.
 """
 
 import asyncio

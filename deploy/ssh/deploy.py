@@ -1,8 +1,8 @@
 """Deploys replicas or agents over ssh: `deploy.py orchestrator HOST…`, `deploy.py agent HOST…`.
 
-It sends this folder as a release named by what is in it, lets each host prepare it beside what runs, and then switches one
-host after the other. A host where it is not well goes back to what ran there, and so do those before it. What is there
-already is not done again, so a deploy that broke off is simply repeated. What happens on a host is in `on_host.py`.
+It sends this folder as a release named by what is in it, lets each host prepare it beside what runs, and then switches
+one host after the other. A host where it is not well goes back to what ran there, and so do those before it. What is
+there already is not done again: a deploy that broke off is simply repeated. What happens on a host is in `on_host.py`.
 """
 
 from __future__ import annotations
@@ -23,17 +23,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 PROJECT = HERE.parents[1]
 SENT = (
-    *(
-        "agent_protocol",
-        "deploy",
-        "gameserver_agent",
-        "matches",
-        "migrations",
-        "orchestrator",
-        "scheduler",
-        "streaming",
-    ),
-    *("LICENSE", "NOTICE", "README.md", "pyproject.toml", "uv.lock"),
+    *("agent_protocol", "gameserver_agent", "matches", "migrations", "orchestrator", "scheduler", "streaming"),
+    *("deploy", "LICENSE", "NOTICE", "README.md", "pyproject.toml", "uv.lock"),
 )
 _SENT_AT = 1_577_836_800  # of every file: the same content is the same release, whenever it was written
 _AS_ROOT = 'if [ "$(id -u)" = 0 ]; then exec {0}; else exec sudo -n {0}; fi'

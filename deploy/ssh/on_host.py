@@ -187,7 +187,7 @@ def wanted_settings(order: Order) -> str:
     return settings
 
 
-def stage(order: Order, manager: Manager) -> dict[str, object]:
+def stage(order: Order, _: Manager) -> dict[str, object]:
     """Install what the release needs, and see that it can be loaded. What runs goes on as it is."""
     wanted_settings(order)
     lock = hashlib.sha256((order.release / "uv.lock").read_bytes() + sys.version.encode()).hexdigest()[:16]
@@ -244,7 +244,7 @@ def back(order: Order, manager: Manager) -> dict[str, object]:
     return {}
 
 
-def stop(order: Order, manager: Manager) -> dict[str, object]:
+def stop(_: Order, manager: Manager) -> dict[str, object]:
     manager.stop()
     return {}
 

@@ -20,17 +20,7 @@ from deploy.ssh.deploy import PROJECT, release_of
 from tests.integration.docker_engine import DockerEngine
 
 _SSHD = "/usr/sbin/sshd"
-_PASSED_ON = (
-    "UV_",
-    "PIP_",
-    "SSL_CERT",
-    "http_proxy",
-    "https_proxy",
-    "no_proxy",
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "NO_PROXY",
-)
+_PASSED_ON = ("uv_", "pip_", "ssl_cert", "http_proxy", "https_proxy", "no_proxy")
 
 
 @dataclass
@@ -100,7 +90,9 @@ def machine() -> Generator[Machine]:
         port = free.getsockname()[1]
     for name in ("host", "operator"):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", keys / name], check=True)
-    passed_on = " ".join(f'"{name}={value}"' for name, value in os.environ.items() if name.startswith(_PASSED_ON))
+    passed_on = " ".join(
+        f'"{name}={value}"' for name, value in os.environ.items() if name.lower().startswith(_PASSED_ON)
+    )
     (keys / "sshd_config").write_text(
         f"ListenAddress 127.0.0.1:{port}\nHostKey {keys / 'host'}\nAuthorizedKeysFile {keys / 'operator.pub'}\n"
         f"PidFile none\nUsePAM no\nStrictModes no\nPasswordAuthentication no\n"
@@ -118,8 +110,9 @@ def machine() -> Generator[Machine]:
         server = subprocess.Popen([_SSHD, "-D", "-e", "-f", keys / "sshd_config"], stderr=log)
     try:
         deadline = time.monotonic() + 20
-        while socket.socket().connect_ex(("127.0.0.1", port)) != 0:
-            assert server.poll() is None and time.monotonic() < deadline, (keys / "log").read_text()
+        while not _listens(port):
+            assert server.poll() is None, (keys / "log").read_text()
+            assert time.monotonic() < deadline
             time.sleep(0.05)
         yield found
     finally:
@@ -171,7 +164,8 @@ def test_a_stranger_deploys_a_replica_and_a_host_and_no_broken_release_takes_the
         f"GAMESERVER_AGENT_ORCHESTRATOR_URL=http://127.0.0.1:{port}\nGAMESERVER_AGENT_TOKEN={token}\n"
         f"GAMESERVER_AGENT_PORT={agents_port}\nGAMESERVER_AGENT_HOST=127.0.0.1\nGAMESERVER_AGENT_NAME=host7\n"
         f"GAMESERVER_AGENT_DOCKER_HOST={docker_engine.url}\nGAMESERVER_AGENT_DATA={data / 'data'}\n"
-        f"GAMESERVER_AGENT_SEAT_FOLDERS={machine.root / 'seats'}\nGAMESERVER_AGENT_SEAT_RUNTIME={machine.root / 'runtime'}\n"
+        f"GAMESERVER_AGENT_SEAT_FOLDERS={machine.root / 'seats'}\n"
+        f"GAMESERVER_AGENT_SEAT_RUNTIME={machine.root / 'runtime'}\n"
     )
     joined = machine.deploy("agent", "--settings", str(agent))
     assert joined.returncode == 0, joined.stdout + joined.stderr
@@ -198,7 +192,7 @@ def test_a_stranger_deploys_a_replica_and_a_host_and_no_broken_release_takes_the
     assert process != running[1]
     assert _is_ready(port)
 
-    # A release that is well takes over; of packages that have not changed there is one copy. The agent was never touched.
+    # A release that is well takes over; of packages that have not changed there is one copy. The agent ran on.
     machine.change("orchestrator/cli/serving.py", "Settings(data=1)", "Settings()")
     machine.change("README.md", "# Playhouse", "# Our Playhouse")
     new = machine.deploy("orchestrator")
@@ -213,6 +207,11 @@ def test_a_stranger_deploys_a_replica_and_a_host_and_no_broken_release_takes_the
 def _free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as free:
         return int(free.getsockname()[1])
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _is_ready(port: int) -> bool:

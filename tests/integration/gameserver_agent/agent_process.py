@@ -24,6 +24,7 @@ class AgentProcess:
     folder: Path
     seat_runtime: Path
     seats: Path | None = None
+    started_by: tuple[str, ...] = ()
     process: asyncio.subprocess.Process | None = None
     logs: list[Path] = field(default_factory=list[Path])
 
@@ -32,7 +33,7 @@ class AgentProcess:
         self.logs.append(self.folder / f"agent-{len(self.logs)}.log")
         with self.logs[-1].open("wb") as log:
             self.process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "gameserver_agent.cli", "run"),
+                *(*self.started_by, sys.executable, "-m", "gameserver_agent.cli", "run"),
                 *("--orchestrator", self.control_plane.url, "--token", "token"),
                 *("--host", "127.0.0.1", "--port", "0", "--docker-host", self.engine_url),
                 *("--data", str(self.folder / "data"), "--seat-folders", str(self.seat_folders)),

@@ -5,9 +5,11 @@ import contextlib
 import os
 import signal
 import subprocess
+from pathlib import Path
 
 import aiohttp
 
+from agent_protocol import ObservedState
 from tests.integration.docker_engine import DockerEngine
 from tests.integration.gameserver_agent.agent_process import AgentProcess
 from tests.integration.gameserver_agent.control_plane import (
@@ -20,6 +22,7 @@ from tests.integration.gameserver_agent.control_plane import (
 )
 from tests.integration.gameserver_agent.processes import processes_of, programs_of
 
+_UNIT = Path(__file__).parents[3] / "deploy" / "systemd" / "playhouse-agent.service"
 _SLEEP = "trap 'echo bye > /home/player/end; exit 0' TERM; while :; do sleep 0.1; done"
 
 
@@ -40,6 +43,35 @@ async def test_a_desired_session_is_started_and_stopped_with_its_save(
     await control_plane.drop("ses1")
     assert list((agent.folder / "data" / "sessions").iterdir()) == []
     assert await agent.end() == 0
+
+
+async def test_what_its_unit_leaves_an_agent_is_enough_for_a_session_and_for_its_next_agent(
+    agent: AgentProcess, control_plane: ControlPlane, tiny_image: str
+) -> None:
+    """The capabilities of `deploy/systemd/playhouse-agent.service`, and no new privileges."""
+    [line] = [line for line in _UNIT.read_text().splitlines() if line.startswith("CapabilityBoundingSet=")]
+    left = [f"+{name.removeprefix('CAP_').lower()}" for name in line.partition("=")[2].split()]
+    agent.started_by = ("setpriv", f"--bounding-set={','.join(('-all', *left))}", "--no-new-privs", "--")
+    await agent.start()
+    await agent.play(desired_session("ses1", tiny_image, _SLEEP))
+    assert agent.process is not None
+    assert _capabilities(agent.process.pid).bit_count() <= len(left) < _capabilities(os.getpid()).bit_count()
+    assert agent.home("ses1").is_mount()
+    worker = agent.worker("ses1")
+    await agent.end()
+    await agent.start()
+    await control_plane.until_synced()
+    await control_plane.until("ses1", lambda seen: seen.state == ObservedState.RUNNING)
+    assert agent.worker("ses1") == worker
+    ended = await agent.stop("ses1")
+    assert ended.save is not None
+    assert files_of(control_plane.saves[ended.save.version_id]) == {"end": b"bye\n"}
+    assert not agent.home("ses1").exists()
+
+
+def _capabilities(process: int) -> int:
+    [line] = [line for line in Path(f"/proc/{process}/status").read_text().splitlines() if line.startswith("CapEff:")]
+    return int(line.split()[1], 16)
 
 
 async def test_a_game_sees_nothing_but_its_own(
