@@ -150,16 +150,23 @@ def _switch(hosts: Sequence[Host], *, migrates: bool) -> bool:
         except HostFailed:
             say(host, "this did not work")
             for earlier in reversed(changed):
-                say(earlier, "goes back")
-                earlier.do("back")
+                _undo(earlier, "back", "goes back")
             for later in hosts[number + 1 :] if all_stop else ():
-                say(later, "is started again")
-                later.do("start")
+                _undo(later, "start", "is started again")
             return False
         say(host, "is well")
         if answer.get("can_go_back"):
             changed.append(host)
     return True
+
+
+def _undo(host: Host, what: str, words: str) -> None:
+    """One that cannot keeps no other from it; it has said why."""
+    say(host, words)
+    try:
+        host.do(what)
+    except HostFailed:
+        say(host, "could not")
 
 
 def _words(value: object) -> list[str]:

@@ -34,11 +34,11 @@ USER = "playhouse"
 KEPT_RELEASES = 3
 GIVES_UP_AFTER_STARTS = 3
 STOPS_WITHIN_S = 30
-HEALTH = {
-    "orchestrator": ("ORCHESTRATOR_PORT", "8000"),
-    "agent": ("GAMESERVER_AGENT_PORT", "9100"),
+HEALTH = {"orchestrator": ("ORCHESTRATOR", "8000"), "agent": ("GAMESERVER_AGENT", "9100")}
+LOADS = {
+    "orchestrator": "import orchestrator.cli, orchestrator.server",
+    "agent": "import gameserver_agent.cli, gameserver_agent.service",
 }
-MODULES = {"orchestrator": "orchestrator", "agent": "gameserver_agent"}
 
 
 class Refused(Exception):
@@ -170,7 +170,7 @@ def changes(order: Order, *, is_running: bool) -> list[str]:
         lines.append(f"{order.settings_file} was changed since the last start")
     if not is_running:
         lines.append(f"{order.name} is started")
-    elif lines or well is None:
+    elif lines or well != Wanted(wanted.version, wanted.unit, settings):  # one that nobody saw well is none
         lines.append(f"{order.name} is restarted")
     return lines
 
@@ -202,9 +202,7 @@ def stage(order: Order, _: Manager) -> dict[str, object]:
     python = _own_environment(order.release, environment)
     quiet = ("-m", "compileall", "-q", *(str(path) for path in order.release.iterdir() if path.is_dir()))
     subprocess.run([python, *quiet], check=False, stdout=sys.stderr)
-    done = subprocess.run(
-        [python, "-P", "-m", MODULES[order.role], "--help"], capture_output=True, text=True, check=False, cwd="/"
-    )
+    done = subprocess.run([python, "-P", "-c", LOADS[order.role]], capture_output=True, text=True, check=False, cwd="/")
     if done.returncode != 0:
         raise Refused(f"This release does not load; nothing was changed. It said:\n{done.stderr.strip()}")
     return {}
@@ -283,15 +281,15 @@ def _apply(order: Order, wanted: Wanted, manager: Manager) -> None:
 def _why_not_well(order: Order, wanted: Wanted, manager: Manager) -> str | None:
     """None as soon as it says that it is ready."""
     assert wanted.settings is not None
-    name, usual = HEALTH[order.role]
-    url = f"http://127.0.0.1:{read_settings(wanted.settings).get(name, usual)}/health/ready"
+    url = health_url(order.role, wanted.settings)
+    straight = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     deadline = time.monotonic() + order.within_s
     said = "nothing"
     while time.monotonic() < deadline:
         if manager.has_given_up():
             return "it ends by itself."
         try:
-            with urllib.request.urlopen(url, timeout=5) as response:
+            with straight.open(url, timeout=5) as response:
                 if response.status == 200:
                     return None
         except urllib.error.HTTPError as error:
@@ -300,6 +298,15 @@ def _why_not_well(order: Order, wanted: Wanted, manager: Manager) -> str | None:
             said = str(error)
         time.sleep(0.1)
     return f"{url} did not answer 200 within {order.within_s:.0f} s, but {said}."
+
+
+def health_url(role: str, settings: str) -> str:
+    """Where the service of these settings says that it is well."""
+    found = read_settings(settings)
+    name, usual = HEALTH[role]
+    host = found.get(f"{name}_HOST", "0.0.0.0")
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{found.get(f'{name}_PORT', usual)}/health/ready"
 
 
 # Releases
@@ -450,7 +457,9 @@ class Systemd(Manager):
         _systemctl("restart", self._order.name, may_fail=True)
 
     def stop(self) -> None:
-        _systemctl("disable", "--quiet", "--now", self._order.name)
+        _systemctl("disable", "--quiet", "--now", self._order.name, may_fail=True)  # perhaps there is none yet
+        if self.is_running():
+            raise Refused(f"{self._order.name} could not be stopped.")
 
     def is_running(self) -> bool:
         return _systemctl("is-active", "--quiet", self._order.name, may_fail=True) == 0

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from deploy.ssh import deploy
-from deploy.ssh.on_host import Order, Refused, Wanted, changes, read_settings
+from deploy.ssh.on_host import Order, Refused, Wanted, changes, health_url, read_settings
 
 RELEASE = deploy.Release("0.1.0-new", {})
 
@@ -147,8 +147,38 @@ def test_a_host_without_settings_says_what_to_give(tmp_path: Path) -> None:
         changes(_order(tmp_path, Wanted("0.1.0-new", "unit", None)), is_running=False)
 
 
+@pytest.mark.parametrize(
+    ("role", "settings", "url"),
+    [
+        ("orchestrator", "", "http://127.0.0.1:8000/health/ready"),
+        ("orchestrator", "ORCHESTRATOR_HOST=10.0.0.5\nORCHESTRATOR_PORT=80", "http://10.0.0.5:80/health/ready"),
+        ("agent", "GAMESERVER_AGENT_HOST=0.0.0.0", "http://127.0.0.1:9100/health/ready"),
+        ("agent", "GAMESERVER_AGENT_HOST=::\nGAMESERVER_AGENT_PORT=1", "http://[::1]:1/health/ready"),
+    ],
+)
+def test_a_service_is_asked_where_its_settings_let_it_listen(role: str, settings: str, url: str) -> None:
+    assert health_url(role, settings) == url
+
+
+def test_a_start_that_nobody_saw_well_is_done_again(tmp_path: Path) -> None:
+    order = _there(tmp_path)
+    assert changes(order, is_running=True) == []
+    (order.base / "state" / "well.json").unlink()
+    assert changes(order, is_running=True) == ["playhouse-agent is restarted"]
+
+
 def test_settings_that_were_edited_on_the_host_are_kept_and_start_it_anew(tmp_path: Path) -> None:
-    order = _order(tmp_path, Wanted("0.1.0-new", "unit", None))
+    order = _there(tmp_path)
+    order.settings_file.write_text("A=2\n")
+    assert [line.removeprefix(f"{tmp_path}") for line in changes(order, is_running=True)] == [
+        "/etc/playhouse/agent.env was changed since the last start",
+        "playhouse-agent is restarted",
+    ]
+
+
+def _there(root: Path) -> Order:
+    """What is wanted is there, and was seen well."""
+    order = _order(root, Wanted("0.1.0-new", "unit", None))
     order.release.mkdir(parents=True)
     order.current.symlink_to(order.release)
     for file, text in ((order.unit_file, "unit"), (order.settings_file, "A=1\n")):
@@ -157,12 +187,7 @@ def test_settings_that_were_edited_on_the_host_are_kept_and_start_it_anew(tmp_pa
     well = {"version": "0.1.0-new", "unit": "unit", "settings": "A=1\n"}
     (order.base / "state").mkdir()
     (order.base / "state" / "well.json").write_text(json.dumps(well))
-    assert changes(order, is_running=True) == []
-    order.settings_file.write_text("A=2\n")
-    assert [line.removeprefix(f"{tmp_path}") for line in changes(order, is_running=True)] == [
-        "/etc/playhouse/agent.env was changed since the last start",
-        "playhouse-agent is restarted",
-    ]
+    return order
 
 
 def _order(root: Path, wanted: Wanted) -> Order:
