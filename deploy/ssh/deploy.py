@@ -186,7 +186,7 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--root", default="/", help=argparse.SUPPRESS)
     given = parser.parse_args(words)
     release = release_of(PROJECT)
-    order = {
+    order: dict[str, object] = {
         "role": given.role,
         "version": release.version,
         "unit": release.files[f"deploy/systemd/playhouse-{given.role}.service"][0].decode(),

@@ -26,7 +26,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -120,7 +120,7 @@ def main(text: str) -> int:
 
 
 @contextlib.contextmanager
-def _alone(order: Order) -> Iterator[None]:
+def _alone(order: Order) -> Generator[None, None, None]:
     """Raises `Refused` while another deploy is at work on this host."""
     order.base.mkdir(parents=True, exist_ok=True)
     lock = os.open(order.base / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -414,6 +414,11 @@ def _text(path: Path) -> str | None:
         return None
 
 
+def _pairs(words: Iterable[str]) -> dict[str, str]:
+    """Of `NAME=VALUE`."""
+    return {name: value for name, _, value in (word.partition("=") for word in words)}
+
+
 def _lines(path: Path) -> list[str]:
     return path.read_text().splitlines()
 
@@ -471,7 +476,7 @@ class Systemd(Manager):
             text=True,
             check=True,
         ).stdout
-        properties = dict(line.partition("=")[::2] for line in shown.splitlines())
+        properties = _pairs(shown.splitlines())
         restarts = int(properties.get("NRestarts") or 0)
         return properties.get("ActiveState") == "failed" or restarts >= GIVES_UP_AFTER_STARTS
 
@@ -502,7 +507,7 @@ class Processes(Manager):
         for line in _lines(self._order.unit_file):
             name, _, value = line.partition("=")
             if name == "Environment":
-                environment.update(word.partition("=")[::2] for word in shlex.split(value))
+                environment.update(_pairs(shlex.split(value)))
             elif name == "EnvironmentFile":
                 environment.update(read_settings(Path(value).read_text()))
             elif name == "StateDirectory":

@@ -5,13 +5,11 @@ import shutil
 import socket
 import subprocess
 import sys
-import tarfile
 import tempfile
 import time
 import urllib.request
 from collections.abc import Generator
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -78,8 +76,11 @@ def machine() -> Generator[Machine]:
     folder = Path(tempfile.mkdtemp(prefix="deploy-", dir="/tmp"))
     folder.chmod(0o755)
     root, project = folder / "machine", folder / "checkout"
-    with tarfile.open(fileobj=BytesIO(release_of(PROJECT).archive())) as tar:
-        tar.extractall(project, filter="data")
+    for name, (content, is_executable) in release_of(PROJECT).files.items():
+        file = project / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+        file.chmod(0o755 if is_executable else 0o644)
     uv = shutil.which("uv") or str(PROJECT / ".tools" / "bin" / "uv")
     tools = root / "opt" / "playhouse" / "tools" / "bin"
     tools.mkdir(parents=True)
