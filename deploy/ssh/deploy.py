@@ -32,7 +32,7 @@ _PYTHON = "command -v python3 >/dev/null || {{ echo 'python3 is missing: apt-get
 
 
 class HostFailed(Exception):
-    """A host did not do what it was told; it has said why."""
+    """A host did not do what it was told; it has said why, and which one it is was printed."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Release:
     def archive(self) -> bytes:
         """The files as tar.gz."""
         packed = io.BytesIO()
-        with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        with tarfile.open(fileobj=packed, mode="w:gz", compresslevel=1) as tar:
             for name, (content, is_executable) in self.files.items():
                 entry = tarfile.TarInfo(name)
                 entry.size, entry.mtime, entry.mode = len(content), _SENT_AT, 0o755 if is_executable else 0o644
@@ -76,9 +76,11 @@ def _names(project: Path) -> list[str]:
     asked = ("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *SENT)
     if (project / ".git").exists():
         listed = subprocess.run(["git", "-C", str(project), *asked], capture_output=True, text=True, check=True).stdout
-        return [name for name in listed.split("\0") if name]
-    found = [path for name in SENT for path in (project / name, *(project / name).rglob("*"))]
-    return [str(path.relative_to(project)) for path in found if "__pycache__" not in path.parts]
+        names = [name for name in listed.split("\0") if name]
+    else:
+        found = [path for name in SENT for path in (project / name, *(project / name).rglob("*"))]
+        names = [str(path.relative_to(project)) for path in found if "__pycache__" not in path.parts]
+    return [name for name in names if not name.endswith(".env")]  # settings, with their secrets
 
 
 class Host:
@@ -86,7 +88,7 @@ class Host:
 
     def __init__(self, name: str, ssh: Sequence[str], order: dict[str, object], root: str) -> None:
         self.name = name
-        self._ssh = (*ssh, "-o", "BatchMode=yes", name)
+        self._ssh = (*ssh, "-o", "BatchMode=yes", "-o", "ServerAliveInterval=15", name)
         self._root = root.format(host=name)
         self._order = {**order, "root": self._root}
 
@@ -94,7 +96,7 @@ class Host:
         """The host's answer. Raises `HostFailed`."""
         order = json.dumps({**self._order, "do": what})  # through standard input: it has secrets
         program = f"{(HERE / 'on_host.py').read_text()}\nsys.exit(main({order!r}))\n"
-        done = self._run(_PYTHON.format(_AS_ROOT.format("python3 -")), program.encode())
+        done = self._run(_PYTHON.format(_AS_ROOT.format("python3 -I -")), program.encode())
         lines = done.stdout.decode().splitlines()
         return dict(json.loads(lines[-1])) if lines else {}
 
@@ -108,6 +110,7 @@ class Host:
     def _run(self, command: str, given: bytes) -> subprocess.CompletedProcess[bytes]:
         done = subprocess.run([*self._ssh, command], input=given, stdout=subprocess.PIPE, check=False)
         if done.returncode != 0:
+            say(self, "this did not work")
             raise HostFailed
         return done
 
@@ -138,25 +141,31 @@ def deploy(hosts: Sequence[Host], release: Release, *, only_check: bool) -> bool
 
 
 def _switch(hosts: Sequence[Host], *, migrates: bool) -> bool:
-    """A program and the database's form belong together: replicas stop before the first one changes it."""
-    all_stop = migrates and len(hosts) > 1
-    for host in hosts if all_stop else ():
-        host.do("stop")
-        say(host, "stopped, since the database may change")
+    """A program and the database's form belong together: replicas stop before the first one changes it. Whatever breaks
+    off, those that changed go back, and those that were stopped run again.
+    """
+    stopped: list[Host] = []
     changed: list[Host] = []
-    for number, host in enumerate(hosts):
-        try:
+    try:
+        for host in hosts if migrates and len(hosts) > 1 else ():
+            stopped.append(host)
+            host.do("stop")
+            say(host, "stopped, since the database may change")
+        for host in hosts:
             answer = host.do("switch")
-        except HostFailed:
-            say(host, "this did not work")
-            for earlier in reversed(changed):
-                _undo(earlier, "back", "goes back")
-            for later in hosts[number + 1 :] if all_stop else ():
-                _undo(later, "start", "is started again")
+            say(host, "is well")
+            if host in stopped:
+                stopped.remove(host)
+            if answer.get("can_go_back"):
+                changed.append(host)
+    except BaseException as error:
+        for earlier in reversed(changed):
+            _undo(earlier, "back", "goes back")
+        for each in stopped:
+            _undo(each, "start", "is started again")
+        if isinstance(error, HostFailed):
             return False
-        say(host, "is well")
-        if answer.get("can_go_back"):
-            changed.append(host)
+        raise
     return True
 
 
@@ -186,6 +195,8 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--root", default="/", help=argparse.SUPPRESS)
     given = parser.parse_args(words)
     release = release_of(PROJECT)
+    if given.settings is not None and given.settings.resolve() in {PROJECT / name for name in release.files}:
+        parser.error(f"{given.settings} would be sent to every host with the program: keep it elsewhere, or as *.env.")
     order: dict[str, object] = {
         "role": given.role,
         "version": release.version,

@@ -15,16 +15,20 @@ from __future__ import annotations  # hosts with a Python that is too old for us
 import contextlib
 import fcntl
 import hashlib
+import http.client
 import json
 import os
 import pwd
+import re
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass
@@ -43,6 +47,11 @@ LOADS = {
 
 class Refused(Exception):
     """The host cannot do it; the message says what the operator can."""
+
+
+FAILURES = (Refused, OSError, subprocess.SubprocessError)
+# What a shell reads as systemd does: nothing that either of them expands, unless in single quotes.
+_SETTING = re.compile(r"""([A-Za-z_]\w*)=(?:([\w@%+=:,./?-]*)|'([^'\\]*)'|"([^"\\$`!]*)")""")
 
 
 @dataclass(frozen=True)
@@ -112,8 +121,8 @@ def main(text: str) -> int:
     try:
         with contextlib.nullcontext() if do is look else _alone(order):
             answer = do(order, manager_of(order))
-    except (Refused, OSError, subprocess.SubprocessError) as error:
-        print(error, file=sys.stderr)
+    except FAILURES as error:
+        _say(str(error))
         return 1
     print(json.dumps(answer))
     return 0 if answer.get("is_well", True) else 1
@@ -183,7 +192,7 @@ def wanted_settings(order: Order) -> str:
             f"There are no settings yet. Copy deploy/systemd/{order.role}.env.example, fill it in, and say "
             f"`make deploy-{order.role} HOST=… SETTINGS=FILE`."
         )
-    read_settings(settings)
+    health_url(order.role, settings)
     return settings
 
 
@@ -199,7 +208,7 @@ def stage(order: Order, _: Manager) -> dict[str, object]:
         stdout=sys.stderr,
         env={**os.environ, "UV_PROJECT_ENVIRONMENT": str(environment), "PLAYHOUSE_TOOLS": str(tools)},
     )
-    python = _own_environment(order.release, environment)
+    python = own_environment(order.release, environment)
     quiet = ("-m", "compileall", "-q", *(str(path) for path in order.release.iterdir() if path.is_dir()))
     subprocess.run([python, *quiet], check=False, stdout=sys.stderr)
     done = subprocess.run([python, "-P", "-c", LOADS[order.role]], capture_output=True, text=True, check=False, cwd="/")
@@ -209,59 +218,91 @@ def stage(order: Order, _: Manager) -> dict[str, object]:
 
 
 def switch(order: Order, manager: Manager) -> dict[str, object]:
-    """Run what is wanted. When it is not well in time, what was well before runs again, and `is_well` is false."""
+    """Run what is wanted. Whatever keeps it from being well in time, what was well before runs again, and `is_well` is
+    false; where nothing was, nothing runs then.
+    """
     state = order.base / "state"
     well = _read(state / "well")
     wanted = Wanted(order.wanted.version, order.wanted.unit, wanted_settings(order))
-    _apply(order, wanted, manager)
-    why = _why_not_well(order, wanted, manager)
+    why = _start(order, wanted, manager)
     if why is None:
-        if well is not None and well != wanted:
+        if well is None:
+            _file_of(state / "before").unlink(missing_ok=True)
+        elif well != wanted:
             _write(state / "before", well)
         _write(state / "well", wanted)
-        _write_command(order)
-        _remove_old(order)
-        return {"is_well": True, "can_go_back": well is not None and well != wanted}
-    print(f"{wanted.version} is not well: {why} Its last words:\n{manager.last_words()}", file=sys.stderr)
+        try:
+            _write_command(order)
+            _remove_old(order)
+        except OSError as error:
+            _say(f"{wanted.version} is well, but not everything about it was put in order: {error}")
+        return {"is_well": True, "can_go_back": well != wanted}
+    words = [f"{wanted.version} is not well: {why} Its last words:\n{manager.last_words()}"]
     if well is None:
-        manager.stop()
-        order.current.unlink()
-        print("It was stopped: nothing ran here before that could run again.", file=sys.stderr)
+        _leave(order, manager)
+        words.append("It was stopped: nothing ran here before that could run again.")
     else:
-        _go_back(order, well, manager)
+        if wanted.settings is not None and wanted.settings != well.settings:
+            refused = order.settings_file.with_suffix(".env.refused")
+            _replace(refused, wanted.settings, 0o600)
+            words.append(f"The settings that it had are in {refused} now.")
+        words.append(_go_back(order, well, manager))
+    _say(*words)  # last: whoever told us to may be gone
     return {"is_well": False}
 
 
 def back(order: Order, manager: Manager) -> dict[str, object]:
-    """Run what ran before the last `switch`."""
-    before = _read(order.base / "state" / "before")
+    """Run what ran before the last `switch`, which is nothing after the first one."""
+    state = order.base / "state"
+    before = _read(state / "before")
     if before is None:
-        raise Refused("There is nothing to go back to.")
-    _go_back(order, before, manager)
-    _write(order.base / "state" / "well", before)
+        _leave(order, manager)
+        _file_of(state / "well").unlink(missing_ok=True)
+        return {}
+    words = _go_back(order, before, manager)
+    _write(state / "well", before)
+    _say(words)
     return {}
 
 
 def stop(_: Order, manager: Manager) -> dict[str, object]:
+    """Until it is started, or the machine is."""
     manager.stop()
     return {}
 
 
 def start(order: Order, manager: Manager) -> dict[str, object]:
-    """Run again what was stopped."""
+    """Run what was last well, if that does not run."""
     well = _read(order.base / "state" / "well")
-    if well is not None:
-        _go_back(order, well, manager)
+    if well is not None and not (manager.is_running() and order.current.resolve().name == well.version):
+        _say(_go_back(order, well, manager))
     return {}
 
 
-def _go_back(order: Order, to: Wanted, manager: Manager) -> None:
-    _apply(order, to, manager)
-    why = _why_not_well(order, to, manager)
+def _go_back(order: Order, to: Wanted, manager: Manager) -> str:
+    """How that went."""
+    why = _start(order, to, manager)
     if why is None:
-        print(f"{to.version} runs again, and is well.", file=sys.stderr)
-    else:
-        print(f"{to.version} was started again and is not well either: {why}", file=sys.stderr)
+        return f"{to.version} runs again, and is well."
+    return f"{to.version} was started again and is not well either: {why}"
+
+
+def _leave(order: Order, manager: Manager) -> None:
+    manager.retire()
+    order.current.unlink(missing_ok=True)
+
+
+def _start(order: Order, wanted: Wanted, manager: Manager) -> str | None:
+    """Why it is not well, or None."""
+    assert wanted.settings is not None
+    try:
+        url = health_url(order.role, wanted.settings)
+        if not manager.is_running() and _is_taken(url):
+            return f"another program listens at {url}."
+        _apply(order, wanted, manager)
+        return _why_not_well(order, url, manager)
+    except FAILURES as error:
+        return f"{error}."
 
 
 def _apply(order: Order, wanted: Wanted, manager: Manager) -> None:
@@ -271,17 +312,21 @@ def _apply(order: Order, wanted: Wanted, manager: Manager) -> None:
     assert wanted.settings is not None
     _replace(order.settings_file, wanted.settings, 0o600)
     _replace(order.unit_file, wanted.unit, 0o644)
-    link = order.current.with_name(".current")
-    link.unlink(missing_ok=True)
-    link.symlink_to(Path("releases") / wanted.version)
-    link.replace(order.current)
+    _link(order.current, Path("releases") / wanted.version)
     manager.restart()
 
 
-def _why_not_well(order: Order, wanted: Wanted, manager: Manager) -> str | None:
+def _is_taken(url: str) -> bool:
+    address = urllib.parse.urlsplit(url)
+    try:
+        with socket.create_connection((address.hostname or "", address.port or 0), timeout=5):
+            return True
+    except OSError:
+        return False
+
+
+def _why_not_well(order: Order, url: str, manager: Manager) -> str | None:
     """None as soon as it says that it is ready."""
-    assert wanted.settings is not None
-    url = health_url(order.role, wanted.settings)
     straight = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     deadline = time.monotonic() + order.within_s
     said = "nothing"
@@ -294,25 +339,28 @@ def _why_not_well(order: Order, wanted: Wanted, manager: Manager) -> str | None:
                     return None
         except urllib.error.HTTPError as error:
             said = f"{error.code} {error.read(500).decode(errors='replace')}"
-        except OSError as error:
-            said = str(error)
+        except (OSError, http.client.HTTPException) as error:
+            said = f"{type(error).__name__} {error}"
         time.sleep(0.1)
     return f"{url} did not answer 200 within {order.within_s:.0f} s, but {said}."
 
 
 def health_url(role: str, settings: str) -> str:
-    """Where the service of these settings says that it is well."""
+    """Where the service of these settings says that it is well. Raises `Refused` for settings that are none."""
     found = read_settings(settings)
     name, usual = HEALTH[role]
     host = found.get(f"{name}_HOST", "0.0.0.0")
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    return f"http://{f'[{host}]' if ':' in host else host}:{found.get(f'{name}_PORT', usual)}/health/ready"
+    port = found.get(f"{name}_PORT", usual)
+    if not (port.isdecimal() and 0 < int(port) < 65536):
+        raise Refused(f"{name}_PORT is no port: {port}")
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/health/ready"
 
 
 # Releases
 
 
-def _own_environment(release: Path, packages: Path) -> str:
+def own_environment(release: Path, packages: Path) -> str:
     """An interpreter of this release: it finds the release and its packages, also as a child with nothing in its
     environment. Making it costs nothing, unlike the packages.
     """
@@ -322,10 +370,15 @@ def _own_environment(release: Path, packages: Path) -> str:
     inner = own / site.relative_to(packages)
     inner.mkdir(parents=True, exist_ok=True)
     python.parent.mkdir(exist_ok=True)
-    (inner / "playhouse.pth").write_text(f"{release}\n{site}\n")
-    if not python.is_symlink():
-        python.symlink_to((packages / "bin" / "python").resolve())
-    shutil.copy(packages / "pyvenv.cfg", own / "pyvenv.cfg")
+    for file, text in (
+        (inner / "playhouse.pth", f"{release}\n{site}\n"),
+        (own / "pyvenv.cfg", (packages / "pyvenv.cfg").read_text()),
+    ):
+        if _text(file) != text:  # else it runs, perhaps
+            _replace(file, text, 0o644)
+    interpreter = (packages / "bin" / "python").resolve()
+    if not python.is_symlink() or python.readlink() != interpreter:  # the machine's own may be another one meanwhile
+        _link(python, interpreter)
     return str(python)
 
 
@@ -368,33 +421,36 @@ def _migrations(release: Path) -> tuple[str, ...]:
 
 
 def read_settings(text: str) -> dict[str, str]:
-    """`NAME=VALUE` lines as both systemd and a shell read them. Raises `Refused` naming the line that is none."""
+    """`NAME=VALUE` lines that systemd and a shell read alike. Raises `Refused` naming the line that is none."""
     found: dict[str, str] = {}
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
-        try:
-            words = shlex.split(line)
-        except ValueError:
-            words = []
-        name, separator, value = words[0].partition("=") if len(words) == 1 else ("", "", "")
-        if not separator or not name.isidentifier():
-            raise Refused(f"Line {number} of the settings is not NAME=VALUE, with quotes around a value with spaces.")
-        found[name] = value
+        match = _SETTING.fullmatch(line.strip())
+        if match is None:
+            raise Refused(
+                f"Line {number} of the settings is not NAME=VALUE. A value with anything but letters, digits and "
+                "@ % + = : , . / ? - _ stands in single quotes, and has neither these nor a backslash in it."
+            )
+        found[match[1]] = match[2] or match[3] or match[4] or ""
     return found
 
 
-def _read(folder: Path) -> Wanted | None:
+def _read(state: Path) -> Wanted | None:
     try:
-        content = json.loads(folder.with_suffix(".json").read_text())
+        content = json.loads(_file_of(state).read_text())
         return Wanted(content["version"], content["unit"], content["settings"])
     except (OSError, ValueError, KeyError):
         return None
 
 
-def _write(folder: Path, wanted: Wanted) -> None:
+def _file_of(state: Path) -> Path:
+    return state.with_suffix(".json")
+
+
+def _write(state: Path, wanted: Wanted) -> None:
     content = {"version": wanted.version, "unit": wanted.unit, "settings": wanted.settings}
-    _replace(folder.with_suffix(".json"), json.dumps(content), 0o600)
+    _replace(_file_of(state), json.dumps(content), 0o600)
 
 
 def _replace(path: Path, text: str, mode: int) -> None:
@@ -404,6 +460,14 @@ def _replace(path: Path, text: str, mode: int) -> None:
     temporary.unlink(missing_ok=True)
     with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w") as file:  # noqa: PTH123
         file.write(text)
+    temporary.replace(path)
+
+
+def _link(path: Path, to: Path) -> None:
+    """As `_replace` does it."""
+    temporary = path.with_name(f".{path.name}")
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(to)
     temporary.replace(path)
 
 
@@ -423,6 +487,12 @@ def _lines(path: Path) -> list[str]:
     return path.read_text().splitlines()
 
 
+def _say(*words: str) -> None:
+    """What the operator reads, if he still does."""
+    with contextlib.suppress(OSError):
+        print(*words, sep="\n", file=sys.stderr, flush=True)
+
+
 # Service managers
 
 
@@ -438,6 +508,10 @@ class Manager:
 
     def stop(self) -> None:
         raise NotImplementedError
+
+    def retire(self) -> None:
+        """Stop it, and let it not start with the machine."""
+        self.stop()
 
     def is_running(self) -> bool:
         raise NotImplementedError
@@ -462,9 +536,13 @@ class Systemd(Manager):
         _systemctl("restart", self._order.name, may_fail=True)
 
     def stop(self) -> None:
-        _systemctl("disable", "--quiet", "--now", self._order.name, may_fail=True)  # perhaps there is none yet
+        _systemctl("stop", self._order.name, may_fail=True)  # perhaps there is none yet
         if self.is_running():
             raise Refused(f"{self._order.name} could not be stopped.")
+
+    def retire(self) -> None:
+        _systemctl("disable", "--quiet", self._order.name, may_fail=True)
+        self.stop()
 
     def is_running(self) -> bool:
         return _systemctl("is-active", "--quiet", self._order.name, may_fail=True) == 0

@@ -1,6 +1,7 @@
 """In which order hosts change, what is sent to them, and what they say would change."""
 
 import json
+import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,7 +90,48 @@ def test_replicas_that_were_stopped_run_again_when_the_first_one_is_not_well() -
     hosts = [ScriptedHost(name, told, is_sent=True, migrates=True) for name in ("a", "b", "c")]
     hosts[0].fails_at = "switch"
     assert not deploy.deploy(hosts, RELEASE, only_check=False)
-    assert told[3:] == ["a stop", "b stop", "c stop", "a switch", "b start", "c start"]
+    assert told[3:] == ["a stop", "b stop", "c stop", "a switch", "a start", "b start", "c start"]
+
+
+def test_replicas_that_were_stopped_run_again_when_one_cannot_be_stopped() -> None:
+    told: list[str] = []
+    hosts = [ScriptedHost(name, told, is_sent=True, migrates=True) for name in ("a", "b", "c")]
+    hosts[1].fails_at = "stop"
+    assert not deploy.deploy(hosts, RELEASE, only_check=False)
+    assert told[3:] == ["a stop", "b stop", "a start", "b start"]
+
+
+def test_replicas_that_were_stopped_run_again_when_the_operator_gives_up() -> None:
+    class Impatient(ScriptedHost):
+        def do(self, what: str) -> dict[str, object]:
+            answer = super().do(what)
+            if what == "stop":
+                raise KeyboardInterrupt
+            return answer
+
+    told: list[str] = []
+    hosts = [
+        ScriptedHost("a", told, is_sent=True, migrates=True),
+        Impatient("b", told, is_sent=True, migrates=True),
+    ]
+    with pytest.raises(KeyboardInterrupt):
+        deploy.deploy(hosts, RELEASE, only_check=False)
+    assert told[2:] == ["a stop", "b stop", "a start", "b start"]
+
+
+def test_settings_are_no_part_of_a_release(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('version = "1"\n')
+    (tmp_path / "deploy").mkdir()
+    (tmp_path / "deploy" / "orchestrator.env").write_text("A=secret\n")
+    assert list(deploy.release_of(tmp_path).files) == ["pyproject.toml"]
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    assert list(deploy.release_of(tmp_path).files) == ["pyproject.toml"]
+
+
+def test_a_file_that_is_sent_is_not_taken_for_settings(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        deploy.main(["agent", "host7", "--settings", str(deploy.PROJECT / "deploy" / "systemd" / "agent.env.example")])
+    assert "would be sent to every host" in capsys.readouterr().err
 
 
 def test_a_release_is_named_by_its_content_alone(tmp_path: Path) -> None:
@@ -115,19 +157,52 @@ def test_what_this_project_sends_can_run_there() -> None:
     assert not any(name.startswith(("tests/", "docs/", ".")) for name in sent.files)
 
 
-@pytest.mark.parametrize("line", ["NAME", "A NAME=1", "NAME=one two", "NAME='open", "=1", "1A=2"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("NAME", "A NAME=1", "NAME=one two", "NAME='open", "=1", "1A=2", "A=1 # why"),
+        *(
+            "A=one&two",
+            "A=one$two",
+            "A=$(id)",
+            "A=`id`",
+            "A=1;id",
+            "A=~/x",
+            "A=one\\two",
+            'A="$HOME"',
+            "A='a\\'",
+            "A='a'b",
+        ),
+    ],
+)
 def test_a_setting_that_is_none_is_named_by_its_line(line: str) -> None:
     with pytest.raises(Refused, match="Line 3 "):
         read_settings(f"# what for\nA=1\n{line}\n")
 
 
-def test_settings_are_read_as_a_shell_does() -> None:
-    assert read_settings("A=1\n\n# B=2\nC='one $two'\nD=\"a b\"\nE=\n") == {
+def test_settings_are_read_as_a_shell_does(tmp_path: Path) -> None:
+    text = "A=1\n\n# B=2\nC='one $two & `three`;'\nD=\"a b\"\nE=\n F=postgresql+asyncpg://u:p%40@db.example:5432/x?y=z,1-2_3\n"
+    found = read_settings(text)
+    assert found == {
         "A": "1",
-        "C": "one $two",
+        "C": "one $two & `three`;",
         "D": "a b",
         "E": "",
+        "F": "postgresql+asyncpg://u:p%40@db.example:5432/x?y=z,1-2_3",
     }
+    file = tmp_path / "settings"
+    file.write_text(text)
+    shell = subprocess.run(
+        ["sh", "-c", f"set -a; . {file}; env -0"], capture_output=True, text=True, check=True, env={}
+    ).stdout
+    heard = dict(line.split("=", 1) for line in shell.split("\0") if line)
+    assert {name: heard[name] for name in found} == found
+
+
+@pytest.mark.parametrize("port", ["91OO", "0", "65536", "-1", "http"])
+def test_a_port_that_is_none_is_refused_before_anything_changes(tmp_path: Path, port: str) -> None:
+    with pytest.raises(Refused, match=port):
+        changes(_order(tmp_path, Wanted("0.1.0-new", "unit", f"GAMESERVER_AGENT_PORT={port}\n")), is_running=False)
 
 
 def test_a_host_says_what_would_change(tmp_path: Path) -> None:
