@@ -80,7 +80,7 @@ def _names(project: Path) -> list[str]:
     else:
         found = [path for name in SENT for path in (project / name, *(project / name).rglob("*"))]
         names = [str(path.relative_to(project)) for path in found if "__pycache__" not in path.parts]
-    return [name for name in names if not name.endswith(".env")]  # settings, with their secrets
+    return [name for name in names if not name.endswith(".env") and "secrets" not in Path(name).parts]
 
 
 class Host:

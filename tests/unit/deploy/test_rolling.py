@@ -123,6 +123,8 @@ def test_settings_are_no_part_of_a_release(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text('version = "1"\n')
     (tmp_path / "deploy").mkdir()
     (tmp_path / "deploy" / "orchestrator.env").write_text("A=secret\n")
+    (tmp_path / "deploy" / "secrets").mkdir()
+    (tmp_path / "deploy" / "secrets" / "turn").write_text("secret")
     assert list(deploy.release_of(tmp_path).files) == ["pyproject.toml"]
     subprocess.run(["git", "init", "-q", tmp_path], check=True)
     assert list(deploy.release_of(tmp_path).files) == ["pyproject.toml"]
