@@ -4,12 +4,14 @@ Whoever changes a match holds its row. The pure `matches.step` says what follows
 webhooks have to tell, in one transaction.
 """
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from typing import Final
+from weakref import WeakValueDictionary
 
 from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -77,29 +79,21 @@ class Ledger:
         self.outbox = outbox
         self._remembered: OrderedDict[str, tuple[int, Room]] = OrderedDict()
         self._quick = Quick(database, notices, presence, self._known, self._announce_effect)
+        self._turns = WeakValueDictionary[str, asyncio.Lock]()
         self._lots = Lots(self._quick.happen, attrgetter("match_id"), MOST_AT_ONCE)
 
     async def happen(
         self, match_id: str, event: Event, *, at_ply: int | None = None, sits: Sitting | None = None
     ) -> Happened:
-        """One event of a match; with `at_ply` only if so many plies have been made, else nothing but time happens. Who
-        `sits` is connected from then on, if the match goes on. NotFound.
+        """One event of a match, after those that were asked for before it; with `at_ply` only if so many plies have
+        been made, else nothing but time happens. Who `sits` is connected from then on, if the match goes on. NotFound.
         """
-        happened = await self._lots.ask(Asked(match_id, event, at_ply, sits))
-        if happened is None:
-            async with self._database.write() as session:
-                happened = await self.within(session, match_id, event, at_ply=at_ply)
-                if sits is not None and happened.room.match.end is None:
-                    await self._presence.here(session, happened.now_ms)
-                    await session.merge(
-                        ArenaConnection(
-                            socket_id=sits.socket_id,
-                            match_id=match_id,
-                            seat=sits.seat,
-                            replica_id=self._presence.id,
-                        )
-                    )
-        self.remember(happened)
+        asked = Asked(match_id, event, at_ply, sits)
+        if isinstance(event, Looked):
+            happened = await self._happen(asked)
+        else:
+            async with self._turns.setdefault(match_id, asyncio.Lock()):
+                happened = await self._happen(asked)
         return happened
 
     async def close(self) -> None:
@@ -220,6 +214,24 @@ class Ledger:
     def remember(self, happened: Happened) -> None:
         """What was committed need not be read again."""
         self._keep(happened.version, happened.room)
+
+    async def _happen(self, asked: Asked) -> Happened:
+        happened = await self._lots.ask(asked)
+        if happened is None:
+            async with self._database.write() as session:
+                happened = await self.within(session, asked.match_id, asked.event, at_ply=asked.at_ply)
+                if asked.sits is not None and happened.room.match.end is None:
+                    await self._presence.here(session, happened.now_ms)
+                    await session.merge(
+                        ArenaConnection(
+                            socket_id=asked.sits.socket_id,
+                            match_id=asked.match_id,
+                            seat=asked.sits.seat,
+                            replica_id=self._presence.id,
+                        )
+                    )
+        self.remember(happened)
+        return happened
 
     async def _found(self, session: AsyncSession, match_id: str) -> ArenaMatch:
         row = await session.get(ArenaMatch, match_id)

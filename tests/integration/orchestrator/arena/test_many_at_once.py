@@ -1,11 +1,14 @@
 """What happens to many matches at the same time is one transaction, and each match's own affair all the same."""
 
 import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 
 import pytest
 from sqlalchemy import delete, func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from matches.events import Looked, MoveSent
+from matches.events import DrawAccepted, DrawOffered, Looked, MoveSent
 from orchestrator.arena.ledger import Ledger
 from orchestrator.arena.models import ArenaEvent, ArenaMatch, ArenaMove, ArenaSeat
 from orchestrator.arena.presence import Presence
@@ -64,6 +67,41 @@ async def test_what_another_replica_did_meanwhile_is_read_before_anything_else_h
     assert row.deadline_ms == looked.deadline_ms
     assert row.deadline_ms is not None
     assert row.deadline_ms > 1
+
+
+async def test_a_draw_that_is_accepted_after_a_mate_comes_too_late(
+    clients: Clients, backend: Backend, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What ends a match is written down in a second transaction, and nothing else happens to the match before it."""
+    _, (started, _) = await paired(clients, backend, "chess")
+    room, ledger = started["roomId"], Ledger(services.database, Notices(), services.arena_presence, services.webhooks)
+    for turn, move in enumerate(("f3", "e5", "g4")):
+        await ledger.happen(room, MoveSent(1 if turn % 2 else 0, {"move": move}))
+    await ledger.happen(room, DrawOffered(1))
+    write, begun, is_held, may_go = services.database.write, 0, asyncio.Event(), asyncio.Event()
+
+    @asynccontextmanager
+    async def slow_write() -> AsyncGenerator[AsyncSession]:
+        nonlocal begun
+        begun += 1
+        if begun == 2:  # that of the mate's end
+            is_held.set()
+            await may_go.wait()
+        async with write() as session:
+            yield session
+
+    monkeypatch.setattr(services.database, "write", slow_write)
+    mating = asyncio.create_task(ledger.happen(room, MoveSent(1, {"move": "Qh4#"})))
+    await is_held.wait()
+    accepting = asyncio.create_task(ledger.happen(room, DrawAccepted(0)))
+    await asyncio.wait({accepting}, timeout=0.5)  # it has all the time to overtake
+    may_go.set()
+    mated, accepted = await mating, await accepting
+    assert mated.refusal is None
+    assert mated.room.match.end is not None
+    assert (mated.room.match.end.winner, mated.room.match.end.reason) == (1, "checkmate")
+    assert accepted.refusal == "match_over"
+    assert accepted.told == ()
 
 
 @only_on("postgresql")
