@@ -1,8 +1,8 @@
 """Garbage of cycles, without standing still for all that lives.
 
-Python's collector looks at every object, and nothing else runs meanwhile: half a second with four thousand connections.
-So what lives is set aside every few seconds, where it is not looked at, and looked at as a whole only when much has
-been added since, or now and then.
+Python's collector looks at every object, and nothing else runs meanwhile: a second with four thousand connections. So
+what lives is set aside every few seconds, where it is not looked at, and looked at as a whole only when as much again
+has come, or now and then.
 """
 
 import asyncio
@@ -13,17 +13,20 @@ from dataclasses import dataclass
 from typing import Final
 
 ROUND_S: Final = 2.0
-_COUNTED_EVERY_S: Final = 30.0  # to count what is set aside is to walk through it
-_WHOLE_EVERY_S: Final = 600.0
-_LEAST_ADDED: Final = 500_000
+_COUNTED_EVERY_S: Final = 30.0
+_WHOLE_EVERY_S: Final = 1800.0
+_LEAST_ADDED: Final = 1_000_000
 
 
 @dataclass
 class Collecting:
-    """What was set aside when everything was last looked at, and when that was. `clock_s` never runs back."""
+    """What was set aside when everything was last looked at, and how much since: at most, as what is gone again is in
+    it until it is counted. `clock_s` never runs back.
+    """
 
     clock_s: Callable[[], float] = time.monotonic
     kept: int = 0
+    added: int = 0
     looked_s: float = 0.0
     counted_s: float = 0.0
 
@@ -32,17 +35,19 @@ class Collecting:
         gc.unfreeze()
         gc.collect()
         gc.freeze()
-        self.kept, self.looked_s = gc.get_freeze_count(), self.clock_s()
-        self.counted_s = self.looked_s
+        self.kept, self.added = gc.get_freeze_count(), 0
+        self.looked_s = self.counted_s = self.clock_s()
 
     def round(self) -> None:
         """Set aside what lives now, or look at everything when it is time."""
+        self.added += len(gc.get_objects())  # those that were set aside are not among them
         gc.freeze()
         now_s = self.clock_s()
-        if now_s - self.counted_s < _COUNTED_EVERY_S:
-            return
-        self.counted_s = now_s
-        if is_time(gc.get_freeze_count() - self.kept, self.kept, now_s - self.looked_s):
+        is_time = now_s - self.looked_s >= _WHOLE_EVERY_S
+        if not is_time and is_much(self.added, self.kept) and now_s - self.counted_s >= _COUNTED_EVERY_S:
+            self.added, self.counted_s = self._counted(), now_s
+            is_time = is_much(self.added, self.kept)
+        if is_time:
             self.begin()
 
     async def run(self) -> None:
@@ -52,7 +57,11 @@ class Collecting:
             await asyncio.sleep(ROUND_S)
             self.round()
 
+    def _counted(self) -> int:
+        """Seldom: it is to walk through all of it, for a tenth of a second."""
+        return gc.get_freeze_count() - self.kept
 
-def is_time(added: int, kept: int, since_s: float) -> bool:
-    """Whether everything has to be looked at again: half as much has come, or ten minutes have passed."""
-    return added > max(_LEAST_ADDED, kept // 2) or since_s >= _WHOLE_EVERY_S
+
+def is_much(added: int, kept: int) -> bool:
+    """Whether as much has come as there was, so that everything has to be looked at again."""
+    return added > max(_LEAST_ADDED, kept)
