@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -15,8 +16,10 @@ from litestar import Litestar
 from sqlalchemy import func, select
 
 from orchestrator.arena import allowance
+from orchestrator.arena.admission import Player
 from orchestrator.arena.engine import MOST_QUEUED
 from orchestrator.arena.models import ArenaMove, ArenaSession, ArenaWaiting
+from orchestrator.arena.session_tokens import LIFETIME
 from orchestrator.services import Services
 from tests.integration.orchestrator.arena.conftest import Backend, new_backend
 from tests.integration.orchestrator.arena.players import Client, Clients, until
@@ -121,6 +124,26 @@ async def test_forged_tokens_open_no_connection(clients: Clients, backend: Backe
         await clients.connected("poker")
 
 
+async def test_an_expired_token_opens_nothing_that_has_not_begun(
+    clients: Clients, backend: Backend, services: Services
+) -> None:
+    session = await backend.session("tictactoe", "ann")
+    now = datetime.now(UTC)
+    old, good = [
+        services.session_tokens.issue(
+            session["sessionId"], "tictactoe", "live", "matchmaking", [Player("ann", "Ann")], {}, "ann", at
+        )
+        for at in (now - 2 * LIFETIME, now)
+    ]
+    with pytest.raises(socketio.exceptions.ConnectionError):
+        await clients.connected("tictactoe", old)
+    answer = await backend.http.get(f"/v1/sessions/validate?token={old}")
+    assert (answer.status_code, answer.json()) == (401, {"error": "Invalid or expired session token"})
+    ann = await clients.connected("tictactoe", good)
+    await ann.join(session, "ann")
+    await ann.hears("matchmaking:waiting")
+
+
 @pytest.fixture
 def spent(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who has said what they may says no more, however long the saying takes."""
@@ -128,13 +151,21 @@ def spent(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("spent")
-async def test_floods_are_slowed_down_and_then_ended(clients: Clients, backend: Backend) -> None:
+@pytest.mark.parametrize("event", ["afk:check", "game:move", "matchmaking:join"])
+async def test_floods_are_slowed_down_and_then_ended(
+    clients: Clients, backend: Backend, services: Services, event: str
+) -> None:
     ann, bob, session = await match(clients, backend)
+    fields = {"roomId": session["roomId"], "sessionId": session["sessionId"], "playerId": "ann", "username": "Ann"}
     for _ in range(300):
-        await ann.say("afk:check", {"roomId": session["roomId"]})
-    assert await ann.refusal() == "rate_limited"
+        await ann.say(event, fields | {"position": 0})
+    while await ann.refusal() != "rate_limited":
+        pass
     assert (await bob.hears("player:disconnected"))["playerId"] == "ann"
-    assert ann.heard("afk:status") <= allowance.BURST
+    assert sum(ann.heard(answer) for answer in ("afk:status", "game:move:made", "game:started")) <= allowance.BURST
+    async with services.database.read() as reading:
+        moves = await reading.scalar(select(func.count()).select_from(ArenaMove))
+    assert moves == (event == "game:move")
 
 
 async def test_a_message_that_is_too_long_ends_its_connection(clients: Clients, backend: Backend) -> None:
