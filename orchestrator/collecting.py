@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 ROUND_S: Final = 2.0
-_COUNTED_EVERY_S: Final = 30.0
+_COUNTED_EVERY_S: Final = 300.0
 _WHOLE_EVERY_S: Final = 1800.0
 _LEAST_ADDED: Final = 1_000_000
 

@@ -53,13 +53,13 @@ def test_much_that_is_new_is_looked_at_sooner(monkeypatch: pytest.MonkeyPatch) -
     rounds.kept = 0
     seen = lost(rounds)
     held = [Knot() for _ in range(1_001)]
-    now[0] = 29.0
+    now[0] = 299.0
     rounds.round()
     assert seen() is not None
-    now[0] = 30.0
+    now[0] = 300.0
     rounds.round()
     assert seen() is None
-    assert (rounds.looked_s, rounds.added, len(held)) == (30.0, 0, 1_001)
+    assert (rounds.looked_s, rounds.added, len(held)) == (300.0, 0, 1_001)
 
 
 def test_what_is_gone_again_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,10 +71,10 @@ def test_what_is_gone_again_does_not_count(monkeypatch: pytest.MonkeyPatch) -> N
     rounds.kept = 10 * rounds.kept
     seen = lost(rounds)
     rounds.added = rounds.kept + 1
-    now[0] = 30.0
+    now[0] = 300.0
     rounds.round()
     assert seen() is not None
-    assert (rounds.counted_s, rounds.added < 0) == (30.0, True)
+    assert (rounds.counted_s, rounds.added < 0) == (300.0, True)
 
 
 def test_much_is_as_much_as_there_was(monkeypatch: pytest.MonkeyPatch) -> None:
