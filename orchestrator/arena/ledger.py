@@ -41,6 +41,7 @@ from orchestrator.arena.news import Told, told_of, webhooks_of
 from orchestrator.arena.payloads import Payload, Room, Seated
 from orchestrator.arena.presence import Presence, milliseconds
 from orchestrator.arena.quick import MOST_AT_ONCE, Asked, Quick, Sitting
+from orchestrator.arena.reading import events_of, heads_of, rooms_of
 from orchestrator.arena.seams import Outbox
 from orchestrator.database import Database, insert_unless_there
 from orchestrator.errors import NotFound
@@ -186,14 +187,23 @@ class Ledger:
             row = await self._found(session, match_id)
             return await self._look(session, row)
 
-    async def told_since(self, match_id: str, seq: int) -> tuple[Look, Sequence[Told]]:
-        """The match as it is, and its events after that one. NotFound."""
+    async def told_since(self, told: Mapping[str, int]) -> Mapping[str, tuple[Look, Sequence[Told]]]:
+        """These matches as they are, and their events after the given ones; without those that are not there."""
         async with self._database.read() as session:
-            row = await self._found(session, match_id)
-            query = select(ArenaEvent).where(ArenaEvent.match_id == match_id, ArenaEvent.seq > seq)
-            events = await session.scalars(query.order_by(ArenaEvent.seq))
-            told = [Told(event.seq, event.kind, event.body) for event in events]
-            return await self._look(session, row), told
+            connection = await session.connection()
+            rows = await heads_of(connection, sorted(told))
+            rooms = {row.id: self._known(row.id, row.version) for row in rows}
+            unknown = [match_id for match_id, room in rooms.items() if room is None]
+            read = await rooms_of(connection, unknown) if unknown else {}
+            numbers = [(row.id, seq) for row in rows for seq in range(told[row.id] + 1, row.events + 1)]
+            events = await events_of(connection, numbers)
+        found: dict[str, tuple[Look, Sequence[Told]]] = {}
+        for row in rows:
+            room = rooms[row.id] or read[row.id]
+            self._keep(row.version, room)
+            look = Look(room, row.events, milliseconds(self._database.told(row.now)))
+            found[row.id] = look, events.get(row.id, ())
+        return found
 
     async def with_news(self, told: Mapping[str, int]) -> set[str]:
         """Of these matches, each with how many of its events are known, those that have more."""

@@ -16,16 +16,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from matches.deadlines import next_deadline
 from matches.events import Effect, Event, Looked, Refused
-from matches.rows import from_row, line_row
+from matches.rows import line_row
 from matches.state import Match
 from matches.step import step
-from matches.values import Json, Seat
+from matches.values import Seat
 from orchestrator.arena.happening import Happened, bot_due_ms, state_of, topic_of
 from orchestrator.arena.losses import Losses, losses
-from orchestrator.arena.models import ArenaConnection, ArenaEvent, ArenaMatch, ArenaMove, ArenaReplica, ArenaSeat
+from orchestrator.arena.models import ArenaConnection, ArenaEvent, ArenaMatch, ArenaMove, ArenaReplica
 from orchestrator.arena.news import Told, told_of
-from orchestrator.arena.payloads import Room, Seated
+from orchestrator.arena.payloads import Room
 from orchestrator.arena.presence import Presence, milliseconds
+from orchestrator.arena.reading import rooms_of
 from orchestrator.database import Database, DatabaseNow
 from orchestrator.errors import DatabaseUnavailable
 from orchestrator.notices import Notices
@@ -38,25 +39,16 @@ _COLUMNS: Final = [
     _TABLE.c[name] for name in ("id", "mode", "version", "plies", "events", "ended_at", "excused_ms", "deadline_ms")
 ]
 _CHANGED: Final = ("version", "state", "plies", "events", "deadline_ms", "bot_due_ms", "excused_ms")
-_ALL_MOVES: Final = ArenaMove.metadata.tables[ArenaMove.__tablename__]
-_ALL_SEATS: Final = ArenaSeat.metadata.tables[ArenaSeat.__tablename__]
 _SOCKETS: Final = ArenaConnection.metadata.tables[ArenaConnection.__tablename__]
 _REPLICAS: Final = ArenaReplica.metadata.tables[ArenaReplica.__tablename__]
 _IDS: Final = bindparam("ids", expanding=True)
-_STATES: Final = select(_TABLE.c.id, _TABLE.c.state).where(_TABLE.c.id.in_(_IDS))
-_LINES: Final = (
-    select(_ALL_MOVES.c.match_id, _ALL_MOVES.c.row)
-    .where(_ALL_MOVES.c.match_id.in_(_IDS))
-    .order_by(_ALL_MOVES.c.match_id, _ALL_MOVES.c.ply)
-)
-_SEATS: Final = select(_ALL_SEATS).where(_ALL_SEATS.c.match_id.in_(_IDS)).order_by(_ALL_SEATS.c.seat)
 _CONNECTED: Final = (
     select(_SOCKETS, _REPLICAS.c.seen_ms, _REPLICAS.c.is_gone)
     .join(_REPLICAS, _REPLICAS.c.id == _SOCKETS.c.replica_id)
     .where(_SOCKETS.c.match_id.in_(_IDS))
 )
 _FORGOTTEN: Final = delete(_SOCKETS).where(_SOCKETS.c.socket_id.in_(_IDS))
-_MOVES: Final = insert(_ALL_MOVES)
+_MOVES: Final = insert(ArenaMove.metadata.tables[ArenaMove.__tablename__])
 _EVENTS: Final = insert(ArenaEvent.metadata.tables[ArenaEvent.__tablename__])
 _MATCHES: Final = (
     update(_TABLE).where(_TABLE.c.id == bindparam("match_id")).values({name: bindparam(name) for name in _CHANGED})
@@ -161,7 +153,7 @@ class Quick:
         ]
         rooms = {row.id: self._remembered(row.id, row.version) for row, _ in rows}
         unknown = [match_id for match_id, room in rooms.items() if room is None]
-        read = await _rooms(connection, unknown) if unknown else {}
+        read = await rooms_of(connection, unknown) if unknown else {}
         disturbed = [row.id for row, now_ms in rows if self._presence.is_dead(row.quietest_ms, now_ms)]
         connected: defaultdict[str, list[Any]] = defaultdict(list)
         if disturbed:
@@ -229,23 +221,6 @@ class Quick:
                 await connection.execute(statement, values)
         if rows.matches:
             await self._notices.tell_others(session, *(topic_of(row["match_id"]) for row in rows.matches))
-
-
-async def _rooms(connection: AsyncConnection, match_ids: Sequence[str]) -> Mapping[str, Room]:
-    """These matches, read anew."""
-    ids = {"ids": match_ids}
-    lines: defaultdict[str, list[Json]] = defaultdict(list)
-    for move in await connection.execute(_LINES, ids):
-        lines[move.match_id].append(move.row)
-    seats: defaultdict[str, list[Seated]] = defaultdict(list)
-    for seat in await connection.execute(_SEATS, ids):
-        who = Seated(seat.player_id, seat.display_name, seat.session_id, seat.tenant_id, seat.is_bot)
-        seats[seat.match_id].append(who)
-    rooms: dict[str, Room] = {}
-    for row in await connection.execute(_STATES, ids):
-        first, second = seats[row.id]
-        rooms[row.id] = Room(row.id, from_row({**row.state, "plies": lines[row.id]}), (first, second))
-    return rooms
 
 
 def _after(match: Match, events: Iterable[Event], now_ms: int) -> tuple[Match, Sequence[Effect]]:

@@ -26,6 +26,7 @@ SEATS: Final[tuple[Seat, Seat]] = (0, 1)
 
 _REREAD_S = 30.0
 _BATCH = 500
+_MOST_AT_ONCE = 64
 
 Greeting = Callable[[Look], Sequence[tuple[str, Payload]]]
 
@@ -90,7 +91,10 @@ class Telling:
     async def _look(self, listened: _Listened, match_id: str, socket_id: str) -> Look:
         """The match as it is, after everybody has heard of it."""
         if listened.told is not None:
-            look, told = await self._ledger.told_since(match_id, listened.told)
+            found = await self._ledger.told_since({match_id: listened.told})
+            if match_id not in found:
+                raise NotFound("There is no such room.")
+            look, told = found[match_id]
             await self._tell(listened, look.room, look.now_ms, told)
             return look
         try:
@@ -125,7 +129,7 @@ class Telling:
             if first == listened.told + 1:
                 await self._tell(listened, happened.room, happened.now_ms, happened.told)
                 return
-        await self._catch_up(happened.room.id)
+        await self._catch_up([happened.room.id])
 
     async def run(self) -> None:
         """Tells what other replicas did, until cancelled."""
@@ -137,7 +141,7 @@ class Telling:
                 await self.look_again()
             self._has_news.clear()
             while self._stale:
-                await self._catch_up(self._stale.pop())
+                await self._catch_up([self._stale.pop() for _ in range(min(_MOST_AT_ONCE, len(self._stale)))])
 
     async def look_again(self) -> None:
         """Find what no notice has told of; `run` tells it."""
@@ -149,18 +153,34 @@ class Telling:
             return  # the next time, then
         self._has_news.set()
 
-    async def _catch_up(self, match_id: str) -> None:
-        listened = self._listened.get(match_id)
-        if listened is None:
+    async def _catch_up(self, match_ids: Sequence[str]) -> None:
+        """Tell what is new of these. What cannot be read is told with the next news, or when everything is read again:
+        one that never can keeps no other from being told.
+        """
+        listened = {match_id: each for match_id in match_ids if (each := self._listened.get(match_id))}
+        for each in listened.values():
+            if each.told is None:
+                async with each.turn:
+                    pass  # whoever enters first is looking at it right now, perhaps just before this news
+        known = {match_id: each.told for match_id, each in listened.items() if each.told is not None}
+        try:
+            found = await self._ledger.told_since(known) if known else {}
+        except DatabaseUnavailable:
             return
-        async with listened.turn:
-            if listened.told is None:
-                return
-            try:
-                look, told = await self._ledger.told_since(match_id, listened.told)
-            except (DatabaseUnavailable, NotFound):
-                return  # it is told with the next news, or when everything is read again
-            await self._tell(listened, look.room, look.now_ms, told)
+        except Exception:
+            log.exception("arena.news_mistake", matches=len(known))
+            if len(known) > 1:
+                for match_id in known:
+                    await self._catch_up([match_id])
+            return
+        news = [self._tell_news(match_id, look, told) for match_id, (look, told) in found.items()]
+        await asyncio.gather(*news)
+
+    async def _tell_news(self, match_id: str, look: Look, told: Sequence[Told]) -> None:
+        listened = self._listened.get(match_id)
+        if listened is not None:
+            async with listened.turn:
+                await self._tell(listened, look.room, look.now_ms, told)
 
     async def _tell(self, listened: _Listened, room: Room, now_ms: int, told: Sequence[Told]) -> None:
         for each in told:

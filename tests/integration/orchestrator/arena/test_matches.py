@@ -264,7 +264,7 @@ async def test_who_waits_for_a_friend_hears_when_another_replica_ends_that(
 async def test_a_start_is_told_when_the_database_is_back(
     clients: Clients, backend: Backend, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def is_away(_match_id: str, _seq: int) -> None:
+    async def is_away(_told: object) -> None:
         raise DatabaseUnavailable
 
     session = await backend.session("tictactoe", "ann", "bob", matchType="private")
@@ -293,6 +293,28 @@ async def test_news_that_no_notice_told_of_is_found(
     await arena.telling.look_again()
     for each in pair:
         assert (await each.hears("game:move:made"))["position"] == 4
+
+
+async def test_news_of_a_match_that_cannot_be_read_keep_no_other_from_being_told(
+    app: Litestar, clients: Clients, backend: Backend, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def tell_nobody(*_: object) -> None:
+        """So that both are found in the same look."""
+
+    unheard = Notices()
+    monkeypatch.setattr(unheard, "tell_others", tell_nobody)
+    elsewhere = Ledger(services.database, unheard, services.arena_presence, services.webhooks)
+    (lost, _), (unreadable, _) = await paired(clients, backend, "tictactoe")
+    pair, (started, _) = await paired(clients, backend, "connect4")
+    await elsewhere.happen(unreadable["roomId"], MoveSent(0, {"position": 4}))
+    await elsewhere.happen(started["roomId"], MoveSent(0, {"column": 4}))
+    async with services.database.write() as session:
+        await session.execute(update(ArenaMatch).filter_by(id=unreadable["roomId"]).values(state={}))
+    arena: Arena = app.state["arena"]
+    await arena.telling.look_again()
+    for each in pair:
+        assert (await each.hears("game:move:made"))["column"] == 4
+    assert lost.heard("game:move:made") == 0
 
 
 async def test_what_was_told_is_forgotten_long_after_the_end_and_the_match_is_not(
