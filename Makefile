@@ -15,13 +15,14 @@ HOST ?=
 SETTINGS ?=
 GAMES ?= ltris openttd pingus neverball subway-runner
 
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 RUN := .venv/bin/
 PYTEST_WHOLE := --durations=25 --durations-min=1
 RUNS := .pytest_cache/jobs
 SERVICES := tests/api tests/compatibility tests/integration/orchestrator
 STREAMS := tests/integration/streaming tests/browser
 
-.PHONY: help play games test test-services test-hosts test-streams setup setup-tests setup-bench lint format unit coverage chaos chaos-fleet soak input-scripts walk-pictures test-games bench-play bench-streaming bench-hour bench-chaos bench-soak bench-fleet bench-uploads bench-catalogue bench-arena simulate strength deploy-orchestrator deploy-agent clean
+.PHONY: help play games test test-services test-hosts test-streams setup setup-tests setup-bench lint format unit coverage chaos chaos-fleet soak input-scripts walk-pictures test-games bench-play bench-streaming bench-hour bench-chaos bench-soak bench-fleet bench-uploads bench-catalogue bench-arena simulate strength deploy-orchestrator deploy-agent images deb clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1mmake %-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -145,6 +146,12 @@ deploy-orchestrator: ## Deploy replicas over ssh, one after the other (HOST="roo
 deploy-agent: ## Deploy game hosts over ssh, one after the other (HOST=root@host7 SETTINGS=host7.env ARGS=--check)
 	@python3 deploy/ssh/deploy.py agent $(HOST) $(if $(SETTINGS),--settings "$(SETTINGS)") $(ARGS)
 
+images: ## Build the images of replica and agent (ARGS="--build-arg BASE=debian:12.12-slim")
+	@for role in orchestrator agent; do docker build $(ARGS) -f deploy/images/$$role.Dockerfile -t playhouse/$$role:$(VERSION) . || exit 1; done
+
+deb: ## Make dist/playhouse_VERSION_all.deb, which lets a machine deploy to itself
+	@python3 -m deploy.debian.build
+
 clean: ## Remove what was made here, but not DATA
-	rm -rf .venv .tools .coverage .pytest_cache .ruff_cache .hypothesis .import_linter_cache test-artifacts
+	rm -rf dist .venv .tools .coverage .pytest_cache .ruff_cache .hypothesis .import_linter_cache test-artifacts
 	find . -name __pycache__ -not -path './data*' -prune -exec rm -rf {} +

@@ -26,7 +26,7 @@ SENT = (
     *("agent_protocol", "gameserver_agent", "matches", "migrations", "orchestrator", "scheduler", "streaming"),
     *("deploy", "LICENSE", "NOTICE", "README.md", "pyproject.toml", "uv.lock"),
 )
-_SENT_AT = 1_577_836_800  # of every file: the same content is the same release, whenever it was written
+SENT_AT = 1_577_836_800  # of every file: the same content is the same release, whenever it was written
 _AS_ROOT = 'if [ "$(id -u)" = 0 ]; then exec {0}; else exec sudo -n {0}; fi'
 _PYTHON = "command -v python3 >/dev/null || {{ echo 'python3 is missing: apt-get install python3' >&2; exit 1; }}; {}"
 
@@ -48,7 +48,7 @@ class Release:
         with tarfile.open(fileobj=packed, mode="w:gz", compresslevel=1) as tar:
             for name, (content, is_executable) in self.files.items():
                 entry = tarfile.TarInfo(name)
-                entry.size, entry.mtime, entry.mode = len(content), _SENT_AT, 0o755 if is_executable else 0o644
+                entry.size, entry.mtime, entry.mode = len(content), SENT_AT, 0o755 if is_executable else 0o644
                 tar.addfile(entry, io.BytesIO(content))
         return packed.getvalue()
 
@@ -84,11 +84,12 @@ def _names(project: Path) -> list[str]:
 
 
 class Host:
-    """One machine, by the name that ssh knows."""
+    """One machine, by the name that ssh knows; `here` is this one."""
 
     def __init__(self, name: str, ssh: Sequence[str], order: dict[str, object], root: str) -> None:
         self.name = name
-        self._ssh = (*ssh, "-o", "BatchMode=yes", "-o", "ServerAliveInterval=15", name)
+        over_ssh = (*ssh, "-o", "BatchMode=yes", "-o", "ServerAliveInterval=15", name)
+        self._shell = ("sh", "-c") if name == "here" else over_ssh
         self._root = root.format(host=name)
         self._order = {**order, "root": self._root}
 
@@ -108,7 +109,7 @@ class Host:
         self._run(_AS_ROOT.format(f"sh -c {shlex.quote(unpack)}"), release.archive())
 
     def _run(self, command: str, given: bytes) -> subprocess.CompletedProcess[bytes]:
-        done = subprocess.run([*self._ssh, command], input=given, stdout=subprocess.PIPE, check=False)
+        done = subprocess.run([*self._shell, command], input=given, stdout=subprocess.PIPE, check=False)
         if done.returncode != 0:
             say(self, "this did not work")
             raise HostFailed
@@ -186,7 +187,7 @@ def main(words: Sequence[str]) -> int:
     """0 when all is as it was wanted."""
     parser = argparse.ArgumentParser(prog="deploy.py", description="Deploy replicas or agents over ssh.")
     parser.add_argument("role", choices=("orchestrator", "agent"))
-    parser.add_argument("hosts", nargs="+", metavar="HOST", help="as ssh knows it: root@replica1")
+    parser.add_argument("hosts", nargs="+", metavar="HOST", help="as ssh knows it: root@replica1; here: this machine")
     parser.add_argument("--settings", type=Path, metavar="FILE", help="becomes /etc/playhouse/ROLE.env")
     parser.add_argument("--check", action="store_true", help="only say what would change")
     parser.add_argument("--within", type=float, default=90, metavar="SECONDS", help="how long a start may take")

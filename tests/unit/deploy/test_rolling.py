@@ -126,8 +126,6 @@ def test_settings_are_no_part_of_a_release(tmp_path: Path) -> None:
     (tmp_path / "deploy" / "secrets").mkdir()
     (tmp_path / "deploy" / "secrets" / "turn").write_text("secret")
     assert list(deploy.release_of(tmp_path).files) == ["pyproject.toml"]
-    subprocess.run(["git", "init", "-q", tmp_path], check=True)
-    assert list(deploy.release_of(tmp_path).files) == ["pyproject.toml"]
 
 
 def test_a_file_that_is_sent_is_not_taken_for_settings(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,41 @@
+"""The Debian package is the release that goes over ssh, and lets a machine be its own host."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from deploy.debian.build import build
+from deploy.ssh.deploy import PROJECT, release_of
+
+
+def test_a_package_holds_what_would_be_sent_and_the_same_content_makes_the_same_one(tmp_path: Path) -> None:
+    package = build(tmp_path / "first")
+    release = release_of(PROJECT)
+    assert package.name == f"playhouse_{release.version.partition('-')[0]}_all.deb"
+    assert "Package: playhouse\n" in _said("dpkg-deb", "--field", package)
+    contents = [line.split() for line in _said("dpkg-deb", "--contents", package).splitlines()]
+    assert {owner for _, owner, *_ in contents} == {"root/root"}
+    assert {mode for mode, *_ in contents} == {"drwxr-xr-x", "-rw-r--r--", "-rwxr-xr-x"}
+    names = {line[5].removeprefix("./") for line in contents}
+    assert {f"usr/lib/playhouse/{name}" for name in release.files} <= names
+    assert {"usr/sbin/playhouse-deploy", "usr/lib/playhouse/deploy/systemd/playhouse-agent.service"} <= names
+    assert build(tmp_path / "second").read_bytes() == package.read_bytes()
+
+    # Unpacked, it says of its own machine what a deploy of this checkout would do.
+    root, host, settings = tmp_path / "root", tmp_path / "host", tmp_path / "orchestrator.env"
+    subprocess.run(["dpkg-deb", "--extract", package, root], check=True)
+    command = (root / "usr" / "sbin" / "playhouse-deploy").read_text()
+    [program] = re.findall(r"/usr/lib/playhouse/\S+", command)
+    settings.write_text("ORCHESTRATOR_PUBLIC_URL=http://127.0.0.1:8000\n")
+    said = _said(
+        *(sys.executable, "-B", f"{root}{program}", "orchestrator", "here", "--settings", settings, "--check"),
+        *("--manager", "processes", "--root", host),
+    )
+    assert f"here: release {release.version} is sent and its packages are installed\n" in said
+    assert "here: playhouse-orchestrator is started\n" in said
+    assert not host.exists()
+
+
+def _said(*command: str | Path) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
