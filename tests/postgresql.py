@@ -6,16 +6,19 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import asyncpg
 
 from migrations import migrate
 
+Result = TypeVar("Result")
 _NOBODY = 65534  # PostgreSQL refuses to run as root
 _START_TIMEOUT_S = 60.0
 
@@ -24,6 +27,26 @@ _KEEPER = """
 "$@" &
 if read -r _; then kill -QUIT $!; wait $!; else kill -QUIT $!; wait $!; rm -rf "$FOLDER"; fi
 """
+
+_MOST_USES = 100  # what was deleted stays in its files
+_ALONE = """
+SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+"""
+_COUNT_ANEW = "SELECT setval(oid, 1, false) FROM pg_class WHERE relkind = 'S';"
+# Whoever changes a table leaves rows in the catalogue that are newer than the template's.
+_TABLES = "SELECT " + " || ',' || ".join(
+    f"(SELECT count(*) || ' ' || max(xmin::text::bigint) FROM {catalogue})"
+    for catalogue in (
+        "pg_class",
+        "pg_attribute",
+        "pg_constraint",
+        "pg_index",
+        "pg_trigger",
+        "pg_proc",
+        "alembic_version",
+    )
+)
 
 _FAST = ("fsync=off", "full_page_writes=off", "autovacuum=off", "wal_level=minimal")
 
@@ -103,28 +126,38 @@ class PostgresqlServer:
             self._keeper = None
 
     async def execute(self, *statements: str) -> None:
-        connection: Any = await asyncpg.connect(host=str(self._folder), user="house", database="postgres")
-        try:
+        async with self.connection("postgres") as connection:
             for statement in statements:
                 await connection.execute(statement)
+
+    @asynccontextmanager
+    async def connection(self, database: str) -> AsyncGenerator[Any]:
+        connection: Any = await asyncpg.connect(host=str(self._folder), user="house", database=database)
+        try:
+            yield connection
         finally:
             await connection.close()
 
 
 class Databases:
-    """Databases of one server, each a copy of a migrated one. The next is made while the last is in use."""
+    """Databases of one server, each with the tables of a migrated one and without a row. What is given back is emptied
+    and taken again, unless its tables were changed. The next is made ready while the last is in use.
+    """
 
     def __init__(self, server: PostgresqlServer) -> None:
         self._server = server
         self._numbers = count(1)
+        self._uses = Counter[str]()
+        self._empty: list[str] = []
         self._worker = ThreadPoolExecutor(1)
         self._do(lambda: server.execute("CREATE DATABASE migrated"))
         self._do(lambda: migrate(server.url("migrated")))
-        self._next = self._do(self._make)
+        self._tables, self._emptying = self._do(self._look_at_template).result()
+        self._next = self._do(self._make_ready)
 
     def take(self) -> str:
         """The URL of a database that nobody else has."""
-        name, self._next = self._next.result(), self._do(self._make)
+        name, self._next = self._next.result(), self._do(self._make_ready)
         return self._server.url(name)
 
     def take_empty(self) -> str:
@@ -135,18 +168,41 @@ class Databases:
 
     def give_back(self, url: str) -> None:
         name = url.partition("@/")[2].partition("?")[0]
-        self._do(lambda: self._server.execute(f"DROP DATABASE {name} WITH (FORCE)"))
+        self._do(lambda: self._clear(name))
 
     def close(self) -> None:
         self._worker.shutdown(cancel_futures=True)
 
-    async def _make(self) -> str:
+    async def _look_at_template(self) -> tuple[Any, str]:
+        async with self._server.connection("migrated") as connection:
+            rows = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+            names = [row["tablename"] for row in rows if row["tablename"] != "alembic_version"]
+            return await connection.fetchval(_TABLES), "".join(f"DELETE FROM {name};" for name in names)
+
+    async def _make_ready(self) -> str:
+        if self._empty:
+            return self._empty.pop()
         name = f"house{next(self._numbers)}"
         await self._server.execute(f"CREATE DATABASE {name} TEMPLATE migrated STRATEGY file_copy")
         return name
 
-    def _do(self, work: Callable[[], Awaitable[Any]]) -> "Future[Any]":
-        async def run() -> Any:
+    async def _clear(self, name: str) -> None:
+        self._uses[name] += 1
+        if name.startswith("house") and self._uses[name] < _MOST_USES and await self._is_emptied(name):
+            self._empty.append(name)
+        else:
+            await self._server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    async def _is_emptied(self, name: str) -> bool:
+        async with self._server.connection(name) as connection:
+            await connection.execute(_ALONE)
+            if await connection.fetchval(_TABLES) != self._tables:
+                return False
+            await connection.execute(f"SET session_replication_role = replica; {self._emptying} {_COUNT_ANEW}")
+        return True
+
+    def _do(self, work: Callable[[], Awaitable[Result]]) -> "Future[Result]":
+        async def run() -> Result:
             return await work()
 
         return self._worker.submit(lambda: asyncio.run(run()))
