@@ -16,10 +16,11 @@ from typing import Any
 import httpx
 import hypothesis
 import pytest
+from argon2 import PasswordHasher
 from litestar import Litestar
 
 from migrations import migrate
-from orchestrator.accounts import tokens
+from orchestrator.accounts import passwords, tokens
 from orchestrator.accounts.account import Account, AccountState, Role
 from orchestrator.accounts.models import AccountRow
 from orchestrator.app import create_app
@@ -28,12 +29,19 @@ from orchestrator.ids import new_id
 from orchestrator.logging import configure_logging
 from orchestrator.services import Services
 from orchestrator.settings import Settings
+from tests import one_dialect
 from tests.postgresql import Databases, PostgresqlServer
 from tests.s3_server import KEYS, S3Server
 
 # A busy machine is slow now and then; how long one example takes says nothing.
 hypothesis.settings.register_profile("without-deadline", deadline=None)
 hypothesis.settings.load_profile("without-deadline")
+
+one_dialect.speak()
+
+# Of argon2's cost no test but its own is about.
+CHEAP_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+CHEAP_DECOY = CHEAP_HASHER.hash("nobody's")
 
 SignedIn = Callable[..., Awaitable[httpx.AsyncClient]]
 
@@ -110,6 +118,8 @@ def settings(
     monkeypatch.delenv("ORCHESTRATOR_DATABASE_URL", raising=False)
     monkeypatch.delenv("ORCHESTRATOR_PUBLIC_URL", raising=False)
     monkeypatch.delenv("ORCHESTRATOR_STORE_URL", raising=False)
+    monkeypatch.setattr(passwords, "PasswordHasher", lambda: CHEAP_HASHER)
+    monkeypatch.setattr(passwords, "DECOY", CHEAP_DECOY)
     if database_kind == "sqlite":
         shutil.copyfile(request.getfixturevalue("migrated_template"), data / "orchestrator.sqlite3")
         yield Settings()
