@@ -20,9 +20,11 @@ RUN := .venv/bin/
 PYTEST_WHOLE := --durations=25 --durations-min=1
 RUNS := .pytest_cache/jobs
 SERVICES := tests/api tests/compatibility tests/integration/orchestrator
-STREAMS := tests/integration/streaming tests/browser
+ON_A_STREAM := input_scripts pages_controls pages_firefox pages_on_a_seat pages_phone pages_play pages_running pages_watch
+STREAMS := tests/integration/streaming tests/browser/house $(ON_A_STREAM:%=tests/browser/pages/test_%.py)
+PAGES := $(filter-out $(STREAMS),$(wildcard tests/browser/pages/test_*.py))
 
-.PHONY: help play games test test-services test-hosts test-streams setup setup-tests setup-bench lint format unit coverage chaos chaos-fleet soak input-scripts walk-pictures test-games bench-play bench-streaming bench-hour bench-chaos bench-soak bench-fleet bench-uploads bench-catalogue bench-arena simulate strength deploy-orchestrator deploy-agent images deb clean
+.PHONY: help play games test test-services test-hosts test-pages test-streams setup setup-tests setup-bench lint format unit coverage chaos chaos-fleet soak input-scripts walk-pictures test-games bench-play bench-streaming bench-hour bench-chaos bench-soak bench-fleet bench-uploads bench-catalogue bench-arena simulate strength deploy-orchestrator deploy-agent images deb clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1mmake %-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,9 +41,9 @@ test: setup-tests ## Check the code and run every test (PYTEST="-k name" picks s
 ifeq ($(PYTEST),)
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint coverage
 	@rm -rf $(RUNS)
-	@$(MAKE) --no-print-directory --keep-going --jobs=2 --output-sync=target test-services test-hosts || true
+	@$(MAKE) --no-print-directory --keep-going --jobs=2 --output-sync=target test-services test-hosts test-pages || true
 	@$(MAKE) --no-print-directory test-streams || true
-	@$(RUN)python -m tests.again test-services test-hosts test-streams
+	@$(RUN)python -m tests.again test-services test-hosts test-pages test-streams
 else
 	@$(MAKE) --no-print-directory lint
 	$(RUN)pytest $(PYTEST)
@@ -51,7 +53,10 @@ test-services: setup-tests
 	$(call job,$(SERVICES))
 
 test-hosts: setup-tests  # and whatever nobody else runs
-	$(call job,tests $(patsubst %,--ignore=%,tests/unit $(SERVICES) $(STREAMS)))
+	$(call job,tests $(patsubst %,--ignore=%,tests/unit tests/browser $(SERVICES) $(STREAMS)))
+
+test-pages: setup-tests  # begun when one of the others has ended
+	$(call job,$(PAGES))
 
 test-streams: setup-tests  # by themselves: these look at the clock
 	$(call job,$(STREAMS))
