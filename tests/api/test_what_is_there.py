@@ -92,7 +92,7 @@ def test_what_is_there_has_the_form_that_is_described(
         for each in operation.get("parameters", [])
         if each.get("required") and each["in"] == "query"
     }
-    answer = httpx.get(replica.url + address, params=needed, headers=proof(path, replica), timeout=20)
+    answer = httpx.get(replica.url + address, params=needed, headers=proof(path, replica), timeout=60)
     [status] = [each for each in operation["responses"] if each.startswith(("2", "3"))]
     assert str(answer.status_code) == status, answer.text
     content = operation["responses"][status].get("content", {})

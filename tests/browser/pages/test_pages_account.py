@@ -45,7 +45,7 @@ class Person:
 
     def lose_password(self) -> None:
         """As whoever came in with Google has none."""
-        with sqlite3.connect(self.replica.data / "orchestrator.sqlite3", timeout=20) as database:
+        with sqlite3.connect(self.replica.data / "orchestrator.sqlite3", timeout=60) as database:
             database.execute("UPDATE accounts SET password_hash = NULL WHERE email = ?", (self.email,))
         database.close()
 
