@@ -61,11 +61,14 @@ test-pages: setup-tests  # begun when one of the others has ended
 test-streams: setup-tests  # by themselves: these look at the clock
 	$(call job,$(STREAMS))
 
-# How it ended and what failed is kept for tests/again.py, which runs only that once more (AGAIN=yes).
+# How it ended and what failed is kept for tests/again.py, which runs only that once more (AGAIN=yes). Jobs share no folder
+# for temporary files: pytest clears it at the end, and one pytest trips over another.
 define job
 	@$(if $(AGAIN),,rm -rf $(RUNS)/$@;) mkdir -p $(RUNS)/$@; rm -f $(RUNS)/$@/code
-	$(RUN)pytest $(PYTEST_WHOLE) -o cache_dir=$(RUNS)/$@ $(if $(AGAIN),--last-failed --last-failed-no-failures none) $(1); \
-		code=$$?; echo $$code >$(RUNS)/$@/code; exit $$code
+	@folder=$$(mktemp -d $${TMPDIR:-/tmp}/tests-XXXXXX); set -x; \
+		$(RUN)pytest $(PYTEST_WHOLE) --basetemp=$$folder/t -o cache_dir=$(RUNS)/$@ \
+		$(if $(AGAIN),--last-failed --last-failed-no-failures none) $(1); \
+		{ code=$$?; set +x; } 2>/dev/null; echo $$code >$(RUNS)/$@/code; [ $$code != 0 ] || rm -rf $$folder; exit $$code
 endef
 
 setup: ## Install what playing needs, and nothing that is there
