@@ -26,7 +26,7 @@ from orchestrator.arena.models import (
     ArenaSession,
     ArenaWaiting,
 )
-from orchestrator.arena.pairing import STARTS, Joined, Pairing, Wish
+from orchestrator.arena.pairing import STARTS, Joined, JoinRefused, Pairing, Wish
 from orchestrator.arena.presence import Presence, milliseconds
 from orchestrator.arena.quick import Sitting
 from orchestrator.arena.session_tokens import Claims, SessionTokens
@@ -112,16 +112,19 @@ class Arena:
         """Whose page this is, by the origins of keys."""
         return None if origin is None else await self._keys.of_origin(origin)
 
-    async def walk_in(self, origin: str | None, order: Mapping[str, object]) -> str | None:
+    async def walk_in(self, origin: str | None, address: str, order: Mapping[str, object]) -> str | None:
         """A new session, as `Sessions.create` makes it, of the tenant whose page this is; None when it is nobody's.
-        InvalidRequest, RateLimited.
+        InvalidRequest, RateLimited, JoinRefused once this network address, or all such pages, had too many.
         """
-        proven = None if origin is None else await self._keys.of_page(origin)
-        if proven is None:
+        found = await self.tenant_of_origin(origin)
+        if found is None or origin is None:
             return None
+        if not await self._keys.may_walk_in(address):
+            raise JoinRefused("too_many_walk_ins", "Too many games from this network. Please try again in an hour.")
+        proven = await self._keys.of_page(*found, origin)
         if proven.tally.is_over:
             raise RateLimited("Rate limit exceeded", retry_after_s=proven.tally.ends_in_s)
-        return (await self._sessions.create(proven, order, None)).session.id
+        return (await self._sessions.create(proven, order, None, is_walk_in=True)).session.id
 
     async def join(self, wish: Wish) -> Joined:
         """JoinRefused."""
@@ -182,6 +185,10 @@ class Arena:
     async def seat_in(self, match_id: str, session_id: str, player_id: str) -> Seat | None:
         """Where this player of this session sits in a match. NotFound."""
         return seat_of(await self._ledger.seats(match_id), session_id, player_id)
+
+    async def tenant_at(self, match_id: str, seat: Seat) -> str:
+        """Whose player sits there. NotFound."""
+        return (await self._ledger.seats(match_id))[seat].tenant_id
 
     async def sockets_in(self, match_id: str) -> tuple[set[str], set[str]]:
         """By seat, those by which its players are connected to any replica."""

@@ -1,7 +1,8 @@
 """How many connections a replica holds, and of whom. Pure counting.
 
-A connection counts for its address until it shows a session's token, and for that session's tenant from then on: a
-flood of strangers keeps nobody out who has a session, and no tenant takes all the room.
+A connection counts for its address until it shows a session's token, or plays in a session that it named, and for
+that session's tenant from then on: a flood of strangers keeps nobody out who has a session, and no tenant takes all the
+room.
 """
 
 from collections import Counter

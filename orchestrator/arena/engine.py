@@ -99,7 +99,7 @@ class Engine:
         length = dict(scope["headers"]).get(b"content-length", b"0")
         if scope["type"] == "http" and not (length.isdigit() and int(length) <= MAX_MESSAGE_BYTES):
             raise RequestEntityTooLarge  # else it would be held until somebody polls
-        if not _names_connection(scope) and self._doors.is_full(_address(scope)):
+        if not _names_connection(scope) and self._doors.is_full(address_of(scope)):
             log.info("arena.full", connections=self._doors.count)
             if scope["type"] == "websocket":
                 await send({"type": "websocket.close", "code": 1013})
@@ -148,7 +148,7 @@ class Engine:
         begun, ended = eio.handlers["connect"], eio.handlers["disconnect"]
 
         async def connect(connection_id: str, environ: dict[str, Any]) -> object:
-            self._doors.enter(connection_id, _address(environ["asgi.scope"]))
+            self._doors.enter(connection_id, address_of(environ["asgi.scope"]))
             later = asyncio.get_running_loop().call_later
             self._silent[connection_id] = later(ENTERS_WITHIN_S, self._send_away, connection_id)
             return await begun(connection_id, environ)
@@ -231,7 +231,8 @@ class Engine:
         task.add_done_callback(self._apart.discard)
 
 
-def _address(scope: Any) -> str:
+def address_of(scope: Any) -> str:
+    """What stands for the network address from which a connection comes."""
     client = scope.get("client")
     return sender(str(client[0])) if client else ""
 

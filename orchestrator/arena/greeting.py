@@ -8,7 +8,7 @@ import structlog
 
 from orchestrator.arena.allowance import Allowance
 from orchestrator.arena.engine import RefusedConnection
-from orchestrator.arena.saying import Said, text_of, token_of
+from orchestrator.arena.saying import Said, fields_of, text_of, token_of
 from orchestrator.arena.session_tokens import Claims
 from orchestrator.errors import ApiError, DatabaseUnavailable, NotFound
 
@@ -48,6 +48,30 @@ async def admitted(
     return allowance, claims
 
 
+async def heard(
+    allowance: Allowance,
+    event: str,
+    data: object,
+    *,
+    does: Callable[[Mapping[str, object]], Awaitable[None]] | None,
+    refuses: Callable[[str, str], Awaitable[None]],
+    ends: Callable[[], Awaitable[None]],
+) -> None:
+    """One message of a connection, which `does` something unless there is no such event. Total over whatever a stranger
+    may send: what cannot be done `refuses` by code and text, and a flood `ends` the connection.
+    """
+    if not allowance.takes(time.monotonic()):
+        if allowance.is_flood:
+            await ends()
+        elif allowance.refused == 1:
+            await refuses(*TOO_MANY)
+        return
+    try:
+        await (does or _unknown)(fields_of(data))
+    except Exception as error:
+        await refuses(*refusal_of(error, event))
+
+
 def who_joins(claims: Claims | None, fields: Mapping[str, object]) -> tuple[str, str | None]:
     """For which session and as which of its players: what the token says, then what the message names. Said."""
     session_id, player_id = _session_of(claims, fields), text_of(fields, "playerId")
@@ -72,6 +96,10 @@ def refusal_of(error: Exception, event: str) -> tuple[str, str]:
         case _:
             log.error("arena.mistake", arena_event=event, exc_info=error)
             return "internal_error", "Something went wrong on our side."
+
+
+async def _unknown(_fields: Mapping[str, object]) -> None:
+    raise Said("unknown_event", "There is no such event.")
 
 
 def _session_of(claims: Claims | None, fields: Mapping[str, object]) -> str:

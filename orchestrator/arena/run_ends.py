@@ -44,12 +44,14 @@ class Seen:
 
 
 def unseen_since(seen: Seen, before: datetime | None, now: datetime) -> datetime | None:
-    """Since when no page has been connected to a game that runs, where `before` is what was known so far. Begun anew
-    when a host has been silent: its pages may not have come back to it yet.
+    """Since when no page has been connected to a game that runs, where `before` is what was known so far. While its
+    host is silent that stays: who hears the host again leaves the silence out (`play.ledger`).
     """
-    if seen.position is not Position.RUNNING or seen.is_host_silent or seen.peers:
+    if seen.position is not Position.RUNNING:
         return None
-    return before or now
+    if seen.is_host_silent:
+        return before
+    return None if seen.peers else before or now
 
 
 def due_end(seen: Seen, unseen: datetime | None, now: datetime) -> End | None:

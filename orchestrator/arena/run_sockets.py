@@ -3,7 +3,6 @@ its picture, until it is over. The picture itself, and input, go between page an
 """
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -14,10 +13,10 @@ from orchestrator.arena.admission import SUBWAY_RUNNER
 from orchestrator.arena.allowance import Allowance
 from orchestrator.arena.arena import Arena
 from orchestrator.arena.engine import Engine, RefusedConnection
-from orchestrator.arena.greeting import CLOSING, TOO_MANY, admitted, refusal_of, who_joins
+from orchestrator.arena.greeting import CLOSING, admitted, heard, refusal_of, who_joins
 from orchestrator.arena.payloads import Payload
 from orchestrator.arena.runs import Run, Runs
-from orchestrator.arena.saying import Said, fields_of
+from orchestrator.arena.saying import Said
 from orchestrator.arena.session_tokens import Claims
 from orchestrator.background import cancelled
 from orchestrator.errors import DatabaseUnavailable
@@ -80,16 +79,15 @@ class RunSockets:
         socket = self._sockets.get(socket_id)
         if socket is None:
             return
-        if not socket.allowance.takes(time.monotonic()):
-            if socket.allowance.is_flood:
-                await self._engine.disconnect(SUBWAY_RUNNER, socket.id)
-            elif socket.allowance.refused == 1:
-                await self._error(socket, *TOO_MANY)
-            return
-        try:
-            await self._says.get(event, _unknown)(socket, fields_of(data))
-        except Exception as error:
-            await self._error(socket, *refusal_of(error, event))
+        says = self._says.get(event)
+        await heard(
+            socket.allowance,
+            event,
+            data,
+            does=None if says is None else partial(says, socket),
+            refuses=partial(self._error, socket),
+            ends=partial(self._engine.disconnect, SUBWAY_RUNNER, socket.id),
+        )
 
     async def gone(self, socket_id: str) -> None:
         """The page is gone; whether its player is, the host knows, by the picture."""
@@ -125,6 +123,8 @@ class RunSockets:
 
     async def _follow(self, socket: RunSocket, run: Run) -> None:
         socket.run = run
+        if socket.claims is None:  # whoever named the session has shown it
+            self._engine.proves(SUBWAY_RUNNER, socket.id, run.tenant_id)
         if self._sockets.pop(socket.id, None) is None:  # the connection has ended meanwhile
             return
         self._sockets[socket.id] = socket  # whoever follows last stands last
@@ -203,7 +203,3 @@ def _origin_of(handshake: Mapping[str, Any]) -> str:
     """As `http.origin_of` has it of a request."""
     scheme = str(handshake["asgi.scope"]["scheme"]).replace("ws", "http")
     return f"{scheme}://{handshake.get('HTTP_HOST', '')}"
-
-
-async def _unknown(_socket: RunSocket, _said: Mapping[str, object]) -> None:
-    raise Said("unknown_event", "There is no such event.")

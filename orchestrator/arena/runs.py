@@ -28,11 +28,12 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """`id` and `owner` are those of the fleet's session. `players` is the one player, by id and name."""
+    """`id` and `owner` are those of the fleet's session; its one player is the tenant's."""
 
     id: str
     owner: str
     session_id: str
+    tenant_id: str
     player_id: str
     player_name: str
 
@@ -57,7 +58,7 @@ class Runs:
             if run is None:
                 run = await self._begin(session, found, player_id)
             row = await session.get_one(Session, run.run_id)
-        return Run(row.id, row.owner, session_id, player_id, name)
+        return Run(row.id, row.owner, session_id, found.tenant_id, player_id, name)
 
     async def found(self, session_id: str, player_id: str | None) -> Run:
         """The run of a session that was joined. JoinRefused."""
@@ -67,7 +68,7 @@ class Runs:
                 raise JoinRefused("nothing_to_reconnect", "This player is in no game.")
             row = await session.get_one(Session, run.run_id)
         player_id, name = player_in(found, player_id)
-        return Run(row.id, row.owner, session_id, player_id, name)
+        return Run(row.id, row.owner, session_id, found.tenant_id, player_id, name)
 
     async def resign(self, run: Run) -> None:
         """Ask for its end. What the game has told by then is the result. One that is over stays as it is."""
@@ -80,8 +81,7 @@ class Runs:
 
     def is_news(self, now: datetime) -> ColumnElement[bool]:
         """As `unseen_since` and `due_end` decide: of all that are played, few have to be looked at."""
-        is_unseen = Session.is_host_silent.is_(False) & (Session.peers == 0)
-        has_come_or_gone = is_unseen == Session.unseen_since.is_(None)
+        has_come_or_gone = (Session.peers == 0) == Session.unseen_since.is_(None)
         has_left = Session.unseen_since <= now - LEFT_AFTER
         long_ago = now - AFK_AFTER
         had_no_input = Session.last_input_at.is_(None) | (Session.last_input_at <= long_ago)
@@ -90,7 +90,7 @@ class Runs:
         )
         is_away = (Session.running_since <= long_ago) & had_no_input & is_enforced
         is_played = Session.for_result & (Session.position == Position.RUNNING.value)
-        return is_played & (has_come_or_gone | has_left | (Session.is_host_silent.is_(False) & is_away))
+        return is_played & Session.is_host_silent.is_(False) & (has_come_or_gone | has_left | is_away)
 
     async def look(self, session: AsyncSession, row: Session, now: datetime) -> None:
         """End it when nobody looks at it or plays it any more."""
@@ -108,7 +108,7 @@ class Runs:
         if found.join_by <= now:
             raise JoinRefused("session_expired", "The time to join this session is over.")
         await self._require_seat(session, found.tenant_id)
-        owner = f"tenant:{found.tenant_id}:{found.mode}:{player_id}"
+        owner = owner_of(found.tenant_id, found.mode, player_id)
         try:
             row = await self._play.begin_run(session, owner, SUBWAY_RUNNER)
         except Conflict as active:
@@ -142,6 +142,11 @@ class Runs:
         result = result_of(row.end_code, row.result)
         found.status, found.result = "ended", result
         await announce(self.outbox, session, found, "game.ended", result, now)
+
+
+def owner_of(tenant_id: str, mode: str, player_id: str) -> str:
+    """Whose the fleet's sessions are that this player plays."""
+    return f"tenant:{tenant_id}:{mode}:{player_id}"
 
 
 def _seen(row: Session, is_afk_enforced: bool) -> Seen:

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from matches.matchmaking import Mode
 from orchestrator.arena.admission import SUBWAY_RUNNER, MatchType, Order, Player, game_of, ordered, player_of
 from orchestrator.arena.models import ArenaMatch, ArenaSeat, ArenaSession, ArenaWaiting
+from orchestrator.arena.pairing import JoinRefused
 from orchestrator.arena.seams import Outbox, announce
 from orchestrator.arena.session_tokens import LIFETIME, Claims, SessionTokens
 from orchestrator.arena.tenant_bots import require_no_bots
@@ -75,9 +76,12 @@ class Sessions:
         self._tokens = tokens
         self.outbox = outbox
 
-    async def create(self, by: Proven, fields: Mapping[str, Any], idempotency_key: str | None) -> Ticket:
+    async def create(
+        self, by: Proven, fields: Mapping[str, Any], idempotency_key: str | None, *, is_walk_in: bool = False
+    ) -> Ticket:
         """A new session, or the one that was made with this key. InvalidRequest, Forbidden, RateLimited once the
-        month's are used up, Conflict when the key was used for another request.
+        month's are used up, Conflict when the key was used for another request. Of a page that `is_walk_in` also
+        JoinRefused, once such pages have had their part of the month.
         """
         order = ordered(fields, by.mode)
         if idempotency_key is not None and not 0 < len(idempotency_key) <= _LONGEST_KEY:
@@ -97,7 +101,7 @@ class Sessions:
             await require_no_bots(session, by.tenant.id, order.mode.value, [player.id for player in order.players])
             now = await self._database.now(session)
             if order.mode != Mode.TEST:
-                await self._charge(session, by, now)
+                await self._charge(session, by, now, is_walk_in=is_walk_in)
             made = await self._made(session, by, order, now, idempotency_key, asked)
             players = _players(made)
             body: JsonDict = {"players": made.players, "matchType": made.match_type, "roomCode": made.room_code}
@@ -184,19 +188,23 @@ class Sessions:
                 await announce(self.outbox, session, row, "session.expired", {"players": row.players}, now)
             return [row.id for row in over]
 
-    async def _charge(self, session: AsyncSession, by: Proven, now: datetime) -> None:
+    async def _charge(self, session: AsyncSession, by: Proven, now: datetime, *, is_walk_in: bool) -> None:
         """One session more in this month, in the transaction that makes it."""
         insert = sqlite.insert if self._database.is_sqlite else postgresql.insert
-        statement = insert(TenantMonth).values(tenant_id=by.tenant.id, month=now.strftime("%Y-%m"), sessions=1)
+        month, walk_ins = now.strftime("%Y-%m"), int(is_walk_in)
+        statement = insert(TenantMonth).values(tenant_id=by.tenant.id, month=month, sessions=1, walk_ins=walk_ins)
         counted = statement.on_conflict_do_update(
-            index_elements=[TenantMonth.tenant_id, TenantMonth.month], set_={"sessions": TenantMonth.sessions + 1}
+            index_elements=[TenantMonth.tenant_id, TenantMonth.month],
+            set_={"sessions": TenantMonth.sessions + 1, "walk_ins": TenantMonth.walk_ins + walk_ins},
         )
-        used = (await session.execute(counted.returning(TenantMonth.sessions))).scalar_one()
-        limit = by.grants.monthly_sessions
-        if limit is not None and used > limit:
+        used = (await session.execute(counted.returning(TenantMonth.sessions, TenantMonth.walk_ins))).one()
+        limit, part = by.grants.monthly_sessions, by.grants.monthly_walk_ins
+        if limit is not None and used.sessions > limit:
             next_month = datetime(now.year + now.month // 12, now.month % 12 + 1, 1, tzinfo=UTC)
             retry_after_s = int((next_month - now).total_seconds()) + 1
             raise RateLimited("Monthly session quota exceeded", retry_after_s=retry_after_s)
+        if is_walk_in and part is not None and used.walk_ins > part:
+            raise JoinRefused("walk_ins_used_up", "This month's games without an invitation are used up.")
 
     async def _made(
         self, session: AsyncSession, by: Proven, order: Order, now: datetime, key: str | None, asked: str

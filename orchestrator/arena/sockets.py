@@ -2,7 +2,6 @@
 it asked for, or `error {code, message}`; a board changes by `Arena.happen` alone.
 """
 
-import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -19,12 +18,12 @@ from matches.values import Game, Json, Seat
 from orchestrator.arena import payloads
 from orchestrator.arena.allowance import Allowance
 from orchestrator.arena.arena import Arena
-from orchestrator.arena.engine import Engine, RefusedConnection
-from orchestrator.arena.greeting import CLOSING, TOO_MANY, admitted, refusal_of, who_joins
+from orchestrator.arena.engine import Engine, RefusedConnection, address_of
+from orchestrator.arena.greeting import CLOSING, admitted, heard, who_joins
 from orchestrator.arena.ledger import Look
 from orchestrator.arena.pairing import Wish
 from orchestrator.arena.payloads import Payload
-from orchestrator.arena.saying import Said, fields_of, square_of, text_of, walk_in_order
+from orchestrator.arena.saying import Said, square_of, text_of, walk_in_order
 from orchestrator.arena.session_tokens import Claims
 from orchestrator.arena.telling import SEATS
 from orchestrator.errors import DatabaseUnavailable, InvalidRequest
@@ -34,14 +33,15 @@ log = structlog.get_logger()
 
 @dataclass
 class Socket:
-    """One connection to one game. `claims` are those of its token; `who` is the session and the player for whom it
-    joined last; `waiting` is the same while it waits for an opponent, `walked_in` where it was given the session;
-    `room` is the match that it plays (`seat`) or watches.
+    """One connection to one game. `address` is where it comes from; `claims` are those of its token; `who` is the
+    session and the player for whom it joined last; `waiting` is the same while it waits for an opponent, `walked_in`
+    where it was given the session; `room` is the match that it plays (`seat`) or watches.
     """
 
     id: str
     game: Game
     origin: str | None
+    address: str
     claims: Claims | None
     allowance: Allowance
     who: tuple[str, str] | None = None
@@ -85,24 +85,24 @@ class Sockets:
         allowance, claims = await admitted(handshake, auth, self._arena.claims, proves)
         if self._is_closing:
             raise RefusedConnection(*CLOSING)
-        origin = handshake.get("HTTP_ORIGIN")
-        self._sockets[socket_id] = Socket(socket_id, Game(game), origin, claims, allowance)
+        origin, address = handshake.get("HTTP_ORIGIN"), address_of(handshake["asgi.scope"])
+        self._sockets[socket_id] = Socket(socket_id, Game(game), origin, address, claims, allowance)
 
     async def said(self, socket_id: str, event: str, data: object) -> None:
         """One message. Total over whatever a stranger may send."""
         socket = self._sockets.get(socket_id)
         if socket is None:
             return
-        if not socket.allowance.takes(time.monotonic()):
-            if socket.allowance.is_flood:
-                await self.engine.disconnect(socket.game, socket.id)
-            elif socket.allowance.refused == 1:
-                await self._error(socket, *TOO_MANY)
-            return
+        says = self._says.get(event)
         try:
-            await self._says.get(event, _unknown)(socket, fields_of(data))
-        except Exception as error:
-            await self._error(socket, *refusal_of(error, event))
+            await heard(
+                socket.allowance,
+                event,
+                data,
+                does=None if says is None else partial(says, socket),
+                refuses=partial(self._error, socket),
+                ends=partial(self.engine.disconnect, socket.game, socket.id),
+            )
         finally:
             await self._leave_if_gone(socket)
 
@@ -323,6 +323,9 @@ class Sockets:
         except DatabaseUnavailable:
             self._wait(socket, waiting)  # it is greeted when the database is back
             raise
+        else:
+            if socket.claims is None and socket.who != socket.walked_in:  # whoever named the session has shown it
+                self.engine.proves(socket.game, socket.id, await self._arena.tenant_at(match_id, seat))
         finally:
             await self._leave_if_gone(socket)
 
@@ -402,7 +405,8 @@ class Sockets:
                 return absent, player_id
         mine = player_id or str(uuid4())
         try:
-            session_id = await self._arena.walk_in(socket.origin, walk_in_order(socket.game, mine, fields))
+            order = walk_in_order(socket.game, mine, fields)
+            session_id = await self._arena.walk_in(socket.origin, socket.address, order)
         except InvalidRequest as error:
             raise Said("malformed", error.message) from error
         if session_id is None:
@@ -426,7 +430,3 @@ class Sockets:
 
     async def _error(self, socket: Socket, code: str, message: str) -> None:
         await self._say(socket, "error", {"code": code, "message": message, "roomId": socket.room})
-
-
-async def _unknown(_socket: Socket, _said: Mapping[str, object]) -> None:
-    raise Said("unknown_event", "There is no such event.")

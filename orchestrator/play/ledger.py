@@ -168,12 +168,22 @@ class Ledger:
         self, session: AsyncSession, row: Session, host_id: str, item: ObservedSession | None, now: datetime
     ) -> "_Lesson | None":
         """What a host says of a session that it has, or had when it was lost. Older generations move nothing."""
-        row.is_host_silent = False
+        if row.is_host_silent:
+            row.is_host_silent, row.unseen_since = False, await self._without_silence(session, row, host_id, now)
         if item is not None and item.generation == row.generation:
             return await self._take_in(session, row, host_id, item, now)
         if row.former_host_id == host_id:
             await self._moves.apply(session, row, _forgotten(row.generation), now)
         return None
+
+    async def _without_silence(
+        self, session: AsyncSession, row: Session, host_id: str, now: datetime
+    ) -> datetime | None:
+        """Since when nobody is connected, had the host not been silent since its last report."""
+        heard_at = await session.scalar(select(Host.last_sync_at).where(Host.id == host_id))
+        if row.unseen_since is None or heard_at is None:
+            return row.unseen_since
+        return min(now, row.unseen_since + max(timedelta(0), now - heard_at))
 
     async def _take_in(
         self, session: AsyncSession, row: Session, host_id: str, item: ObservedSession, now: datetime

@@ -63,7 +63,7 @@ class Moves:
                 await self._run_ended(session, row, now)
         if after.host_id != before.host_id or after.position in FINAL:
             row.is_seat_ready, row.progress, row.is_paused, row.is_host_silent = False, None, False, False
-            row.peers = 0
+            row.peers, row.unseen_since = 0, None
         self._notices.publish_after_commit(session, f"session:{row.id}")
         _log.info(
             "session.moved",

@@ -117,9 +117,10 @@ class Reconciler:
             if self._watched_s() >= RETURN_GRACE_S:
                 await self._pass_deadlines(now)
                 await self._lose_hosts(now)
-                await self._watch_runs(now)
             await self._fleet.note_changes(now)
             await self._note_silence(now)
+            if self._watched_s() >= RETURN_GRACE_S:
+                await self._watch_runs(now)
             await self._give_away(now)
             await self._place_waiting(now)
             await self._sweep(now)
@@ -171,12 +172,15 @@ class Reconciler:
         await self._each(self._runs.is_news(now), look)
 
     async def _note_silence(self, now: datetime) -> None:
-        """The host's next sync takes it back (`ledger`). Nobody knows by then who was connected meanwhile."""
+        """The host's next sync takes it back, and leaves the silence out of an absence (`ledger`). When it was we who
+        were away, an absence begins anew: nobody knows who was connected meanwhile, and pages come back after us.
+        """
+        were_we_away = self._watched_s() < RETURN_GRACE_S
         silent_hosts = select(Host.id).where(Host.lease_until <= now)
         is_news = Session.position.in_(_ON_HOST) & Session.is_host_silent.is_(False) & Session.host_id.in_(silent_hosts)
 
         async def note(session: AsyncSession, row: Session) -> None:
-            row.is_host_silent, row.unseen_since = True, None
+            row.is_host_silent, row.unseen_since = True, None if were_we_away else row.unseen_since
             self._notices.publish_after_commit(session, f"session:{row.id}")
 
         await self._each(is_news, note)

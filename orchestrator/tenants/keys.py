@@ -7,7 +7,7 @@ import hashlib
 import re
 import secrets
 import string
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -31,6 +31,7 @@ MOST_ORIGINS = 50
 MOST_KEYS = 10
 """Of one mode that work at once."""
 WRONG_KEYS = Limit("wrong-tenant-keys", 60, timedelta(minutes=15))
+WALK_INS_OF_ADDRESS = Limit("walk-ins-of-address", 120, timedelta(hours=1))
 ANY_ORIGIN = "*"
 INACTIVE_KEY = "Invalid or inactive API key"
 
@@ -202,18 +203,21 @@ class TenantKeys:
                 await session.execute(update(TenantKey).where(TenantKey.id == key.id).values(last_used_at=now))
         return Proven(tenant, KeyMode(key.mode), origins, grants, tally)
 
-    async def of_page(self, origin: str) -> Proven | None:
-        """The same of a page that has no key: the one tenant that names its origin, in the live environment where a
-        live key does. Counts one request of its pages, which use up nothing of its keys'. None as `of_origin`.
+    async def may_walk_in(self, address: str) -> bool:
+        """Counts one session that a page without a key makes from this network address; False when it had too many
+        within the hour.
         """
-        found = await self.of_origin(origin)
-        if found is None:
-            return None
+        return not (await self._throttle.tally(WALK_INS_OF_ADDRESS, address)).is_over
+
+    async def of_page(self, tenant_id: str, modes: Container[KeyMode], origin: str) -> Proven:
+        """The same of a page that has no key, and is the tenant's as `of_origin` found: in the live environment where a
+        live key names it. Counts one request of the tenant's pages, which use up nothing of its keys'. NotFound.
+        """
         async with self._database.read() as session:
-            tenant = await _tenant(session, found[0])
+            tenant = await _tenant(session, tenant_id)
         grants = grants_of(tenant)
         tally = await self._throttle.tally(_requests(grants, "tenant-pages"), tenant.id)
-        mode = KeyMode.LIVE if KeyMode.LIVE in found[1] else KeyMode.TEST
+        mode = KeyMode.LIVE if KeyMode.LIVE in modes else KeyMode.TEST
         return Proven(tenant, mode, frozenset({origin}), grants, tally)
 
     async def of_origin(self, origin: str) -> tuple[str, frozenset[KeyMode]] | None:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy import ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from orchestrator.database import Base, JsonDict
@@ -67,10 +67,13 @@ class TenantMember(Base):
 
 
 class TenantMonth(Base):
-    """How many sessions were charged in a month of UTC (`2026-03`), counted by the transactions that make them."""
+    """How many sessions were charged in a month of UTC (`2026-03`), counted by the transactions that make them, and how
+    many of these pages made that had no session of their tenant's backend.
+    """
 
     __tablename__ = "tenant_months"
 
     tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id", ondelete="CASCADE"), primary_key=True)
     month: Mapped[str] = mapped_column(String(7), primary_key=True)
     sessions: Mapped[int]
+    walk_ins: Mapped[int] = mapped_column(default=0, server_default=text("0"))

@@ -31,6 +31,13 @@ class Grants:
     seats: int
     webhook_retries: int
 
+    @property
+    def monthly_walk_ins(self) -> int | None:
+        """Half of the month's sessions: so many may be of pages that have none of their tenant's backend, which only an
+        origin vouches for.
+        """
+        return None if self.monthly_sessions is None else (self.monthly_sessions + 1) // 2
+
 
 GRANTS: Final[Mapping[Plan, Grants]] = {
     Plan.STARTER: Grants(1_000, 60, 2, 3),

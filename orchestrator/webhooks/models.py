@@ -68,6 +68,7 @@ class WebhookDelivery(Base):
             sqlite_where=_IS_PENDING,
             postgresql_where=_IS_PENDING,
         ),
+        Index("webhook_deliveries_by_session", "session_id", "number"),
         Index("webhook_deliveries_ended", "ended_at"),
     )
 

@@ -10,7 +10,7 @@ from litestar import Litestar
 
 from orchestrator.arena import doors, engine
 from tests.conftest import only_on
-from tests.integration.orchestrator.arena.conftest import Backend
+from tests.integration.orchestrator.arena.conftest import ORIGIN, Backend
 from tests.integration.orchestrator.arena.players import Clients, until
 
 NEW = {"EIO": "4", "transport": "polling"}
@@ -47,6 +47,24 @@ async def test_strangers_of_one_address_are_so_many_and_keep_no_player_out(
         return True
 
     await until(is_let_in)
+
+
+@only_on("sqlite")
+async def test_who_plays_in_a_session_that_they_named_counts_for_its_tenant_and_who_walks_in_for_their_address(
+    clients: Clients, backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doors, "MOST_OF_ADDRESS", 2)
+    session = await backend.session("tictactoe", "ann", "bob", matchType="private")
+    named = [await clients.connected("tictactoe") for _ in range(2)]
+    for client, player in zip(named, ("ann", "bob"), strict=True):
+        await client.join(session, player)
+    await asyncio.gather(*(client.hears("game:started") for client in named))
+    walker = await clients.connected("tictactoe", origin=ORIGIN)
+    await walker.say("matchmaking:join", {"username": "Eve", "wantsBot": True})
+    await walker.hears("game:started")
+    await clients.connected("tictactoe")
+    with pytest.raises(socketio.exceptions.ConnectionError):
+        await clients.connected("tictactoe")
 
 
 @only_on("sqlite")

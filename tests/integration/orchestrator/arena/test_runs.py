@@ -337,8 +337,29 @@ async def test_a_player_whose_page_was_away_when_we_were_has_a_whole_minute_to_c
     await keep_synced(clock, host, LEFT_AFTER - SECOND, NEVER_SILENT)
     assert not await stop_order(host)
     sees(host, peers=1)
+    await host.sync()
     await keep_synced(clock, host, LEFT_AFTER, NEVER_SILENT)
     assert not await stop_order(host)
+
+
+@pytest.mark.usefixtures("offered")
+async def test_an_absence_is_counted_in_sum_whenever_its_host_falls_silent(
+    clock: Clock, backend: Backend, clients: Clients, host: ScriptedHost, services: Services
+) -> None:
+    await playing(backend, clients, host)
+    sees(host, peers=0)
+    await host.sync()
+    await services.reconciler.round()
+    for _ in range(2):
+        await keep_synced(clock, host, timedelta(seconds=20), NEVER_SILENT)
+        await clock.skip(STEP)  # longer than a lease, and too short for a host to be lost
+        async with services.database.read() as rows:
+            assert await rows.scalar(select(Session.is_host_silent))
+        await host.sync()
+    await keep_synced(clock, host, LEFT_AFTER - timedelta(seconds=41), NEVER_SILENT)
+    assert not await stop_order(host), "its silence counts against nobody"
+    await keep_synced(clock, host, SECOND, NEVER_SILENT)
+    assert await stop_order(host)
 
 
 @pytest.mark.usefixtures("offered")

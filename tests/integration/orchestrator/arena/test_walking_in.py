@@ -1,11 +1,15 @@
 """Pages that join without a session: whose they are says their origin."""
 
+from dataclasses import replace
 from typing import Any
 
+import pytest
 from sqlalchemy import func, select
 
 from orchestrator.arena.models import ArenaSession
 from orchestrator.services import Services
+from orchestrator.tenants import keys
+from orchestrator.tenants.models import TenantMonth
 from orchestrator.tenants.plans import Plan
 from tests.integration.orchestrator.arena.conftest import ORIGIN, Backend
 from tests.integration.orchestrator.arena.players import Client, Clients
@@ -108,3 +112,41 @@ async def test_it_is_charged_as_any_session(clients: Clients, backend: Backend, 
     assert (await backend.get("/v1/rooms?game=chess")).status_code == 200  # a flood of pages costs the backend nothing
     async with services.database.read() as session:
         assert await session.scalar(select(func.count()).select_from(ArenaSession)) == 1
+
+
+async def test_an_address_walks_in_so_often_and_a_backends_players_are_not_counted(
+    clients: Clients, backend: Backend, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever forges an origin uses up no more than this of a tenant's month."""
+    monkeypatch.setattr(keys, "WALK_INS_OF_ADDRESS", replace(keys.WALK_INS_OF_ADDRESS, tries=2))
+    for name in ("ann", "bob"):
+        page = await clients.connected("chess", origin=ORIGIN)
+        await walk_in(page, name, wantsBot=True)
+        await page.hears("game:started")
+    forged = await clients.connected("chess", origin=ORIGIN)
+    await walk_in(forged, "eve", wantsBot=True)
+    assert await forged.refusal() == "too_many_walk_ins"
+    ordered = await backend.session("chess", "eve", matchType="bot")
+    await forged.join(ordered)
+    await forged.hears("game:started")
+    assert await used(services, backend.tenant_id) == (3, 2)
+
+
+async def test_pages_without_a_session_have_half_of_the_month(
+    clients: Clients, backend: Backend, services: Services
+) -> None:
+    await services.tenant_keys.change(backend.tenant_id, monthly_sessions=3)
+    pages = [await clients.connected("chess", origin=ORIGIN) for _ in range(3)]
+    for page, name in zip(pages[:2], ("ann", "bob"), strict=True):
+        await walk_in(page, name, wantsBot=True)
+        await page.hears("game:started")
+    await walk_in(pages[2], "eve", wantsBot=True)
+    assert await pages[2].refusal() == "walk_ins_used_up"
+    await backend.session("chess", "dan", matchType="bot")
+    assert await used(services, backend.tenant_id) == (3, 2)
+
+
+async def used(services: Services, tenant_id: str) -> tuple[int, int]:
+    async with services.database.read() as session:
+        month = (await session.scalars(select(TenantMonth).where(TenantMonth.tenant_id == tenant_id))).one()
+    return month.sessions, month.walk_ins
