@@ -20,6 +20,7 @@ from orchestrator.tenants.keys import GRACE, TenantKeys, grants_of
 from orchestrator.tenants.members import TenantMembers
 from orchestrator.tenants.models import Tenant
 from orchestrator.tenants.plans import KeyMode
+from orchestrator.tenants.theme import SCHEME
 from orchestrator.web import console_views
 from orchestrator.web.asked import Asked, pages_of
 from orchestrator.web.visit import Visit, provide_visit, to_sign_in
@@ -220,7 +221,12 @@ class ConsolePagesController(Controller):
     ) -> Template:
         """The colours of its games, seen at once."""
         tokens = console_views.tokens_of(tenant.theme)
-        context = {"tokens": tokens, "samples": console_views.samples(), "now": await webhooks.now()}
+        context = {
+            "tokens": tokens,
+            "scheme": tenant.theme.get(SCHEME, ""),
+            "samples": console_views.samples(),
+            "now": await webhooks.now(),
+        }
         return _page(visit, tenant, "theme", context)
 
 

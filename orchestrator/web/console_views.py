@@ -11,7 +11,7 @@ from orchestrator.arena.admission import GAME_NAMES, SUBWAY_RUNNER
 from orchestrator.arena.overview import Day, SessionDetail
 from orchestrator.arena.payloads import COLOURS
 from orchestrator.tenants.models import TenantKey
-from orchestrator.tenants.theme import DEFAULTS, colour_of
+from orchestrator.tenants.theme import DARK_DEFAULTS, DEFAULTS, colour_of
 from orchestrator.webhooks.sender import FAILURES, Failure
 
 TOKEN_WORDS: Final[Mapping[str, tuple[str, str]]] = {
@@ -93,7 +93,7 @@ class Board:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A colour of the theme in the editor; `value` is empty for the default."""
+    """A colour of the theme in the editor; `value` is empty for the default, which may be another one in the dark."""
 
     name: str
     label: str
@@ -101,6 +101,7 @@ class Token:
     css: str
     value: str
     default: str
+    dark_default: str
 
 
 def days_plot(days: Sequence[Day], width: float = PLOT_WIDTH) -> DaysPlot:
@@ -154,7 +155,14 @@ def samples() -> Sequence[Board]:
 def tokens_of(theme: Mapping[str, Any]) -> Sequence[Token]:
     """Every colour that a theme may name, with what this one says."""
     return [
-        Token(name, *TOKEN_WORDS[name], CSS_NAMES[name], colour_of(theme.get(name)) or "", default)
+        Token(
+            name,
+            *TOKEN_WORDS[name],
+            CSS_NAMES[name],
+            colour_of(theme.get(name)) or "",
+            default,
+            DARK_DEFAULTS.get(name, default),
+        )
         for name, default in DEFAULTS.items()
     ]
 

@@ -156,15 +156,22 @@ async def test_a_theme_is_seen_while_it_is_made(page: Page, house: FleetHouse) -
     await expect(page.locator("#theme-hints")).to_contain_text("Text on the page is hard to read: 1.2 to 1.")
     await page.get_by_role("button", name="Default for Text").click()
     await expect(page.locator("#theme-hints li")).to_have_count(0)
+    ground = "getComputedStyle(document.getElementById('theme-preview')).backgroundColor"
+    await page.get_by_label("Scheme").select_option("dark")
+    assert await page.evaluate(ground) == "rgb(19, 16, 31)"
+    await expect(page.locator("#backgroundColor")).to_have_attribute("placeholder", "#13101f")
+    await expect(page.locator("#theme-hints li")).to_have_count(0)
     await page.get_by_label("Pick: Page").fill("#e4f2ea")
+    await expect(page.locator("#theme-hints")).to_have_text(
+        "Your background makes the page light, whatever the scheme is."
+    )
     await accent.fill("#0a6644")
     await page.get_by_role("button", name="Save the theme").click()
     await expect(page.locator("#theme-note")).to_contain_text("Saved.")
     await page.reload()
     await expect(accent).to_have_value("#0a6644")
-    assert await page.evaluate("getComputedStyle(document.getElementById('theme-preview')).backgroundColor") == (
-        "rgb(228, 242, 234)"
-    )
+    await expect(page.get_by_label("Scheme")).to_have_value("dark")
+    assert await page.evaluate(ground) == "rgb(228, 242, 234)"
     await shot(page, "theme-made")
 
 

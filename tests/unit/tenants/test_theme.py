@@ -3,7 +3,7 @@
 import pytest
 
 from orchestrator.errors import InvalidRequest
-from orchestrator.tenants.theme import DEFAULTS, colour_of, theme_of
+from orchestrator.tenants.theme import DARK_DEFAULTS, DEFAULTS, colour_of, theme_of
 
 
 def test_colours_are_written_in_one_way() -> None:
@@ -13,6 +13,18 @@ def test_colours_are_written_in_one_way() -> None:
     assert theme_of(theme) == {"primaryColor": "#ff6600"}
     assert theme_of({}) == {}
     assert theme_of(DEFAULTS) == DEFAULTS
+    assert DEFAULTS.keys() > DARK_DEFAULTS.keys()
+
+
+def test_a_scheme_is_light_or_dark_or_the_readers() -> None:
+    assert theme_of({"colorScheme": "dark"}) == {"colorScheme": "dark"}
+    assert theme_of({"colorScheme": ""}) == {}
+
+
+@pytest.mark.parametrize("value", ["Dark", "#ffffff", "light dark", 7, ["dark"]])
+def test_any_other_scheme_is_refused(value: object) -> None:
+    with pytest.raises(InvalidRequest, match="colorScheme is light or dark"):
+        theme_of({"colorScheme": value})
 
 
 @pytest.mark.parametrize(

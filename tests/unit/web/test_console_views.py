@@ -120,4 +120,5 @@ def test_a_try_is_told_by_its_status_or_by_what_kept_it_from_one() -> None:
 def test_every_colour_of_a_theme_is_in_the_editor() -> None:
     assert list(DEFAULTS) == list(TOKEN_WORDS) == list(CSS_NAMES)
     tokens = {token.name: token.value for token in tokens_of({"primaryColor": "#ff6b00", "textColor": "red"})}
+    assert [token.dark_default for token in tokens_of({})][:2] == ["#c02a5b", "#13101f"]
     assert (tokens["primaryColor"], tokens["textColor"], len(tokens)) == ("#ff6b00", "", len(DEFAULTS))

@@ -1,4 +1,5 @@
 /** The theme's editor: what is typed or picked is seen at once, and what can hardly be read is said. */
+import { styleOf } from "./arena/theme.js";
 import { create } from "./dom.js";
 import { answersInPlace } from "./forms.js";
 
@@ -46,10 +47,17 @@ export function editTheme(form, { preview, hints, note, save, wordsFor }) {
     reset: row.querySelector(".theme-reset"),
   }));
 
+  const scheme = form.elements.colorScheme;
+  const typed = () => Object.fromEntries([["colorScheme", scheme.value], ...rows.map(({ token, code }) => [token, code.value.trim()])]);
+
   const show = () => {
     const colours = {};
-    for (const { token, css, default: usual, picker, code, reset } of rows) {
+    const seen = styleOf(typed()).scheme ?? "light";
+    preview.style.colorScheme = seen;
+    for (const { token, css, default: light, darkDefault: dark, picker, code, reset } of rows) {
+      const usual = seen === "dark" ? dark : light;
       const colour = colourOf(code.value.trim());
+      code.placeholder = usual;
       reset.disabled = code.value === "";
       if (colour === null && code.value !== "") {
         colours[token] = picker.value; // half typed: what was seen last stays
@@ -63,6 +71,7 @@ export function editTheme(form, { preview, hints, note, save, wordsFor }) {
     preview.style.setProperty("--arena-on-primary", inkOn(colours.primaryColor));
     const found = PAIRS.filter(([one, other, least]) => contrast(colours[one], colours[other]) < least);
     const words = found.map(([one, other, , said]) => `${said}: ${contrast(colours[one], colours[other]).toFixed(1)} to 1.`);
+    if (scheme.value !== "" && scheme.value !== seen) words.push(`Your background makes the page ${seen}, whatever the scheme is.`);
     if (words.join() !== [...hints.children].map(({ textContent }) => textContent).join()) hints.replaceChildren(...words.map((each) => create("li", {}, each)));
   };
 
@@ -78,14 +87,16 @@ export function editTheme(form, { preview, hints, note, save, wordsFor }) {
       code.focus();
     });
   }
+  scheme.addEventListener("change", show);
   answersInPlace(form, {
     note,
     busyWords: "Saving…",
     focusAfter: rows[0].code,
     wordsFor,
-    send: async (fields) => {
-      const { theme } = await save(Object.fromEntries(rows.map(({ token }) => [token, fields[token].trim()])));
+    send: async () => {
+      const { theme } = await save(typed());
       for (const { token, code } of rows) code.value = theme[token] ?? "";
+      scheme.value = theme.colorScheme ?? "";
       show();
       return "Saved. Sessions from now on look like this.";
     },

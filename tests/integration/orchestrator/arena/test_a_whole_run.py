@@ -1,5 +1,5 @@
-"""Both halves of the house at once: a tenant's session, played by its picture on a real host, and its result in the
-tenant's webhook.
+"""Both halves of the house at once: a tenant's session, played in its page by the picture of a real host, and its
+result in the tenant's webhook.
 """
 
 import asyncio
@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from playwright.async_api import expect
 
 from orchestrator.catalog.definition import load_definition
 from orchestrator.catalog.images import inspect_image
 from orchestrator.embedded.game import GAMES
 from orchestrator.services import Services
+from tests.browser.pages.tenant_pages import site_of
 from tests.chaos import seeds
 from tests.chaos.machine import AgentFolders, agent_start
 from tests.chaos.parts import Part, Start
@@ -20,15 +22,16 @@ from tests.conftest import only_on
 from tests.integration.docker_engine import DockerEngine
 from tests.integration.gameserver_agent.conftest import short_folder
 from tests.integration.gameserver_agent.own_game_image import ENVIRONMENT, PYTHON, import_own_game
-from tests.integration.gameserver_agent.viewer import Viewer
 from tests.integration.orchestrator.arena.conftest import Backend
-from tests.integration.orchestrator.arena.players import Clients, until
+from tests.integration.orchestrator.arena.players import until
 from tests.integration.orchestrator.webhooks.conftest import receiver
 from tests.integration.orchestrator.webhooks.receiver import Receiver
+from tests.integration.streaming.seat_support import running_chromium
 
 __all__ = ["receiver", "short_folder"]
 
 GAME = "subway-runner"
+PATIENCE_MS = 60_000
 
 
 @pytest.fixture(autouse=True)
@@ -72,12 +75,11 @@ async def host(
 
 
 @only_on("sqlite")
-async def test_a_tenants_run_is_played_by_its_picture_and_its_score_comes_home(
-    backend: Backend, services: Services, clients: Clients, host: Part, receiver: Receiver
+async def test_a_tenants_run_is_played_in_its_page_by_keys_and_its_score_comes_home(
+    backend: Backend, services: Services, arena_url: str, host: Part, receiver: Receiver
 ) -> None:
     await services.webhooks.add(backend.tenant_id, receiver.url, ["game.ended"], retries=1)
     session = await backend.session(GAME, "ann")
-    ann = await clients.connected(GAME, session["sessionToken"])
 
     async def has_the_image() -> bool:
         async with services.database.read() as rows:
@@ -86,18 +88,25 @@ async def test_a_tenants_run_is_played_by_its_picture_and_its_score_comes_home(
             return await services.placement.why_nowhere(rows, build.build_spec, now) is None
 
     await until(has_the_image)
-    await ann.join(session)
-    started = await ann.hears("game:started")
-    async with Viewer(f"{started['containerUrl']}connect", started["streamToken"]) as page:
-        await page.press("Enter")
-        await page.press("ArrowRight")
-        await page.sees(5)
-        over = await ann.hears("game:over")
+    with site_of(arena_url) as site:
+        await services.tenant_keys.change(backend.tenant_id, origins=[site.origin])
+        async with running_chromium() as browser:
+            page = await browser.new_page(viewport={"width": 1280, "height": 800})
+            await page.goto(f"{site.origin}/?token={session['sessionToken']}")
+            frame = page.frame_locator("iframe")
+            game = frame.locator(".run-stage:not([inert])")
+            await expect(game).to_be_visible(timeout=PATIENCE_MS)  # so is the title
+            await game.press("Enter")
+            await game.press("ArrowRight")
+            await expect(frame.get_by_role("heading", name="The run is over")).to_be_visible(timeout=PATIENCE_MS)
+            over = await page.evaluate("Object.fromEntries(heard).over")
+            figures = await frame.locator(".figures dd").all_text_contents()
     assert over["reason"] == "finished"
     assert 50 < over["distance"] < 100, "the first train of this course"
     assert over["score"] == over["distance"] + 10 * over["coins"]
-    asked = await backend.get(f"/v1/sessions/{session['sessionId']}?game={GAME}")
-    assert (asked.json()["status"], {"roomId": started["roomId"], **asked.json()["result"]}) == ("ended", over)
+    assert figures == [str(over[name]) for name in ("score", "distance", "coins")]
+    asked = (await backend.get(f"/v1/sessions/{session['sessionId']}?game={GAME}")).json()
+    assert (asked["status"], asked["result"]) == ("ended", over)
 
     async def is_delivered() -> bool:
         return bool(receiver.received)
@@ -105,5 +114,5 @@ async def test_a_tenants_run_is_played_by_its_picture_and_its_score_comes_home(
     await until(is_delivered)
     [came] = receiver.received
     assert (came.json["event"], came.json["sessionId"], came.json["data"]) == (
-        "game.ended", session["sessionId"], asked.json()["result"]
+        "game.ended", session["sessionId"], asked["result"]
     )  # fmt: skip

@@ -163,6 +163,7 @@ export class SessionPage {
   #show() {
     const isPlaying = this.#hasPicture && this.#over === null && this.#failure === null && this.stream.state === "connected";
     this.veil.hidden = isPlaying;
+    this.veil.classList.toggle("bare", !this.#hasPicture || this.#over !== null);
     this.stage.inert = !isPlaying;
     this.end.disabled = this.#over !== null || this.#failure !== null || !this.#isConnected;
     if (isPlaying) {
