@@ -131,6 +131,8 @@ def with_refusals(description: dict[str, Any]) -> dict[str, Any]:
 
 def proof_of(path: str) -> str | None:
     """How whoever asks at this path proves who they are; None where it is open to everybody."""
+    if path.startswith(tenants.PREFIXES):
+        return tenants.TENANT
     if path.startswith(_OPEN) or not path.startswith("/api/"):
         return None
     if path.startswith("/api/agents/"):
@@ -156,7 +158,9 @@ def _operation(path: str, part: Any, schemas: Mapping[str, Schema]) -> Any:
     answers = {
         status: _with_examples(_answer(status, answer), schemas) for status, answer in operation["responses"].items()
     }
-    refusals = {status: {"$ref": f"#/components/responses/{status}"} for status in REFUSALS}
+    refusals: Mapping[str, Any] = {status: {"$ref": f"#/components/responses/{status}"} for status in REFUSALS}
+    if path.startswith(tenants.PREFIXES):
+        refusals = tenants.refusals()
     if path.startswith("/health"):  # says with the same words that it is well and that it is not
         refusals = {"503": {**answers["200"], "description": "It cannot serve."}}
     described = {**operation, "responses": {**answers, **refusals}, "security": [{proof: []}] if proof else []}

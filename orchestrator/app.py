@@ -211,6 +211,7 @@ def _loops(services: Services, arena: Arena, bots: Bots) -> Sequence[Loop]:
         services.pictures.run,
         services.webhook_dispatcher.run,
         services.webhook_upkeep.run,
+        services.tenant_upkeep.run,
         arena.run,
         arena.telling.run,
         arena.hear_starts,

@@ -80,6 +80,7 @@ from orchestrator.saves.watch import StoreWatch
 from orchestrator.settings import Settings
 from orchestrator.tenants.keys import TenantKeys
 from orchestrator.tenants.members import TenantMembers
+from orchestrator.tenants.upkeep import TenantUpkeep
 from orchestrator.webhooks.dispatcher import Dispatcher
 from orchestrator.webhooks.envelope import secret_of
 from orchestrator.webhooks.sender import HttpSender
@@ -145,6 +146,7 @@ class Services:
     webhook_upkeep: WebhookUpkeep
     tenant_keys: TenantKeys
     tenant_members: TenantMembers
+    tenant_upkeep: TenantUpkeep
     session_tokens: SessionTokens
     arena_overview: ArenaOverview
     arena_sessions: ArenaSessions
@@ -266,6 +268,7 @@ def _wire(settings: Settings, database: Database, installation: Installation, st
         webhook_upkeep=WebhookUpkeep(database),
         tenant_keys=TenantKeys(database, webhooks),
         tenant_members=TenantMembers(database),
+        tenant_upkeep=TenantUpkeep(database),
         session_tokens=session_tokens,
         arena_overview=ArenaOverview(database),
         arena_sessions=ArenaSessions(database, session_tokens, webhooks),

@@ -235,6 +235,7 @@ _ERROR: Final[_Schema] = {
     "required": ["error"],
     "properties": {
         "error": {"type": "string", "description": "A text, in the documented words where there are any."},
+        "code": {"type": "string", "description": "Of webhooks: a code for programs."},
         "requestId": {"type": "string", "description": "With a 500: what to name when asking about it."},
     },
 }
@@ -327,7 +328,7 @@ _BOT_SHOWN: Final = {
 
 
 def paths() -> dict[str, Any]:
-    """Every path of the tenants' API, under both prefixes."""
+    """Every path of the tenants' API but for webhooks, which describe themselves, under both prefixes."""
     found: dict[str, Any] = {}
     for prefix in PREFIXES:
         ending = "" if prefix == "/v1" else "Too"
@@ -335,6 +336,11 @@ def paths() -> dict[str, Any]:
             named = {**operation, "operationId": operation["operationId"] + ending}
             found.setdefault(prefix + path, {})[method] = named
     return found
+
+
+def refusals() -> dict[str, Any]:
+    """Each status with which an operation may refuse, and how that reads."""
+    return {refusal: _refused(texts) for refusal, texts in _REFUSALS.items()}
 
 
 def _operations() -> list[tuple[str, str, _Schema]]:
@@ -475,7 +481,7 @@ def _operation(
         "parameters": parameters or [],
         "responses": {
             status: {"description": "As asked for.", **content},
-            **{refusal: _refused(texts) for refusal, texts in _REFUSALS.items()},
+            **refusals(),
         },
         "security": [] if is_open else [{TENANT: []}],
     }

@@ -1,23 +1,31 @@
 """What a tenant looks at in its console: how much is played, and each session with its match. It changes nothing."""
 
-from collections.abc import Sequence
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from matches.matchmaking import Mode
 from matches.rows import line_from
 from matches.values import Game, Ply
-from orchestrator.arena.models import ArenaMatch, ArenaMove, ArenaSeat, ArenaSession
+from orchestrator.arena.models import ArenaMatch, ArenaMove, ArenaRun, ArenaSeat, ArenaSession
+from orchestrator.arena.runs import owner_of
 from orchestrator.database import Database
 from orchestrator.errors import NotFound
+from orchestrator.play.models import Session as Run
 from orchestrator.tenants.models import TenantMonth
 
 DAYS_SHOWN = 30
 MONTHS_SHOWN = 6
 MOST_COUNTED = 10_000
 """Sessions of a list are counted up to here."""
+MOST_FOUND = 1_000
+"""So many of a player's board games, the newest, and of their runs are looked through."""
+
+_MOST_REMEMBERED = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +93,7 @@ class SessionDetail:
 class ArenaOverview:
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._settled: OrderedDict[str, tuple[date, Mapping[tuple[str, str], int]]] = OrderedDict()
 
     async def usage(self, tenant_id: str) -> Usage:
         async with self._database.read() as session:
@@ -99,7 +108,7 @@ class ArenaOverview:
         return Usage(days, months, now)
 
     async def sessions(self, tenant_id: str, asked: SessionQuestion) -> SessionPage:
-        query = select(ArenaSession).where(ArenaSession.tenant_id == tenant_id)
+        query = select(ArenaSession)
         for column, value in (
             (ArenaSession.game, asked.game),
             (ArenaSession.mode, asked.mode),
@@ -107,14 +116,13 @@ class ArenaOverview:
         ):
             if value:
                 query = query.where(column == value)
-        if asked.word:
-            played = select(ArenaSeat.session_id).where(
-                ArenaSeat.tenant_id == tenant_id, ArenaSeat.player_id == asked.word
-            )
-            query = query.where(or_(ArenaSession.id == asked.word, ArenaSession.id.in_(played)))
-        counted = query.with_only_columns(ArenaSession.id).limit(MOST_COUNTED).subquery()
-        ordered = query.order_by(ArenaSession.created_at.desc(), ArenaSession.id)
         async with self._database.read() as session:
+            if asked.word:  # by their ids alone: of a tenant's whole history nothing else is looked at
+                query = query.where(ArenaSession.id.in_(await self._named(session, tenant_id, asked.word)))
+            else:
+                query = query.where(ArenaSession.tenant_id == tenant_id)
+            counted = query.with_only_columns(ArenaSession.id).limit(MOST_COUNTED).subquery()
+            ordered = query.order_by(ArenaSession.created_at.desc(), ArenaSession.id)
             total = await session.scalar(select(func.count()).select_from(counted)) or 0
             page = await session.scalars(ordered.offset((asked.page - 1) * asked.limit).limit(asked.limit))
             return SessionPage(page.all(), total, await self._database.now(session))
@@ -134,21 +142,51 @@ class ArenaOverview:
             line = line_from(Game(found.game), list(await session.scalars(moves)))
             return SessionDetail(found, match, (await session.scalars(seats)).all(), line, now)
 
+    async def _named(self, session: AsyncSession, tenant_id: str, word: str) -> set[str]:
+        """The ids of the tenant's sessions that this word names: its own, and those that a player of this id played."""
+        mine = select(ArenaSession.id).where(ArenaSession.id == word, ArenaSession.tenant_id == tenant_id)
+        seated = select(ArenaSeat.session_id).join(ArenaMatch, ArenaMatch.id == ArenaSeat.match_id)
+        seated = seated.where(ArenaSeat.tenant_id == tenant_id, ArenaSeat.player_id == word)
+        owners = [owner_of(tenant_id, mode.value, word) for mode in Mode]
+        ran = select(ArenaRun.session_id).join(Run, Run.id == ArenaRun.run_id).where(Run.owner.in_(owners))
+        found = set(await session.scalars(mine))
+        found.update(await session.scalars(seated.order_by(ArenaMatch.started_at.desc()).limit(MOST_FOUND)))
+        found.update(await session.scalars(ran.order_by(Run.created_at.desc()).limit(MOST_FOUND)))
+        return found
+
     async def _days(self, session: AsyncSession, tenant_id: str, now: datetime) -> Sequence[Day]:
+        """Summed up once, but for yesterday and today: what was begun on an earlier day has long been written down."""
         today = now.astimezone(UTC).date()
-        first = today - timedelta(days=DAYS_SHOWN - 1)
-        moment = ArenaSession.created_at
-        if self._database.is_sqlite:
-            day = func.strftime("%Y-%m-%d", moment)
-        else:
-            day = func.to_char(func.timezone("UTC", moment), "YYYY-MM-DD")
-        since = datetime(first.year, first.month, first.day, tzinfo=UTC)
-        query = select(day, ArenaSession.mode, func.count()).where(ArenaSession.tenant_id == tenant_id, moment >= since)
-        counts: dict[tuple[str, str], int] = {}
-        for name, mode, count in await session.execute(query.group_by(day, ArenaSession.mode)):
-            counts[(name, mode)] = count
+        first, yesterday = today - timedelta(days=DAYS_SHOWN - 1), today - timedelta(days=1)
+        known = self._settled.get(tenant_id)
+        if known is None or known[0] != today:
+            known = today, await self._counts(session, tenant_id, first, yesterday)
+            self._settled[tenant_id] = known
+        self._settled.move_to_end(tenant_id)
+        while len(self._settled) > _MOST_REMEMBERED:
+            self._settled.popitem(last=False)
+        counts = {**known[1], **await self._counts(session, tenant_id, yesterday, today + timedelta(days=1))}
         days = [first + timedelta(days=offset) for offset in range(DAYS_SHOWN)]
         return [
             Day(each, *(counts.get((each.isoformat(), mode), 0) for mode in ("live", "training", "test")))
             for each in days
         ]
+
+    async def _counts(
+        self, session: AsyncSession, tenant_id: str, first: date, end: date
+    ) -> Mapping[tuple[str, str], int]:
+        """Sessions by day and mode, from the first day until before the end."""
+        moment = ArenaSession.created_at
+        if self._database.is_sqlite:
+            day = func.strftime("%Y-%m-%d", moment)
+        else:
+            day = func.to_char(func.timezone("UTC", moment), "YYYY-MM-DD")
+        query = select(day, ArenaSession.mode, func.count()).where(
+            ArenaSession.tenant_id == tenant_id, moment >= _midnight(first), moment < _midnight(end)
+        )
+        rows = await session.execute(query.group_by(day, ArenaSession.mode))
+        return {(name, mode): count for name, mode, count in rows}
+
+
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)

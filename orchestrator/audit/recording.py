@@ -68,6 +68,12 @@ class Action(StrEnum):
     TENANT_KEY_MAKE = "tenant.key_make"
     TENANT_KEY_ROTATE = "tenant.key_rotate"
     TENANT_KEY_REVOKE = "tenant.key_revoke"
+    TENANT_WEBHOOK_MAKE = "tenant.webhook_make"
+    TENANT_WEBHOOK_CHANGE = "tenant.webhook_change"
+    TENANT_WEBHOOK_REMOVE = "tenant.webhook_remove"
+    TENANT_WEBHOOK_ROTATE = "tenant.webhook_rotate"
+    TENANT_WEBHOOK_STOP = "tenant.webhook_stop"
+    TENANT_WEBHOOK_RESTART = "tenant.webhook_restart"
 
     @property
     def subject_kind(self) -> str:

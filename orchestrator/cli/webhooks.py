@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
+from orchestrator.audit.recording import COMMAND_LINE
 from orchestrator.cli.calls import call, friendly
 from orchestrator.columns import columns
 from orchestrator.http import utc_seconds
@@ -50,7 +51,8 @@ def add_endpoint(tenant: str, url: str, events: tuple[str, ...]) -> None:
 
     async def add(services: Services) -> str:
         row = await services.tenant_keys.find(tenant)
-        made = await services.webhooks.add(row.id, url, events, retries=grants_of(row).webhook_retries)
+        retries = grants_of(row).webhook_retries
+        made = await services.webhooks.add(row.id, url, events, retries=retries, by=COMMAND_LINE)
         return f"{made.endpoint.id}\t{made.secret}"
 
     with friendly():
@@ -68,7 +70,7 @@ def change_endpoint(endpoint_id: str, url: str | None, events: tuple[str, ...], 
     async def change(services: Services) -> None:
         tenant_id = await services.webhooks.tenant_of(endpoint_id)
         wanted = () if all_events else events or None
-        await services.webhooks.change(tenant_id, endpoint_id, url=url, events=wanted)
+        await services.webhooks.change(tenant_id, endpoint_id, url=url, events=wanted, by=COMMAND_LINE)
 
     with friendly():
         call(Settings(), change)
@@ -85,7 +87,7 @@ def rotate_secret(endpoint_id: str, grace_hours: float) -> None:
 
     async def rotate(services: Services) -> str:
         tenant_id = await services.webhooks.tenant_of(endpoint_id)
-        return (await services.webhooks.rotate(tenant_id, endpoint_id, grace_hours * _HOUR)).secret
+        return (await services.webhooks.rotate(tenant_id, endpoint_id, grace_hours * _HOUR, by=COMMAND_LINE)).secret
 
     with friendly():
         click.echo(call(Settings(), rotate))
@@ -97,9 +99,8 @@ def stop_endpoint(endpoint_id: str) -> None:
     """Send ENDPOINT nothing more until it is restarted."""
 
     async def stop(services: Services) -> None:
-        await services.webhooks.stop(
-            await services.webhooks.tenant_of(endpoint_id), endpoint_id, "An operator stopped it."
-        )
+        tenant_id = await services.webhooks.tenant_of(endpoint_id)
+        await services.webhooks.stop(tenant_id, endpoint_id, "An operator stopped it.", by=COMMAND_LINE)
 
     with friendly():
         call(Settings(), stop)
@@ -112,7 +113,8 @@ def remove_endpoint(endpoint_id: str) -> None:
     """Forget ENDPOINT with its log."""
 
     async def remove(services: Services) -> None:
-        await services.webhooks.remove(await services.webhooks.tenant_of(endpoint_id), endpoint_id)
+        tenant_id = await services.webhooks.tenant_of(endpoint_id)
+        await services.webhooks.remove(tenant_id, endpoint_id, by=COMMAND_LINE)
 
     with friendly():
         call(Settings(), remove)
@@ -178,7 +180,8 @@ def restart(endpoint_id: str, since: datetime | None) -> None:
 
     async def begin(services: Services) -> int:
         tenant_id = await services.webhooks.tenant_of(endpoint_id)
-        return await services.webhooks.restart(tenant_id, endpoint_id, since=since and since.replace(tzinfo=UTC))
+        since_utc = since and since.replace(tzinfo=UTC)
+        return await services.webhooks.restart(tenant_id, endpoint_id, since=since_utc, by=COMMAND_LINE)
 
     with friendly():
         count = call(Settings(), begin)

@@ -4,13 +4,13 @@ from typing import Annotated
 
 from litestar import Controller, delete, post
 from litestar.di import NamedDependency, Provide
-from litestar.params import PathParameter
+from litestar.params import JSONBody, PathParameter
 from pydantic import StringConstraints
 
 from orchestrator.accounts.account import EMAIL_PATTERN, MOST_EMAIL_CHARACTERS
 from orchestrator.accounts.dependencies import provide_actor, signed_in_as_admin
 from orchestrator.audit.recording import Actor
-from orchestrator.http import AnyRequest, Flag, Wire, parse, read_fields
+from orchestrator.http import Flag, Wire
 from orchestrator.tenants.members import TenantMembers
 
 Id = Annotated[str, PathParameter(max_length=40)]
@@ -27,23 +27,22 @@ class NewMember(Wire):
 
 class TenantAdminController(Controller):
     path = "/api/admin/tenants"
-    include_in_schema = False  # for the page of operators
+    tags = ("admin",)
     guards = (signed_in_as_admin,)
     dependencies = {"actor": Provide(provide_actor)}
 
-    @post("/{tenant_id:str}/members", status_code=204)
+    @post("/{tenant_id:str}/members", status_code=204, operation_id="addTenantMember")
     async def add_member(
         self,
         tenant_id: Id,
-        request: AnyRequest,
+        data: JSONBody[NewMember],
         tenant_members: NamedDependency[TenantMembers],
         actor: NamedDependency[Actor],
     ) -> None:
-        """They may open the console."""
-        wanted = parse(NewMember, await read_fields(request))
-        await tenant_members.add(tenant_id, wanted.email, may_be_unconfirmed=wanted.may_be_unconfirmed, by=actor)
+        """They may open the console. 409 `address_unconfirmed`."""
+        await tenant_members.add(tenant_id, data.email, may_be_unconfirmed=data.may_be_unconfirmed, by=actor)
 
-    @delete("/{tenant_id:str}/members/{account_id:str}", status_code=204)
+    @delete("/{tenant_id:str}/members/{account_id:str}", status_code=204, operation_id="removeTenantMember")
     async def remove_member(
         self,
         tenant_id: Id,

@@ -5,13 +5,13 @@ from typing import Annotated, Any
 from litestar import Controller, delete, post, put
 from litestar.di import NamedDependency, Provide
 from litestar.handlers import BaseRouteHandler
-from litestar.params import PathParameter
+from litestar.params import JSONBody, PathParameter
 from pydantic import Field, StringConstraints
 
 from orchestrator.accounts.dependencies import provide_actor, provide_signed_in
 from orchestrator.audit.recording import Actor
 from orchestrator.errors import Unauthorized
-from orchestrator.http import AnyConnection, AnyRequest, Wire, parse, read_fields
+from orchestrator.http import AnyConnection, AnyRequest, Wire
 from orchestrator.tenants.keys import MOST_ORIGINS, NewTenantKey, TenantKeys, grants_of
 from orchestrator.tenants.members import TenantMembers
 from orchestrator.tenants.models import Tenant
@@ -59,41 +59,39 @@ async def provide_tenant(request: AnyRequest) -> Tenant:
     return found
 
 
-async def provide_owner(tenant: NamedDependency[Tenant]) -> Owner:
-    return Owner(tenant.id, grants_of(tenant).webhook_retries)
+async def provide_owner(tenant: NamedDependency[Tenant], actor: NamedDependency[Actor]) -> Owner:
+    return Owner(tenant.id, grants_of(tenant).webhook_retries, actor)
 
 
 class ConsoleController(Controller):
     path = "/api/console/{tenant_id:str}"
-    include_in_schema = False  # for the console's own page
+    tags = ("console",)
     guards = (only_members,)
     dependencies = {"tenant": Provide(provide_tenant), "actor": Provide(provide_actor)}
 
-    @post("/keys", status_code=201)
+    @post("/keys", status_code=201, operation_id="addTenantKey")
     async def add_key(
         self,
-        request: AnyRequest,
+        data: JSONBody[KeyOrder],
         tenant: NamedDependency[Tenant],
         actor: NamedDependency[Actor],
         tenant_keys: NamedDependency[TenantKeys],
     ) -> ShownKey:
-        """One more key; those before it go on."""
-        mode = parse(KeyOrder, await read_fields(request)).mode
-        return _shown(await tenant_keys.add_key(tenant.id, mode, by=actor))
+        """One more key, which is shown this once; those before it go on. 409 `too_many_keys`."""
+        return _shown(await tenant_keys.add_key(tenant.id, data.mode, by=actor))
 
-    @post("/keys/rotate", status_code=201)
+    @post("/keys/rotate", status_code=201, operation_id="rotateTenantKeys")
     async def rotate_keys(
         self,
-        request: AnyRequest,
+        data: JSONBody[KeyOrder],
         tenant: NamedDependency[Tenant],
         actor: NamedDependency[Actor],
         tenant_keys: NamedDependency[TenantKeys],
     ) -> ShownKey:
-        """Another key; those of its mode that were before it end within a minute."""
-        mode = parse(KeyOrder, await read_fields(request)).mode
-        return _shown(await tenant_keys.rotate(tenant.id, mode, by=actor))
+        """Another key; those of its mode that were before it end within a minute. 409 `too_many_keys`."""
+        return _shown(await tenant_keys.rotate(tenant.id, data.mode, by=actor))
 
-    @delete("/keys/{key_id:str}", status_code=204)
+    @delete("/keys/{key_id:str}", status_code=204, operation_id="revokeTenantKey")
     async def revoke_key(
         self,
         key_id: Id,
@@ -104,36 +102,38 @@ class ConsoleController(Controller):
         """It works no longer, at once."""
         await tenant_keys.revoke(tenant.id, key_id, by=actor)
 
-    @put("/origins")
+    @put("/origins", operation_id="setTenantOrigins")
     async def set_origins(
         self,
-        request: AnyRequest,
+        data: JSONBody[Origins],
         tenant: NamedDependency[Tenant],
         actor: NamedDependency[Actor],
         tenant_keys: NamedDependency[TenantKeys],
     ) -> Origins:
         """The origins of all its keys, whole."""
-        wanted = parse(Origins, await read_fields(request)).origins
-        await tenant_keys.change(tenant.id, origins=wanted, by=actor)
+        await tenant_keys.change(tenant.id, origins=data.origins, by=actor)
         return Origins(origins=list(await tenant_keys.listed_origins(tenant.id)))
 
-    @put("/theme")
+    @put("/theme", operation_id="setTenantTheme")
     async def set_theme(
         self,
-        request: AnyRequest,
+        data: JSONBody[Theme],
         tenant: NamedDependency[Tenant],
         actor: NamedDependency[Actor],
         tenant_keys: NamedDependency[TenantKeys],
     ) -> Theme:
         """The colours of sessions that are made from now on, whole."""
-        wanted = parse(Theme, await read_fields(request)).theme
-        return Theme(theme=dict(await tenant_keys.set_theme(tenant.id, wanted, by=actor)))
+        return Theme(theme=dict(await tenant_keys.set_theme(tenant.id, data.theme, by=actor)))
 
 
 class ConsoleWebhookController(WebhookHandlers):
     path = "/api/console/{tenant_id:str}/webhooks"
     guards = (only_members,)
-    dependencies = {"tenant": Provide(provide_tenant), "owner": Provide(provide_owner)}
+    dependencies = {
+        "tenant": Provide(provide_tenant),
+        "actor": Provide(provide_actor),
+        "owner": Provide(provide_owner),
+    }
 
 
 def _shown(made: NewTenantKey) -> ShownKey:

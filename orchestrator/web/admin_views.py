@@ -63,6 +63,12 @@ _DOINGS: Mapping[str, str] = {
     Action.TENANT_KEY_MAKE: "made another key of the tenant",
     Action.TENANT_KEY_ROTATE: "replaced the keys of the tenant",
     Action.TENANT_KEY_REVOKE: "revoked a key of the tenant",
+    Action.TENANT_WEBHOOK_MAKE: "added a webhook of the tenant",
+    Action.TENANT_WEBHOOK_CHANGE: "changed a webhook of the tenant",
+    Action.TENANT_WEBHOOK_REMOVE: "removed a webhook of the tenant",
+    Action.TENANT_WEBHOOK_ROTATE: "changed the secret of a webhook of the tenant",
+    Action.TENANT_WEBHOOK_STOP: "stopped a webhook of the tenant",
+    Action.TENANT_WEBHOOK_RESTART: "restarted a webhook of the tenant",
 }
 
 

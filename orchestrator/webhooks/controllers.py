@@ -8,6 +8,8 @@ from litestar import Controller, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import PathParameter
 
+from orchestrator.api_operations import asks, takes_json
+from orchestrator.audit.recording import Actor
 from orchestrator.http import AnyRequest, parse, read_fields
 from orchestrator.webhooks.envelope import EVENTS
 from orchestrator.webhooks.schemas import (
@@ -34,16 +36,17 @@ Id = Annotated[str, PathParameter(max_length=40)]
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """The tenant who asks, and how many retries the plan allows."""
+    """The tenant who asks, how many retries the plan allows, and who does it where that is a person."""
 
     tenant_id: str
     retries: int
+    person: Actor | None = None
 
 
 class WebhookHandlers(Controller):
     """The handlers alone: who mounts them says where, and provides `owner` behind a guard."""
 
-    include_in_schema = False  # docs/webhooks.md describes them
+    tags = ("webhooks",)
 
     @get()
     async def list_endpoints(self, webhooks: NamedDependency[Webhooks], owner: NamedDependency[Owner]) -> EndpointList:
@@ -51,13 +54,13 @@ class WebhookHandlers(Controller):
         rows, now = await webhooks.endpoints(owner.tenant_id), await webhooks.now()
         return EndpointList(webhooks=[endpoint_view(row, now) for row in rows], available=list(EVENTS))
 
-    @post(status_code=201)
+    @post(status_code=201, operation_class=takes_json(EndpointForm))
     async def add_endpoint(
         self, request: AnyRequest, webhooks: NamedDependency[Webhooks], owner: NamedDependency[Owner]
     ) -> EndpointWithSecret:
         """A new one, with its secret, which is told this once."""
         form = parse(EndpointForm, await _fields(request))
-        made = await webhooks.add(owner.tenant_id, form.url, form.events, retries=owner.retries)
+        made = await webhooks.add(owner.tenant_id, form.url, form.events, retries=owner.retries, by=owner.person)
         return with_secret(made.endpoint, made.secret, await webhooks.now())
 
     @get("/{endpoint_id:str}")
@@ -67,13 +70,13 @@ class WebhookHandlers(Controller):
         """One of this tenant."""
         return endpoint_view(await webhooks.endpoint(owner.tenant_id, endpoint_id), await webhooks.now())
 
-    @patch("/{endpoint_id:str}")
+    @patch("/{endpoint_id:str}", operation_class=takes_json(EndpointPatch))
     async def change_endpoint(
         self, endpoint_id: Id, request: AnyRequest, webhooks: NamedDependency[Webhooks], owner: NamedDependency[Owner]
     ) -> EndpointView:
         """Another URL, other events."""
         change = parse(EndpointPatch, await _fields(request))
-        row = await webhooks.change(owner.tenant_id, endpoint_id, url=change.url, events=change.events)
+        row = await webhooks.change(owner.tenant_id, endpoint_id, url=change.url, events=change.events, by=owner.person)
         return endpoint_view(row, await webhooks.now())
 
     @delete("/{endpoint_id:str}", status_code=204)
@@ -81,15 +84,16 @@ class WebhookHandlers(Controller):
         self, endpoint_id: Id, webhooks: NamedDependency[Webhooks], owner: NamedDependency[Owner]
     ) -> None:
         """It is gone with its log."""
-        await webhooks.remove(owner.tenant_id, endpoint_id)
+        await webhooks.remove(owner.tenant_id, endpoint_id, by=owner.person)
 
-    @post("/{endpoint_id:str}/rotate", status_code=200)
+    @post("/{endpoint_id:str}/rotate", status_code=200, operation_class=takes_json(SecretChange, is_required=False))
     async def rotate(
         self, endpoint_id: Id, request: AnyRequest, webhooks: NamedDependency[Webhooks], owner: NamedDependency[Owner]
     ) -> EndpointWithSecret:
         """Another secret; the former one signs for `graceHours` more, with the new one beside it."""
         grace = parse(SecretChange, await _fields(request)).grace
-        made = await webhooks.rotate(owner.tenant_id, endpoint_id, USUAL_GRACE if grace is None else grace)
+        grace = USUAL_GRACE if grace is None else grace
+        made = await webhooks.rotate(owner.tenant_id, endpoint_id, grace, by=owner.person)
         return with_secret(made.endpoint, made.secret, await webhooks.now())
 
     @delete("/{endpoint_id:str}/former-secret", status_code=200)
@@ -97,7 +101,7 @@ class WebhookHandlers(Controller):
         self, endpoint_id: Id, webhooks: NamedDependency[Webhooks], owner: NamedDependency[Owner]
     ) -> EndpointView:
         """The former secret signs nothing more."""
-        row = await webhooks.finish_rotation(owner.tenant_id, endpoint_id)
+        row = await webhooks.finish_rotation(owner.tenant_id, endpoint_id, by=owner.person)
         return endpoint_view(row, await webhooks.now())
 
     @post("/{endpoint_id:str}/stop", status_code=200)
@@ -105,16 +109,16 @@ class WebhookHandlers(Controller):
         self, endpoint_id: Id, webhooks: NamedDependency[Webhooks], owner: NamedDependency[Owner]
     ) -> EndpointView:
         """It gets nothing more until it is restarted."""
-        row = await webhooks.stop(owner.tenant_id, endpoint_id, STOPPED_BY_OWNER)
+        row = await webhooks.stop(owner.tenant_id, endpoint_id, STOPPED_BY_OWNER, by=owner.person)
         return endpoint_view(row, await webhooks.now())
 
-    @post("/{endpoint_id:str}/restart", status_code=200)
+    @post("/{endpoint_id:str}/restart", status_code=200, operation_class=takes_json(Restart, is_required=False))
     async def restart(
         self, endpoint_id: Id, request: AnyRequest, webhooks: NamedDependency[Webhooks], owner: NamedDependency[Owner]
     ) -> Restarted:
         """It gets what happens from now on, and what was missed `since` a moment."""
         since = parse(Restart, await _fields(request)).since
-        count = await webhooks.restart(owner.tenant_id, endpoint_id, since=since)
+        count = await webhooks.restart(owner.tenant_id, endpoint_id, since=since, by=owner.person)
         row = await webhooks.endpoint(owner.tenant_id, endpoint_id)
         return Restarted(webhook=endpoint_view(row, await webhooks.now()), sent_again=count)
 
@@ -125,7 +129,7 @@ class WebhookHandlers(Controller):
         """A `webhook.test` is sent to it, whichever events it wants; the log shows what became of it."""
         return SentAgain(event_id=await webhooks.send_test(owner.tenant_id, endpoint_id))
 
-    @get("/{endpoint_id:str}/deliveries")
+    @get("/{endpoint_id:str}/deliveries", operation_class=asks(LogQuestion))
     async def log(
         self, endpoint_id: Id, request: AnyRequest, webhooks: NamedDependency[Webhooks], owner: NamedDependency[Owner]
     ) -> DeliveryLog:

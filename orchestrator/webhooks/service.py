@@ -1,7 +1,8 @@
 """What a tenant's part of the house does with webhooks: say what happened, keep endpoints, read the log, send again.
 
 No HTTP, and no judgement of who asks: every function takes the tenant's id from whoever has proven it, and another
-tenant's endpoint is one that is not there.
+tenant's endpoint is one that is not there. With `by` who changes one stands in the audit log; a tenant's own key does
+not.
 """
 
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ import structlog
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from orchestrator.audit.recording import Action, Actor, record
 from orchestrator.database import Database, JsonDict
 from orchestrator.errors import Conflict, InvalidRequest, NotFound
 from orchestrator.ids import new_id
@@ -94,7 +96,9 @@ class Webhooks:
             self._notices.publish_after_commit(session, TOPIC)
         return event_id
 
-    async def add(self, tenant_id: str, url: str, events: Sequence[str] = (), *, retries: int) -> WithSecret:
+    async def add(
+        self, tenant_id: str, url: str, events: Sequence[str] = (), *, retries: int, by: Actor | None = None
+    ) -> WithSecret:
         """A new endpoint for these events, for all without any. `retries` is what the plan allows after a first try.
         InvalidRequest, Conflict where there are as many as one may have.
         """
@@ -114,6 +118,7 @@ class Webhooks:
                 created_at=await self._database.now(session),
             )
             session.add(endpoint)
+            await self._record(session, by, Action.TENANT_WEBHOOK_MAKE, endpoint)
         _log.info("webhook.added", endpoint=endpoint.id, tenant=tenant_id)
         return WithSecret(endpoint, self._secret_of(endpoint.id, 1))
 
@@ -147,7 +152,13 @@ class Webhooks:
         return endpoint.tenant_id
 
     async def change(
-        self, tenant_id: str, endpoint_id: str, *, url: str | None = None, events: Sequence[str] | None = None
+        self,
+        tenant_id: str,
+        endpoint_id: str,
+        *,
+        url: str | None = None,
+        events: Sequence[str] | None = None,
+        by: Actor | None = None,
     ) -> WebhookEndpoint:
         """Another URL, other events; what waits already goes to the new URL. InvalidRequest, NotFound."""
         self._check(url, events or ())
@@ -155,6 +166,7 @@ class Webhooks:
             endpoint = await _held(session, tenant_id, endpoint_id)
             endpoint.url = endpoint.url if url is None else url
             endpoint.events = endpoint.events if events is None else list(events)
+            await self._record(session, by, Action.TENANT_WEBHOOK_CHANGE, endpoint)
         return endpoint
 
     async def set_retries(self, session: AsyncSession, tenant_id: str, retries: int) -> None:
@@ -163,13 +175,17 @@ class Webhooks:
         of_tenant = update(WebhookEndpoint).where(WebhookEndpoint.tenant_id == tenant_id)
         await session.execute(of_tenant.values(retries=retries))
 
-    async def remove(self, tenant_id: str, endpoint_id: str) -> None:
+    async def remove(self, tenant_id: str, endpoint_id: str, *, by: Actor | None = None) -> None:
         """The endpoint and its log are gone. NotFound."""
         async with self._database.write() as session:
-            await session.delete(await _held(session, tenant_id, endpoint_id))
+            endpoint = await _held(session, tenant_id, endpoint_id)
+            await session.delete(endpoint)
+            await self._record(session, by, Action.TENANT_WEBHOOK_REMOVE, endpoint)
         _log.info("webhook.removed", endpoint=endpoint_id, tenant=tenant_id)
 
-    async def rotate(self, tenant_id: str, endpoint_id: str, grace: timedelta = USUAL_GRACE) -> WithSecret:
+    async def rotate(
+        self, tenant_id: str, endpoint_id: str, grace: timedelta = USUAL_GRACE, *, by: Actor | None = None
+    ) -> WithSecret:
         """A new secret. For the time of grace what is sent is signed by the former one, and by the new one in a header
         of its own; after that by the new one alone. NotFound, InvalidRequest, Conflict while it is being changed.
         """
@@ -182,25 +198,30 @@ class Webhooks:
                 raise Conflict("This endpoint's secret is being changed already.", code="secret_changing")
             endpoint.secret_number += 1
             endpoint.former_secret_until = now + grace if grace else None
+            await self._record(session, by, Action.TENANT_WEBHOOK_ROTATE, endpoint)
         _log.info("webhook.secret_rotated", endpoint=endpoint_id, tenant=tenant_id)
         return WithSecret(endpoint, self._secret_of(endpoint.id, endpoint.secret_number))
 
-    async def finish_rotation(self, tenant_id: str, endpoint_id: str) -> WebhookEndpoint:
+    async def finish_rotation(self, tenant_id: str, endpoint_id: str, *, by: Actor | None = None) -> WebhookEndpoint:
         """The former secret signs nothing more. Doing it twice changes nothing. NotFound."""
         async with self._database.write() as session:
             endpoint = await _held(session, tenant_id, endpoint_id)
             endpoint.former_secret_until = None
+            await self._record(session, by, Action.TENANT_WEBHOOK_ROTATE, endpoint)
         return endpoint
 
-    async def stop(self, tenant_id: str, endpoint_id: str, because: str) -> WebhookEndpoint:
+    async def stop(self, tenant_id: str, endpoint_id: str, because: str, *, by: Actor | None = None) -> WebhookEndpoint:
         """It gets nothing more, and says why. Of two reasons the first one stays. NotFound."""
         async with self._database.write() as session:
             endpoint = await _held(session, tenant_id, endpoint_id)
             if endpoint.stopped_at is None:
                 await stop(session, endpoint, because, await self._database.now(session))
+            await self._record(session, by, Action.TENANT_WEBHOOK_STOP, endpoint)
         return endpoint
 
-    async def restart(self, tenant_id: str, endpoint_id: str, *, since: datetime | None = None) -> int:
+    async def restart(
+        self, tenant_id: str, endpoint_id: str, *, since: datetime | None = None, by: Actor | None = None
+    ) -> int:
         """It gets what happens from now on; and, in its order, what happened `since` then and was not delivered, if the
         log still has it: how many that are. NotFound.
         """
@@ -208,6 +229,7 @@ class Webhooks:
             now = await self._database.now(session)
             endpoint = await _held(session, tenant_id, endpoint_id)
             endpoint.failing_since = endpoint.stopped_at = endpoint.stopped_because = None
+            await self._record(session, by, Action.TENANT_WEBHOOK_RESTART, endpoint)
             if since is None:
                 return 0
             missed = (
@@ -272,6 +294,11 @@ class Webhooks:
             if (await session.scalars(again)).first() is None:
                 await _require(session, endpoint.id, event_id)
             self._notices.publish_after_commit(session, TOPIC)
+
+    async def _record(self, session: AsyncSession, by: Actor | None, action: Action, endpoint: WebhookEndpoint) -> None:
+        if by is not None:
+            now = await self._database.now(session)
+            record(session, by, action, endpoint.tenant_id, now, endpoint=endpoint.id)
 
     def _check(self, url: str | None, events: Sequence[str], retries: int = 0) -> None:
         if url is not None:

@@ -34,6 +34,7 @@ class Served:
     host: ScriptedHost
     as_publisher: dict[str, str]
     as_tenant: dict[str, str]
+    tenant_id: str
 
     @property
     def as_host(self) -> dict[str, str]:
@@ -44,7 +45,7 @@ class Served:
 def served(data: Path) -> Generator[Served]:
     """Until the block ends. `data` holds a migrated database."""
     settings = Settings(data=data, database_url=f"sqlite+aiosqlite:///{data / 'orchestrator.sqlite3'}")
-    player, admin, join_token, key, tenants_key = asyncio.run(_prepared(settings))
+    player, admin, join_token, key, tenants_key, tenant_id = asyncio.run(_prepared(settings))
     listener = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     server = uvicorn.Server(uvicorn.Config(create_app(settings), log_config=None, access_log=False))
@@ -53,7 +54,7 @@ def served(data: Path) -> Generator[Served]:
     try:
         host = asyncio.run(_joined(url, join_token))
         bearer, tenants = ({"Authorization": f"Bearer {secret}"} for secret in (key, tenants_key))
-        yield Served(url, _signed_in(player), _signed_in(admin), host, bearer, tenants)
+        yield Served(url, _signed_in(player), _signed_in(admin), host, bearer, tenants, tenant_id)
     finally:
         server.should_exit = True
         thread.join(DEADLINE_S)
@@ -64,7 +65,7 @@ def _signed_in(cookie: str) -> dict[str, str]:
     return {"Cookie": f"{tokens.COOKIE}={cookie}"}
 
 
-async def _prepared(settings: Settings) -> tuple[str, str, str, str, str]:
+async def _prepared(settings: Settings) -> tuple[str, str, str, str, str, str]:
     async with open_services(settings) as services:
         await add_game(services)
         publisher = await services.publisher_keys.create("Stephen Albert")
@@ -74,7 +75,8 @@ async def _prepared(settings: Settings) -> tuple[str, str, str, str, str]:
         people = [await _person(services, role) for role in (Role.PLAYER, Role.ADMIN)]
         player, admin = [await services.accounts.issue_token(person) for person in people]
         live, _ = await services.tenant_keys.create("Acme Games", Plan.ENTERPRISE)
-        return player, admin, await services.identities.issue_join_token(), publisher.secret, live.secret
+        join_token = await services.identities.issue_join_token()
+        return player, admin, join_token, publisher.secret, live.secret, live.tenant.id
 
 
 async def _person(services: Services, role: Role) -> Account:

@@ -48,7 +48,7 @@ DESCRIPTION = with_refusals(create_app(Settings()).openapi_schema.to_schema())
 api = schemathesis.openapi.from_dict(DESCRIPTION)
 every_operation: Decorator = api.parametrize()
 every_publisher_operation: Decorator = api.include(path_regex="^/api/(partners|games/{slug}/upload)").parametrize()
-every_admin_operation: Decorator = api.include(path_regex="^/api/admin").parametrize()
+every_admin_operation: Decorator = api.include(path_regex="^/api/(admin|console)").parametrize()
 every_tenant_operation: Decorator = api.include(path_regex="^/(api/)?v1/").parametrize()
 every_agent_operation: Decorator = api.include(path_regex="^/api/agents").parametrize()
 bounded = settings(

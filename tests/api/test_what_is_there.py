@@ -55,6 +55,8 @@ async def _scene(replica: Served) -> dict[str, str]:
         order = {"game": "chess", "matchType": "private", "players": [{"id": "ann"}, {"id": "bob"}]}
         match = (await nobody.post("/v1/sessions", json=order, headers=replica.as_tenant)).json()
         bot = (await nobody.post("/v1/bots", json=BUILT_IN, headers=replica.as_tenant)).json()
+        target = {"url": "https://1.1.1.1/hook"}
+        webhook = (await nobody.post("/v1/webhooks", json=target, headers=replica.as_tenant)).json()
         return {
             "session_id": second.session_id,
             "version_id": version_id,
@@ -65,6 +67,8 @@ async def _scene(replica: Served) -> dict[str, str]:
             "upload_id": begun.headers["location"].rpartition("/")[2],
             "slug": "the-question",
             "match_session_id": match["sessionId"],
+            "tenant_id": replica.tenant_id,
+            "endpoint_id": webhook["id"],
             "match_token": match["sessionToken"],
             "bot_id": bot["id"],
         }
@@ -106,7 +110,7 @@ def test_what_is_there_has_the_form_that_is_described(
 
 
 def proof(path: str, replica: Served) -> dict[str, str]:
-    if path.startswith("/api/admin"):
+    if path.startswith(("/api/admin", "/api/console")):
         return replica.as_admin
     if _is_tenants(path):
         return replica.as_tenant

@@ -24,6 +24,7 @@ from orchestrator.ids import new_id
 from orchestrator.play.models import Session
 from orchestrator.publishers.models import PublishedGame
 from orchestrator.services import Services
+from orchestrator.tenants.plans import Plan
 from tests.conftest import SignedIn
 from tests.integration.orchestrator.conftest import ScriptedHost
 
@@ -125,6 +126,18 @@ async def stop_one(scene: Scene) -> httpx.Response:
     return await scene.admin.post(path, json={"reason": "The house closes"})
 
 
+async def member(scene: Scene, *, is_leaving: bool) -> httpx.Response:
+    live, _ = await scene.services.tenant_keys.create(new_id("ten"), Plan.STARTER)
+    members = f"/api/admin/tenants/{live.tenant.id}/members"
+    email = (await scene.player.get("/api/account")).json()["email"]
+    if is_leaving:
+        await scene.services.tenant_members.add(live.tenant.id, email, may_be_unconfirmed=True)
+    await forget(scene.services)
+    if is_leaving:
+        return await scene.admin.delete(f"{members}/{scene.player_id}")
+    return await scene.admin.post(members, json={"email": email, "mayBeUnconfirmed": True})
+
+
 async def remove_host(scene: Scene) -> httpx.Response:
     return await scene.admin.delete(f"/api/admin/hosts/{scene.host.host_id}?force=true")
 
@@ -142,6 +155,8 @@ DOINGS: dict[str, tuple[Action, Doing]] = {
         lambda scene: scene.admin.post("/api/admin/join-tokens", json={"labels": {"gpu": "yes"}}),
     ),
     "revokeJoinToken": (Action.JOIN_TOKEN_REVOKE, revoke_token),
+    "addTenantMember": (Action.TENANT_MEMBER_ADD, lambda scene: member(scene, is_leaving=False)),
+    "removeTenantMember": (Action.TENANT_MEMBER_REMOVE, lambda scene: member(scene, is_leaving=True)),
     "changeUser": (Action.USER_SUSPEND, lambda scene: change_user(scene, "suspended")),
     "changeUser, closed": (Action.USER_CLOSE, lambda scene: change_user(scene, "closed")),
     "changeUser, active": (Action.USER_ACTIVATE, lambda scene: change_user(scene, "active")),

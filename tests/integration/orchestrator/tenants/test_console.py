@@ -1,26 +1,33 @@
 """A tenant's console: who may open it, what it shows, and what its members may change."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from datetime import timedelta
+from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, event, func, select, update
+from sqlalchemy.orm import make_transient
 
 from orchestrator.accounts.account import Role
 from orchestrator.accounts.models import AccountRow
-from orchestrator.arena.models import ArenaSession
+from orchestrator.arena.models import ArenaRun, ArenaSeat, ArenaSession
 from orchestrator.arena.overview import DAYS_SHOWN, SessionQuestion
+from orchestrator.arena.runs import owner_of
 from orchestrator.audit.log import Question
+from orchestrator.catalog.models import Game
 from orchestrator.errors import Conflict, NotFound, Unauthorized
+from orchestrator.play.models import Session as Run
 from orchestrator.services import Services
 from orchestrator.settings import Settings
 from orchestrator.tenants.keys import MOST_KEYS
 from orchestrator.tenants.models import TenantKey
-from orchestrator.tenants.plans import Plan
+from orchestrator.tenants.plans import KeyMode, Plan
+from orchestrator.tenants.upkeep import KEPT_FOR
 from tests.arena_scene import EVIL, TenantScene, fill_tenant
 from tests.conftest import SignedIn, only_on
+from tests.integration.orchestrator.conftest import add_game
 
 PAGES = ("", "/keys", "/sessions", "/webhooks", "/theme")
 HTML = {"Accept": "text/html"}
@@ -191,8 +198,10 @@ async def test_origins_and_theme_are_checked_and_hold_for_what_is_made_from_then
         ["*"] * 51,
     ):
         assert (await member.put(f"{api}/origins", json={"origins": wrong})).status_code == 400, wrong
-    theme = await member.put(f"{api}/theme", json={"theme": {"primaryColor": "#F60", "textColor": ""}})
-    assert theme.json() == {"theme": {"primaryColor": "#ff6600"}}
+    theme = await member.put(
+        f"{api}/theme", json={"theme": {"primaryColor": "#F60", "textColor": "", "colorScheme": "dark"}}
+    )
+    assert theme.json() == {"theme": {"primaryColor": "#ff6600", "colorScheme": "dark"}}
     for wrong in (
         {"primaryColor": "red"},
         {"primaryColor": "#ff6b00;background:url(//evil.example)"},
@@ -207,7 +216,7 @@ async def test_origins_and_theme_are_checked_and_hold_for_what_is_made_from_then
     bearer = {"Authorization": f"Bearer {scene.live_key}"}
     body = {"game": "chess", "players": [{"id": "ann"}], "theme": {"textColor": "#000000"}}
     made = (await client.post("/v1/sessions", json=body, headers=bearer)).json()
-    assert made["theme"] == {"primaryColor": "#ff6600", "textColor": "#000000"}
+    assert made["theme"] == {"primaryColor": "#ff6600", "colorScheme": "dark", "textColor": "#000000"}
     assert "#ff6600" in (await member.get(f"/console/{scene.tenant_id}/theme")).text
 
 
@@ -264,6 +273,118 @@ async def test_usage_counts_each_day_by_mode(scene: TenantScene, services: Servi
     assert '<strong>1 <span class="count">of 60' in page
     other = await services.tenant_keys.create("Quiet", Plan.ENTERPRISE)
     assert (await services.arena_overview.usage(other[0].tenant.id)).months == [(f"{now:%Y-%m}", 0)]
+
+
+async def test_what_was_made_days_ago_is_summed_up_once(scene: TenantScene, services: Services) -> None:
+    before = (await services.arena_overview.usage(scene.tenant_id)).days
+    async with services.database.write() as session:
+        now = await services.database.now(session)
+        old = ArenaSession.created_at < now - timedelta(days=3)
+        await session.execute(delete(ArenaSession).where(old))
+        one = (await session.scalars(select(ArenaSession).where(ArenaSession.tenant_id == scene.tenant_id))).first()
+        assert one is not None
+        make_transient(one)
+        one.id, one.created_at, one.mode = "new", now, "live"
+        session.add(one)
+    after = (await services.arena_overview.usage(scene.tenant_id)).days
+    assert after[:-4] == before[:-4]
+    assert after[-1].live == before[-1].live + 1
+
+
+async def test_a_player_is_found_by_what_they_played_and_not_in_the_tenants_whole_history(
+    scene: TenantScene, services: Services
+) -> None:
+    other = await fill_tenant(services, "Other")
+    await add_game(services, "subway-runner")
+    async with services.database.write() as session:
+        now = await services.database.now(session)
+        ran = scene.sessions["tictactoe"]
+        await session.execute(delete(ArenaSeat).where(ArenaSeat.session_id == ran))
+        game = (await session.scalars(select(Game))).one()
+        session.add(
+            Run(
+                id="ses_run",
+                owner=owner_of(scene.tenant_id, "live", "user_1"),
+                game_id=game.id,
+                build_id=str(game.current_build_id),
+                slot_id="slot",
+                slot_number=1,
+                timezone="UTC",
+                position="stopped",
+                generation=1,
+                failed_hosts=[],
+                expires_at=now,
+                ends_at=now,
+                created_at=now,
+                ended_at=now,
+                log_tail=[],
+            )
+        )
+        session.add(ArenaRun(session_id=ran, run_id="ses_run", tenant_id=scene.tenant_id, ended_at=now))
+    said: list[tuple[str, Any]] = []
+
+    def listen(_connection: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
+        said.append((statement, parameters))
+
+    engine = services.database.engine.sync_engine
+    event.listen(engine, "before_cursor_execute", listen)
+    found = await services.arena_overview.sessions(scene.tenant_id, SessionQuestion(word="user_1"))
+    event.remove(engine, "before_cursor_execute", listen)
+    assert {row.id for row in found.sessions} == set(scene.sessions.values())
+    for word in (other.sessions["chess"], "nobody"):
+        assert (await services.arena_overview.sessions(scene.tenant_id, SessionQuestion(word=word))).total == 0
+    if services.database.is_sqlite:
+        plans = [plan async for plan in plans_of(services, said)]
+        assert plans
+        assert not [plan for plan in plans if "arena_sessions_by_tenant" in plan or plan.startswith("SCAN arena")]
+
+
+async def plans_of(services: Services, said: list[tuple[str, Any]]) -> AsyncGenerator[str]:
+    async with services.database.engine.connect() as connection:
+        for statement, parameters in said:
+            if "arena_" in statement:
+                rows = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+                for row in rows:
+                    yield row.detail
+
+
+async def test_keys_that_ended_long_ago_are_forgotten(scene: TenantScene, services: Services) -> None:
+    first, second = await services.tenant_keys.keys_of(scene.tenant_id)
+    revoked, ended = [await services.tenant_keys.add_key(scene.tenant_id, KeyMode.TEST) for _ in range(2)]
+    await services.tenant_keys.revoke(scene.tenant_id, second.id)
+    async with services.database.write() as session:
+        long_ago = await services.database.now(session) - KEPT_FOR - timedelta(minutes=1)
+        keys = update(TenantKey)
+        await session.execute(keys.where(TenantKey.id == revoked.key.id).values(revoked_at=long_ago))
+        await session.execute(keys.where(TenantKey.id == ended.key.id).values(expires_at=long_ago))
+    await services.tenant_upkeep.round()
+    assert [key.id for key in await services.tenant_keys.keys_of(scene.tenant_id)] == [first.id, second.id]
+    assert list(await services.tenant_keys.listed_origins(scene.tenant_id)) == ["https://games.acme.example"]
+
+
+async def test_what_a_member_does_to_webhooks_is_written_down_and_what_a_key_does_is_not(
+    scene: TenantScene, services: Services, member: httpx.AsyncClient, client: httpx.AsyncClient
+) -> None:
+    api = f"/api/console/{scene.tenant_id}/webhooks"
+    await services.webhooks.remove(scene.tenant_id, scene.stopped_id)
+    made = (await member.post(api, json={"url": "https://1.1.1.1/hook"})).json()
+    one = f"{api}/{made['id']}"
+    for method, path, body in (
+        ("PATCH", one, {"events": ["game.ended"]}),
+        ("POST", f"{one}/rotate", {}),
+        ("DELETE", f"{one}/former-secret", None),
+        ("POST", f"{one}/stop", None),
+        ("POST", f"{one}/restart", {}),
+        ("DELETE", one, None),
+    ):
+        assert (await member.request(method, path, json=body)).is_success, path
+    bearer = {"Authorization": f"Bearer {scene.live_key}"}
+    assert (await client.post(f"/v1/webhooks/{scene.webhook_id}/stop", headers=bearer)).status_code == 200
+    log = await services.audit_log.page(Question(subject=scene.tenant_id))
+    told = [entry for entry in log.entries if entry.event.action.startswith("tenant.webhook")]
+    acts = ["make", "change", "rotate", "rotate", "stop", "restart", "remove"]
+    assert sorted(entry.event.action for entry in told) == sorted(f"tenant.webhook_{act}" for act in acts)
+    assert {(entry.actor_name, entry.event.details["endpoint"]) for entry in told} == {("dev", made["id"])}
 
 
 async def test_sessions_are_found_and_shown_with_their_moves(
