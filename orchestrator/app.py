@@ -77,6 +77,7 @@ from orchestrator.web.embed_controllers import EmbedController, arena_module
 from orchestrator.web.failures import failure_page, wants_page
 from orchestrator.web.redeeming import RedeemPageController
 from orchestrator.web.rendering import template_config
+from orchestrator.web.security import guarding
 
 FailureType = TypeVar("FailureType", bound=Exception)
 Answer = Callable[[AnyRequest, FailureType], Response[Any]]
@@ -142,6 +143,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
         lifespan=[_lifespan],
         state=State({"settings": chosen}),
         dependencies={name: _from_state(name) for name in (_ARENA, *(field.name for field in fields(Services)))},
+        before_send=[guarding(is_secure=chosen.is_secure)],
         middleware=[RequestIds(), SameOriginChanges(chosen.public_url, tokens.COOKIE), TenantHeaders()],
         exception_handlers={
             ApiError: _for_its_reader(answer_api_error),

@@ -179,11 +179,17 @@ class _Server:
             response.headers["Access-Control-Allow-Headers"] = "Content-Type"
             response.headers["Access-Control-Max-Age"] = "600"
             response.headers["Vary"] = "Origin"
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["Cache-Control"] = "no-store"
+        response.headers.update(_OF_ALL)
         return response
 
 
+_OF_ALL = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
 _CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 _RUNNING: frozenset[ObservedState] = frozenset({ObservedState.BOOTING, ObservedState.RUNNING, ObservedState.STOPPING})
 

@@ -96,7 +96,7 @@ class PagesController(Controller):
         """One game with its save slots."""
         if visit.account is None:
             return visit.to_sign_in()
-        return visit.page("game.html", slug=slug)
+        return visit.playing_page("game.html", slug=slug)
 
     @get("/history")
     async def history(self, visit: NamedDependency[Visit]) -> Template | Redirect:
@@ -149,12 +149,12 @@ class PagesController(Controller):
         """The stage of one session."""
         if visit.account is None:
             return visit.to_sign_in()
-        return visit.page("play.html", session_id=session_id)
+        return visit.playing_page("play.html", session_id=session_id)
 
     @get("/watch/{session_id:str}")
     async def watch(self, visit: NamedDependency[Visit], session_id: FromPath[str]) -> Template:
         """Another person's stage, for whoever was invited; the invitation's secret never reaches the server with it."""
-        return visit.page("watch.html", session_id=session_id)
+        return visit.playing_page("watch.html", session_id=session_id)
 
 
 @get("/favicon.ico", include_in_schema=False)

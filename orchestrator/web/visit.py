@@ -2,6 +2,7 @@
 keep it ours.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from litestar.datastructures import Cookie
@@ -15,7 +16,7 @@ from orchestrator.accounts.dependencies import provide_optional_account
 from orchestrator.accounts.service import Accounts
 from orchestrator.http import AnyRequest, with_return
 from orchestrator.settings import Settings
-from orchestrator.web.security import PAGE_HEADERS
+from orchestrator.web.security import PAGE_HEADERS, PLAYING_HEADERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,14 @@ class Visit:
     settings: Settings
 
     def page(self, name: str, **context: object) -> Template:
-        """The template of this name, filled in with `context` and with what all pages show."""
+        """The template of this name, filled in with `context` and with what all pages show. It speaks to us alone."""
+        return self._page(name, PAGE_HEADERS, context)
+
+    def playing_page(self, name: str, **context: object) -> Template:
+        """The same for one that speaks to game hosts."""
+        return self._page(name, PLAYING_HEADERS, context)
+
+    def _page(self, name: str, headers: dict[str, str], context: Mapping[str, object]) -> Template:
         secret = self.accounts.installation.cookie_secret
         cookie = self.request.cookies.get(csrf.COOKIE)
         cookies: list[Cookie] = []
@@ -47,7 +55,7 @@ class Visit:
                 **context,
             },
             cookies=cookies,
-            headers=PAGE_HEADERS,
+            headers=headers,
             media_type=MediaType.HTML,
         )
 
