@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy import delete, select, update
 
 from agent_protocol import JoinRequest
+from orchestrator.accounts.throttle import Limit, Throttle
 from orchestrator.audit.recording import COMMAND_LINE, Action, Actor, record
 from orchestrator.database import Database
 from orchestrator.errors import HostRemoved, InvalidRequest, NotFound, Unauthorized
@@ -20,6 +21,7 @@ from orchestrator.fleet.models import Host, JoinToken
 from orchestrator.ids import new_id
 
 JOIN_TOKEN_LIFE = timedelta(hours=24)
+WRONG_TOKENS = Limit("wrong-join-tokens", 30, timedelta(minutes=15))
 AGENT_AUDIENCE = "orchestrator"
 NO_LABELS: Mapping[str, str] = MappingProxyType({})
 
@@ -29,6 +31,7 @@ _log = structlog.get_logger()
 class HostIdentities:
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._throttle = Throttle(database)
         self._keys: dict[str, Ed25519PublicKey] = {}
 
     async def issue_join_token(self, labels: Mapping[str, str] = NO_LABELS, *, by: Actor = COMMAND_LINE) -> str:
@@ -66,11 +69,18 @@ class HostIdentities:
             record(session, by, Action.JOIN_TOKEN_REVOKE, token_id, await self._database.now(session))
         _log.info("join_token.revoked", token=token_id)
 
-    async def join(self, request: JoinRequest) -> str:
+    async def join(self, request: JoinRequest, *, address: str) -> str:
         """Make the machine a host and answer its id; again to whoever asks again with the same token and key. Raises
-        `Unauthorized` for a token that is unknown, used by another or old.
+        `Unauthorized` for a token that is unknown, used by another or old, and `RateLimited` for many from an address.
         """
         _public_key(request.public_key)
+        try:
+            return await self._join(request)
+        except Unauthorized:
+            await self._throttle.count(WRONG_TOKENS, address)
+            raise
+
+    async def _join(self, request: JoinRequest) -> str:
         host_id = new_id("hst")
         async with self._database.write() as session:
             now = await self._database.now(session)

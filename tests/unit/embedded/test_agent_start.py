@@ -32,7 +32,7 @@ async def test_an_agent_joins_anew_when_the_database_was_replaced_or_its_host_re
         token = await services.identities.issue_join_token()
         key = base64.urlsafe_b64encode(bytes(32)).decode().rstrip("=")
         request = JoinRequest(token=token, name="here", public_key=key, public_url="http://127.0.0.1:9100")
-        host_id = await services.identities.join(request)
+        host_id = await services.identities.join(request, address="127.0.0.1")
         membership = _joined(settings.data, json.dumps({"host_id": host_id}))
         assert await agent.join_token(services.identities, settings.data, None) is None
         await services.fleet_operations.remove(host_id)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from sqlalchemy import update
 
 from agent_protocol import EndReport, ObservedSession, ObservedState
 from orchestrator import cli
+from orchestrator.fleet import identity
 from orchestrator.fleet.host_life import FORGOTTEN_AFTER
 from orchestrator.fleet.models import Host
 from orchestrator.play.reconciler import WATCHED_BEFORE_FORGETTING_S
@@ -287,6 +289,16 @@ async def test_a_name_that_several_hosts_have_is_none(make_host: HostMaker, run:
     refused = await asyncio.to_thread(run, "show", "twin")
     assert (refused.exit_code, "several hosts are called 'twin'" in refused.output) == (1, True)
     assert {one.host_id, other.host_id} <= set(refused.output.replace(",", " ").split())
+
+
+async def test_join_tokens_are_not_guessed_for_long(
+    client: httpx.AsyncClient, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(identity, "WRONG_TOKENS", replace(identity.WRONG_TOKENS, tries=2))
+    wrong = ScriptedHost(client, "join_wrong")
+    assert [(await wrong.join()).status_code for _ in range(4)] == [401, 401, 429, 429]
+    good = ScriptedHost(client, await services.identities.issue_join_token())
+    assert (await good.join()).status_code == 200, "whoever has one is kept out by nobody"
 
 
 async def test_a_host_whose_games_have_left_many_words_is_heard(host: ScriptedHost) -> None:
