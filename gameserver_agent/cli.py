@@ -30,8 +30,13 @@ def main() -> None:
 @main.command(context_settings={"auto_envvar_prefix": "GAMESERVER_AGENT"})
 @click.option("--orchestrator", "orchestrator_url", required=True, help="Where the orchestrator answers.")
 @click.option("--orchestrator-public-url", default=None, help="Where players open it, when that is another URL.")
-@click.option("--token", default=None, help="One-time token of `orchestrator hosts token`; needed once.")
-@click.option("--token-file", type=click.Path(path_type=Path, exists=True, dir_okay=False), default=None)
+@click.option("--token", default=None, help="One-time token of `orchestrator hosts token`; needed once. `ps` shows it.")
+@click.option(
+    "--token-file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    default=None,
+    help="The same in a file, or in PLAYHOUSE_HOST_TOKEN: nobody else on this machine sees it.",
+)
 @click.option("--host", default="0.0.0.0", show_default=True, help="Address to listen on.")  # noqa: S104 - players
 @click.option("--port", type=click.IntRange(0, 65535), default=9100, show_default=True, help="0 takes a free one.")
 @click.option("--public-url", default=None, help="Where players reach this agent; needed on another machine.")

@@ -20,6 +20,19 @@ def _sqlite_in_data(values: dict[str, Any]) -> str:
     return f"sqlite+aiosqlite:///{values['data'].absolute() / 'orchestrator.sqlite3'}"
 
 
+_SECRETS = ("database_url", "smtp_url", "google_client_secret")
+
+
+def _content(values: dict[str, Any], name: str) -> str:
+    """Of the file that holds this secret, without the white space around it."""
+    if values.get(name):
+        raise ValueError(f"give {name} or {name}_file, not both")
+    try:
+        return Path(values[f"{name}_file"]).read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{name}_file cannot be read: {type(error).__name__}") from error
+
+
 class Settings(BaseSettings):
     """`data` is the folder of everything this replica keeps; `public_url` is how browsers reach it, without a slash.
     What the `trusted_proxies` (addresses or networks, with commas between them) say of who asks is believed.
@@ -41,6 +54,9 @@ class Settings(BaseSettings):
     docs/webhooks.md.
 
     With a `google_client_id` people may sign in with Google, or with the OpenID provider that `google_issuer` names.
+
+    What is secret may lie in a file that `…_file` names, in place of the environment; that of the relays is read anew
+    each time, the others at the start. See docs/operations.md.
     """
 
     model_config = SettingsConfigDict(
@@ -48,7 +64,8 @@ class Settings(BaseSettings):
     )
 
     data: Path = Path("data")
-    database_url: str = Field(default_factory=_sqlite_in_data)
+    database_url: str = Field(default_factory=_sqlite_in_data, repr=False)  # it may hold a password
+    database_url_file: Path | None = None
     public_url: str = "http://127.0.0.1:8000"
     trusted_proxies: Names = ("127.0.0.1/32", "::1/128")
     store_url: str = ""
@@ -62,12 +79,19 @@ class Settings(BaseSettings):
     turn_secret: SecretStr = SecretStr("")
     turn_secret_file: Path | None = None
     smtp_url: SecretStr = SecretStr("")
+    smtp_url_file: Path | None = None
     mail_from: str = ""
     open_sign_up: bool = True
     webhook_networks: Names = ()
     google_client_id: str = ""
     google_client_secret: SecretStr = SecretStr("")
+    google_client_secret_file: Path | None = None
     google_issuer: str = "https://accounts.google.com"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_secrets(cls, values: dict[str, Any]) -> dict[str, Any]:
+        return values | {name: _content(values, name) for name in _SECRETS if values.get(f"{name}_file")}
 
     @field_validator("store_url")
     @classmethod

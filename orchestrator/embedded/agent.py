@@ -2,12 +2,14 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from orchestrator.embedded.address import Address
 from orchestrator.fleet.identity import HostIdentities
 
 EXIT_REFUSED = 3
+OF_THE_REPLICA = ("ORCHESTRATOR_", "AWS_")
 FALLBACK_SEAT_RUNTIME = Path("/var/lib/playhouse-agent/seat-runtime")
 
 
@@ -27,6 +29,11 @@ def command(address: Address, public_url: str, docker_host: str, data: Path) -> 
     for ice_address in address.ice_addresses:
         words += ["--ice-address", ice_address]
     return tuple(words)
+
+
+def environment(ours: Mapping[str, str]) -> dict[str, str]:
+    """What the agent gets of `ours`: nothing that is for the replica, as are the keys of the database and the store."""
+    return {name: value for name, value in ours.items() if not name.startswith(OF_THE_REPLICA)}
 
 
 def seat_runtime(data: Path) -> Path:

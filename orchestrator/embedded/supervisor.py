@@ -76,7 +76,7 @@ async def playground(settings: Settings, address: Address, terminal: Terminal) -
 def _replica(settings: Settings, address: Address, data: Path, terminal: Terminal) -> Program:
     words = (sys.executable, "-m", "orchestrator", "serve", "--host", address.host, "--port", str(address.port))
     environment = {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if name != "ORCHESTRATOR_DATABASE_URL_FILE"},
         "ORCHESTRATOR_DATA": str(data),
         "ORCHESTRATOR_DATABASE_URL": settings.database_url,
         "ORCHESTRATOR_PUBLIC_URL": settings.public_url,
@@ -91,10 +91,11 @@ def _replica(settings: Settings, address: Address, data: Path, terminal: Termina
 
 def _agent(services: Services, address: Address, docker_host: str, data: Path, terminal: Terminal) -> Program:
     words = agent.command(address, services.settings.public_url, docker_host, data)
+    environment = agent.environment(os.environ)
 
     async def prepare(last_exit: int | None) -> Start:
         token = await agent.join_token(services.identities, data, last_exit)
-        return Start(words, {**os.environ, "PLAYHOUSE_HOST_TOKEN": token or ""})
+        return Start(words, {**environment, "PLAYHOUSE_HOST_TOKEN": token or ""})
 
     log = data / "logs" / "agent.log"
     # killed, not ended: games then live on, and the next agent takes them over

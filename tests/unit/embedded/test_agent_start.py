@@ -56,6 +56,11 @@ def test_the_token_is_not_in_the_command_line(tmp_path: Path) -> None:
     assert words[words.index("--ice-address") + 1] == "192.168.1.5"
 
 
+def test_the_agent_gets_none_of_the_replicas_secrets() -> None:
+    ours = {"ORCHESTRATOR_SMTP_URL": "s", "AWS_SECRET_ACCESS_KEY": "s", "PATH": "/bin", "GAMESERVER_AGENT_SEATS": "2"}
+    assert agent.environment(ours) == {"PATH": "/bin", "GAMESERVER_AGENT_SEATS": "2"}
+
+
 def _joined(data: Path, content: str = "{}") -> Path:
     membership = data / "agent" / "host.json"
     membership.parent.mkdir()

@@ -79,3 +79,40 @@ def test_relays_are_listed_with_commas_and_their_secret_may_be_in_a_file(
     assert Settings().relay_secret() == "of the file"
     with pytest.raises(ValidationError, match="must begin with"):
         Settings(stun_urls="relay.example")
+
+
+SECRETS = {
+    "DATABASE_URL": "postgresql+asyncpg://house:pass%40word@db/house",
+    "SMTP_URL": "smtps://post:pass%40word@mail.example",
+    "GOOGLE_CLIENT_SECRET": "GOCSPX-secret",
+    "TURN_SECRET": "relays' secret",
+}
+
+
+def test_what_is_secret_may_lie_in_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name, secret in SECRETS.items():
+        (tmp_path / name).write_text(f"{secret}\n")
+        monkeypatch.setenv(f"ORCHESTRATOR_{name}_FILE", str(tmp_path / name))
+    settings = Settings(mail_from="play@example.org", google_client_id="us")
+    assert settings.database_url == SECRETS["DATABASE_URL"]
+    assert settings.smtp_url.get_secret_value() == SECRETS["SMTP_URL"]
+    assert settings.google_client_secret.get_secret_value() == SECRETS["GOOGLE_CLIENT_SECRET"]
+    assert settings.relay_secret() == SECRETS["TURN_SECRET"]
+    assert not any(secret in repr(settings) for secret in (*SECRETS.values(), "pass%40word"))
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "SMTP_URL", "GOOGLE_CLIENT_SECRET"])
+def test_a_secret_is_given_once_and_its_file_is_there(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    monkeypatch.setenv(f"ORCHESTRATOR_{name}_FILE", str(tmp_path / "nothing"))
+    with pytest.raises(ValidationError, match=f"{name.lower()}_file cannot be read: FileNotFoundError"):
+        Settings()
+    (tmp_path / "binary").write_bytes(b"\xff\xfe")
+    monkeypatch.setenv(f"ORCHESTRATOR_{name}_FILE", str(tmp_path / "binary"))
+    with pytest.raises(ValidationError, match="UnicodeDecodeError"):
+        Settings()
+    monkeypatch.setenv(f"ORCHESTRATOR_{name}", SECRETS[name])
+    with pytest.raises(ValidationError, match=f"give {name.lower()} or {name.lower()}_file, not both") as refused:
+        Settings()
+    assert SECRETS[name] not in str(refused.value)
