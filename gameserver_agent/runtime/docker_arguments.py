@@ -1,18 +1,21 @@
 """How a `ContainerSpec` is said to the Docker Engine. Pure.
 
 The isolation of invariant 11 is written here once, for every game container, and takes no argument: no network, no
-capability, no new privileges, a read-only root, no swap, a private IPC namespace, one megabyte of log.
+capability, no new privileges, few system calls, a read-only root, no swap, a private IPC namespace, one megabyte of
+log, no core files.
 """
 
 import math
 import re
 
-from docker.types import HostConfig, LogConfig, Mount
+from docker.types import HostConfig, LogConfig, Mount, Ulimit
 
 from gameserver_agent.runtime.port import ContainerSpec
+from gameserver_agent.runtime.system_calls import PROFILE
 from gameserver_agent.statistics import Sample
 
 API_VERSION = "1.41"
+MOST_FILES = 16_384
 _CONTROL_CODES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f]")
 
 
@@ -21,7 +24,7 @@ def host_config(spec: ContainerSpec) -> HostConfig:
         version=API_VERSION,
         network_mode="none",
         cap_drop=["ALL"],
-        security_opt=["no-new-privileges"],
+        security_opt=["no-new-privileges", f"seccomp={PROFILE}"],
         read_only=True,
         init=True,
         ipc_mode="private",
@@ -29,6 +32,7 @@ def host_config(spec: ContainerSpec) -> HostConfig:
         memswap_limit=spec.memory_bytes,
         nano_cpus=math.floor(spec.cpu_cores * 1e9),
         pids_limit=spec.pids,
+        ulimits=[Ulimit(name="core", soft=0, hard=0), Ulimit(name="nofile", soft=MOST_FILES, hard=MOST_FILES)],
         shm_size=64 * 1024**2,
         log_config=LogConfig(type="json-file", config={"max-size": "1m", "max-file": "1"}),
         tmpfs={

@@ -11,11 +11,13 @@ import subprocess
 import tarfile
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import docker
 
+FIRST_UID = 200_000
 _BUSYBOX = Path("/bin/busybox")
 _APPLETS = (
     "sh",
@@ -66,9 +68,12 @@ class DockerEngine:
 
 
 class RunningEngine:
-    """A private engine: no bridge, no iptables, containers survive its restart."""
+    """A private engine: no bridge, no iptables, containers survive its restart. One with `user_namespaces` counts uids
+    from `FIRST_UID` on, which it reads in files that it alone sees.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, *, user_namespaces: bool = False) -> None:
+        self._user_namespaces = user_namespaces
         self._folder = Path(tempfile.mkdtemp(prefix="engine-", dir="/tmp"))
         self._process: subprocess.Popen[bytes] | None = None
         self.engine = DockerEngine(f"unix://{self._folder}/docker.sock", self._folder)
@@ -82,10 +87,12 @@ class RunningEngine:
         with (folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [
+                    *(self._with_user_namespaces() if self._user_namespaces else ()),
                     "dockerd",
                     *("--data-root", str(folder / "root"), "--exec-root", str(folder / "exec")),
                     *("--pidfile", str(folder / "pid"), "-H", f"unix://{folder}/docker.sock"),
                     *("--bridge=none", "--iptables=false", "--live-restore"),
+                    *(("--userns-remap=nobody:nogroup",) if self._user_namespaces else ()),
                 ],
                 stdout=log,
                 stderr=log,
@@ -96,6 +103,23 @@ class RunningEngine:
             assert self._process.poll() is None, (folder / "log").read_text()[-2000:]
             assert time.monotonic() < deadline, "dockerd did not come up"
             time.sleep(0.1)
+
+    def _with_user_namespaces(self) -> tuple[str, ...]:
+        self._folder.chmod(0o711)
+        for name in ("subuid", "subgid"):
+            (self._folder / name).write_text(f"nobody:{FIRST_UID}:65536\n")
+        binding = " && ".join(f"mount --bind {self._folder}/{name} /etc/{name}" for name in ("subuid", "subgid"))
+        touching = "touch /etc/subuid /etc/subgid"
+        return (
+            "unshare",
+            "--mount",
+            "--propagation",
+            "slave",
+            "sh",
+            "-c",
+            f'{touching} && {binding} && exec "$@"',
+            "sh",
+        )
 
     def stop(self) -> None:
         assert self._process is not None
@@ -126,19 +150,24 @@ class RunningEngine:
             return b" 200 " in probe.recv(64)
 
 
-def import_tiny_image(engine: DockerEngine, tag: str = "latest") -> str:
+def import_tiny_image(engine: DockerEngine, tag: str = "latest", programs: Mapping[str, bytes] | None = None) -> str:
+    """With these in `/bin` as well."""
     assert _BUSYBOX.exists(), "these tests need the package busybox-static"
     raw = io.BytesIO()
     with tarfile.open(fileobj=raw, mode="w") as archive:
         for folder in ("bin", "home", "home/player", "session", "tmp", "run", "proc", "sys", "dev", "etc"):
             member = tarfile.TarInfo(folder)
-            member.type, member.mode = tarfile.DIRTYPE, 0o755
+            member.type, member.mode = tarfile.DIRTYPE, 0o1777 if folder == "tmp" else 0o755
             archive.addfile(member)
         archive.add(_BUSYBOX, "bin/busybox")
         for applet in _APPLETS:
             link = tarfile.TarInfo(f"bin/{applet}")
             link.type, link.linkname = tarfile.SYMTYPE, "busybox"
             archive.addfile(link)
+        for name, content in (programs or {}).items():
+            member = tarfile.TarInfo(f"bin/{name}")
+            member.mode, member.size = 0o755, len(content)
+            archive.addfile(member, io.BytesIO(content))
     client = engine.client()
     try:
         client.import_image_from_data(raw.getvalue(), repository="playhouse/tiny", tag=tag)

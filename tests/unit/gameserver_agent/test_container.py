@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from agent_protocol import BuildSpec, ObservedState
-from gameserver_agent.runtime.docker_arguments import host_config, readable_lines, sample_from_statistics
+from gameserver_agent.runtime.docker_arguments import MOST_FILES, host_config, readable_lines, sample_from_statistics
 from gameserver_agent.runtime.port import ContainerStatus, Mount
 from gameserver_agent.runtime.pull_progress import PullProgress
+from gameserver_agent.runtime.system_calls import PROFILE
 from gameserver_agent.saves.archive import Owner
 from gameserver_agent.seats.places import SeatPlace
 from gameserver_agent.sessions.container import game_container, host_labels, left_by_itself
@@ -75,7 +76,12 @@ def test_isolation_takes_no_argument() -> None:
     config = host_config(SPEC)
     assert config["NetworkMode"] == "none"
     assert config["CapDrop"] == ["ALL"]
-    assert config["SecurityOpt"] == ["no-new-privileges"]
+    assert config["SecurityOpt"] == ["no-new-privileges", f"seccomp={PROFILE}"]
+    assert {(limit["Name"], limit["Soft"], limit["Hard"]) for limit in config["Ulimits"]} == {
+        ("core", 0, 0),
+        ("nofile", MOST_FILES, MOST_FILES),
+    }
+    assert config["LogConfig"]["Config"] == {"max-size": "1m", "max-file": "1"}
     assert config["ReadonlyRootfs"] is True
     assert config["Init"] is True
     assert config["IpcMode"] == "private"
