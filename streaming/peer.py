@@ -25,6 +25,10 @@ from streaming.tracks import AudioTrack, VideoTrack
 CONNECT_TIMEOUT_S = 20.0
 LAST_WORDS_S = 0.1
 BACKLOG_LIMIT_BYTES = 256 * 1024
+_NO_OFFER = (
+    *(ValueError, LookupError, AttributeError, AssertionError, InvalidStateError, OperationError),
+    RuntimeError,  # what becomes of aiortc's StopIteration for a payload type that no codec has
+)
 
 
 class PeerListener(Protocol):
@@ -77,7 +81,7 @@ class Peer:
             await self._connection.setRemoteDescription(RTCSessionDescription(sdp=sdp, type=offer.type))
             await self._connection.setLocalDescription(await self._connection.createAnswer())
             self.codec = aiortc_extensions.agreed_codec(self._video_transceiver)
-        except (ValueError, LookupError, AttributeError, AssertionError, InvalidStateError, OperationError) as error:
+        except _NO_OFFER as error:
             self.close()
             raise SeatError(f"this offer cannot be answered: {error}", code="bad_offer") from error
         except BaseException:

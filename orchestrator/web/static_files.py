@@ -49,8 +49,11 @@ class StaticFiles:
         name = rest if is_immutable else address.lstrip("/")
         if "\0" in name or any(part.startswith(".") for part in Path(name).parts):
             return None
-        path = (self._folder / name).resolve()
-        if not path.is_relative_to(self._folder) or not path.is_file():
+        try:
+            path = (self._folder / name).resolve()
+            if not path.is_relative_to(self._folder) or not path.is_file():
+                return None
+        except OSError:  # a name that no file can have
             return None
         content = path.read_bytes()
         etag = sha256(content).hexdigest()[:32]

@@ -64,7 +64,7 @@ def test_a_digest_may_be_announced() -> None:
     assert announced("sha-512=:AAAA:", None) is None
     assert announced(None, None) is None
     assert in_hex(HEX.upper()) == HEX
-    for wrong in ("sha-256=:AAAA:", "sha-256=:?:"):
+    for wrong in ("sha-256=:AAAA:", "sha-256=:?:", "sha-256=:\xe9:"):
         with pytest.raises(InvalidRequest):
             announced(wrong, None)
 
@@ -72,6 +72,6 @@ def test_a_digest_may_be_announced() -> None:
 def test_metadata_of_tus() -> None:
     assert metadata(None) == {}
     assert metadata("version MS4y, is_confidential") == {"version": "1.2", "is_confidential": ""}
-    for wrong in ("a ?", "a /w=="):
+    for wrong in ("a ?", "a /w==", "a \xe9"):
         with pytest.raises(InvalidRequest):
             metadata(wrong)

@@ -239,7 +239,10 @@ async def test_packets_that_are_encoded_already_reach_the_other_side_and_feedbac
         await page.close()
 
 
-@pytest.mark.parametrize("sdp", ["", "nonsense", "v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\n"])
+NO_SUCH_CODEC = "v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=rtpmap:96 VP8/90000\r\na=fmtp:97 apt=96\r\n"
+
+
+@pytest.mark.parametrize("sdp", ["", "nonsense", "v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\n", NO_SUCH_CODEC])
 async def test_a_bad_offer_is_refused_by_name(sdp: str) -> None:
     peer = Peer(Silent())
     with pytest.raises(SeatError) as refused:
