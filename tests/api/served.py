@@ -35,6 +35,7 @@ class Served:
     as_publisher: dict[str, str]
     as_tenant: dict[str, str]
     tenant_id: str
+    settings: Settings
 
     @property
     def as_host(self) -> dict[str, str]:
@@ -54,7 +55,7 @@ def served(data: Path) -> Generator[Served]:
     try:
         host = asyncio.run(_joined(url, join_token))
         bearer, tenants = ({"Authorization": f"Bearer {secret}"} for secret in (key, tenants_key))
-        yield Served(url, _signed_in(player), _signed_in(admin), host, bearer, tenants, tenant_id)
+        yield Served(url, _signed_in(player), _signed_in(admin), host, bearer, tenants, tenant_id, settings)
     finally:
         server.should_exit = True
         thread.join(DEADLINE_S)

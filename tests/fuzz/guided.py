@@ -27,7 +27,8 @@ def main(name: str, seconds: str, folder: Path) -> None:
     words.write_text("".join(f'"{_escaped(word[:64])}"\n' for word in target.words))
     logging.disable()
     options = [f"-max_total_time={seconds}", f"-max_len={MOST_BYTES}", f"-rss_limit_mb={MOST_MEMORY_MB}"]
-    options += [f"-timeout={SLOWEST_S}", f"-artifact_prefix={folder}/{name}-", f"-dict={words}", "-print_final_stats=1"]
+    options += [f"-timeout={SLOWEST_S}", f"-artifact_prefix={folder}/{name}-", "-print_final_stats=1"]
+    options += [f"-dict={words}"] if target.words else []
     atheris.Setup([sys.argv[0], *options, str(corpus)], target.run)
     atheris.Fuzz()
 
