@@ -8,6 +8,7 @@ import json
 import secrets
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Protocol
 
 from aiortc import RTCConfiguration, RTCDataChannel, RTCPeerConnection, RTCSessionDescription
@@ -26,7 +27,7 @@ CONNECT_TIMEOUT_S = 20.0
 LAST_WORDS_S = 0.1
 BACKLOG_LIMIT_BYTES = 256 * 1024
 _NO_OFFER = (
-    *(ValueError, LookupError, AttributeError, AssertionError, InvalidStateError, OperationError),
+    *(ValueError, LookupError, TypeError, AttributeError, AssertionError, InvalidStateError, OperationError),
     RuntimeError,  # what becomes of aiortc's StopIteration for a payload type that no codec has
 )
 
@@ -132,7 +133,8 @@ class Peer:
             self.send(last_words)
             await asyncio.sleep(LAST_WORDS_S)
         self._deadline.cancel()
-        await self._connection.close()
+        with suppress(AttributeError):  # aiortc's, where an offer broke off before its channels had a transport
+            await self._connection.close()
         if self.link is not None:
             self.link.close()
 

@@ -71,7 +71,7 @@ class Reach:
             raise UnfitUrl(f"A URL has at most {MOST_URL_CHARACTERS} characters and no spaces.")
         try:
             parsed = URL(url)
-        except ValueError as error:
+        except (ValueError, IndexError) as error:  # the second of brackets that yarl does not get over
             raise UnfitUrl("This is no URL.") from error
         if parsed.scheme not in {*self.public_schemes, *(("http", "https") if self.networks else ())}:
             raise UnfitUrl(f"The URL begins with {' or '.join(f'{scheme}://' for scheme in self.public_schemes)}.")

@@ -83,7 +83,7 @@ class _Tar:
             if header.type == tarfile.GNUTYPE_LONGNAME and long_name is None:
                 long_name = self._long_name(header.size)
                 continue
-            self._take(header, long_name or header.name)
+            self._take(header, header.name if long_name is None else long_name)
             long_name = None
         if long_name is not None:
             raise _damaged()

@@ -14,6 +14,11 @@ from tests.packing import Packed, folder, hard_link, launcher, renpy_distributio
 _RAW, _AS_IT_IS = b"\x00", b"\xff"  # of archives: packed by the target, or taken as they are
 
 
+def found(name: str) -> list[bytes]:
+    """What was found once in this target: it stays mended."""
+    return [file.read_bytes() for file in sorted((Path(__file__).parent / "found").glob(f"{name}-*"))]
+
+
 def _json(*values: object) -> list[bytes]:
     return [json.dumps(value).encode() for value in values]
 

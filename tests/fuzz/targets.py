@@ -86,7 +86,9 @@ def offers(data: bytes) -> None:
     with suppress(pydantic.ValidationError):
         ConnectRequest.model_validate_json(data)
     sdp = aiortc_extensions.without_hidden_candidates(data.decode("utf-8", "replace"))
-    with suppress(ValueError, LookupError, AttributeError, AssertionError, StopIteration):  # as `Peer.answer`
+    with suppress(
+        ValueError, LookupError, TypeError, AttributeError, AssertionError, StopIteration
+    ):  # as `Peer.answer`
         aiortc_extensions.require_modest(sdp)
         aiortc_sdp.SessionDescription.parse(sdp)
 
@@ -258,14 +260,14 @@ _INSTALLATION_MADE: Final = datetime(2026, 1, 1, tzinfo=UTC)
 
 TARGETS: Final[Mapping[str, Target]] = {
     "channel-messages": Target(channel_messages, seeds.CHANNEL_MESSAGES, 4_000, seeds.JSON_WORDS),
-    "offers": Target(offers, seeds.OFFERS, 800, seeds.SDP_WORDS),
-    "answers": Target(answers, seeds.SDPS, 12, seeds.SDP_WORDS),
+    "offers": Target(offers, [*seeds.OFFERS, *seeds.found("offers")], 800, seeds.SDP_WORDS),
+    "answers": Target(answers, [*seeds.SDPS, *seeds.found("answers")], 12, seeds.SDP_WORDS),
     "games": Target(games, seeds.GAMES, 1_200, seeds.TAR_WORDS),
-    "saves": Target(saves, seeds.SAVES, 1_200, seeds.TAR_WORDS),
+    "saves": Target(saves, [*seeds.SAVES, *seeds.found("saves")], 1_200, seeds.TAR_WORDS),
     "socket-messages": Target(socket_messages, seeds.SOCKET_MESSAGES, 1_500, seeds.JSON_WORDS),
     "tokens": Target(tokens, seeds.TOKENS, 2_000, seeds.TOKEN_WORDS),
     "addresses": Target(addresses, seeds.ADDRESSES, 4_000, seeds.ADDRESS_WORDS),
-    "webhook-urls": Target(webhook_urls, seeds.URLS, 6_000, seeds.ADDRESS_WORDS),
+    "webhook-urls": Target(webhook_urls, [*seeds.URLS, *seeds.found("webhook-urls")], 6_000, seeds.ADDRESS_WORDS),
     "upload-headers": Target(upload_headers, seeds.UPLOAD_HEADERS, 8_000, seeds.HEADER_WORDS),
     "pictures": Target(pictures, seeds.PICTURES, 150),
 }
