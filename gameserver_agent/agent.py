@@ -15,6 +15,7 @@ from functools import partial
 import structlog
 
 from agent_protocol import BuildSpec, DesiredSession, EndReport, ObservedSession, ObservedState, SavedVersion
+from gameserver_agent import observing
 from gameserver_agent.clock import OrchestratorClock
 from gameserver_agent.contact import Contact, Report, counted, fitting
 from gameserver_agent.engine_watch import EngineWatch
@@ -33,6 +34,7 @@ from gameserver_agent.sessions.record import SessionFolder, SessionRecord
 from gameserver_agent.sessions.services import SessionServices
 from gameserver_agent.sessions.session_task import SessionTask
 from gameserver_agent.tasks import all_or_first_error, cancelled, kept_alive
+from metering import UNMETERED, Meter
 
 log = structlog.get_logger()
 _LOOK_EVERY_S = 1.0
@@ -55,9 +57,17 @@ class Agent:
         runtime: Runtime,
         meter: HostMeter,
         public_url: str,
+        metrics: Meter = UNMETERED,
     ) -> None:
+        self._metrics = metrics
         self._contact = Contact(
-            self, data=data, membership=membership, client=client, clock=clock, public_url=public_url
+            self,
+            data=data,
+            membership=membership,
+            client=client,
+            clock=clock,
+            public_url=public_url,
+            meter=metrics,
         )
         self._engine = EngineWatch(runtime)
         self._meter = meter
@@ -97,6 +107,34 @@ class Agent:
 
     def names(self) -> tuple[str, str]:
         return self._contact.membership.host_id, self._contact.membership.installation
+
+    async def metrics(self) -> bytes:
+        """Everything in Prometheus' text format, with the gauges as they are now."""
+        letters = () if self._services is None else await asyncio.to_thread(self._services.outbox.letters)
+        self._metrics.set(observing.UNSENT_SAVES, len(letters))
+        self._metrics.set(observing.ENGINE_UP, float(self._engine.is_well))
+        self._metrics.set(observing.SYNC_AGE, self._contact.silent_s)
+        sessions = self.observed()
+        for state in ObservedState:
+            if state is not ObservedState.ENDED:
+                count = sum(session.state is state for session in sessions)
+                self._metrics.set(observing.SESSIONS, count, state=state)
+        self._metrics.set(observing.SESSIONS_PAUSED, sum(session.paused for session in sessions))
+        self._metrics.set(observing.PEERS, sum(session.peers for session in sessions))
+        figures = self._figures
+        percents = {"cpu": figures.cpu_percent, "memory": figures.memory_percent, "disk": figures.disk_percent}
+        for resource, percent in percents.items():
+            self._metrics.set(observing.HOST_USED, percent / 100, resource=resource)
+        waiting = () if self._services is None else self._services.warm.sizes()
+        titles = () if self._services is None else self._services.titles.report()
+        seats = {
+            observing.TAKEN: sum(session.seat_ready for session in sessions),
+            observing.WAITING: len(waiting),
+            observing.TITLES: sum(title.count for title in titles),
+        }
+        for use, count in seats.items():
+            self._metrics.set(observing.SEATS, count, use=use)
+        return await asyncio.to_thread(self._metrics.text)
 
     # What the orchestrator is told, and its answer.
 
@@ -277,6 +315,7 @@ class Agent:
                 self._do(action, self._services)
 
     def _do(self, action: Action, services: SessionServices) -> None:
+        self._metrics.count(observing.RECONCILE_ACTIONS, action=_WORDS[type(action)])
         match action:
             case Start(desired) | NoteEnded(desired) if desired.session_id in self._forgetting:
                 pass  # what is left of the session before it goes first
@@ -357,6 +396,9 @@ class Agent:
             return services.titles.known() | self._taken_titles()
 
         return await self._leftovers.look(services, known, self._contact.desired, titles)
+
+
+_WORDS = {Start: "start", Renew: "renew", Stop: "stop", NoteEnded: "note_ended", Forget: "forget"}
 
 
 def _records(services: SessionServices) -> Sequence[SessionRecord]:

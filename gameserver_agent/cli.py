@@ -67,6 +67,13 @@ def main() -> None:
 @click.option("--bitrate", "bitrate_bps", type=click.IntRange(200_000, 100_000_000), default=8_000_000)
 @click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", help="For placement; repeatable.")
 @click.option("--stop-sessions-on-exit", is_flag=True, help="End games with their saves instead of leaving them.")
+@click.option(
+    "--metrics-token-file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    default=None,
+    envvar="GAMESERVER_AGENT_METRICS_TOKEN_FILE",
+    help="What Prometheus on another machine brings as bearer token to read /metrics.",
+)
 @click.option("--verbose", is_flag=True)
 def run(
     *,
@@ -89,6 +96,7 @@ def run(
     bitrate_bps: int,
     labels: tuple[str, ...],
     stop_sessions_on_exit: bool,
+    metrics_token_file: Path | None,
     verbose: bool,
 ) -> None:
     """Join if needed, then run the sessions that the orchestrator wants here, until SIGTERM."""
@@ -117,6 +125,7 @@ def run(
         bitrate_bps=bitrate_bps,
         labels=_labels(labels),
         stop_sessions_on_exit=stop_sessions_on_exit,
+        metrics_token="" if metrics_token_file is None else metrics_token_file.read_text().strip(),
     )
     sys.exit(asyncio.run(serve(settings)))
 

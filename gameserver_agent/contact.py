@@ -8,6 +8,7 @@ What is done about it is not decided here.
 
 import asyncio
 import random
+import time
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -32,9 +33,11 @@ from gameserver_agent.clock import OrchestratorClock
 from gameserver_agent.errors import ControlPlaneError, ControlPlaneRefusedError, HostRemovedError
 from gameserver_agent.host_usage import HostFigures
 from gameserver_agent.identity import DataFolder, Membership
+from gameserver_agent.observing import OK, REFUSED, SYNC_SECONDS, SYNCS, UNREACHABLE
 from gameserver_agent.orchestrator_client import OrchestratorClient
 from gameserver_agent.seats.warm_plan import Size
 from gameserver_agent.tasks import all_or_first_error
+from metering import UNMETERED, Meter
 
 log = structlog.get_logger()
 _COALESCE_S = 0.03
@@ -83,7 +86,10 @@ class Contact:
         client: OrchestratorClient,
         clock: OrchestratorClock,
         public_url: str,
+        meter: Meter = UNMETERED,
     ) -> None:
+        self._meter = meter
+        self._answered_at_s = time.monotonic()
         self.membership = membership
         self.desired: tuple[DesiredSession, ...] | None = None
         self.warm_seats: tuple[WarmSeats, ...] = ()
@@ -108,6 +114,11 @@ class Contact:
     def has_synced(self) -> bool:
         return self._synced.is_set()
 
+    @property
+    def silent_s(self) -> float:
+        """Since when no report was answered; at first since this agent's start."""
+        return time.monotonic() - self._answered_at_s
+
     def changed(self) -> None:
         """There is news for the orchestrator."""
         self._changed.set()
@@ -118,6 +129,18 @@ class Contact:
 
     async def sync(self) -> None:
         """Once, now. Raises `ControlPlaneError`."""
+        began_s = time.monotonic()
+        try:
+            await self._sync()
+        except ControlPlaneError as error:
+            is_refusal = isinstance(error, ControlPlaneRefusedError)
+            self._meter.count(SYNCS, outcome=REFUSED if is_refusal else UNREACHABLE)
+            raise
+        self._answered_at_s = time.monotonic()
+        self._meter.count(SYNCS, outcome=OK)
+        self._meter.observe(SYNC_SECONDS, self._answered_at_s - began_s)
+
+    async def _sync(self) -> None:
         self._seq += 1
         report = self._house.report()
         sent, known = self._clock.reading(), self._revision

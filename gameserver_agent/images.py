@@ -19,6 +19,7 @@ from gameserver_agent.pull_failures import PullFailure, failure_of, told
 from gameserver_agent.pulls import Pull
 from gameserver_agent.runtime.port import Runtime
 from gameserver_agent.tasks import cancelled
+from metering import UNMETERED, Meter
 
 # The orchestrator gives a silent pull 30 s: a little before, it hears from us what is the matter.
 _QUIET_S = 27.0
@@ -36,7 +37,9 @@ class Images:
         uses: ImageUses | None = None,
         evicting: Evicting | None = None,
         now_s: Callable[[], float] = time.time,
+        meter: Meter = UNMETERED,
     ) -> None:
+        self._meter = meter
         self._runtime = runtime
         self._quiet_s = quiet_s
         self._evicting = evicting
@@ -121,7 +124,9 @@ class Images:
     def _begun(self, build: BuildSpec, reference: str) -> Pull:
         pull = self._pulls.get(reference)
         if pull is None:
-            pull = self._pulls[reference] = Pull(self._runtime, build, reference, self._quiet_s, self._pulls.values)
+            pull = self._pulls[reference] = Pull(
+                self._runtime, build, reference, self._quiet_s, self._pulls.values, self._meter
+            )
         return pull
 
     async def _arrival(self, pull: Pull, build: BuildSpec) -> None:

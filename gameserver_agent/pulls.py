@@ -14,9 +14,11 @@ import structlog
 from agent_protocol import BuildSpec, HostPull, Progress
 from gameserver_agent.backoff import delay_s
 from gameserver_agent.errors import EngineError, ImageNotFoundError
+from gameserver_agent.observing import CANCELLED, DONE, FAILED, PULL_BYTES, PULL_SECONDS, PULLS
 from gameserver_agent.pull_failures import failure_of, is_worth_another_try
 from gameserver_agent.runtime.port import Runtime
 from gameserver_agent.tasks import cancelled
+from metering import UNMETERED, Meter
 
 log = structlog.get_logger()
 _TELL_EVERY_S = 0.25
@@ -35,7 +37,9 @@ class Pull:
         reference: str,
         quiet_s: float,
         all_pulls: Callable[[], Iterable["Pull"]] = tuple,
+        meter: Meter = UNMETERED,
     ) -> None:
+        self._meter = meter
         self.image_id = build.image_id
         self.reference = reference
         self.reports: list[Callable[[Progress], None]] = []
@@ -65,6 +69,18 @@ class Pull:
         return HostPull(image_id=self.image_id, done=progress.done, total=progress.total, unasked=not self.reports)
 
     async def _run(self) -> None:
+        outcome = CANCELLED
+        try:
+            await self._until_it_is_here()
+            outcome = DONE
+        except EngineError:
+            outcome = FAILED
+            raise
+        finally:
+            self._meter.count(PULLS, outcome=outcome)
+            self._meter.count(PULL_BYTES, self.progress.done)
+
+    async def _until_it_is_here(self) -> None:
         failures = 0
         while True:
             try:
@@ -83,6 +99,7 @@ class Pull:
                 await asyncio.sleep(pause_s)
         self._tell()
         took_s = asyncio.get_running_loop().time() - self._began_s
+        self._meter.observe(PULL_SECONDS, took_s)
         line_s = self._arrived_at_s - self._began_s
         if self.progress.done >= 1024**2 and line_s > 0:
             self.bytes_per_s = self.progress.done / line_s

@@ -32,6 +32,7 @@ from gameserver_agent.http.app import make_app
 from gameserver_agent.identity import DataFolder, Membership, public_key_text
 from gameserver_agent.image_uses import ImageUses
 from gameserver_agent.images import Images
+from gameserver_agent.observing import TABLE
 from gameserver_agent.orchestrator_client import HostIdentity, OrchestratorClient
 from gameserver_agent.runtime.docker_runtime import DockerRuntime
 from gameserver_agent.runtime.port import Runtime
@@ -44,6 +45,7 @@ from gameserver_agent.sessions.container import host_labels
 from gameserver_agent.sessions.services import SessionServices
 from gameserver_agent.settings import AgentSettings, require_reachable
 from gameserver_agent.tasks import cancelled
+from metering import Meter
 
 log = structlog.get_logger()
 STOP_WITHIN_S = 8.0
@@ -94,6 +96,7 @@ async def _serve(settings: AgentSettings, ordered_to_end: asyncio.Event) -> int:
                 await asyncio.gather(prepared, return_exceptions=True)
             client.identity = HostIdentity(membership.host_id, data.private_key())
             storage = await _storage_folder(runtime, settings.data)
+            meter = Meter(TABLE)
             agent = Agent(
                 data=data,
                 membership=membership,
@@ -102,11 +105,20 @@ async def _serve(settings: AgentSettings, ordered_to_end: asyncio.Event) -> int:
                 runtime=runtime,
                 meter=HostMeter(storage, settings.seats),
                 public_url=public_url,
+                metrics=meter,
             )
             outbox = Outbox(settings.data / "unsent", client, agent.incarnation, agent.save_was_sent)
-            services = _services(settings, membership, runtime, client, clock, outbox, agent, seat_runtime, storage)
+            services = _services(
+                settings, membership, runtime, client, clock, outbox, agent, seat_runtime, storage, meter
+            )
             server = web.AppRunner(
-                make_app(agent, secret=data.static_secret(), play_url=settings.play_url, now_s=clock.now_s),
+                make_app(
+                    agent,
+                    secret=data.static_secret(),
+                    play_url=settings.play_url,
+                    now_s=clock.now_s,
+                    metrics_token=settings.metrics_token,
+                ),
                 access_log=None,
                 handler_cancellation=True,
                 shutdown_timeout=_REQUESTS_ENDED_WITHIN_S,
@@ -205,6 +217,7 @@ def _services(
     agent: Agent,
     seat_runtime: SeatRuntime,
     storage: Path,
+    meter: Meter,
 ) -> SessionServices:
     uses = ImageUses(settings.data / "images.json")
     evicting = Evicting(
@@ -213,7 +226,7 @@ def _services(
     launcher = best_launcher(WorkerCommand(seat_runtime), os.environ)
     return SessionServices(
         runtime=runtime,
-        images=Images(runtime, uses=uses, evicting=evicting, now_s=clock.now_s),
+        images=Images(runtime, uses=uses, evicting=evicting, now_s=clock.now_s, meter=meter),
         evicting=evicting,
         seats=HostSeats(SeatPlaces(settings.seat_folders, membership.host_id), launcher),
         downloads=client,
@@ -228,6 +241,7 @@ def _services(
         public_address=settings.public_ip,
         bitrate_bps=settings.bitrate_bps,
         now=clock.now,
+        meter=meter,
     )
 
 

@@ -12,7 +12,9 @@ from gameserver_agent.seats import places
 
 @dataclass(frozen=True)
 class AgentSettings:
-    """`port` 0 takes a free one; without `public_url` the orchestrator is told `http://127.0.0.1:<port>`."""
+    """`port` 0 takes a free one; without `public_url` the orchestrator is told `http://127.0.0.1:<port>`.
+    `metrics_token` is what another machine brings to read metrics, beside this agent's own secret; empty is none.
+    """
 
     orchestrator_url: str
     play_url: str
@@ -32,6 +34,7 @@ class AgentSettings:
     bitrate_bps: int
     labels: dict[str, str]
     stop_sessions_on_exit: bool
+    metrics_token: str = ""
 
 
 def require_reachable(settings: AgentSettings) -> None:

@@ -18,6 +18,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.plugins.pydantic import PydanticPlugin
 from litestar.types import ControllerRouterHandler
 
+from metering import Meter
 from orchestrator.accounts import tokens
 from orchestrator.accounts.account_controllers import AccountController
 from orchestrator.accounts.admin_controllers import UserAdminController
@@ -54,6 +55,10 @@ from orchestrator.http import (
     request_id_of,
 )
 from orchestrator.library.controllers import LibraryAdminController, LibraryController
+from orchestrator.observing.controllers import MetricsController
+from orchestrator.observing.requests import Requests, routes_of
+from orchestrator.observing.stalls import Stalls
+from orchestrator.observing.table import ROUTE, TABLE
 from orchestrator.pictures.controllers import game_picture
 from orchestrator.play.admin_controllers import SessionAdminController
 from orchestrator.play.controllers import SessionController
@@ -87,6 +92,7 @@ _ARENA = "arena"
 
 _ROUTE_HANDLERS: Sequence[ControllerRouterHandler] = (
     HealthController,
+    MetricsController,
     AuthController,
     AccountController,
     OpenIdController,
@@ -144,7 +150,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
         state=State({"settings": chosen}),
         dependencies={name: _from_state(name) for name in (_ARENA, *(field.name for field in fields(Services)))},
         before_send=[guarding(is_secure=chosen.is_secure)],
-        middleware=[RequestIds(), SameOriginChanges(chosen.public_url, tokens.COOKIE), TenantHeaders()],
+        middleware=[Requests(), RequestIds(), SameOriginChanges(chosen.public_url, tokens.COOKIE), TenantHeaders()],
         exception_handlers={
             ApiError: _for_its_reader(answer_api_error),
             HTTPException: _for_its_reader(answer_http_error),
@@ -169,7 +175,8 @@ def create_app(settings: Settings | None = None) -> Litestar:
 async def _lifespan(app: Litestar) -> AsyncGenerator[None, None]:
     settings: Settings = app.state["settings"]
     with sole_replica(settings):
-        async with open_services(settings) as services, thinking(random.SystemRandom()) as bots:
+        meter = Meter(TABLE, {ROUTE: tuple(routes_of(app))})
+        async with open_services(settings, meter) as services, thinking(random.SystemRandom()) as bots:
             for field in fields(services):
                 app.state[field.name] = getattr(services, field.name)
             arena = _arena(services, bots)
@@ -218,6 +225,7 @@ def _loops(services: Services, arena: Arena, bots: Bots) -> Sequence[Loop]:
         arena.telling.run,
         arena.hear_starts,
         Training(services.database, services.notices, bots).run,
+        Stalls(services.meter).run,
     )
     return loops if services.database.is_sqlite else (*loops, services.hearing.run)
 

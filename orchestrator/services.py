@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import URL, make_url
 
+from metering import UNMETERED, Meter
 from migrations import revisions
 from orchestrator.accounts.enforcing import Enforcer
 from orchestrator.accounts.export import Export
@@ -48,6 +49,7 @@ from orchestrator.installation import Installation, load_or_create
 from orchestrator.library.service import Library
 from orchestrator.mail.opening import mailer_of
 from orchestrator.notices import Hearing, Notices
+from orchestrator.observing.facts import Facts
 from orchestrator.outside.reach import Reach
 from orchestrator.pictures.fetching import Fetcher
 from orchestrator.pictures.service import Pictures
@@ -95,6 +97,8 @@ class NotMigrated(StartupError):
 @dataclass(frozen=True)
 class Services:
     settings: Settings
+    meter: Meter
+    facts: Facts
     database: Database
     installation: Installation
     notices: Notices
@@ -158,20 +162,20 @@ class Services:
 
 
 @asynccontextmanager
-async def open_services(settings: Settings) -> AsyncGenerator[Services, None]:
+async def open_services(settings: Settings, meter: Meter = UNMETERED) -> AsyncGenerator[Services, None]:
     """The services on the migrated database of `settings`; NotMigrated when it is behind or not there. Closes it at
-    the end.
+    the end. What they do is counted by `meter`.
     """
     url = make_url(settings.database_url)
     _require_file(url, settings)
     settings.data.mkdir(parents=True, exist_ok=True)
-    database = Database(settings.database_url)
+    database = Database(settings.database_url, meter)
     try:
         if not (await revisions(database.engine)).is_current:
             raise NotMigrated(f"The database {url!s} is not up to date. Run `orchestrator migrate` first.")
         installation = await load_or_create(database)
         async with open_store(settings) as store:
-            services = _wire(settings, database, installation, store)
+            services = _wire(settings, meter, database, installation, store)
             try:
                 yield services
             finally:
@@ -189,7 +193,9 @@ def _require_file(url: URL, settings: Settings) -> None:
         )
 
 
-def _wire(settings: Settings, database: Database, installation: Installation, store: ArchiveStore) -> Services:
+def _wire(
+    settings: Settings, meter: Meter, database: Database, installation: Installation, store: ArchiveStore
+) -> Services:
     notices = Notices()
     passwords = Passwords()
     postman = Postman(database, notices, mailer_of(settings), settings.public_url)
@@ -200,23 +206,26 @@ def _wire(settings: Settings, database: Database, installation: Installation, st
     catalog = Catalog(database, snapshot)
     saves = Saves(database, store)
     slot_keeping = SlotKeeping(database)
-    moves = Moves(notices)
+    moves = Moves(notices, meter)
+    store_watch = StoreWatch(store)
     clock = ClockWatch(database)
-    ledger = Ledger(moves, saves, clock)
+    ledger = Ledger(moves, saves, clock, meter)
     warm_orders = WarmOrders(ledger, time.monotonic)
     spare = SpareImages()
-    placement = Placement(database, ledger, notices, random.random)
+    placement = Placement(database, ledger, notices, random.random, meter)
     fleet_operations = FleetOperations(database, notices, ledger)
     reach = Reach(settings.networks_for_webhooks())
     webhook_secret_of = partial(secret_of, installation.cookie_secret)
     webhooks = Webhooks(database, notices, reach, webhook_secret_of)
     session_tokens = SessionTokens(installation)
     presence = Presence(database)
-    match_ledger = MatchLedger(database, notices, presence, webhooks)
-    play = Play(database, notices, catalog, saves, placement, moves)
+    match_ledger = MatchLedger(database, notices, presence, webhooks, meter)
+    play = Play(database, notices, catalog, saves, placement, moves, meter)
     runs = Runs(database, play, moves, webhooks)
     return Services(
         settings=settings,
+        meter=meter,
+        facts=Facts(database, store_watch, meter),
         database=database,
         installation=installation,
         notices=notices,
@@ -241,7 +250,7 @@ def _wire(settings: Settings, database: Database, installation: Installation, st
         save_intake=SaveIntake(database, store),
         save_disposal=Disposal(database, store, slot_keeping),
         store=store,
-        store_watch=StoreWatch(store),
+        store_watch=store_watch,
         play=play,
         session_operations=SessionOperations(database, moves),
         invites=Invites(database, moves),
@@ -250,7 +259,7 @@ def _wire(settings: Settings, database: Database, installation: Installation, st
         relays=Relays(settings.stun_urls, settings.turn_urls, settings.relay_secret()),
         seat_proxy=SeatProxy(database),
         identities=HostIdentities(database),
-        agent_sync=AgentSync(database, notices, ledger, warm_orders, spare, installation.jwks(), random.random),
+        agent_sync=AgentSync(database, notices, ledger, warm_orders, spare, installation.jwks(), random.random, meter),
         placement=placement,
         fleet_overview=FleetOverview(database, ledger),
         fleet_maps=FleetMaps(database, ledger),
@@ -264,7 +273,7 @@ def _wire(settings: Settings, database: Database, installation: Installation, st
         publishing=Publishing(database, notices, spool, DestinationOf(settings)),
         pictures=Pictures(database, notices, store, Fetcher()),
         webhooks=webhooks,
-        webhook_dispatcher=Dispatcher(database, notices, HttpSender(reach), webhook_secret_of, random.random),
+        webhook_dispatcher=Dispatcher(database, notices, HttpSender(reach), webhook_secret_of, random.random, meter),
         webhook_upkeep=WebhookUpkeep(database),
         tenant_keys=TenantKeys(database, webhooks),
         tenant_members=TenantMembers(database),

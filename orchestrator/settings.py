@@ -53,6 +53,8 @@ class Settings(BaseSettings):
     Webhooks go to public addresses by https, and also to the `webhook_networks`, with commas between them; see
     docs/webhooks.md.
 
+    Whoever has the `metrics_token` may read `/metrics`, and so may this machine; see docs/metrics.md.
+
     With a `google_client_id` people may sign in with Google, or with the OpenID provider that `google_issuer` names.
 
     What is secret may lie in a file that `…_file` names, in place of the environment; that of the relays is read anew
@@ -83,6 +85,8 @@ class Settings(BaseSettings):
     mail_from: str = ""
     open_sign_up: bool = True
     webhook_networks: Names = ()
+    metrics_token: SecretStr = SecretStr("")
+    metrics_token_file: Path | None = None
     google_client_id: str = ""
     google_client_secret: SecretStr = SecretStr("")
     google_client_secret_file: Path | None = None
@@ -192,6 +196,12 @@ class Settings(BaseSettings):
         if self.turn_secret_file is not None:
             return self.turn_secret_file.read_text().strip()
         return self.turn_secret.get_secret_value()
+
+    def scrape_token(self) -> str:
+        """What another machine must bring to read metrics; empty when none may. Reads the file where one is named."""
+        if self.metrics_token_file is not None:
+            return self.metrics_token_file.read_text().strip()
+        return self.metrics_token.get_secret_value()
 
     @field_validator("public_url")
     @classmethod

@@ -95,6 +95,8 @@ class Hello(SeatModel):
 class SeatStatus(SeatModel):
     """`peers` are all who are connected, `players` those of them whose input counts (None from an older worker), and
     `frames` those encoded so far. `idle_s` counts from the last input of whoever holds the controls, None before it.
+    Of the player's link, `rtt_s` is the way there and back, `queue_s` what a queue adds to it and `loss` the share of
+    packets that is lost; None until the page has told of it.
     """
 
     first_frame: bool
@@ -104,6 +106,9 @@ class SeatStatus(SeatModel):
     bitrate_bps: int
     frames: int
     players: int | None = None
+    rtt_s: float | None = None
+    queue_s: float | None = None
+    loss: float | None = None
 
 
 class Thumbnail(SeatModel):

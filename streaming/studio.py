@@ -111,6 +111,9 @@ class Studio:
 
     def status(self) -> SeatStatus:
         figures = self._video.figures()
+        player = self._viewers.player
+        link = None if player is None else player.link
+        view = None if link is None or not link.state.view.batches else link.state.view
         return SeatStatus(
             first_frame=self._first_frame,
             peers=len(self._viewers.audience.connected),
@@ -119,6 +122,9 @@ class Studio:
             fps=figures.fps,
             bitrate_bps=figures.bitrate_bps,
             frames=figures.frames,
+            rtt_s=view and view.rtt_s,
+            queue_s=view and view.queue_s,
+            loss=view.loss if view else link and link.loss,
         )
 
     async def thumbnail(self) -> Thumbnail:

@@ -23,7 +23,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 PROJECT = HERE.parents[1]
 SENT = (
-    *("agent_protocol", "gameserver_agent", "matches", "migrations", "orchestrator", "scheduler", "streaming"),
+    *("agent_protocol", "gameserver_agent", "matches", "metering", "migrations", "orchestrator"),
+    *("scheduler", "streaming"),
     *("deploy", "LICENSE", "NOTICE", "README.md", "pyproject.toml", "uv.lock"),
 )
 SENT_AT = 1_577_836_800  # of every file: the same content is the same release, whenever it was written

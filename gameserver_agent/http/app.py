@@ -12,6 +12,7 @@ from agent_protocol import ObservedSession, ObservedState
 from gameserver_agent.errors import SeatError
 from gameserver_agent.host_usage import HostFigures
 from gameserver_agent.http.stream_token import Bearer, Expected, TokenForeignError, TokenRefusedError, verified_bearer
+from metering import CONTENT_TYPE, may_scrape
 from streaming.audience import Role
 from streaming.protocol import Introduction, SessionDescription
 
@@ -45,6 +46,8 @@ class AgentView(Protocol):
 
     def keys(self) -> dict[str, object]: ...
 
+    async def metrics(self) -> bytes: ...
+
     def names(self) -> tuple[str, str]:
         """Host id and installation."""
         ...
@@ -62,11 +65,13 @@ class ConnectRequest(pydantic.BaseModel):
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def make_app(agent: AgentView, *, secret: str, play_url: str, now_s: Callable[[], float]) -> web.Application:
+def make_app(
+    agent: AgentView, *, secret: str, play_url: str, now_s: Callable[[], float], metrics_token: str = ""
+) -> web.Application:
     """`play_url` is the orchestrator's public URL: the only foreign origin whose pages may call us. `now_s` is the time
-    by which its tokens are judged.
+    by which its tokens are judged. Metrics are for whoever has the `secret` or the `metrics_token`.
     """
-    server = _Server(agent, secret, play_url.rstrip("/"), now_s)
+    server = _Server(agent, secret, play_url.rstrip("/"), now_s, metrics_token)
     app = web.Application(client_max_size=_BODY_LIMIT, middlewares=[server.cross_origin])
     app.add_routes(
         [
@@ -74,6 +79,7 @@ def make_app(agent: AgentView, *, secret: str, play_url: str, now_s: Callable[[]
             web.get("/api/containers", server.containers),
             web.get("/health/live", server.live),
             web.get("/health/ready", server.ready),
+            web.get("/metrics", server.metrics),
             web.get("/session/{session_id}/", server.page),
             web.post("/session/{session_id}/connect", server.connect),
             web.options("/session/{session_id}/connect", server.preflight),
@@ -83,7 +89,10 @@ def make_app(agent: AgentView, *, secret: str, play_url: str, now_s: Callable[[]
 
 
 class _Server:
-    def __init__(self, agent: AgentView, secret: str, play_url: str, now_s: Callable[[], float]) -> None:
+    def __init__(
+        self, agent: AgentView, secret: str, play_url: str, now_s: Callable[[], float], metrics_token: str
+    ) -> None:
+        self._metrics_token = metrics_token
         self._agent = agent
         self._secret = secret
         self._play_url = play_url
@@ -104,7 +113,7 @@ class _Server:
 
     async def containers(self, request: web.Request) -> web.Response:
         given = request.headers.get("Authorization", "")
-        if not hmac.compare_digest(given.encode(), f"Bearer {self._secret}".encode()):
+        if not hmac.compare_digest(given.encode(errors="surrogateescape"), f"Bearer {self._secret}".encode()):
             return _problem(401, "unauthorized", "This needs the agent's secret as bearer token.")
         shown = [
             {
@@ -127,6 +136,14 @@ class _Server:
     async def ready(self, request: web.Request) -> web.Response:
         is_ready = self._agent.is_ready()
         return web.json_response({"status": "ok" if is_ready else "starting"}, status=200 if is_ready else 503)
+
+    async def metrics(self, request: web.Request) -> web.Response:
+        """For this machine, and for whoever has the agent's secret; docs/metrics.md lists what it tells."""
+        names = {name.lower() for name in request.headers}
+        given = request.headers.get("Authorization", "")
+        if not any(may_scrape(request.remote, names, given, token) for token in (self._secret, self._metrics_token)):
+            return _problem(401, "unauthorized", "This needs the metrics token or the agent's secret.")
+        return web.Response(body=await self._agent.metrics(), headers={"Content-Type": CONTENT_TYPE})
 
     async def page(self, request: web.Request) -> web.Response:
         raise web.HTTPFound(f"{self._play_url}/play/{request.match_info['session_id']}")

@@ -20,6 +20,7 @@ from agent_protocol import (
     Statistics,
 )
 from gameserver_agent.errors import AgentError, ContainerNotFoundError, EngineError, SeatError
+from gameserver_agent.observing import LAUNCH_PHASE_SECONDS, SESSION_ENDS, begun_with, phases_of
 from gameserver_agent.seats.places import SeatPlace
 from gameserver_agent.seats.seat import Seat
 from gameserver_agent.sessions.container import session_labels, title_labels
@@ -29,6 +30,7 @@ from gameserver_agent.sessions.services import SessionServices
 from gameserver_agent.sessions.state import moved
 from gameserver_agent.statistics import Meter
 from gameserver_agent.tasks import finished_despite_cancellation
+from metering import OTHER
 
 _LOG_LINES = 30
 _ABSENT = "A part of the session is gone."
@@ -57,6 +59,8 @@ class LiveSession:
         self.seat: Seat | None = None
         self.creating: asyncio.Future[str] | None = None
         self.title_id = record.title_id
+        self.had_warm_seat = False
+        self._moments: dict[ObservedState, float] = {}
         self.progress: Progress | None = None
         self.peers = 0  # all who are connected
         self.players = 0  # those whose input counts
@@ -105,9 +109,25 @@ class LiveSession:
     def become(self, state: ObservedState, *, force: bool = False) -> None:
         before = self.state
         self.state = state if force else moved(before, state)
+        self._measure(before, state)
         if before is not state:
             self.log.info("session.moved", before=before, to=state)
             self.services.changed()
+
+    def _measure(self, before: ObservedState, state: ObservedState) -> None:
+        """When each phase began, told when the start has come to its picture; the end, when it is there."""
+        meter, moments = self.services.meter, self._moments
+        if state is ObservedState.PULLING:
+            moments.clear()
+        moments.setdefault(state, time.monotonic())
+        if state is ObservedState.RUNNING and ObservedState.PULLING in moments:
+            start = begun_with(
+                title=self.title_id is not None, fetched=self.progress is not None, warm_seat=self.had_warm_seat
+            )
+            for phase, seconds in phases_of(moments).items():
+                meter.observe(LAUNCH_PHASE_SECONDS, seconds, phase=phase, start=start)
+        if state is ObservedState.ENDED and before is not state:
+            meter.count(SESSION_ENDS, code=OTHER if self.end is None else self.end.code)
 
     def last_noted_s(self) -> float:
         """Until when the record knows that the game ran."""

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from agent_protocol import EndReport, ObservedState, Progress
 from gameserver_agent.errors import AgentError, ContainerNotFoundError, SeatError, SessionEndedError
+from gameserver_agent.observing import note_stream
 from gameserver_agent.sessions.adopting import GameLeftError, game_left, take_up
 from gameserver_agent.sessions.container import game_container, report_of_failure
 from gameserver_agent.sessions.ending import Ending
@@ -135,6 +136,7 @@ class Playing:
             live.place = await live.services.seats.claim(live.session_id)
             return
         live.place, live.seat = warm
+        live.had_warm_seat = True
         live.log.info("seat.taken", display=live.seat.hello.display)
         live.services.changed()
 
@@ -208,6 +210,7 @@ class Playing:
                     raise
             else:
                 misses = 0
+                note_stream(live.services.meter, status)
                 if status.first_frame:
                     self._first_frame.set()
                 if live.meter is not None:

@@ -20,6 +20,7 @@ from gameserver_agent.sessions.kept import KeptSaves
 from gameserver_agent.sessions.state import BOOTING_WITHIN_S
 from gameserver_agent.titles.title import TitleParts
 from gameserver_agent.titles.waiting import WaitingTitles
+from metering import UNMETERED, Meter
 from streaming.protocol import SeatConfig
 
 
@@ -75,6 +76,7 @@ class SessionServices:
     boot_id: str = field(default_factory=boot_id_of_machine)
     booting_within_s: float = BOOTING_WITHIN_S
     evicting: Evicting | None = None
+    meter: Meter = UNMETERED
     restores: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(4))
 
     @cached_property

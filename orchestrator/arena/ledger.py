@@ -24,6 +24,7 @@ from matches.state import Match, started
 from matches.step import step
 from matches.terms import Terms
 from matches.values import Seat
+from metering import UNMETERED, Meter
 from orchestrator.arena import payloads
 from orchestrator.arena.happening import Happened, bot_due_ms, state_of, topic_of
 from orchestrator.arena.losses import losses
@@ -48,6 +49,7 @@ from orchestrator.errors import NotFound
 from orchestrator.ids import new_id
 from orchestrator.lots import Lots
 from orchestrator.notices import Notices
+from orchestrator.observing.table import ARENA_MOVES
 
 _MOST_REMEMBERED: Final = 4_096
 _TOLD_FOR: Final = timedelta(hours=1)
@@ -73,7 +75,15 @@ class Entrant:
 
 
 class Ledger:
-    def __init__(self, database: Database, notices: Notices, presence: Presence, outbox: Outbox) -> None:
+    def __init__(
+        self,
+        database: Database,
+        notices: Notices,
+        presence: Presence,
+        outbox: Outbox,
+        meter: Meter = UNMETERED,
+    ) -> None:
+        self._meter = meter
         self._database = database
         self._notices = notices
         self._presence = presence
@@ -222,7 +232,10 @@ class Ledger:
                 row.events = 0
 
     def remember(self, happened: Happened) -> None:
-        """What was committed need not be read again."""
+        """What was committed need not be read again, and is counted."""
+        moves = sum(told.kind == "move" for told in happened.told)
+        if moves:
+            self._meter.count(ARENA_MOVES, moves, game=happened.room.match.terms.game)
         self._keep(happened.version, happened.room)
 
     async def _happen(self, asked: Asked) -> Happened:

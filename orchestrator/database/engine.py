@@ -7,10 +7,12 @@ is: names (`lock`), then rows, in the one order of docs/decisions/0009.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, nullcontext
 from datetime import UTC, datetime
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from sqlalchemy import Connection, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -18,8 +20,16 @@ from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.pool import PoolProxiedConnection
 
+from metering import UNMETERED, Meter
 from orchestrator.database.failures import named
 from orchestrator.database.sqlite import DRIVER
+from orchestrator.errors import DatabaseUnavailable
+from orchestrator.observing.table import (
+    DATABASE_FAILURES,
+    DATABASE_LOCK_SECONDS,
+    DATABASE_SECONDS,
+    DATABASE_WAIT,
+)
 
 POOL_SIZE = 10
 POOL_OVERFLOW = 5
@@ -55,8 +65,9 @@ class Database:
     succeeds again.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, meter: Meter = UNMETERED) -> None:
         self.url = url
+        self._meter = meter
         self.is_sqlite = url.startswith("sqlite")
         self.engine = create_async_engine(url, **(_SQLITE_OPTIONS if self.is_sqlite else _POSTGRESQL_OPTIONS))
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
@@ -75,18 +86,20 @@ class Database:
     @asynccontextmanager
     async def write(self) -> AsyncGenerator[AsyncSession]:
         """One transaction that commits when the block ends, or rolls back with its error."""
-        with named():
+        with _Measured(self._meter, "write") as measured, named():
             async with self._writer or nullcontext(), self._sessions() as session:
                 await session.connection(execution_options={"is_write": True})
+                measured.begins()
                 yield session
                 await session.commit()
 
     @asynccontextmanager
     async def read(self) -> AsyncGenerator[AsyncSession]:
         """One consistent look; nothing that is changed here is kept."""
-        with named():
+        with _Measured(self._meter, "read") as measured, named():
             async with self._sessions() as session:
                 await session.connection(execution_options=self._look)
+                measured.begins()
                 yield session
 
     @asynccontextmanager
@@ -98,8 +111,10 @@ class Database:
             async with self.write() if is_write else self.read() as session:
                 yield session
             return
-        with named():
+        with _Measured(self._meter, "statements") as measured, named():
             async with self._single() as session:
+                await session.connection()
+                measured.begins()
                 yield session
 
     async def now(self, session: AsyncSession) -> datetime:
@@ -118,10 +133,34 @@ class Database:
         anyway.
         """
         if not self.is_sqlite:
+            began_s = time.perf_counter()
             await session.execute(_POSTGRESQL_LOCK, {"name": name})
+            self._meter.observe(DATABASE_LOCK_SECONDS, time.perf_counter() - began_s)
 
     async def close(self) -> None:
         await self.engine.dispose()
+
+
+class _Measured:
+    """How long one transaction waited to begin, and how long it was."""
+
+    def __init__(self, meter: Meter, kind: str) -> None:
+        self._meter, self._kind = meter, kind
+
+    def __enter__(self) -> Self:
+        self._asked_s = self._began_s = time.perf_counter()
+        return self
+
+    def begins(self) -> None:
+        self._began_s = time.perf_counter()
+        self._meter.observe(DATABASE_WAIT, self._began_s - self._asked_s, kind=self._kind)
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self._meter.observe(DATABASE_SECONDS, time.perf_counter() - self._began_s, kind=self._kind)
+        if isinstance(error, DatabaseUnavailable):
+            self._meter.count(DATABASE_FAILURES)
 
 
 def _configure_sqlite(connection: DBAPIConnection, _record: object) -> None:

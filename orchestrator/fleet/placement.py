@@ -4,6 +4,7 @@ It works in the caller's write transaction. The choice is made on a snapshot; th
 that counts the chosen host's live rows again (invariant 3).
 """
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import load_only
 
 from agent_protocol import BuildSpec
+from metering import UNMETERED, Meter
 from orchestrator.database import Database
 from orchestrator.fleet import profiles
 from orchestrator.fleet.distance import REGION_LABEL, ProbedHost, distances, probes
@@ -22,6 +24,14 @@ from orchestrator.fleet.models import Host, labels_of
 from orchestrator.fleet.refusals import why_nowhere
 from orchestrator.fleet.snapshot import FleetSnapshot
 from orchestrator.notices import Notices
+from orchestrator.observing.table import (
+    NO_ROOM,
+    PLACED,
+    PLACEMENT_RACES,
+    PLACEMENT_REFUSALS,
+    PLACEMENT_SECONDS,
+    PLACEMENTS,
+)
 from scheduler.fleet import Fleet, Truths
 from scheduler.placement import UNPACKED_RATIO, among, could_ever_take, pick, whole_disk_bytes, why_never
 from scheduler.profiles import Profile
@@ -42,15 +52,24 @@ class Place:
     host_id: str
     resources: Resources
     score: Score
+    is_image_there: bool
 
 
 class Placement:
     """`draw` gives numbers in [0, 1): which of the near-best hosts is taken."""
 
-    def __init__(self, database: Database, ledger: SessionLedger, notices: Notices, draw: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        ledger: SessionLedger,
+        notices: Notices,
+        draw: Callable[[], float],
+        meter: Meter = UNMETERED,
+    ) -> None:
         self._database = database
         self._ledger = ledger
         self._draw = draw
+        self._meter = meter
         self._snapshot = FleetSnapshot(ledger, notices)
 
     async def probes(self) -> list[ProbedHost]:
@@ -75,6 +94,21 @@ class Placement:
 
         `latencies` are the seconds that the player's page measured to some hosts.
         """
+        began_s = time.perf_counter()
+        found = await self._find(session, session_id, build, now, without, latencies)
+        self._meter.observe(PLACEMENT_SECONDS, time.perf_counter() - began_s)
+        self._meter.count(PLACEMENTS, outcome=NO_ROOM if found is None else PLACED)
+        return found
+
+    async def _find(
+        self,
+        session: AsyncSession,
+        session_id: str,
+        build: BuildSpec,
+        now: datetime,
+        without: Sequence[str],
+        latencies: Mapping[str, float],
+    ) -> Place | None:
         request = _request(build, await profiles.load(session, build.build_id))
         if latencies:
             measured = await session.scalars(select(Host).where(Host.id.in_(latencies)))
@@ -85,9 +119,11 @@ class Placement:
             fleet = await self._snapshot.look(session, now, fresh_s)
             request = among(fleet, request)
             while best := pick(fleet, request, self._draw(), refused):
-                if await self._reserve(session, session_id, best.host_id, _claim(fleet, best, request), now):
+                is_there = _is_there(fleet, best, request)
+                if await self._reserve(session, session_id, best.host_id, _claim(best, request, is_there), now):
                     self._snapshot.took(best.host_id, request.resources)
-                    return Place(best.host_id, request.resources, best)
+                    return Place(best.host_id, request.resources, best, is_there)
+                self._meter.count(PLACEMENT_RACES)
                 refused.add(best.host_id)
         return None
 
@@ -128,6 +164,7 @@ class Placement:
             refusal = why_never(await self._snapshot.look(session, now, fresh_s), request, without)
             if refusal is None:
                 return None
+        self._meter.count(PLACEMENT_REFUSALS, reason=refusal)
         return why_nowhere(refusal, request)
 
 
@@ -148,11 +185,14 @@ def _request(build: BuildSpec, learned: dict[str, Profile]) -> Request:
     )
 
 
-def _claim(fleet: Fleet, chosen: Score, request: Request) -> Claim:
-    """An image that the host holds may have gone when the place is taken, and then nobody knows what is left of it."""
+def _is_there(fleet: Fleet, chosen: Score, request: Request) -> bool:
     [place] = fleet.places([chosen.host_id])
-    is_held = request.image_id in fleet.view_at(place).image_ids
-    disk_bytes = whole_disk_bytes(request) if is_held else chosen.disk_bytes
+    return request.image_id in fleet.view_at(place).image_ids
+
+
+def _claim(chosen: Score, request: Request, is_image_there: bool) -> Claim:
+    """An image that the host holds may have gone when the place is taken, and then nobody knows what is left of it."""
+    disk_bytes = whole_disk_bytes(request) if is_image_there else chosen.disk_bytes
     return Claim(request.resources, request.image_id, disk_bytes, request.required_labels)
 
 

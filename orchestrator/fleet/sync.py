@@ -15,6 +15,7 @@ from sqlalchemy import JSON, BigInteger, Select, String, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from agent_protocol import PROTOCOL_VERSION, BuildSpec, DesiredSession, News, SyncRequest, SyncResponse
+from metering import UNMETERED, Meter
 from orchestrator.catalog.models import Build
 from orchestrator.database import Database, DatabaseNow, Prepared, UtcDateTime
 from orchestrator.errors import Conflict, DatabaseUnavailable, HostRemoved, InvalidRequest, Unauthorized
@@ -25,6 +26,7 @@ from orchestrator.fleet.models import Host
 from orchestrator.fleet.spare_images import SpareImages
 from orchestrator.fleet.warm import NOTHING_WAITS, WarmOrder, WarmOrders
 from orchestrator.notices import FLEET, PLACER, REREAD_S, Notices
+from orchestrator.observing.table import HEARTBEAT_GAP, REPORTS
 from scheduler.values import NOTHING, Resources
 
 WAIT_LIMIT_S = 25.0
@@ -52,6 +54,7 @@ class AgentSync:
         spare: SpareImages,
         keys: dict[str, object],
         draw: Callable[[], float],
+        meter: Meter = UNMETERED,
     ) -> None:
         self._database = database
         self._notices = notices
@@ -60,6 +63,7 @@ class AgentSync:
         self._spare = spare
         self._keys = keys
         self._draw = draw
+        self._meter = meter
         self._floor = _Floor(database, notices)
         self._known = Prepared(_known(ledger))
         self._counted, self._counted_s = 0, -COUNTED_EVERY_S
@@ -108,6 +112,7 @@ class AgentSync:
             }
             if await _RENEW.first(session, renewed) is None:
                 return None
+        self._meter.count(REPORTS, kind="quiet")
         return self._answer(host_id, now, lease_until, hosts, seen.revision, desired, warm, ())
 
     async def _hear(self, host_id: str, request: SyncRequest) -> SyncResponse:
@@ -126,6 +131,7 @@ class AgentSync:
             hosts = await self._hosts(session, now)
             lease_until = now + timedelta(seconds=interval_s(hosts) * INTERVALS_PER_LEASE)
             images, before = frozenset(image.image_id for image in request.images), reports.image_ids(host)
+            heard_before = host.last_sync_at
             reports.store(host, request, now, lease_until)
             note(host, now)
             desired = await self._ledger.desired(session, host_id, request.sessions, now)
@@ -142,6 +148,9 @@ class AgentSync:
             if not was_ready or images != before:
                 self._notices.publish_after_commit(session, FLEET)
             revision = host.revision
+        self._meter.count(REPORTS, kind="news")
+        if heard_before is not None:
+            self._meter.observe(HEARTBEAT_GAP, (now - heard_before).total_seconds())
         return self._answer(host_id, now, lease_until, hosts, revision, desired, warm, prepulls)
 
     def _answer(

@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from agent_protocol import BuildSpec
+from metering import UNMETERED, Meter
 from orchestrator.catalog.models import Build, Game
 from orchestrator.catalog.service import Catalog
 from orchestrator.database import Database
@@ -18,6 +19,7 @@ from orchestrator.errors import ApiError, Conflict, InvalidRequest, NoServers, R
 from orchestrator.fleet.placement import Placement
 from orchestrator.ids import new_id
 from orchestrator.library.access import require_access
+from orchestrator.observing.table import LAUNCHED, LAUNCHES, REPEATED
 from orchestrator.play.lifecycle import ACTIVE, Placed, new_life
 from orchestrator.play.models import LaunchAttempt, Session, store_life
 from orchestrator.play.moves import Moves
@@ -63,8 +65,10 @@ class Launching:
         placement: Placement,
         moves: Moves,
         line: WaitingLine,
+        meter: Meter = UNMETERED,
     ) -> None:
         self._database = database
+        self._meter = meter
         self._catalog = catalog
         self._saves = saves
         self._placement = placement
@@ -79,18 +83,31 @@ class Launching:
         `NotFound`, `Forbidden`, `Conflict` (`idempotency_key_reused`, `session_active`, `slots_full`), `RateLimited`,
         `NoServers`, in that order.
         """
+        try:
+            row = await self._launched(order)
+        except ApiError as refusal:
+            self._meter.count(LAUNCHES, outcome=refusal.code)
+            raise
+        return row
+
+    async def _launched(self, order: LaunchOrder) -> Session:
         if order.save_slot_id is not None and order.is_fresh:
             raise InvalidRequest("give either saveSlotId or fresh, not both")
+        is_repeated = False
         try:
             async with self._database.write() as session:
-                outcome = await self._decide(session, order)
+                await self._database.lock(session, f"owner:{order.owner}")
+                repeated = await _repeated(session, order)
+                is_repeated = repeated is not None
+                outcome = repeated or await self._decide(session, order)
         except IntegrityError:
             first = await self._who_was_first(order)
             if first is None:
                 raise
-            outcome = first
+            outcome, is_repeated = first, True
         if isinstance(outcome, ApiError):
             raise outcome
+        self._meter.count(LAUNCHES, outcome=REPEATED if is_repeated else LAUNCHED)
         return outcome
 
     async def begin_run(self, session: AsyncSession, owner: str, game_slug: str) -> Session:
@@ -111,10 +128,6 @@ class Launching:
 
     async def _decide(self, session: AsyncSession, order: LaunchOrder) -> Session | ApiError:
         # A refusal is answered, not raised: the attempt that it counts must be committed.
-        await self._database.lock(session, f"owner:{order.owner}")
-        repeated = await _repeated(session, order)
-        if repeated is not None:
-            return repeated
         now = await self._database.now(session)
         game, build = await self._catalog.launchable(session, order.game_slug)
         await require_access(session, order.owner, game)
@@ -173,6 +186,7 @@ async def place(session: AsyncSession, row: Session, now: datetime, placement: P
         return False
     row.reserved_cpu_cores = found.resources.cpu_cores
     row.reserved_memory_bytes = found.resources.memory_bytes
+    row.was_image_there = found.is_image_there
     await moves.apply(session, row, Placed(found.host_id), now)
     if row.left_at is not None:
         head = select(SaveVersion.created_at).join(SaveSlot, SaveSlot.head_version_id == SaveVersion.id)

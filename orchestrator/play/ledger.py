@@ -21,10 +21,13 @@ from agent_protocol import (
     RestoreSource,
     Statistics,
 )
+from metering import UNMETERED, Meter
 from orchestrator.catalog.models import Build, Game
 from orchestrator.fleet import profiles
 from orchestrator.fleet.ledger import Claim, SessionOnHost
 from orchestrator.fleet.models import Host
+from orchestrator.observing.committed import after_commit
+from orchestrator.observing.table import PROFILE_RATIO
 from orchestrator.play import reservation
 from orchestrator.play.clock import ClockWatch
 from orchestrator.play.lifecycle import (
@@ -46,6 +49,7 @@ from scheduler.values import Resources
 _log = structlog.get_logger()
 SAME_INPUT = timedelta(seconds=1)
 MOST_PEERS = 1000
+TELLING_PLAY_S = 30.0
 _WHOLE_SESSIONS = {EndCode.STOPPED, EndCode.EXITED, EndCode.EXPIRED, EndCode.SAVE_FAILED}
 _FINAL = [position.value for position in FINAL]
 _ON_HOST = frozenset(position.value for position in ON_HOST)
@@ -60,7 +64,8 @@ _REPORTED = {
 class Ledger:
     """Implements `fleet.ledger.SessionLedger`."""
 
-    def __init__(self, moves: Moves, saves: Saves, clock: ClockWatch) -> None:
+    def __init__(self, moves: Moves, saves: Saves, clock: ClockWatch, meter: Meter = UNMETERED) -> None:
+        self._meter = meter
         self._moves = moves
         self._saves = saves
         self._clock = clock
@@ -199,7 +204,9 @@ class Ledger:
         lesson = None
         if item.state is ObservedState.ENDED and item.statistics is not None and has_moved:
             _add_figures(row, item.statistics)
-            lesson = _Lesson(row.build_id, item.statistics, item.end.code if item.end else EndCode.STOPPED)
+            code = item.end.code if item.end else EndCode.STOPPED
+            promised = Resources(row.reserved_cpu_cores, row.reserved_memory_bytes, 1)
+            lesson = _Lesson(row.build_id, item.statistics, code, promised)
         if row.host_id != host_id or row.position in _FINAL:
             return lesson
         for name, value in _told(item).items():
@@ -216,7 +223,22 @@ class Ledger:
         for lesson in sorted(lessons, key=lambda lesson: lesson.build_id):
             build = await session.get_one(Build, lesson.build_id)
             sample = _sample(lesson, BuildSpec.model_validate(build.spec))
+            self._compare(session, lesson.promised, sample)
             await profiles.record(session, lesson.build_id, profiles.host_class(host), sample, now)
+
+    def _compare(self, session: AsyncSession, promised: Resources, sample: Sample) -> None:
+        """What the game used beside what it was given, its seat aside. A run that was short or failed says little."""
+        cores = promised.cpu_cores - profiles.SEAT_CPU_CORES
+        memory_bytes = promised.memory_bytes - profiles.SEAT_MEMORY_BYTES
+        if sample.failed or sample.played_s < TELLING_PLAY_S or cores <= 0 or memory_bytes <= 0:
+            return
+        meter = self._meter
+
+        def count() -> None:
+            meter.observe(PROFILE_RATIO, sample.cpu_cores / cores, resource="cpu")
+            meter.observe(PROFILE_RATIO, sample.memory_peak_bytes / memory_bytes, resource="memory")
+
+        after_commit(session, count)
 
     async def desired(
         self, session: AsyncSession, host_id: str, observed: tuple[ObservedSession, ...], now: datetime
@@ -325,6 +347,7 @@ class _Lesson:
     build_id: str
     statistics: Statistics
     code: str
+    promised: Resources
 
 
 def _sample(lesson: _Lesson, build: BuildSpec) -> Sample:

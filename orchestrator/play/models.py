@@ -24,7 +24,8 @@ class Session(Base):
     page of its player last said that it shows a moving stream. `left_at` is when the game was last known to run on a
     host that it had to leave, `resumed_from_at` when the save was made from which it goes on (None: it had none). One
     that is `for_result` is one run of a game, told in `result`: nothing is saved, and once it ran no other host takes
-    over. `unseen_since` is since when no page has been connected to such a run.
+    over. `unseen_since` is since when no page has been connected to such a run. `position_since` is None in a session's
+    first position; `was_image_there` says whether the image lay on the host when it was chosen last.
     """
 
     __tablename__ = "sessions"
@@ -62,6 +63,8 @@ class Session(Base):
     latencies: Mapped[JsonDict] = mapped_column(default=dict, server_default="{}")
 
     position: Mapped[str] = mapped_column(String(16))
+    position_since: Mapped[datetime | None]
+    was_image_there: Mapped[bool | None]
     generation: Mapped[int]
     host_id: Mapped[str | None] = mapped_column(ForeignKey("hosts.id"))
     former_host_id: Mapped[str | None] = mapped_column(String(32))

@@ -10,10 +10,13 @@ import structlog
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from metering import UNMETERED, Meter
 from orchestrator.fleet.models import Host
 from orchestrator.fleet.sync import raise_revision
 from orchestrator.notices import PLACER, Notices
-from orchestrator.play.lifecycle import FINAL, ON_HOST, Effect, Event, Life, Position, step
+from orchestrator.observing import table
+from orchestrator.observing.committed import after_commit
+from orchestrator.play.lifecycle import FINAL, ON_HOST, STARTING, Effect, Event, Life, Position, step
 from orchestrator.play.models import Session, life_of, store_life
 from orchestrator.saves.models import SaveSlot
 
@@ -24,8 +27,9 @@ _log = structlog.get_logger()
 
 
 class Moves:
-    def __init__(self, notices: Notices) -> None:
+    def __init__(self, notices: Notices, meter: Meter = UNMETERED) -> None:
         self._notices = notices
+        self._meter = meter
         self._run_ended: RunEnded | None = None
 
     def tell_ends_of_runs(self, run_ended: RunEnded) -> None:
@@ -48,6 +52,7 @@ class Moves:
             return False
         if before.position in ON_HOST and (after.host_id != before.host_id or after.position not in ON_HOST):
             self.wake_placer(session)  # a place has become free
+        self._measure(session, row, before, after, now)
         await self._note_relocation(session, row, before, after)
         if after.generation > before.generation:
             row.placed_on = [*row.placed_on, after.host_id]
@@ -86,6 +91,25 @@ class Moves:
         if row.host_id is not None:
             await self._tell_host(session, row.host_id)
         self._notices.publish_after_commit(session, f"session:{row.id}")
+
+    def _measure(self, session: AsyncSession, row: Session, before: Life, after: Life, now: datetime) -> None:
+        """How long it was where it was, and what else this move is the end of."""
+        meter, was = self._meter, before.position
+        stayed_s = max(0.0, (now - (row.position_since or row.created_at)).total_seconds())
+        launch_s = (now - row.created_at).total_seconds()
+        image, is_first_run, end = table.image_label(row.was_image_there), row.running_since is None, after.end
+        row.position_since = now
+
+        def count() -> None:
+            meter.observe(table.SESSION_STATE_SECONDS, stayed_s, state=was)
+            if was in STARTING:
+                meter.observe(table.LAUNCH_PHASE_SECONDS, stayed_s, phase=was, image=image)
+            if after.position is Position.RUNNING and is_first_run:
+                meter.observe(table.LAUNCH_SECONDS, launch_s, image=image)
+            if after.position in FINAL:
+                meter.count(table.SESSION_ENDS, state=after.position, reason=end.code if end else "")
+
+        after_commit(session, count)
 
     async def _note_relocation(self, session: AsyncSession, row: Session, before: Life, after: Life) -> None:
         """When the game was last known to run on a host that it leaves; not when it is found there again."""

@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from agent_protocol import BuildSpec
+from metering import UNMETERED, Meter
 from orchestrator.catalog.models import Build, Game
 from orchestrator.catalog.service import Catalog
 from orchestrator.database import Database
@@ -60,12 +61,19 @@ class HistoryPage:
 
 class Play:
     def __init__(
-        self, database: Database, notices: Notices, catalog: Catalog, saves: Saves, placement: Placement, moves: Moves
+        self,
+        database: Database,
+        notices: Notices,
+        catalog: Catalog,
+        saves: Saves,
+        placement: Placement,
+        moves: Moves,
+        meter: Meter = UNMETERED,
     ) -> None:
         self._database = database
         self._notices = notices
         self._line = WaitingLine(placement)
-        self._launching = Launching(database, catalog, saves, placement, moves, self._line)
+        self._launching = Launching(database, catalog, saves, placement, moves, self._line, meter)
         self._moves = moves
 
     async def launch(self, order: LaunchOrder) -> Session:

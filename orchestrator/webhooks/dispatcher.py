@@ -16,11 +16,13 @@ from sqlalchemy import ColumnElement, Select, and_, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
+from metering import UNMETERED, Meter
 from orchestrator.background import rounds
 from orchestrator.database import Database
 from orchestrator.errors import DatabaseUnavailable
 from orchestrator.http import utc_seconds
 from orchestrator.notices import Notices
+from orchestrator.observing.table import DELIVERED, WEBHOOK_ATTEMPTS, WEBHOOK_SECONDS
 from orchestrator.webhooks.envelope import body_of, headers_of
 from orchestrator.webhooks.models import DeliveryState, WebhookDelivery, WebhookEndpoint
 from orchestrator.webhooks.schedule import Retry, after_failure, is_to_be_stopped
@@ -70,12 +72,14 @@ class Dispatcher:
         sender: Sender,
         secret_of: SecretOf,
         draw: Callable[[], float],
+        meter: Meter = UNMETERED,
     ) -> None:
         self._database = database
         self._notices = notices
         self._sender = sender
         self._secret_of = secret_of
         self._draw = draw
+        self._meter = meter
         self._under_way = 0
 
     async def run(self) -> None:
@@ -110,6 +114,8 @@ class Dispatcher:
         except Exception:  # a bug of ours is a failed try: it must not be tried for ever
             _log.exception("webhook.failed", delivery=order.delivery_id)
             outcome = Outcome(took_ms=0, failure=Failure.INTERNAL)
+        self._meter.count(WEBHOOK_ATTEMPTS, outcome=outcome.failure or DELIVERED)
+        self._meter.observe(WEBHOOK_SECONDS, outcome.took_ms / 1000)
         await self._mark(order, outcome)
 
     async def _take(self, places: int) -> Sequence[Order]:

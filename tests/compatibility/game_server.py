@@ -20,6 +20,7 @@ from gameserver_agent.host_usage import HostMeter
 from gameserver_agent.http.app import make_app
 from gameserver_agent.identity import DataFolder, Membership, public_key_text
 from gameserver_agent.images import Images
+from gameserver_agent.observing import TABLE
 from gameserver_agent.orchestrator_client import HostIdentity, OrchestratorClient
 from gameserver_agent.runtime.fake_runtime import FakeProgram, FakeRuntime
 from gameserver_agent.runtime.port import Image
@@ -70,6 +71,7 @@ async def game_server(site: str, join_token: str, image_id: str, folder: Path) -
             client.identity = HostIdentity(joined.host_id, data.private_key())
             engine = SavingEngine(data.path)
             engine.images[image_id] = Image(image_id, (), 1000)
+            meter = Meter(TABLE)
             agent = Agent(
                 data=data,
                 membership=Membership(joined.host_id, joined.installation, joined.keys),
@@ -78,12 +80,13 @@ async def game_server(site: str, join_token: str, image_id: str, folder: Path) -
                 runtime=engine,
                 meter=HostMeter(data.path, 4),
                 public_url=url,
+                metrics=meter,
             )
             outbox = Outbox(data.path / "unsent", client, agent.incarnation, agent.save_was_sent)
             await agent.adopt(
                 SessionServices(
                     runtime=engine,
-                    images=Images(engine),
+                    images=Images(engine, meter=meter),
                     seats=FakeSeats(SeatPlaces(folder / "seats", joined.host_id)),
                     downloads=client,
                     pictures=client,
@@ -93,6 +96,7 @@ async def game_server(site: str, join_token: str, image_id: str, folder: Path) -
                     ours=host_labels(joined.installation, joined.host_id),
                     changed=agent.changed,
                     now=clock.now,
+                    meter=meter,
                 )
             )
             app = make_app(agent, secret=data.static_secret(), play_url=site, now_s=clock.now_s)

@@ -362,6 +362,7 @@ async def adopted(host: Host, folder: Path, client: OrchestratorClient | None = 
                 runtime=host.runtime,
                 meter=HostMeter(folder, 4),
                 public_url="http://127.0.0.1:9100",
+                metrics=host.services.meter,
             )
             await agent.adopt(host.services if client is None else replace(host.services, changed=agent.changed))
             yield agent

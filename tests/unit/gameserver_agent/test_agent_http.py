@@ -14,6 +14,7 @@ from gameserver_agent.errors import SeatError
 from gameserver_agent.host_usage import HostFigures
 from gameserver_agent.http.app import PlayableSession, make_app
 from gameserver_agent.identity import public_key_text
+from metering import CONTENT_TYPE
 from streaming.audience import Role
 from streaming.protocol import Introduction, SessionDescription
 
@@ -69,6 +70,9 @@ class OneSession:
     def keys(self) -> dict[str, object]:
         return JWKS
 
+    async def metrics(self) -> bytes:
+        return b"playhouse_agent_engine_up 1.0\n"
+
     def names(self) -> tuple[str, str]:
         return "hst1", "ins1"
 
@@ -101,7 +105,9 @@ def agent() -> OneSession:
 
 @pytest.fixture
 async def browser(agent: OneSession) -> AsyncGenerator[aiohttp.ClientSession]:
-    app = make_app(agent, secret="secret", play_url="https://play.example", now_s=lambda: NOW_S)
+    app = make_app(
+        agent, secret="secret", play_url="https://play.example", now_s=lambda: NOW_S, metrics_token="prometheus"
+    )
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -221,6 +227,22 @@ async def test_what_runs_here_is_told_to_the_operator_alone(browser: aiohttp.Cli
         assert (await answer.json())["error"] == "unauthorized"
     async with browser.get("/api/containers", headers={"Authorization": "Bearer secret"}) as answer:
         assert [entry["session_id"] for entry in await answer.json()] == ["ses1"]
+
+
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "Via"])
+async def test_metrics_are_for_this_machine_and_for_whoever_has_a_token(
+    browser: aiohttp.ClientSession, header: str
+) -> None:
+    passed_on = {header: "203.0.113.9"}
+    async with browser.get("/metrics") as answer:
+        assert (answer.status, answer.headers["Content-Type"]) == (200, CONTENT_TYPE)
+    async with browser.get("/metrics", headers=passed_on) as answer:
+        assert (answer.status, (await answer.json())["error"]) == (401, "unauthorized")
+    async with browser.get("/metrics", headers=passed_on | {"Authorization": "Bearer é"}) as answer:
+        assert answer.status == 401
+    for token_ in ("secret", "prometheus"):
+        async with browser.get("/metrics", headers=passed_on | {"Authorization": f"Bearer {token_}"}) as answer:
+            assert answer.status == 200
 
 
 async def test_health_is_open_and_what_is_not_there_is_named(browser: aiohttp.ClientSession) -> None:

@@ -67,6 +67,7 @@ async def test_two_play_tic_tac_toe(
         assert await session.scalar(select(func.count()).select_from(ArenaMove)) == 5
         ratings = {row.player_id: row.rating for row in await session.scalars(select(ArenaRating))}
     assert ratings["ann"] > 1500 > ratings["bob"]
+    assert b'playhouse_arena_moves_total{game="tictactoe"} 5.0' in services.meter.text()
     await pair[1].say("game:move", {"roomId": room, "playerId": "bob", "position": 8})
     assert await pair[1].refusal() == "match_over"
 
