@@ -130,6 +130,47 @@ def run(
     sys.exit(asyncio.run(serve(settings)))
 
 
+@main.command()
+@click.option("--orchestrator", "orchestrator_url", required=True, help="Where the orchestrator answers.")
+@click.option("--host", default="0.0.0.0", show_default=True, help="Address that the agent listens on.")  # noqa: S104
+@click.option("--port", type=click.IntRange(1, 65535), default=9100, show_default=True)
+@click.option("--public-url", default=None, help="Where players reach the agent.")
+@click.option("--docker-host", default=None, help="The Docker Engine, unix://… or tcp://…")
+@click.option("--data", type=click.Path(path_type=Path, file_okay=False), default=None, help="The agent's own folder.")
+@click.option("--seat-runtime", type=click.Path(path_type=Path, file_okay=False), default=None)
+@click.option("--udp-ports", metavar="FIRST-LAST", help="UDP ports of all streams.")
+def doctor(
+    *,
+    orchestrator_url: str,
+    host: str,
+    port: int,
+    public_url: str | None,
+    docker_host: str | None,
+    data: Path | None,
+    seat_runtime: Path | None,
+    udp_ports: str | None,
+) -> None:
+    """Look at all that games need on this host; exit code 1 when something is broken. Give it what `run` is given."""
+    from diagnosis import exit_code, told  # noqa: PLC0415 - `run` needs none of it
+    from gameserver_agent.doctor.gathering import Asked, gather  # noqa: PLC0415
+    from gameserver_agent.doctor.rules import findings  # noqa: PLC0415
+
+    asked = Asked(
+        orchestrator_url=orchestrator_url,
+        docker_host=docker_host or defaults.default_docker_host(),
+        data=(data or defaults.default_data()).absolute(),
+        seat_runtime=(seat_runtime or defaults.default_seat_runtime()).absolute(),
+        host=host,
+        port=port,
+        public_url=None if public_url is None else public_url.rstrip("/"),
+        udp_ports=None if udp_ports is None else _port_range(udp_ports, 1),
+    )
+    found = findings(asyncio.run(gather(asked)))
+    for line in told(found):
+        click.echo(line)
+    sys.exit(exit_code(found))
+
+
 def _labels(pairs: tuple[str, ...]) -> dict[str, str]:
     labels: dict[str, str] = {}
     for pair in pairs:

@@ -22,10 +22,11 @@ RUN /opt/uv/bin/uv sync --quiet --no-cache --frozen --no-dev --no-install-projec
         --python /usr/bin/python3 --extra agent \
     && echo /opt/playhouse > "$(echo .venv/lib/python3*/site-packages)/playhouse.pth"
 COPY agent_protocol agent_protocol
+COPY diagnosis diagnosis
 COPY gameserver_agent gameserver_agent
 COPY metering metering
 COPY streaming streaming
-RUN .venv/bin/python -m compileall -q agent_protocol gameserver_agent metering streaming
+RUN .venv/bin/python -m compileall -q agent_protocol diagnosis gameserver_agent metering streaming
 
 FROM python
 # hadolint ignore=DL3008

@@ -22,12 +22,13 @@ RUN /opt/uv/bin/uv sync --quiet --no-cache --frozen --no-dev --no-install-projec
         --python /usr/bin/python3 --extra orchestrator \
     && echo /opt/playhouse > "$(echo .venv/lib/python3*/site-packages)/playhouse.pth"
 COPY agent_protocol agent_protocol
+COPY diagnosis diagnosis
 COPY matches matches
 COPY metering metering
 COPY migrations migrations
 COPY orchestrator orchestrator
 COPY scheduler scheduler
-RUN .venv/bin/python -m compileall -q agent_protocol matches metering migrations orchestrator scheduler \
+RUN .venv/bin/python -m compileall -q agent_protocol diagnosis matches metering migrations orchestrator scheduler \
     && .venv/bin/python -P -c "import orchestrator.cli, orchestrator.server"
 
 FROM python

@@ -23,7 +23,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 PROJECT = HERE.parents[1]
 SENT = (
-    *("agent_protocol", "gameserver_agent", "matches", "metering", "migrations", "orchestrator"),
+    *("agent_protocol", "diagnosis", "gameserver_agent", "matches", "metering", "migrations", "orchestrator"),
     *("scheduler", "streaming"),
     *("deploy", "LICENSE", "NOTICE", "README.md", "pyproject.toml", "uv.lock"),
 )

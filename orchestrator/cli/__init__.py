@@ -8,6 +8,7 @@ import logging
 import click
 
 from orchestrator.cli.codes import codes
+from orchestrator.cli.doctor import doctor
 from orchestrator.cli.games import games
 from orchestrator.cli.hosts import hosts
 from orchestrator.cli.partners import partners
@@ -23,5 +24,5 @@ def main() -> None:
     configure_logging(logging.WARNING)
 
 
-for command in (serve, up, migrate, users, games, codes, partners, tenants, hosts):
+for command in (serve, up, migrate, doctor, users, games, codes, partners, tenants, hosts):
     main.add_command(command)

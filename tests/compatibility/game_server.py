@@ -30,6 +30,7 @@ from gameserver_agent.seats.places import SeatPlaces
 from gameserver_agent.sessions.container import SESSION_LABEL, host_labels
 from gameserver_agent.sessions.services import SessionServices
 from gameserver_agent.tasks import cancelled
+from metering import Meter
 
 BROKEN = ("broken",)
 

@@ -1,0 +1,1 @@
+"""`orchestrator doctor`: what keeps a replica from working here, and the command that mends it."""

@@ -1,0 +1,78 @@
+"""`gameserver-agent doctor` on a machine with an engine, and on one without."""
+
+import os
+import socket
+import tempfile
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from gameserver_agent.cli import main
+from gameserver_agent.doctor.gathering import Asked, gather
+from gameserver_agent.doctor.rules import LIBRARIES, PROGRAMS
+from tests.integration.docker_engine import DockerEngine
+
+
+def asked(data: Path, docker_host: str, **more: object) -> Asked:
+    fields: dict[str, object] = {
+        "orchestrator_url": "http://127.0.0.1:9",
+        "docker_host": docker_host,
+        "data": data,
+        "seat_runtime": data / "runtime",
+        "host": "127.0.0.1",
+        "port": 9,
+        "public_url": None,
+        "udp_ports": None,
+    }
+    return Asked(**{**fields, **more})  # pyright: ignore[reportArgumentType]
+
+
+async def test_an_engine_and_what_games_need_are_seen(docker_engine: DockerEngine, tmp_path: Path) -> None:
+    facts = await gather(asked(tmp_path, docker_engine.url))
+    assert facts.engine.trouble == ""
+    assert facts.engine.version
+    assert facts.engine.has_seccomp
+    assert 0 < facts.engine.free_bytes < facts.engine.total_bytes
+    assert [name for name, path in facts.programs if path is None] == []
+    assert [name for name, _ in facts.programs] == [*PROGRAMS, *LIBRARIES]
+    assert facts.shm_bytes > 0
+    assert (facts.has_joined, facts.unsent_saves, facts.data_trouble) == (False, 0, "")
+    assert facts.orchestrator_status is None
+
+
+async def test_what_is_in_the_way_is_seen(tmp_path: Path) -> None:
+    (tmp_path / "unsent").mkdir()
+    (tmp_path / "unsent" / "ses~1~1~aa.tar.zst").touch()
+    (tmp_path / "host.json").touch()
+    with socket.create_server(("127.0.0.1", 0)) as taken, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stream:
+        stream.bind(("0.0.0.0", 0))
+        port, udp = taken.getsockname()[1], stream.getsockname()[1]
+        taken.close()
+        with socket.socket() as held:
+            held.bind(("127.0.0.1", port))
+            facts = await gather(asked(tmp_path, f"unix://{tmp_path}/nothing.sock", port=port, udp_ports=(udp, udp)))
+    assert facts.engine.trouble
+    assert facts.port_trouble
+    assert f"{udp} first" in facts.udp_trouble
+    assert (facts.has_joined, facts.unsent_saves) == (True, 1)
+
+
+@pytest.mark.parametrize("mode", [0o700, 0o711])
+async def test_a_seat_runtime_that_seats_cannot_enter_is_seen(
+    tmp_path: Path, mode: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        os.chmod(folder, mode)  # noqa: PTH101
+        facts = await gather(asked(tmp_path, f"unix://{tmp_path}/nothing.sock", seat_runtime=Path(folder) / "runtime"))
+    assert ("closed to the users of seats" in facts.runtime_trouble) == (mode == 0o700)
+
+
+def test_the_command_names_what_is_broken_and_fails(tmp_path: Path) -> None:
+    order = ["doctor", "--orchestrator", "http://127.0.0.1:9", "--docker-host", f"unix://{tmp_path}/nothing.sock"]
+    result = CliRunner().invoke(main, [*order, "--data", str(tmp_path), "--port", "9"])
+    assert result.exit_code == 1
+    assert "broken  engine" in result.output
+    assert "systemctl start docker" in result.output
+    assert "broken  orchestrator" in result.output

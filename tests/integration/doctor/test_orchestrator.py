@@ -1,0 +1,167 @@
+"""`orchestrator doctor` on what is really there, and really broken."""
+
+import asyncio
+import socket
+import ssl
+import threading
+from collections.abc import AsyncGenerator, Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+from pydantic import SecretStr
+
+from diagnosis.looking import answer_of, days_of_certificate, trouble_of_relay
+from orchestrator.cli import main
+from orchestrator.database import Database
+from orchestrator.doctor.gathering import gather
+from orchestrator.settings import Settings
+from tests.conftest import only_on
+
+
+@pytest.fixture
+def nobody() -> Iterator[str]:
+    """An address at which nobody answers while it is held."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield f"127.0.0.1:{held.getsockname()[1]}"
+
+
+async def test_a_database_that_is_there_is_well(settings: Settings, nobody: str) -> None:
+    facts = await gather(settings.model_copy(update={"public_url": f"http://{nobody}"}))
+    assert facts.database.trouble == ""
+    assert facts.database.is_current
+    assert abs(facts.database.skew) < timedelta(seconds=60)
+    assert (facts.store_trouble, facts.data_trouble, facts.database.ready_hosts) == ("", "", 0)
+    assert facts.public_status is None
+    assert facts.public_trouble
+
+
+async def test_what_is_not_migrated_is_told_so(empty_database_url: str, settings: Settings, nobody: str) -> None:
+    database = Database(empty_database_url)
+    async with database.write():
+        pass
+    await database.close()
+    asked = settings.model_copy(update={"database_url": empty_database_url, "public_url": f"http://{nobody}"})
+    facts = (await gather(asked)).database
+    assert (facts.trouble, facts.is_current, facts.revision) == ("", False, None)
+    assert facts.head
+
+
+@only_on("sqlite")
+async def test_what_does_not_answer_is_told_in_its_own_words(settings: Settings, nobody: str) -> None:
+    asked = settings.model_copy(
+        update={
+            "database_url": f"postgresql+asyncpg://me:hidden@{nobody}/play",
+            "public_url": f"http://{nobody}",
+            "registry": f"{nobody}/games",
+            "turn_urls": (f"turn:{nobody}?transport=tcp",),
+            "smtp_url": SecretStr(f"smtp+plain://{nobody}"),
+            "mail_from": "play@example.org",
+            "turn_secret_file": settings.data / "nowhere",
+        }
+    )
+    facts = await gather(asked)
+    troubles = (
+        facts.database.trouble,
+        facts.registry_trouble,
+        facts.mail_trouble,
+        facts.relays[0][1],
+        facts.public_trouble,
+    )
+    assert all(troubles), troubles
+    assert "hidden" not in repr(facts)
+    assert "TURN_SECRET_FILE" in facts.unreadable[0]
+
+
+@only_on("sqlite")
+def test_the_command_names_what_is_broken_and_fails(settings: Settings, nobody: str, tmp_path: Path) -> None:
+    environment = {"ORCHESTRATOR_DATA": str(tmp_path / "nothing"), "ORCHESTRATOR_PUBLIC_URL": f"http://{nobody}"}
+    result = CliRunner().invoke(main, ["doctor"], env=environment)
+    assert result.exit_code == 1
+    assert "broken  database" in result.output
+    assert "orchestrator migrate" in result.output
+    assert "orchestrator serve" in result.output
+    assert not (tmp_path / "nothing").exists()
+
+
+class Stun(asyncio.DatagramProtocol):
+    """Answers a binding request with its own transaction id (RFC 8489)."""
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        self.transport.sendto(b"\x01\x01\x00\x00" + data[4:20], addr)
+
+
+@pytest.fixture
+async def stun() -> AsyncGenerator[int]:
+    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(Stun, local_addr=("127.0.0.1", 0))
+    yield transport.get_extra_info("sockname")[1]
+    transport.close()
+
+
+async def test_a_relay_that_answers_is_heard(stun: int, nobody: str) -> None:
+    assert await trouble_of_relay(f"stun:127.0.0.1:{stun}") == ""
+    assert await trouble_of_relay(f"turn:127.0.0.1:{stun}?transport=udp") == ""
+    assert await trouble_of_relay(f"turn:{nobody}?transport=tcp") != ""
+
+
+class Live(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
+        """Says nothing."""
+
+
+@pytest.fixture
+def secure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A server whose certificate ends in ten days, trusted here."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=10))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    file = tmp_path / "certificate.pem"
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    file.write_bytes(certificate.public_bytes(Encoding.PEM) + private)
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    server = HTTPServer(("127.0.0.1", 0), Live)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    serving = threading.Thread(target=server.serve_forever)
+    serving.start()
+    yield f"https://localhost:{server.server_port}"
+    server.shutdown()
+    serving.join()
+    server.server_close()
+
+
+async def test_the_days_of_a_certificate_are_read(secure: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    days = await days_of_certificate(secure)
+    assert days is not None
+    assert 9 < days < 10.1
+    monkeypatch.delenv("SSL_CERT_FILE")
+    assert await days_of_certificate(secure) is None
+    assert (await answer_of(secure)).status is None
