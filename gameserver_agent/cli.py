@@ -71,7 +71,6 @@ def main() -> None:
     "--metrics-token-file",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     default=None,
-    envvar="GAMESERVER_AGENT_METRICS_TOKEN_FILE",
     help="What Prometheus on another machine brings as bearer token to read /metrics.",
 )
 @click.option("--verbose", is_flag=True)
@@ -130,7 +129,7 @@ def run(
     sys.exit(asyncio.run(serve(settings)))
 
 
-@main.command()
+@main.command(context_settings={"auto_envvar_prefix": "GAMESERVER_AGENT"})
 @click.option("--orchestrator", "orchestrator_url", required=True, help="Where the orchestrator answers.")
 @click.option("--host", default="0.0.0.0", show_default=True, help="Address that the agent listens on.")  # noqa: S104
 @click.option("--port", type=click.IntRange(1, 65535), default=9100, show_default=True)
