@@ -254,6 +254,9 @@ class Agent:
     def session(self, session_id: str) -> Seat | None:
         return self.seats.get(session_id)
 
+    async def metrics(self) -> bytes:
+        return b""
+
     def keys(self) -> dict[str, object]:
         return self.jwks
 
