@@ -2,7 +2,6 @@
 # It is root, since it mounts homes and gives every seat a uid of its own; docs/deploying.md says what it is given.
 ARG BASE=debian:12.12-slim
 FROM ${BASE} AS python
-# hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates python3 \
     && rm -rf /var/lib/apt/lists/*
@@ -10,7 +9,6 @@ RUN apt-get update \
 FROM python AS packages
 ARG UV_VERSION=0.13.9
 ENV UV_LINK_MODE=copy
-# hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install -y --no-install-recommends python3-venv \
     && rm -rf /var/lib/apt/lists/* \
@@ -29,7 +27,6 @@ COPY streaming streaming
 RUN .venv/bin/python -m compileall -q agent_protocol diagnosis gameserver_agent metering streaming
 
 FROM python
-# hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install -y --no-install-recommends \
         e2fsprogs libxcb-shm0 libxcb1 libyuv0 mount pulseaudio util-linux xvfb \

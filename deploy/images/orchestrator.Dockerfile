@@ -2,7 +2,6 @@
 # It has no secret and no setting of an installation; docs/deploying.md says how it is run.
 ARG BASE=debian:12.12-slim
 FROM ${BASE} AS python
-# hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates python3 \
     && rm -rf /var/lib/apt/lists/*
@@ -10,7 +9,6 @@ RUN apt-get update \
 FROM python AS packages
 ARG UV_VERSION=0.13.9
 ENV UV_LINK_MODE=copy
-# hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install -y --no-install-recommends python3-venv \
     && rm -rf /var/lib/apt/lists/* \

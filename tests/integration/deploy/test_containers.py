@@ -7,7 +7,6 @@ import secrets
 import shutil
 import socket
 import subprocess
-import sys
 import time
 import tomllib
 import urllib.error
@@ -152,12 +151,10 @@ def test_the_registry_lets_in_who_was_prepared_and_nobody_else(compose: Path, tm
 
 
 @pytest.mark.parametrize("role", ["orchestrator", "agent"])
-def test_images_are_built_as_they_should_be(role: str) -> None:
-    """hadolint reads the file, and shellcheck what it runs."""
-    file = _DEPLOY / "images" / f"{role}.Dockerfile"
-    assert _said(str(Path(sys.executable).parent / "hadolint"), str(file)) == ""
-    lines = file.read_text().splitlines()
-    copied = [line.split()[1] for line in lines if line.startswith("COPY ") and "--from" not in line]
+def test_images_are_made_of_what_is_there(role: str) -> None:
+    lines = (_DEPLOY / "images" / f"{role}.Dockerfile").read_text().splitlines()
+    copies = [line.split()[1:-1] for line in lines if line.startswith("COPY ") and "--from" not in line]
+    copied = [name for names in copies for name in names]
     assert {name for name in copied if not (PROJECT / name).exists()} == set()
     allowed = {line[1:] for line in (PROJECT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     assert set(copied) <= allowed
