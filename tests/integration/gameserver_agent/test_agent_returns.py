@@ -62,7 +62,7 @@ async def test_without_a_control_plane_sessions_end_at_their_deadline_and_saves_
     await agent.play(desired)
     await control_plane.until("ses1", lambda seen: seen.save is not None)
     home = agent.home("ses1")
-    soon = datetime.now(UTC) + timedelta(seconds=6)
+    soon = datetime.now(UTC) + timedelta(seconds=20)
     await control_plane.want(desired.model_copy(update={"expires_at": soon}))
     await control_plane.until_synced(1)
     (home / "late").write_text("written while away")
