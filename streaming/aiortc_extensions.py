@@ -27,7 +27,7 @@ from enum import Enum, auto
 from typing import Protocol
 
 import aioice.ice
-from aiortc import RTCRtpSender, RTCRtpTransceiver, rtcrtpsender, rtcsctptransport, rtp
+from aiortc import RTCPeerConnection, RTCRtpSender, RTCRtpTransceiver, rtcrtpsender, rtcsctptransport, rtp
 from aiortc.codecs import CODECS as KNOWN_CODECS
 from aiortc.codecs import HEADER_EXTENSIONS
 from aiortc.rtcrtpparameters import RTCRtcpFeedback, RTCRtpHeaderExtensionParameters, RTCRtpParameters
@@ -172,6 +172,18 @@ def prefer_h264(transceiver: RTCRtpTransceiver) -> None:
     wanted = ("video/H264", "video/rtx", "video/VP8")
     preferred = [codec for codec in codecs if codec.mimeType in wanted]
     transceiver.setCodecPreferences(sorted(preferred, key=lambda codec: wanted.index(codec.mimeType)))
+
+
+async def close_whole(connection: RTCPeerConnection) -> None:
+    """Closes it, and its sockets too where an offer broke off before its media had a transport: aiortc's own closing
+    breaks off there.
+    """
+    try:
+        await connection.close()
+    except AttributeError:
+        for transport in [*vars(connection)["_RTCPeerConnection__dtlsTransports"]]:
+            await transport.stop()
+            await transport.transport.stop()
 
 
 def agreed_codec(transceiver: RTCRtpTransceiver) -> Codec:

@@ -8,7 +8,6 @@ import json
 import secrets
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Protocol
 
 from aiortc import RTCConfiguration, RTCDataChannel, RTCPeerConnection, RTCSessionDescription
@@ -133,8 +132,7 @@ class Peer:
             self.send(last_words)
             await asyncio.sleep(LAST_WORDS_S)
         self._deadline.cancel()
-        with suppress(AttributeError):  # aiortc's, where an offer broke off before its channels had a transport
-            await self._connection.close()
+        await aiortc_extensions.close_whole(self._connection)
         if self.link is not None:
             self.link.close()
 

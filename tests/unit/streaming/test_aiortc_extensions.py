@@ -251,6 +251,22 @@ async def test_a_bad_offer_is_refused_by_name(sdp: str) -> None:
     await peer.close()
 
 
+async def test_an_offer_that_leaves_its_channels_without_a_transport_is_closed_whole() -> None:
+    page, offer = await page_offer()
+    await page.close()
+    [bundle] = [line for line in offer.splitlines() if line.startswith("a=group:BUNDLE")]
+    connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    connection.addTransceiver("video")
+    [video] = connection.getTransceivers()
+    transport = video.receiver.transport.transport
+    sdp = offer.replace(bundle, f"a=group:BUNDLE nobody {bundle.split()[-1]}")
+    await connection.setRemoteDescription(RTCSessionDescription(sdp=sdp, type="offer"))
+    assert connection.sctp is not None
+    assert connection.sctp.transport is None
+    await aiortc_extensions.close_whole(connection)
+    assert transport.state == "closed"
+
+
 async def test_an_offer_of_very_many_media_or_candidates_opens_no_sockets() -> None:
     page, offer = await page_offer()
     await page.close()
