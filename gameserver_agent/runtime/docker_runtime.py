@@ -35,7 +35,7 @@ from gameserver_agent.runtime.port import (
     ReportBytes,
 )
 from gameserver_agent.runtime.pull_progress import PullProgress
-from gameserver_agent.runtime.user_namespace import UserNamespace, user_namespace
+from gameserver_agent.runtime.user_namespace import user_namespace
 from gameserver_agent.statistics import Sample
 
 log = structlog.get_logger()
@@ -56,7 +56,6 @@ class DockerRuntime:
         self._pulls = Lane("pull", base_url, threads=32, waiting=0, deadline_s=60)
         self._ended_hints: dict[str, asyncio.Event] = {}
         self._hints: _EndedHints | None = None
-        self._user_namespaces: tuple[UserNamespace | None, ...] = ()
 
     async def info(self) -> EngineInfo:
         def run(client: docker.APIClient) -> Answer:
@@ -268,10 +267,8 @@ class DockerRuntime:
         await self._lifecycle.call(run)
 
     def _inside(self, client: docker.APIClient, user: str) -> str:
-        """Whom containers know this user of the host as. An engine that came to have namespaces has lost its images."""
-        if not self._user_namespaces:
-            self._user_namespaces = (user_namespace(client.info()),)
-        (namespace,) = self._user_namespaces
+        """Whom containers know this user of the host as. Asked each time: an engine may come back with namespaces."""
+        namespace = user_namespace(client.info())
         return user if namespace is None else namespace.inside(user)
 
     async def _find_by_name(self, spec: ContainerSpec) -> str | None:
