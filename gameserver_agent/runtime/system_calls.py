@@ -3,8 +3,9 @@
 Docker's own list leaves in what debuggers, containers in containers and databases need; much of what was ever found in
 kernels lies there. Ours is for programs that draw, play sound, read their files and save. It is a list of what is
 allowed: a call that a kernel learns tomorrow is refused until somebody writes it here. A refused call fails with
-`EPERM` and the game goes on. Calls in another binary format than the machine's own (i386 on x86-64) end it: they would
-go around the conditions on arguments. See docs/decisions/0040-games-get-the-system-calls-that-they-need.md.
+`EPERM`, one that is newer than all of the list with `ENOSYS` (runc sees to that), and the game goes on. Calls in
+another binary format than the machine's own (i386 on x86-64) end it: they would go around the conditions on arguments.
+See docs/decisions/0040-games-get-the-system-calls-that-they-need.md.
 """
 
 import json
@@ -50,7 +51,9 @@ _SOCKETS: Final = """
 
 ALLOWED: Final = tuple(sorted(f"{_FILES} {_WAITING} {_MEMORY} {_PROCESSES} {_SOCKETS}".split()))
 
-_UNIX, _INET, _INET6, _NETLINK, _ROUTE = 1, 2, 10, 16, 0
+_UNIX, _INET, _INET6, _NETLINK = 1, 2, 10, 16
+_ROUTE, _DEVICE_EVENTS = 0, 15
+"""Protocols of netlink: what addresses there are, and what udev's library opens before it counts joysticks."""
 _NEW_NAMESPACES: Final = 0x7E020000
 """Of `clone`: a mount, cgroup, UTS, IPC, user, PID or network namespace."""
 _USUAL_PERSONALITY, _WHICH_PERSONALITY = 0, 0xFFFFFFFF
@@ -70,7 +73,7 @@ def profile() -> Mapping[str, Any]:
         "syscalls": [
             _allowed(ALLOWED),
             *(_allowed(("socket",), _equals(0, family)) for family in families),
-            _allowed(("socket",), _equals(0, _NETLINK), _equals(2, _ROUTE)),  # what addresses there are
+            *(_allowed(("socket",), _equals(0, _NETLINK), _equals(2, each)) for each in (_ROUTE, _DEVICE_EVENTS)),
             _allowed(("clone",), {"index": 0, "value": _NEW_NAMESPACES, "valueTwo": 0, "op": "SCMP_CMP_MASKED_EQ"}),
             _allowed(("personality",), _equals(0, _USUAL_PERSONALITY)),
             _allowed(("personality",), _equals(0, _WHICH_PERSONALITY)),
