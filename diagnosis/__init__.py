@@ -3,7 +3,7 @@ them. Here is what both know of any machine.
 """
 
 from diagnosis.finding import Finding, Level, exit_code, told
-from diagnosis.rules import of_answer, of_certificate, of_clock, of_disk, of_program
+from diagnosis.rules import of_answer, of_certificate, of_clock, of_disk, of_program, of_public_url
 
 __all__ = [
     "Finding",
@@ -14,5 +14,6 @@ __all__ = [
     "of_clock",
     "of_disk",
     "of_program",
+    "of_public_url",
     "told",
 ]

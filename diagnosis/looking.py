@@ -15,16 +15,20 @@ from urllib.parse import urlsplit
 import aiohttp
 
 DEADLINE_S = 5.0
+NO_ADDRESS = OSError, ValueError, OverflowError
+"""What connecting raises: nobody there, a name that is none (`mail..x` is a UnicodeError), a port that is none."""
 _STUN_BINDING = b"\x00\x01\x00\x00\x21\x12\xa4\x42"  # RFC 8489, section 5: type, length, magic cookie
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Of a GET. `skew` is how far our clock is ahead of the `Date` that it came with."""
+    """Of a GET. `skew` is how far our clock is ahead of the `Date` that it came with; None without a readable one."""
 
     status: int | None
     trouble: str = ""
     skew: timedelta | None = None
+    is_distrusted: bool = False
+    """Somebody answered, and no TLS came about: its certificate has ended, is another's, or nobody's."""
 
 
 async def answer_of(url: str) -> Answer:
@@ -32,10 +36,10 @@ async def answer_of(url: str) -> Answer:
     try:
         timeout = aiohttp.ClientTimeout(total=DEADLINE_S)
         async with aiohttp.ClientSession(timeout=timeout) as session, session.get(url) as answer:
-            told = answer.headers.get("Date")
-            skew = None if told is None else datetime.now(UTC) - parsedate_to_datetime(told)
-            return Answer(answer.status, skew=skew)
-    except (aiohttp.ClientError, OSError, ValueError) as error:
+            return Answer(answer.status, skew=_skew(answer.headers.get("Date")))
+    except aiohttp.ClientSSLError as error:
+        return Answer(None, words_of(error), is_distrusted=True)
+    except (aiohttp.ClientError, *NO_ADDRESS) as error:
         return Answer(None, words_of(error))
 
 
@@ -48,7 +52,7 @@ async def days_of_certificate(url: str) -> float | None:
     try:
         async with asyncio.timeout(DEADLINE_S):
             _, writer = await asyncio.open_connection(parts.hostname, parts.port or 443, ssl=context)
-    except (OSError, ValueError):
+    except NO_ADDRESS:
         return None
     ends = str((writer.get_extra_info("peercert") or {}).get("notAfter", ""))
     await _hang_up(writer)
@@ -70,7 +74,7 @@ async def trouble_of_relay(url: str) -> str:
                 await _hang_up(writer)
             else:
                 await _binding(target)
-    except OSError as error:
+    except NO_ADDRESS as error:
         return words_of(error)
     return ""
 
@@ -80,7 +84,7 @@ async def trouble_of_connection(host: str, port: int) -> str:
     try:
         async with asyncio.timeout(DEADLINE_S):
             _, writer = await asyncio.open_connection(host, port)
-    except OSError as error:
+    except NO_ADDRESS as error:
         return words_of(error)
     await _hang_up(writer)
     return ""
@@ -94,7 +98,7 @@ def trouble_of_binding(host: str, port: int, kind: socket.SocketKind) -> str:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except OSError as error:
+        except NO_ADDRESS as error:
             return words_of(error)
     return ""
 
@@ -117,22 +121,41 @@ def trouble_of_folder(folder: Path) -> str:
     there = existing(folder)
     if not there.is_dir():
         return f"{there} is no folder"
+    if not can_enter(there):
+        return f"{there} cannot be entered by this user"
     return "" if os.access(there, os.W_OK | os.X_OK) else f"{there} is not ours to write"
 
 
 def existing(path: Path) -> Path:
-    """The nearest folder above that is there, or the path itself."""
+    """The nearest folder above that is there, or the path itself. What lies in a closed folder is not there for us."""
     path = path.absolute()
-    while not path.exists() and path != path.parent:
+    while not os.path.exists(path) and path != path.parent:  # noqa: PTH110 - `Path.exists` raises in a closed folder
         path = path.parent
     return path
 
 
-def words_of(error: BaseException) -> str:
-    """What an error says, in one line."""
-    if isinstance(error, TimeoutError):
-        return f"nothing came within {DEADLINE_S:.0f} s"
+def can_enter(folder: Path) -> bool:
+    """Whether we would see what lies in it."""
+    return os.access(folder, os.X_OK)
+
+
+def words_of(error: BaseException, waited_s: float | None = None) -> str:
+    """What an error says, in one line; of a time-out of asyncio's, which says nothing, how long it `waited_s`
+    (`DEADLINE_S`).
+    """
+    if isinstance(error, TimeoutError) and not str(error):
+        return f"nothing came within {waited_s or DEADLINE_S:.0f} s"
     return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _skew(told: str | None) -> timedelta | None:
+    try:
+        there = None if told is None else parsedate_to_datetime(told)
+    except (ValueError, OverflowError):
+        return None
+    if there is None:
+        return None
+    return datetime.now(UTC) - (there if there.tzinfo else there.replace(tzinfo=UTC))  # `-0000` is UTC without a zone
 
 
 async def _hang_up(writer: asyncio.StreamWriter) -> None:

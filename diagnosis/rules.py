@@ -50,6 +50,16 @@ def of_program(name: str, path: str | None, package: str, *, why: str, is_needed
     return Finding(level, name, f"It is not installed: {why}.", f"apt-get install {package}")
 
 
+def of_public_url(url: str, status: int | None, trouble: str, mend: str, *, is_distrusted: bool) -> Finding:
+    """Of a GET of what players reach. Silence is but a hint: many routers do not lead a machine's call to its own
+    public address back to it, and players come through all the same.
+    """
+    if status is None and not is_distrusted:
+        says = f"{url} does not answer this machine: {trouble}"
+        return Finding(Level.HINT, "public URL", says, f"Ask it from outside. If it is silent there too: {mend}")
+    return of_answer("public URL", url, status, trouble, mend, accepted=range(200, 300))
+
+
 def of_answer(subject: str, url: str, status: int | None, trouble: str, mend: str, *, accepted: range) -> Finding:
     """Of a GET: its status, or None and the `trouble` there was."""
     if status is None:

@@ -34,7 +34,7 @@ from orchestrator.audit.log import AuditLog
 from orchestrator.catalog.service import Catalog
 from orchestrator.catalog.snapshot import CatalogSnapshot
 from orchestrator.catalog.upkeep import CatalogUpkeep
-from orchestrator.database import Database
+from orchestrator.database import Database, shown_url
 from orchestrator.fleet.fleet_map import FleetMaps
 from orchestrator.fleet.host_images import HostImages
 from orchestrator.fleet.identity import HostIdentities
@@ -172,7 +172,7 @@ async def open_services(settings: Settings, meter: Meter = UNMETERED) -> AsyncGe
     database = Database(settings.database_url, meter)
     try:
         if not (await revisions(database.engine)).is_current:
-            raise NotMigrated(f"The database {url!s} is not up to date. Run `orchestrator migrate` first.")
+            raise NotMigrated(f"The database {shown_url(url)} is not up to date. Run `orchestrator migrate` first.")
         installation = await load_or_create(database)
         async with open_store(settings) as store:
             services = _wire(settings, meter, database, installation, store)

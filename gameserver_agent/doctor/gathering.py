@@ -7,7 +7,6 @@ import resource
 import shutil
 import socket
 import stat
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +14,9 @@ import docker
 from docker.errors import DockerException
 
 from diagnosis.looking import (
+    NO_ADDRESS,
     answer_of,
+    can_enter,
     days_of_certificate,
     existing,
     trouble_of_binding,
@@ -55,6 +56,7 @@ async def gather(asked: Asked) -> Facts:
     )
     is_https = asked.public_url is not None and asked.public_url.startswith("https://")
     unsent = asked.data / "unsent"
+    udp_trouble, has_udp_port = ("", True) if agent.status == 200 else _udp_ports(asked.udp_ports)
     return Facts(
         is_root=os.geteuid() == 0,
         engine=engine,
@@ -64,7 +66,7 @@ async def gather(asked: Asked) -> Facts:
         data_trouble=trouble_of_folder(asked.data),
         runtime=str(asked.seat_runtime),
         runtime_trouble=_trouble_of_entering(asked.seat_runtime) if os.geteuid() == 0 else "",
-        has_joined=(asked.data / "host.json").exists(),
+        has_joined=_has_joined(asked.data),
         unsent_saves=len(list(unsent.glob("*.tar.zst"))) if os.access(unsent, os.R_OK) else 0,
         has_loop_devices=os.access(_LOOP, os.F_OK),
         shm_bytes=shutil.disk_usage(_SHM).total,
@@ -72,7 +74,8 @@ async def gather(asked: Asked) -> Facts:
         address=f"{asked.host}:{asked.port}",
         port_trouble="" if agent.status == 200 else trouble_of_binding(asked.host, asked.port, socket.SOCK_STREAM),
         is_agent_there=agent.status == 200,
-        udp_trouble="" if agent.status == 200 else _trouble_of_udp(asked.udp_ports),
+        udp_trouble=udp_trouble,
+        has_udp_port=has_udp_port,
         orchestrator_url=asked.orchestrator_url.rstrip("/"),
         orchestrator_status=ready.status,
         orchestrator_trouble=ready.trouble,
@@ -80,8 +83,13 @@ async def gather(asked: Asked) -> Facts:
         public_url=asked.public_url,
         public_status=public.status,
         public_trouble=public.trouble,
+        is_public_distrusted=public.is_distrusted,
         certificate_days=await days_of_certificate(asked.public_url) if is_https and asked.public_url else None,
     )
+
+
+def _has_joined(data: Path) -> bool | None:
+    return os.path.exists(data / "host.json") if can_enter(existing(data)) else None  # noqa: PTH110 - that one raises
 
 
 def _engine(address: str) -> EngineFacts:
@@ -91,16 +99,17 @@ def _engine(address: str) -> EngineFacts:
     try:
         client = docker.APIClient(base_url=address, timeout=_ENGINE_DEADLINE_S)
         try:
-            info = client.info()
+            info, version = client.info(), client.version()
         finally:
             client.close()
-    except (DockerException, OSError) as error:
+    except (DockerException, *NO_ADDRESS) as error:
         return EngineFacts(address, words_of(error))
     folder = Path(str(info.get("DockerRootDir", "/")))
     disk = shutil.disk_usage(existing(folder))
     return EngineFacts(
         address,
         version=str(info.get("ServerVersion", "")),
+        runc=next((str(part.get("Version")) for part in version.get("Components") or () if part["Name"] == "runc"), ""),
         has_seccomp=any("seccomp" in str(option) for option in info.get("SecurityOptions") or ()),
         has_cgroup_2=str(info.get("CgroupVersion", "2")) == "2",
         keeps_games=bool(info.get("LiveRestoreEnabled")),
@@ -125,14 +134,14 @@ def _trouble_of_entering(folder: Path) -> str:
     return f"{closed[-1]} is closed to the users of seats" if closed else ""
 
 
-def _trouble_of_udp(
-    ports: tuple[int, int] | None, bound: Callable[[str, int, socket.SocketKind], str] = trouble_of_binding
-) -> str:
+def _udp_ports(ports: tuple[int, int] | None) -> tuple[str, bool]:
+    """What is wrong with them, and whether one of them is free."""
     if ports is None:
-        return ""
+        return "", True
     first, last = ports
-    taken = [port for port in range(first, last + 1) if bound("0.0.0.0", port, socket.SOCK_DGRAM)]  # noqa: S104
-    return f"{len(taken)} of {first}-{last} are taken, {taken[0]} first" if taken else ""
+    taken = [port for port in range(first, last + 1) if trouble_of_binding("0.0.0.0", port, socket.SOCK_DGRAM)]  # noqa: S104
+    trouble = f"{len(taken)} of {first}-{last} are taken, {taken[0]} first" if taken else ""
+    return trouble, len(taken) <= last - first
 
 
 def _reachable(host: str) -> str:

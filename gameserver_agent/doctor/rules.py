@@ -1,12 +1,14 @@
 """Facts of a host become findings. Pure."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
-from diagnosis import Finding, Level, of_answer, of_certificate, of_clock, of_disk, of_program
+from diagnosis import Finding, Level, of_answer, of_certificate, of_clock, of_disk, of_program, of_public_url
 
-OLDEST_ENGINE = (20, 10)
+OLDEST_ENGINE, OLDEST_RUNC = (20, 10, 10), (1, 0, 2)
+"""The first that take a system call's own error from a profile: games get `ENOSYS` for `clone3`."""
 LEAST_SHM_BYTES = 64 * 1024**2
 LEAST_FILES = 4096
 
@@ -18,6 +20,7 @@ class EngineFacts:
     address: str
     trouble: str = ""
     version: str = ""
+    runc: str = ""
     has_seccomp: bool = True
     has_cgroup_2: bool = True
     keeps_games: bool = True
@@ -39,7 +42,7 @@ class Facts:
     data_trouble: str
     runtime: str
     runtime_trouble: str
-    has_joined: bool
+    has_joined: bool | None
     unsent_saves: int
     has_loop_devices: bool
     shm_bytes: int
@@ -49,6 +52,8 @@ class Facts:
     is_agent_there: bool
     """The port answers as an agent does."""
     udp_trouble: str
+    has_udp_port: bool
+    """One of those for streams is free."""
     orchestrator_url: str
     orchestrator_status: int | None
     orchestrator_trouble: str
@@ -56,6 +61,7 @@ class Facts:
     public_url: str | None
     public_status: int | None = None
     public_trouble: str = ""
+    is_public_distrusted: bool = False
     certificate_days: float | None = None
 
 
@@ -73,6 +79,7 @@ LIBRARIES = {
     "libyuv.so.0": ("libyuv0", "pictures are converted ten times as fast with it", False),
 }
 _ROOTS = frozenset({"mkfs.ext4"})
+_NEWER = "apt-get install docker.io runc, or what https://docs.docker.com/engine/install/ has where those are old too"
 
 
 def findings(facts: Facts) -> list[Finding]:
@@ -88,13 +95,10 @@ def findings(facts: Facts) -> list[Finding]:
     ]
 
 
-def is_old(version: str) -> bool:
-    """Whether an engine of this version is too old. One that names itself in another way is taken to be new."""
-    major, _, rest = version.partition(".")
-    minor = rest.partition(".")[0]
-    if not (major.isdecimal() and minor.isdecimal()):
-        return False
-    return (int(major), int(minor)) < OLDEST_ENGINE
+def is_old(version: str, oldest: tuple[int, int, int]) -> bool:
+    """Whether a program of this version is too old. One that names itself in another way is taken to be new."""
+    found = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", version)
+    return found is not None and tuple(int(part or 0) for part in found.groups()) < oldest
 
 
 def _engine(facts: EngineFacts) -> Iterator[Finding]:
@@ -102,13 +106,16 @@ def _engine(facts: EngineFacts) -> Iterator[Finding]:
         mend = "systemctl start docker, or apt-get install docker.io, or --docker-host"
         yield Finding(Level.BROKEN, "engine", f"{facts.address} does not answer: {facts.trouble}", mend)
         return
-    if is_old(facts.version):
-        says = f"Docker Engine {facts.version} is older than 20.10."
-        yield Finding(Level.BROKEN, "engine", says, "apt-get install docker.io")
+    if is_old(facts.version, OLDEST_ENGINE):
+        says = f"Docker Engine {facts.version} is older than 20.10.10: games would not start, or start no threads."
+        yield Finding(Level.BROKEN, "engine", says, _NEWER)
+    elif is_old(facts.runc, OLDEST_RUNC):
+        says = f"The engine's runc {facts.runc} is older than 1.0.2: games would not start, or start no threads."
+        yield Finding(Level.BROKEN, "engine", says, _NEWER)
     else:
         yield Finding(Level.OK, "engine", f"Docker Engine {facts.version} answers.")
     if not facts.has_seccomp:
-        says = "The engine has no seccomp: games could make any system call."
+        says = "The engine has no seccomp: it refuses to start games, which never play without."
         yield Finding(Level.BROKEN, "isolation", says, "Use a kernel with CONFIG_SECCOMP_FILTER.")
     if not facts.has_cgroup_2:
         says = "The engine uses cgroup v1: memory of games is counted less exactly."
@@ -141,7 +148,8 @@ def _kernel(facts: Facts) -> Iterator[Finding]:
 
 def _folders(facts: Facts) -> Iterator[Finding]:
     if facts.data_trouble:
-        mend = f"mkdir -p {facts.data} && chown $(id -un) {facts.data}, or --data"
+        own = f"mkdir -p {facts.data} && chown $(id -un) {facts.data}, or --data"
+        mend = f"Run it as the agent's user; if it is that one: {own}"
         yield Finding(Level.BROKEN, "data folder", f"{facts.data_trouble}.", mend)
     if facts.runtime_trouble:
         mend = f"chmod a+x {facts.runtime} and the folders above it, or --seat-runtime"
@@ -159,7 +167,10 @@ def _ports(facts: Facts) -> Iterator[Finding]:
         yield Finding(Level.BROKEN, "port", f"{facts.address} is taken, and not by an agent.", mend)
     else:
         yield Finding(Level.OK, "port", f"{facts.address} is free.")
-    if facts.udp_trouble:
+    if facts.udp_trouble and facts.has_udp_port:
+        says = f"{facts.udp_trouble}. Seats of games that live on without their agent keep theirs."
+        yield Finding(Level.HINT, "UDP ports", says, "`ss -lunp` shows who has them")
+    elif facts.udp_trouble:
         yield Finding(Level.BROKEN, "UDP ports", f"{facts.udp_trouble}.", "--udp-ports FIRST-LAST with others")
 
 
@@ -170,9 +181,9 @@ def _orchestrator(facts: Facts) -> Iterator[Finding]:
     yield of_answer("orchestrator", ready, status, trouble, mend, accepted=range(200, 300))
     if facts.skew is not None:
         yield of_clock("clock", "the orchestrator's", facts.skew)
-    if not facts.has_joined:
+    if facts.has_joined is False:
         says = "This host has not joined."
-        mend = "`orchestrator hosts token` there, then start the agent once with --token"
+        mend = "`orchestrator hosts token` there, into a file with which the agent starts once: --token-file"
         yield Finding(Level.HINT, "membership", says, mend)
 
 
@@ -181,7 +192,7 @@ def _players(facts: Facts) -> Iterator[Finding]:
         return
     mend = "Start the agent, and see to the proxy and the firewall before it."
     health = f"{facts.public_url}/api/health"
-    status, trouble = facts.public_status, facts.public_trouble
-    yield of_answer("public URL", health, status, trouble, mend, accepted=range(200, 300))
+    distrusted = facts.is_public_distrusted
+    yield of_public_url(health, facts.public_status, facts.public_trouble, mend, is_distrusted=distrusted)
     if facts.certificate_days is not None:
         yield of_certificate(facts.public_url, facts.certificate_days)

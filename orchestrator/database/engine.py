@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import Connection, event, text
+from sqlalchemy import URL, Connection, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
@@ -56,6 +56,11 @@ _POSTGRESQL_OPTIONS: dict[str, Any] = {
         },
     },
 }
+
+
+def shown_url(url: URL) -> str:
+    """Fit for people's eyes: without the password, and without the query, where drivers take one as well."""
+    return url.set(query={}).render_as_string(hide_password=True)
 
 
 class Database:

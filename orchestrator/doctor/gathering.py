@@ -1,6 +1,7 @@
 """Measures the facts that `rules` judges. What cannot be measured is a fact as well: nothing here raises for it."""
 
 import asyncio
+import contextlib
 import os
 import shutil
 import time
@@ -15,7 +16,9 @@ from docker.errors import DockerException
 from sqlalchemy import func, make_url, select
 
 from diagnosis.looking import (
+    NO_ADDRESS,
     answer_of,
+    can_enter,
     days_of_certificate,
     existing,
     trouble_of_connection,
@@ -27,7 +30,7 @@ from diagnosis.looking import (
 from migrations import revisions
 from orchestrator.arena.bots import stockfish
 from orchestrator.catalog.references import is_plain_http
-from orchestrator.database import Database
+from orchestrator.database import Database, shown_url
 from orchestrator.doctor.rules import DatabaseFacts, Facts
 from orchestrator.embedded.engine import USUAL_SOCKET, private_engine_of
 from orchestrator.errors import ApiError
@@ -67,6 +70,7 @@ async def gather(settings: Settings) -> Facts:
         public_url=settings.public_url,
         public_status=public.status,
         public_trouble=public.trouble,
+        is_public_distrusted=public.is_distrusted,
         certificate_days=days.result(),
         registry=settings.registry,
         registry_url=registry.url,
@@ -84,10 +88,10 @@ async def gather(settings: Settings) -> Facts:
 
 async def _database(settings: Settings) -> DatabaseFacts:
     url = make_url(settings.database_url)
-    shown = url.render_as_string(hide_password=True)
+    shown = shown_url(url)
     if url.get_backend_name() == "sqlite" and not _is_there(Path(url.database or "")):
-        return DatabaseFacts(shown, "there is no such file")
-    database = Database(settings.database_url)
+        return DatabaseFacts(shown, _trouble_of_no_file(Path(url.database or "")))
+    database, asked_s = Database(settings.database_url), time.monotonic()
     try:
         async with asyncio.timeout(_PATIENCE_S):
             seen = await revisions(database.engine)
@@ -100,7 +104,8 @@ async def _database(settings: Settings) -> DatabaseFacts:
                 is_ready = (Host.lease_until > now) & Host.is_draining.is_(False) & Host.removed_at.is_(None)
                 ready = await session.scalar(select(func.count()).select_from(Host).where(is_ready))
     except Exception as error:
-        return DatabaseFacts(shown, words_of(error.__cause__ or error))
+        cause = error if isinstance(error, TimeoutError) else error.__cause__ or error
+        return DatabaseFacts(shown, words_of(cause, time.monotonic() - asked_s))
     finally:
         await database.close()
     return DatabaseFacts(shown, "", seen.current, seen.head, seen.is_current, ours - now, ready or 0)
@@ -114,7 +119,7 @@ async def _store(settings: Settings) -> str:
     if not settings.store_url and not _is_there(folder):
         return trouble_of_folder(folder)
     body = b"What the doctor left; it may go."
-    key = f"doctor/{new_id('doc')}"
+    key, asked_s = f"doctor/{new_id('doc')}", time.monotonic()
 
     async def pieces() -> AsyncIterator[bytes]:
         yield body
@@ -122,11 +127,17 @@ async def _store(settings: Settings) -> str:
     try:
         async with asyncio.timeout(_PATIENCE_S), open_store(settings) as store:
             await store.check()
-            await store.put(key, sha256(body).hexdigest(), len(body), pieces())
-            read = b"".join([piece async for piece in store.read(key)])
+            try:
+                await store.put(key, sha256(body).hexdigest(), len(body), pieces())
+                read = b"".join([piece async for piece in store.read(key)])
+            except BaseException:
+                with contextlib.suppress(ApiError, *NO_ADDRESS):
+                    async with asyncio.timeout(_PATIENCE_S):
+                        await store.delete(key)
+                raise
             await store.delete(key)
-    except (ApiError, OSError, ValueError) as error:
-        return words_of(error)
+    except (ApiError, *NO_ADDRESS) as error:
+        return words_of(error, time.monotonic() - asked_s)
     return "" if read == body else "what was read is not what was written"
 
 
@@ -167,7 +178,7 @@ def _engine(data: Path) -> _Engine:
             return _Engine(str(client.version()["Version"]))
         finally:
             client.close()
-    except (DockerException, OSError) as error:
+    except (DockerException, *NO_ADDRESS) as error:
         return _Engine(trouble=words_of(error))
 
 
@@ -204,4 +215,9 @@ def _unreadable(settings: Settings) -> tuple[str, ...]:
 
 
 def _is_there(path: Path) -> bool:
-    return path.exists()
+    return os.path.exists(path)  # noqa: PTH110 - `Path.exists` raises in a folder that is closed to us
+
+
+def _trouble_of_no_file(path: Path) -> str:
+    there = existing(path)
+    return "there is no such file" if can_enter(there) else f"{there} cannot be entered by this user"

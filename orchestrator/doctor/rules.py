@@ -6,7 +6,7 @@ from datetime import timedelta
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from diagnosis import Finding, Level, of_answer, of_certificate, of_clock, of_disk, of_program
+from diagnosis import Finding, Level, of_answer, of_certificate, of_clock, of_disk, of_program, of_public_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,7 @@ class Facts:
     public_url: str
     public_status: int | None
     public_trouble: str
+    is_public_distrusted: bool = False
     certificate_days: float | None = None
     registry: str | None = None
     registry_url: str = ""
@@ -80,7 +81,8 @@ def _settings(facts: Facts) -> Iterator[Finding]:
 
 def _data(facts: Facts) -> Iterator[Finding]:
     if facts.data_trouble:
-        mend = f"mkdir -p {facts.data} && chown $(id -un) {facts.data}, or set ORCHESTRATOR_DATA"
+        own = f"mkdir -p {facts.data} && chown $(id -un) {facts.data}, or set ORCHESTRATOR_DATA"
+        mend = f"Run it as the replica's user; if it is that one: {own}"
         yield Finding(Level.BROKEN, "data folder", f"{facts.data_trouble}.", mend)
     else:
         yield of_disk("data folder", facts.data, facts.disk_free_bytes, facts.disk_total_bytes)
@@ -116,7 +118,8 @@ def _store(facts: Facts) -> Finding:
 def _address(facts: Facts) -> Iterator[Finding]:
     mend = "Start a replica (`orchestrator serve`), see to the proxy before it, or set ORCHESTRATOR_PUBLIC_URL."
     live = f"{facts.public_url}/health/live"
-    yield of_answer("public URL", live, facts.public_status, facts.public_trouble, mend, accepted=range(200, 300))
+    distrusted = facts.is_public_distrusted
+    yield of_public_url(live, facts.public_status, facts.public_trouble, mend, is_distrusted=distrusted)
     if facts.certificate_days is not None:
         yield of_certificate(facts.public_url, facts.certificate_days)
     parts = urlsplit(facts.public_url)

@@ -2,16 +2,35 @@
 
 import os
 import socket
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from diagnosis import looking
 from gameserver_agent.cli import main
+from gameserver_agent.doctor import gathering
 from gameserver_agent.doctor.gathering import Asked, gather
 from gameserver_agent.doctor.rules import LIBRARIES, PROGRAMS
 from tests.integration.docker_engine import DockerEngine
+
+_AS_NOBODY = """
+import os, sys
+from gameserver_agent.cli import main
+from gameserver_agent.doctor import gathering, rules
+os.setgroups([]), os.setgid(65534), os.setuid(65534)
+main(sys.argv[1:])
+"""
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine is slow; who does not answer here refuses at once."""
+    monkeypatch.setattr(looking, "DEADLINE_S", 60.0)
+    monkeypatch.setattr(gathering, "_ENGINE_DEADLINE_S", 60)
 
 
 def asked(data: Path, docker_host: str, **more: object) -> Asked:
@@ -32,6 +51,7 @@ async def test_an_engine_and_what_games_need_are_seen(docker_engine: DockerEngin
     facts = await gather(asked(tmp_path, docker_engine.url))
     assert facts.engine.trouble == ""
     assert facts.engine.version
+    assert facts.engine.runc
     assert facts.engine.has_seccomp
     assert 0 < facts.engine.free_bytes < facts.engine.total_bytes
     assert [name for name, path in facts.programs if path is None] == []
@@ -45,16 +65,15 @@ async def test_what_is_in_the_way_is_seen(tmp_path: Path) -> None:
     (tmp_path / "unsent").mkdir()
     (tmp_path / "unsent" / "ses~1~1~aa.tar.zst").touch()
     (tmp_path / "host.json").touch()
-    with socket.create_server(("127.0.0.1", 0)) as taken, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stream:
+    with socket.socket() as held, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stream:
+        held.bind(("127.0.0.1", 0))
         stream.bind(("0.0.0.0", 0))
-        port, udp = taken.getsockname()[1], stream.getsockname()[1]
-        taken.close()
-        with socket.socket() as held:
-            held.bind(("127.0.0.1", port))
-            facts = await gather(asked(tmp_path, f"unix://{tmp_path}/nothing.sock", port=port, udp_ports=(udp, udp)))
+        port, udp = held.getsockname()[1], stream.getsockname()[1]
+        facts = await gather(asked(tmp_path, f"unix://{tmp_path}/nothing.sock", port=port, udp_ports=(udp, udp)))
     assert facts.engine.trouble
     assert facts.port_trouble
     assert f"{udp} first" in facts.udp_trouble
+    assert not facts.has_udp_port
     assert (facts.has_joined, facts.unsent_saves) == (True, 1)
 
 
@@ -76,3 +95,18 @@ def test_the_command_names_what_is_broken_and_fails(tmp_path: Path) -> None:
     assert "broken  engine" in result.output
     assert "systemctl start docker" in result.output
     assert "broken  orchestrator" in result.output
+
+
+def test_a_user_who_may_not_enter_the_agents_folder_is_told_whose_it_is_to_ask(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    (closed / "host.json").touch()
+    order = ("doctor", "--orchestrator", "http://127.0.0.1:9", "--docker-host", f"unix://{closed}/nothing.sock")
+    order += ("--data", str(closed / "data"), "--seat-runtime", str(closed / "runtime"), "--port", "9")
+    ended = subprocess.run(
+        [sys.executable, "-c", _AS_NOBODY, *order], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (1, "")
+    assert "cannot be entered by this user" in ended.stdout
+    assert "Run it as the agent's user" in ended.stdout
+    assert "has not joined" not in ended.stdout

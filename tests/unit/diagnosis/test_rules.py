@@ -13,6 +13,7 @@ from diagnosis import (
     of_clock,
     of_disk,
     of_program,
+    of_public_url,
     told,
 )
 
@@ -60,6 +61,18 @@ def test_an_answer(status: int | None, trouble: str, level: str, word: str) -> N
     finding = of_answer("public URL", "http://x", status, trouble, "Start it.", accepted=range(200, 300))
     assert finding.level == level
     assert word in finding.says
+
+
+@pytest.mark.parametrize(
+    ("status", "is_distrusted", "level"),
+    [(200, False, "ok"), (502, False, "broken"), (None, False, "hint"), (None, True, "broken")],
+)
+def test_a_public_url_that_this_machine_cannot_reach_may_be_reached_by_players(
+    status: int | None, is_distrusted: bool, level: str
+) -> None:
+    finding = of_public_url("https://play.example", status, "refused", "Start it.", is_distrusted=is_distrusted)
+    assert finding.level == level
+    assert finding.mend.endswith("Start it." if level != "ok" else "")
 
 
 def test_only_what_is_broken_fails_and_what_helps_stands_below() -> None:
