@@ -24,7 +24,7 @@ ON_A_STREAM := input_scripts pages_controls pages_firefox pages_on_a_seat pages_
 STREAMS := tests/integration/streaming tests/browser/house $(ON_A_STREAM:%=tests/browser/pages/test_%.py)
 PAGES := $(filter-out $(STREAMS),$(wildcard tests/browser/pages/test_*.py))
 
-.PHONY: help play games test test-services test-hosts test-pages test-streams setup setup-tests setup-bench lint format unit coverage chaos chaos-fleet soak input-scripts walk-pictures test-games bench-play bench-streaming bench-hour bench-chaos bench-soak bench-fleet bench-uploads bench-catalogue bench-arena simulate strength deploy-orchestrator deploy-agent images deb fuzz audit told-audit clean
+.PHONY: help play games test test-services test-hosts test-pages test-streams setup setup-tests setup-bench lint format unit coverage chaos chaos-fleet soak input-scripts walk-pictures test-games bench-play bench-streaming bench-hour bench-chaos bench-soak bench-fleet bench-uploads bench-catalogue bench-arena simulate strength deploy-orchestrator deploy-agent images deb docs drawings fuzz audit told-audit clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1mmake %-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -160,6 +160,14 @@ images: ## Build the images of replica and agent (ARGS="--build-arg BASE=debian:
 deb: ## Make dist/playhouse_VERSION_all.deb, which lets a machine deploy to itself
 	@python3 -m deploy.debian.build
 
+docs: ## Make a site of all documents in site/; a broken link or a page that nothing leads to fails
+	@deploy/setup docs
+	$(RUN)sphinx-build --quiet --fresh-env --fail-on-warning --keep-going --conf-dir docs/site . site
+	@echo "site/index.html"
+
+drawings: setup-tests ## Draw anew what the documents say in Mermaid, for the site
+	$(RUN)python -m docs.site.draw
+
 fuzz: MINUTES = 10
 fuzz: setup-tests ## Throw guided nonsense at every parser that strangers reach, each for MINUTES (MINUTES=10 ARGS="--only games")
 	@deploy/setup fuzz
@@ -172,5 +180,5 @@ told-audit: setup  # in `make test`: a hole that was told of today is no mistake
 	-@deploy/setup audit
 
 clean: ## Remove what was made here, but not DATA
-	rm -rf dist .venv .tools .coverage .pytest_cache .ruff_cache .hypothesis .import_linter_cache test-artifacts
+	rm -rf dist site .venv .tools .coverage .pytest_cache .ruff_cache .hypothesis .import_linter_cache test-artifacts
 	find . -name __pycache__ -not -path './data*' -prune -exec rm -rf {} +

@@ -1,4 +1,4 @@
-"""One file of results: `bench/results/NAME.json`, and the same as a table on the terminal."""
+"""One file of results: `bench/results/NAME.json`, the same on the terminal, and docs/benchmarks.md made anew."""
 
 import json
 import math
@@ -8,6 +8,8 @@ import subprocess
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+from bench import report
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -34,6 +36,7 @@ def write(name: str, rows: list[Row]) -> Path:
         "rows": [asdict(row) for row in rows],
     }
     path.write_text(json.dumps(content, indent=2) + "\n")
+    report.main()
     show(rows)
     print(f"written to {path}")
     return path
