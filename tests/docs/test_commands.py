@@ -1,0 +1,108 @@
+"""What documents tell people to type are commands that there are: each is parsed as its program would parse it.
+
+What they do is tested where it is done. `arena-first-match.md` is run as it is written (`test_first_match.py`).
+"""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from gameserver_agent.cli import main as gameserver_agent
+from orchestrator.cli import main as orchestrator
+
+HOUSE = Path(__file__).parents[2]
+PAGES = [HOUSE / "README.md", HOUSE / "CONTRIBUTING.md", *sorted((HOUSE / "docs").rglob("*.md"))]
+PROGRAMS: dict[str, click.Command] = {"orchestrator": orchestrator, "gameserver-agent": gameserver_agent}
+TARGETS = set(re.findall(r"^([a-z-]+):", (HOUSE / "Makefile").read_text(), re.MULTILINE))
+FEWEST = 60
+
+
+def simple_commands(text: str) -> Iterator[list[str]]:
+    """What stands in a page's blocks of shell, cut at pipes, brackets and redirections; comments and optional brackets
+    are left out, and lines whose quotes go on in the next.
+    """
+    for block in re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+        for line in block.splitlines():
+            lexer = shlex.shlex(re.sub(r"[\[\]]", "", line), posix=True, punctuation_chars=True)
+            lexer.whitespace_split = True
+            try:
+                words = list(lexer)
+            except ValueError:
+                continue
+            command: list[str] = []
+            for word in words:
+                if set(word) <= set("();<>|&"):
+                    yield command
+                    command = []
+                else:
+                    command.append(word)
+            yield command
+
+
+def of_ours(command: list[str]) -> tuple[str, list[str]] | None:
+    """The program and its arguments, if it is one of ours: the last that is named, in `docker compose exec orchestrator
+    python -m orchestrator hosts token`.
+    """
+    for place in range(len(command) - 1, -1, -1):
+        name = Path(command[place]).name
+        if name in PROGRAMS and place + 1 < len(command):
+            return name, command[place + 1 :]
+    return None
+
+
+def parse(program: click.Command, name: str, arguments: list[str], parent: click.Context | None = None) -> None:
+    """As the program does, without doing it. Raises `click.UsageError`."""
+    if isinstance(program, click.Group):
+        with click.Context(program, info_name=name, parent=parent) as context:
+            _, command, rest = program.resolve_command(context, list(arguments))
+            assert command is not None
+            parse(command, command.name or "", rest, context)
+    elif "…" in arguments:  # what was said before stands for the rest
+        known = {option for parameter in program.params for option in parameter.opts}
+        assert {word for word in arguments if word.startswith("--")} <= known
+    else:
+        program.make_context(name, list(arguments), parent=parent)
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the files that the pages name."""
+    for name in ("join-token", "game.toml", "garden.toml", "garden.tar.gz", "garden-1.0-linux.tar.gz"):
+        (tmp_path / name).touch()
+    (tmp_path / "my-game").mkdir()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_every_command_of_the_documents_is_one_that_there_is(desk: Path) -> None:
+    parsed = 0
+    for page in PAGES:
+        for command in simple_commands(page.read_text()):
+            ours = of_ours(command)
+            if ours is not None:
+                name, arguments = ours
+                try:
+                    parse(PROGRAMS[name], name, arguments)
+                except click.UsageError as wrong:
+                    pytest.fail(f"{page.relative_to(HOUSE)}: {shlex.join(command)}: {wrong.format_message()}")
+                parsed += 1
+            elif command[:1] == ["make"]:
+                targets = {word for word in command[1:] if "=" not in word}
+                assert targets <= TARGETS, f"{page.relative_to(HOUSE)}: {shlex.join(command)}"
+                parsed += 1
+    assert parsed >= FEWEST, "they are found at all"
+
+
+@pytest.mark.parametrize(
+    "line", ["orchestrator hosts drian HOST", "orchestrator hosts drain HOST --mvoe", "orchestrator hosts drain"]
+)
+def test_a_command_that_is_not_there_is_found(line: str) -> None:
+    command = next(simple_commands(f"```sh\n{line}   # so\n```\n"))
+    ours = of_ours(command)
+    assert ours is not None
+    with pytest.raises(click.UsageError):
+        parse(PROGRAMS[ours[0]], *ours)
