@@ -33,7 +33,7 @@ def main() -> None:
 @click.option("--token", default=None, help="One-time token of `orchestrator hosts token`; needed once. `ps` shows it.")
 @click.option(
     "--token-file",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=click.Path(path_type=Path, dir_okay=False),  # a host that has joined does not look at it
     default=None,
     help="The same in a file, or in PLAYHOUSE_HOST_TOKEN: nobody else on this machine sees it.",
 )
@@ -55,7 +55,12 @@ def main() -> None:
     help="Folder of what seats run from, one folder a version; every user must be able to enter it.",
 )
 @click.option("--name", default=socket.gethostname, show_default="host name")
-@click.option("--seats", type=click.IntRange(1, 1000), default=None, help="Most sessions at a time; default 2 a core.")
+@click.option(
+    "--seats",
+    type=click.IntRange(1, 1000),
+    default=None,
+    help="Most sessions at a time; default 2 a core, as far as the UDP ports reach.",
+)
 @click.option(
     "--ice-address",
     "ice_addresses",
@@ -102,9 +107,7 @@ def run(
     from gameserver_agent.service import serve  # noqa: PLC0415 - `--help` must not load the engine's SDK
 
     _configure_logging(verbose=verbose)
-    if token_file is not None:
-        token = token_file.read_text().strip()
-    seats = seats or 2 * len(os.sched_getaffinity(0))
+    ports = None if udp_ports is None else _port_range(udp_ports, seats or 1)
     settings = AgentSettings(
         orchestrator_url=orchestrator_url,
         play_url=orchestrator_public_url or orchestrator_url,
@@ -117,14 +120,15 @@ def run(
         seat_folders=(seat_folders or defaults.default_seat_folders()).absolute(),
         seat_runtime=(seat_runtime or defaults.default_seat_runtime()).absolute(),
         name=name[:100],
-        seats=seats,
+        seats=seats or _usual_seats(ports),
         ice_addresses=ice_addresses,
-        udp_ports=None if udp_ports is None else _port_range(udp_ports, seats),
+        udp_ports=ports,
         public_ip=None if public_ip is None else _address(public_ip),
         bitrate_bps=bitrate_bps,
         labels=_labels(labels),
         stop_sessions_on_exit=stop_sessions_on_exit,
         metrics_token="" if metrics_token_file is None else metrics_token_file.read_text().strip(),
+        token_file=token_file,
     )
     sys.exit(asyncio.run(serve(settings)))
 
@@ -187,6 +191,11 @@ def _port_range(text: str, seats: int) -> tuple[int, int]:
     if int(last) - int(first) + 1 < PORTS_PER_SEAT * seats:
         raise click.BadParameter(f"{seats} seats need {PORTS_PER_SEAT * seats} ports", param_hint="--udp-ports")
     return int(first), int(last)
+
+
+def _usual_seats(ports: tuple[int, int] | None) -> int:
+    usual = 2 * len(os.sched_getaffinity(0))
+    return usual if ports is None else min(usual, (ports[1] - ports[0] + 1) // PORTS_PER_SEAT)
 
 
 def _address(text: str) -> str:

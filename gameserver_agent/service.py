@@ -179,10 +179,8 @@ async def _joined(
     membership = data.membership()
     if membership is not None:
         return membership
-    if settings.token is None:
-        raise StartUpError("this host has not joined yet: start it once with --token (orchestrator hosts token)")
     request = JoinRequest(
-        token=settings.token,
+        token=await asyncio.to_thread(settings.join_token),
         name=settings.name,
         public_key=public_key_text(data.private_key()),
         public_url=public_url,

@@ -14,6 +14,7 @@ from gameserver_agent.seats import places
 class AgentSettings:
     """`port` 0 takes a free one; without `public_url` the orchestrator is told `http://127.0.0.1:<port>`.
     `metrics_token` is what another machine brings to read metrics, beside this agent's own secret; empty is none.
+    `token`, or what `token_file` holds, lets a host join; one that has joined needs neither.
     """
 
     orchestrator_url: str
@@ -35,6 +36,18 @@ class AgentSettings:
     labels: dict[str, str]
     stop_sessions_on_exit: bool
     metrics_token: str = ""
+    token_file: Path | None = None
+
+    def join_token(self) -> str:
+        """Raises `StartUpError` when there is none to join with. Blocks."""
+        if self.token_file is not None:
+            try:
+                return self.token_file.read_text().strip()
+            except OSError as error:
+                raise StartUpError(f"this host has not joined yet, and {self.token_file}: {error.strerror}") from error
+        if self.token is None:
+            raise StartUpError("this host has not joined yet: start it once with --token (orchestrator hosts token)")
+        return self.token
 
 
 def require_reachable(settings: AgentSettings) -> None:

@@ -10,6 +10,7 @@ import os
 import secrets
 import shutil
 import signal
+import stat
 import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
@@ -216,12 +217,14 @@ def _remove_x_leftovers(uid: int) -> None:
 
 
 def prepare_x_sockets() -> None:
-    """X servers that do not run as root cannot make this folder themselves."""
-    try:
-        X_SOCKETS.mkdir(mode=0o1777)
+    """X servers that do not run as root cannot make this folder themselves, nor use one that is root's alone, as an
+    engine makes it for a mount.
+    """
+    with suppress(FileExistsError):
+        X_SOCKETS.mkdir()
+    about = X_SOCKETS.lstat()
+    if stat.S_ISDIR(about.st_mode) and about.st_uid == os.geteuid() and stat.S_IMODE(about.st_mode) != 0o1777:
         X_SOCKETS.chmod(0o1777)
-    except FileExistsError:
-        return
 
 
 def default_root() -> Path:

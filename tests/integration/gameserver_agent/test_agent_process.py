@@ -59,7 +59,7 @@ async def test_what_its_unit_leaves_an_agent_is_enough_for_a_session_and_for_its
     assert agent.home("ses1").is_mount()
     worker = agent.worker("ses1")
     await agent.end()
-    await agent.start()
+    await agent.start("--token-file", str(agent.folder / "token-that-was-removed"))
     await control_plane.until_synced()
     await control_plane.until("ses1", lambda seen: seen.state == ObservedState.RUNNING)
     assert agent.worker("ses1") == worker

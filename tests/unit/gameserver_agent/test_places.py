@@ -70,3 +70,24 @@ def test_a_claim_clears_what_an_earlier_seat_left(tmp_path: Path) -> None:
     assert places.existing("ses1") == after
     assert after.seat.stat().st_mode & 0o777 == 0o700
     assert os.geteuid() != after.owner.uid
+
+
+def test_every_uid_may_put_its_display_where_displays_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also in a folder that an engine made for a mount; what is somebody else's, or a link, is left as it is."""
+    sockets = tmp_path / ".X11-unix"
+    monkeypatch.setattr(seat_places, "X_SOCKETS", sockets)
+    seat_places.prepare_x_sockets()
+    assert sockets.stat().st_mode & 0o7777 == 0o1777
+    sockets.chmod(0o755)
+    seat_places.prepare_x_sockets()
+    assert sockets.stat().st_mode & 0o7777 == 0o1777
+
+    sockets.chmod(0o755)
+    os.chown(sockets, FIRST_UID, FIRST_UID)
+    seat_places.prepare_x_sockets()
+    assert sockets.stat().st_mode & 0o7777 == 0o755
+    sockets.rmdir()
+    (tmp_path / "other").mkdir(mode=0o755)
+    sockets.symlink_to("other")
+    seat_places.prepare_x_sockets()
+    assert sockets.stat().st_mode & 0o7777 == 0o755

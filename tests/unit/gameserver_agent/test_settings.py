@@ -75,10 +75,52 @@ def test_a_network_that_cannot_be_is_refused_with_what_is_wrong(options: list[st
     assert why in outcome.output
 
 
+def test_only_a_host_that_has_not_joined_looks_at_its_token(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    joins = dataclasses.replace(HERE, token_file=file)
+    with pytest.raises(StartUpError, match="No such file"):
+        joins.join_token()
+    file.write_text("join_7\n")
+    assert joins.join_token() == "join_7"
+    assert dataclasses.replace(HERE, token="join_8").join_token() == "join_8"
+    with pytest.raises(StartUpError, match="has not joined yet"):
+        HERE.join_token()
+
+
+@pytest.mark.parametrize(
+    ("options", "seats"),
+    [
+        ([], 128),
+        (["--udp-ports", "40000-40191"], 16),
+        (["--udp-ports", "40000-50000"], 128),
+        (["--udp-ports", "40000-40191", "--seats", "2"], 2),
+    ],
+)
+def test_a_host_takes_no_more_sessions_than_its_ports_are_for(
+    options: list[str], seats: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cores(_: int) -> set[int]:
+        return set(range(64))
+
+    monkeypatch.setattr("os.sched_getaffinity", cores)
+    assert _started(monkeypatch, *options, "--token-file", "/nowhere/token").seats == seats
+
+
 def test_every_folder_is_the_same_from_wherever_a_seat_is_started(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A seat is started in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    settings = _started(monkeypatch, "--data", "data", "--seat-folders", "seats", "--seat-runtime", "runtime")
+    assert (settings.data, settings.seat_folders, settings.seat_runtime) == (
+        tmp_path / "data",
+        tmp_path / "seats",
+        tmp_path / "runtime",
+    )
+
+
+def _started(monkeypatch: pytest.MonkeyPatch, *options: str) -> AgentSettings:
+    """What the daemon would be started with."""
     given: list[AgentSettings] = []
 
     async def remember(settings: AgentSettings) -> int:
@@ -86,13 +128,7 @@ def test_every_folder_is_the_same_from_wherever_a_seat_is_started(
         return 0
 
     monkeypatch.setattr("gameserver_agent.service.serve", remember)
-    monkeypatch.chdir(tmp_path)
-    folders = ["--data", "data", "--seat-folders", "seats", "--seat-runtime", "runtime"]
-    outcome = CliRunner().invoke(main, ["run", "--orchestrator", "http://127.0.0.1:8000", *folders])
+    outcome = CliRunner().invoke(main, ["run", "--orchestrator", "http://127.0.0.1:8000", *options])
     assert outcome.exit_code == 0, outcome.output
     [settings] = given
-    assert (settings.data, settings.seat_folders, settings.seat_runtime) == (
-        tmp_path / "data",
-        tmp_path / "seats",
-        tmp_path / "runtime",
-    )
+    return settings
