@@ -9,9 +9,11 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
+from collections.abc import Iterable
 from pathlib import Path
 
-from deploy.ssh.deploy import PROJECT, SENT_AT, release_of
+from deploy.ssh.deploy import PROJECT, SENT, SENT_AT, Release, release_of
 
 CONTROL = """\
 Package: playhouse
@@ -50,7 +52,7 @@ License: Apache-2.0
 def build(target: Path) -> Path:
     """The package, in the folder `target`. The same content makes the same package. Needs `dpkg-deb`."""
     release = release_of(PROJECT)
-    version = release.version.partition("-")[0]
+    version = version_of(PROJECT, release)
     target.mkdir(parents=True, exist_ok=True)
     package = target / f"playhouse_{version}_all.deb"
     root = Path(tempfile.mkdtemp(prefix="playhouse-deb-"))
@@ -76,6 +78,30 @@ def build(target: Path) -> Path:
     finally:
         shutil.rmtree(root)
     return package
+
+
+def version_of(project: Path, release: Release) -> str:
+    """Of two packages the one whose content was changed last is the newer one for apt, and no two contents have one
+    version: `0.1.0+20261130144047.3f2a…`, in UTC.
+    """
+    number, _, content = release.version.partition("-")
+    moment = time.strftime("%Y%m%d%H%M%S", time.gmtime(_changed_at(project, release.files)))
+    return f"{number}+{moment}.{content}"
+
+
+def _changed_at(project: Path, names: Iterable[str]) -> int:
+    """In a checkout the moment of its commit, or of what was changed since: when it was fetched says nothing."""
+    committed, changed = 0, set(names)
+    if (project / ".git").exists():
+        committed = int(_git(project, "log", "-1", "--format=%ct"))
+        since = _git(project, "diff", "--name-only", "-z", "HEAD", "--", *SENT)
+        new = _git(project, "ls-files", "-z", "--others", "--exclude-standard", "--", *SENT)
+        changed &= {*since.split("\0"), *new.split("\0")}
+    return max([committed, *(int((project / name).stat().st_mtime) for name in changed)])
+
+
+def _git(project: Path, *words: str) -> str:
+    return subprocess.run(["git", "-C", project, *words], capture_output=True, text=True, check=True).stdout
 
 
 def _write(path: Path, content: bytes, mode: int) -> None:
