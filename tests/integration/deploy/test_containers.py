@@ -1,5 +1,6 @@
 """What is shipped for containers, each part by the judge of its own kind: no image is pulled, and none is built."""
 
+import asyncio
 import json
 import os
 import re
@@ -11,18 +12,28 @@ import time
 import tomllib
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
 import pytest
 import yaml
+from aioice import stun, turn
 
 from deploy.ssh.deploy import PROJECT
 from gameserver_agent.cli import run
+from gameserver_agent.saves.archive import Owner
+from gameserver_agent.seats.places import SeatPlace
+from gameserver_agent.sessions.container import game_container
+from gameserver_agent.settings import default_data, default_seat_folders
 from orchestrator.cli.serving import serve
+from orchestrator.play.relays import IceServer, Relays
 from orchestrator.settings import Settings
+from streaming.display import X_SOCKETS
+from streaming.protocol import Hello
+from tests.integration.gameserver_agent.control_plane import desired_session
 
 _DEPLOY = PROJECT / "deploy"
 _VERSION = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["version"]
@@ -59,16 +70,35 @@ def objects() -> list[dict[str, Any]]:
 
 
 def test_what_was_prepared_is_kept_and_private(compose: Path) -> None:
-    before = {path: path.read_bytes() for path in compose.rglob("*") if path.is_file()}
-    again = subprocess.run(
-        [compose / "prepare", "play.example.org", "you@example.org"], capture_output=True, text=True, check=False
-    )
-    assert again.returncode == 1
-    assert {path: path.read_bytes() for path in before} == before
+    before = _contents(compose)
+    assert _prepare(compose) == 0
+    assert _prepare(compose, "games.example.org") == 1
+    assert _contents(compose) == before
     assert (compose / "secrets").stat().st_mode & 0o777 == 0o700
     assert (compose / ".env").stat().st_mode & 0o777 == 0o600
     ignored = (PROJECT / ".gitignore").read_text().splitlines()
     assert {"*.env", "/deploy/compose/secrets/"} <= set(ignored)
+
+
+def test_prepare_goes_on_after_what_broke_off(compose: Path, tmp_path: Path) -> None:
+    """As an owner that is bound by the modes of files, as everybody but root is."""
+    folder = shutil.copytree(compose, tmp_path / "compose", ignore=shutil.ignore_patterns("secrets", ".env"))
+    (tmp_path / "perl").symlink_to("/bin/false")
+    assert _prepare(folder, env={"PATH": f"{tmp_path}:{os.environ['PATH']}"}) == 1
+    before = _contents(folder)
+    assert before.keys() < _contents(compose).keys()
+    assert _prepare(folder) == 0
+    assert _contents(folder).keys() == _contents(compose).keys()
+    assert _contents(folder).items() >= before.items()
+
+    before = _contents(folder)
+    for name in (".env", "secrets/turnserver.conf", "secrets/s3.json", "secrets/database-url", "secrets/metrics"):
+        (folder / name).unlink()
+    (folder / "secrets" / "metrics.new").touch(mode=0o444)
+    assert _prepare(folder) == 0
+    after = _contents(folder)
+    assert after.keys() == before.keys()
+    assert {name for name, content in before.items() if after[name] != content} == {Path("secrets/metrics")}
 
 
 def test_compose_names_images_files_and_settings_that_are_there(compose: Path, services: dict[str, Any]) -> None:
@@ -77,13 +107,14 @@ def test_compose_names_images_files_and_settings_that_are_there(compose: Path, s
         for volume in service.get("volumes", ()):
             source, target, *_ = volume.split(":") if isinstance(volume, str) else (volume["source"], volume["target"])
             assert target.startswith("/")
-            is_the_hosts = source.startswith(("/dev", "/var/", "/run/"))
+            is_the_hosts = source.startswith(("/dev", "/var/", "/run/", "/tmp/"))
             assert source in services["volumes"] or is_the_hosts or Path(source).exists()
     for secret in services["secrets"].values():
         assert Path(secret["file"]).read_text()
     replica, agent = (services["services"][name] for name in ("orchestrator", "agent"))
     assert set(replica["environment"]) <= _REPLICA
     assert set(agent["environment"]) <= _HOST
+    assert [each for each in replica["volumes"] if str(each).startswith("replicas:/var/lib/playhouse:")]
     for service in (replica, agent):
         assert service["image"].endswith(f":{_VERSION}")
         assert (PROJECT / service["build"]["dockerfile"]).is_file()
@@ -97,16 +128,69 @@ def test_compose_names_images_files_and_settings_that_are_there(compose: Path, s
     assert not [word for word in words if word in yaml.safe_dump(services["services"])]
 
 
+def test_replicas_take_the_settings_that_compose_gives_them(
+    services: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in services["services"]["orchestrator"]["environment"].items():
+        secret = value.removeprefix("/run/secrets/")
+        monkeypatch.setenv(name, services["secrets"][secret]["file"] if secret != value else value)
+    settings = Settings()
+    password = Path(services["secrets"]["postgres"]["file"]).read_text().strip()
+    assert settings.database_url == f"postgresql+asyncpg://playhouse:{password}@postgres/playhouse"
+    relay = Path(services["secrets"]["turnserver"]["file"]).read_text().splitlines()
+    assert f"static-auth-secret={settings.relay_secret()}" in relay
+    assert settings.scrape_token()
+
+
+def test_the_engine_finds_what_an_agent_in_a_container_names(
+    services: dict[str, Any], objects: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    data, place = (
+        default_data(),
+        SeatPlace(default_seat_folders() / "hst1" / "ses1", Owner(210_007, 210_007, drop=True)),
+    )
+    hello = Hello(
+        protocol=1,
+        pid=1,
+        display=7,
+        x_socket=str(X_SOCKETS / "X7"),
+        xauthority=str(place.seat / "Xauthority"),
+        pulse_socket=str(place.seat / "pulse" / "native"),
+    )
+    game = game_container(
+        desired_session("ses1", "game", "play"), {}, place, hello, str(data / "sessions" / "ses1" / "home")
+    )
+    named = {Path(mount.source) for mount in game.mounts}
+    of_compose = [volume.split(":") for volume in services["services"]["agent"]["volumes"]]
+    assert ["/dev", "/dev", "rw"] in of_compose
+    shared = {Path(source) for source, target, *_ in of_compose if source == target}
+    assert {path for path in named if not shared & {path, *path.parents}} == set()
+    passed_on = {Path(source) for source, _, mode in of_compose if mode == "rshared"}
+    assert passed_on & set(data.parents)
+
+    [pod] = [each["spec"]["template"]["spec"] for each in objects if each["kind"] == "DaemonSet"]
+    [container] = pod["containers"]
+    paths = {each["name"]: each["hostPath"]["path"] for each in pod["volumes"] if "hostPath" in each}
+    mounts = [mount for mount in container["volumeMounts"] if paths.get(mount["name"]) == mount["mountPath"]]
+    assert {mount["name"] for mount in mounts} == paths.keys()
+    assert "/dev" in paths.values()
+    shared = {Path(mount["mountPath"]) for mount in mounts}
+    assert {path for path in named if not shared & {path, *path.parents}} == set()
+    passed_on = {Path(mount["mountPath"]) for mount in mounts if mount.get("mountPropagation") == "Bidirectional"}
+    assert passed_on & set(data.parents)
+
+
 def test_caddy_takes_its_configuration(compose: Path) -> None:
     names = {"DOMAIN": "play.example.org", "EMAIL": "you@example.org"}
     adapted = json.loads(_said(_tool("caddy"), "adapt", "--config", "Caddyfile", "--validate", cwd=compose, env=names))
     routes = adapted["apps"]["http"]["servers"]["srv0"]["routes"]
     hosts = {route["match"][0]["host"][0] for route in routes}
     assert hosts == {"play.example.org", *(f"{name}.play.example.org" for name in ("host1", "store", "registry"))}
-    assert '"policy": "cookie"' in json.dumps(adapted)
+    assert '"policy": "ip_hash"' in json.dumps(adapted)
 
 
-def test_the_relay_starts_from_what_was_prepared(compose: Path, tmp_path: Path) -> None:
+def test_the_relay_that_was_prepared_reaches_no_private_network(compose: Path, tmp_path: Path) -> None:
     port = _free_port()
     words = (compose / "secrets" / "turnserver.conf").read_text()
     assert "listening-port=3478\n" in words
@@ -119,6 +203,13 @@ def test_the_relay_starts_from_what_was_prepared(compose: Path, tmp_path: Path) 
                 assert relay.poll() is None, (tmp_path / "log").read_text()
                 if _answers_stun(port):
                     break
+            secret = (compose / "secrets" / "turn").read_text().strip()
+            [server] = Relays((), ["turn:127.0.0.1"], secret).ice_servers(
+                "usr1", datetime.now(UTC) + timedelta(hours=1)
+            )
+            private = ("10.0.0.7", "100.64.0.7", "127.0.0.1", "169.254.169.254", "172.16.0.7", "192.168.0.7", "0.0.0.0")
+            refused = asyncio.run(_refused_peers(port, server, (*private, "198.51.100.7")))
+            assert refused == dict.fromkeys(private, 403)
         finally:
             relay.terminate()
             relay.wait()
@@ -159,6 +250,10 @@ def test_images_are_made_of_what_is_there(role: str) -> None:
     allowed = {line[1:] for line in (PROJECT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     assert set(copied) <= allowed
     assert any(line.startswith("HEALTHCHECK ") for line in lines)
+    [starts] = [line.removeprefix("ENTRYPOINT ") for line in lines if line.startswith("ENTRYPOINT ")]
+    if role == "agent":  # its seats are nobody's children
+        assert json.loads(starts)[:2] == ["tini", "--"]
+        assert any(" tini " in line for line in lines)
 
 
 def test_kubernetes_takes_every_object(objects: list[dict[str, Any]]) -> None:
@@ -193,16 +288,37 @@ def test_what_objects_of_kubernetes_name_is_there(objects: list[dict[str, Any]])
             if "configMapRef" in source:
                 assert ("ConfigMap", source["configMapRef"]["name"]) in found
         assert pod["spec"]["automountServiceAccountToken"] is False
+        assert pod["spec"]["imagePullSecrets"] == [{"name": "playhouse-registry"}]
         if name != "agent":
             assert container["securityContext"]["readOnlyRootFilesystem"]
             assert pod["spec"]["securityContext"]["runAsNonRoot"]
     agent = pods["agent"]["spec"]
     own = {each["name"] for each in agent["containers"][0]["env"] if each["name"].startswith("GAMESERVER_")}
     assert own <= _HOST
+    for name in ("orchestrator", "agent"):
+        [container] = pods[name]["spec"]["containers"]
+        [login] = [each["value"] for each in container["env"] if each["name"] == "DOCKER_CONFIG"]
+        [mount] = [each["name"] for each in container["volumeMounts"] if each["mountPath"] == login]
+        [volume] = [each["secret"] for each in pods[name]["spec"]["volumes"] if each["name"] == mount]
+        assert (volume["secretName"], volume["items"][0]["path"]) == ("playhouse-registry", "config.json")
+    assert found["Ingress", "orchestrator"]["metadata"]["annotations"].items() >= {
+        ("nginx.ingress.kubernetes.io/upstream-hash-by", "$remote_addr")
+    }
     assert agent["nodeSelector"] == {"playhouse.dev/games": "yes"}
 
 
 _WITH_PODS = (("Deployment", "orchestrator"), ("DaemonSet", "agent"), ("Job", "migrate"))
+
+
+def _prepare(folder: Path, domain: str = "play.example.org", env: dict[str, str] | None = None) -> int:
+    """Its exit code."""
+    ordinary = ("setpriv", "--bounding-set=-all", "--inh-caps=-all", "--") if os.geteuid() == 0 else ()
+    command = (*ordinary, folder / "prepare", domain, "you@example.org")
+    return subprocess.run(command, env=os.environ | (env or {}), capture_output=True, check=False).returncode
+
+
+def _contents(folder: Path) -> dict[Path, bytes]:
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def _said(*command: str, cwd: Path | None = None, env: dict[str, str] | None = None) -> str:
@@ -242,6 +358,29 @@ def _answers_stun(port: int) -> bool:
         except OSError:
             return False
     return answer[:2] == b"\x01\x01" and answer[8:20] == number
+
+
+async def _refused_peers(port: int, server: IceServer, peers: Iterable[str]) -> dict[str, int]:
+    """Those to which the relay opens no way for whoever has these credentials, with its error (RFC 8656, 19)."""
+    here = ("127.0.0.1", port)
+    transport, asking = await asyncio.get_running_loop().create_datagram_endpoint(
+        lambda: turn.TurnClientUdpProtocol(
+            here, username=server.username, password=server.credential, lifetime=600, channel_refresh_time=500
+        ),
+        remote_addr=here,
+    )
+    refused: dict[str, int] = {}
+    try:
+        await asking.connect()
+        for number, peer in enumerate(peers, start=0x4000):
+            try:
+                await asking.channel_bind(number, (peer, 40_000))
+            except stun.TransactionFailed as error:
+                refused[peer] = int(error.response.attributes["ERROR-CODE"][0])
+        await asking.delete()
+    finally:
+        transport.close()
+    return refused
 
 
 def _status(port: int, login: str) -> int | None:
