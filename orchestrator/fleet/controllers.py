@@ -8,7 +8,7 @@ from litestar.params import FromQuery, JSONBody
 from agent_protocol import JoinRequest, JoinResponse, News, SyncRequest, SyncResponse
 from orchestrator.fleet.identity import HostIdentities
 from orchestrator.fleet.sync import AgentSync
-from orchestrator.http import AnyConnection, AnyRequest, address_of
+from orchestrator.http import AnyConnection, AnyRequest
 from orchestrator.installation import Installation
 
 MOST_SYNC_BYTES = 8 * 1024**2  # a host that is refused for its report's size could never make it smaller
@@ -35,13 +35,12 @@ class AgentController(Controller):
     @post("/join", status_code=200, operation_id="joinHost")
     async def join(
         self,
-        request: AnyRequest,
         data: JSONBody[JoinRequest],
         identities: NamedDependency[HostIdentities],
         installation: NamedDependency[Installation],
     ) -> JoinResponse:
         """A new host: the token is good once, the public key is that of every later request of the host."""
-        host_id = await identities.join(data, address=address_of(request))
+        host_id = await identities.join(data)
         return JoinResponse(host_id=host_id, installation=installation.installation_id, keys=installation.jwks())
 
     @post(
