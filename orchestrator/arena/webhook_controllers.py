@@ -15,8 +15,9 @@ from orchestrator.arena.dependencies import (
     provide_proven,
     with_tenant_key,
 )
+from orchestrator.audit.recording import Actor, ActorKind
 from orchestrator.errors import ApiError, Forbidden
-from orchestrator.http import AnyConnection, AnyRequest
+from orchestrator.http import AnyConnection, AnyRequest, address_of
 from orchestrator.tenants.keys import Proven
 from orchestrator.tenants.plans import KeyMode
 from orchestrator.webhooks.controllers import Owner, WebhookHandlers
@@ -29,8 +30,9 @@ async def with_live_key(connection: AnyConnection, handler: BaseRouteHandler) ->
         raise Forbidden("Test API key cannot manage webhooks")
 
 
-async def provide_owner(proven: NamedDependency[Proven]) -> Owner:
-    return Owner(proven.tenant.id, proven.grants.webhook_retries)
+async def provide_owner(request: AnyRequest, proven: NamedDependency[Proven]) -> Owner:
+    by = Actor(ActorKind.TENANT_KEY, proven.key_id, address_of(request))
+    return Owner(proven.tenant.id, proven.grants.webhook_retries, by)
 
 
 def answer_with_code(request: AnyRequest, error: ApiError) -> Response[Any]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Select, delete, func, select, update
+from sqlalchemy import ColumnElement, Select, delete, func, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from orchestrator.accounts.models import AccountRow
@@ -17,7 +17,7 @@ from orchestrator.database import Database
 from orchestrator.fleet.models import Host
 from orchestrator.play.models import Session
 from orchestrator.publishers.models import Publisher
-from orchestrator.tenants.models import Tenant
+from orchestrator.tenants.models import Tenant, TenantKey
 
 KEPT_FOR = timedelta(days=365)
 PRUNED_AT_ONCE = 500
@@ -111,7 +111,7 @@ async def _condition(session: AsyncSession, question: Question) -> list[ColumnEl
 
 
 async def _names(session: AsyncSession, events: Sequence[AuditEvent]) -> Mapping[str, str]:
-    """By id, of the accounts, hosts, publishers and tenants that these events name."""
+    """By id, of the accounts, hosts, publishers, tenants and tenants' keys that these events name."""
     ids = {event.subject_id for event in events} | {event.actor_id for event in events if event.actor_id}
     names: dict[str, str] = {}
     for query in (
@@ -119,6 +119,7 @@ async def _names(session: AsyncSession, events: Sequence[AuditEvent]) -> Mapping
         select(Host.id, Host.name).where(Host.id.in_(ids)),
         select(Publisher.id, Publisher.name).where(Publisher.id.in_(ids)),
         select(Tenant.id, Tenant.name).where(Tenant.id.in_(ids)),
+        select(TenantKey.id, literal("A key of ") + Tenant.name).join(Tenant).where(TenantKey.id.in_(ids)),
     ):
         names |= {row[0]: row[1] for row in await session.execute(query)}
     return names

@@ -17,6 +17,7 @@ MOST_ADDRESS_CHARACTERS = 64
 class ActorKind(StrEnum):
     ACCOUNT = "account"
     PUBLISHER = "publisher"
+    TENANT_KEY = "tenant-key"
     COMMAND_LINE = "command-line"
 
 

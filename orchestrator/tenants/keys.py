@@ -55,13 +55,16 @@ class NewTenantKey:
 
 @dataclass(frozen=True, slots=True)
 class Proven:
-    """Whose key a request carries, and what it may do. `tally` is what is left of this minute's requests."""
+    """Whose key a request carries, and what it may do; a page that has none has no `key_id`. `tally` is what is left of
+    this minute's requests.
+    """
 
     tenant: Tenant
     mode: KeyMode
     origins: frozenset[str]
     grants: Grants
     tally: Tally
+    key_id: str | None = None
 
     def allows(self, origin: str | None) -> bool:
         """Whether a page of this origin may use the key. What has no origin is no page."""
@@ -201,7 +204,7 @@ class TenantKeys:
         if key.last_used_at is None or key.last_used_at < now - _USE_NOTED_EVERY:
             async with self._database.write() as session:
                 await session.execute(update(TenantKey).where(TenantKey.id == key.id).values(last_used_at=now))
-        return Proven(tenant, KeyMode(key.mode), origins, grants, tally)
+        return Proven(tenant, KeyMode(key.mode), origins, grants, tally, key.id)
 
     async def may_walk_in(self, address: str) -> bool:
         """Counts one session that a page without a key makes from this network address; False when it had too many

@@ -229,6 +229,9 @@ class Line:
     facts: tuple[tuple[str, str], ...]
 
 
+_NOBODY = {ActorKind.PUBLISHER.value: "A publisher", ActorKind.TENANT_KEY.value: "A tenant's key"}
+
+
 def lines_of(entries: Sequence[Entry]) -> tuple[Line, ...]:
     return tuple(_line(entry) for entry in entries)
 
@@ -239,8 +242,7 @@ def _line(entry: Entry) -> Line:
     if event.actor_kind == ActorKind.COMMAND_LINE:
         actor = "The command line"
     else:
-        nobody = "A publisher" if event.actor_kind == ActorKind.PUBLISHER else "An account"
-        actor = entry.actor_name or f"{nobody} that is gone"
+        actor = entry.actor_name or f"{_NOBODY.get(event.actor_kind, 'An account')} that is gone"
     gone = "an account that is gone" if kind == "user" else event.subject_id
     links = {"host": f"/admin/fleet/{event.subject_id}", "game": f"/admin/codes?game={event.subject_id}"}
     return Line(

@@ -36,11 +36,11 @@ Id = Annotated[str, PathParameter(max_length=40)]
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """The tenant who asks, how many retries the plan allows, and who does it where that is a person."""
+    """The tenant who asks, how many retries the plan allows, and which member or key of the tenant's it is."""
 
     tenant_id: str
     retries: int
-    person: Actor | None = None
+    by: Actor
 
 
 class WebhookHandlers(Controller):
@@ -60,7 +60,7 @@ class WebhookHandlers(Controller):
     ) -> EndpointWithSecret:
         """A new one, with its secret, which is told this once."""
         form = parse(EndpointForm, await _fields(request))
-        made = await webhooks.add(owner.tenant_id, form.url, form.events, retries=owner.retries, by=owner.person)
+        made = await webhooks.add(owner.tenant_id, form.url, form.events, retries=owner.retries, by=owner.by)
         return with_secret(made.endpoint, made.secret, await webhooks.now())
 
     @get("/{endpoint_id:str}")
@@ -76,7 +76,7 @@ class WebhookHandlers(Controller):
     ) -> EndpointView:
         """Another URL, other events."""
         change = parse(EndpointPatch, await _fields(request))
-        row = await webhooks.change(owner.tenant_id, endpoint_id, url=change.url, events=change.events, by=owner.person)
+        row = await webhooks.change(owner.tenant_id, endpoint_id, url=change.url, events=change.events, by=owner.by)
         return endpoint_view(row, await webhooks.now())
 
     @delete("/{endpoint_id:str}", status_code=204)
@@ -84,7 +84,7 @@ class WebhookHandlers(Controller):
         self, endpoint_id: Id, webhooks: NamedDependency[Webhooks], owner: NamedDependency[Owner]
     ) -> None:
         """It is gone with its log."""
-        await webhooks.remove(owner.tenant_id, endpoint_id, by=owner.person)
+        await webhooks.remove(owner.tenant_id, endpoint_id, by=owner.by)
 
     @post("/{endpoint_id:str}/rotate", status_code=200, operation_class=takes_json(SecretChange, is_required=False))
     async def rotate(
@@ -93,7 +93,7 @@ class WebhookHandlers(Controller):
         """Another secret; the former one signs for `graceHours` more, with the new one beside it."""
         grace = parse(SecretChange, await _fields(request)).grace
         grace = USUAL_GRACE if grace is None else grace
-        made = await webhooks.rotate(owner.tenant_id, endpoint_id, grace, by=owner.person)
+        made = await webhooks.rotate(owner.tenant_id, endpoint_id, grace, by=owner.by)
         return with_secret(made.endpoint, made.secret, await webhooks.now())
 
     @delete("/{endpoint_id:str}/former-secret", status_code=200)
@@ -101,7 +101,7 @@ class WebhookHandlers(Controller):
         self, endpoint_id: Id, webhooks: NamedDependency[Webhooks], owner: NamedDependency[Owner]
     ) -> EndpointView:
         """The former secret signs nothing more."""
-        row = await webhooks.finish_rotation(owner.tenant_id, endpoint_id, by=owner.person)
+        row = await webhooks.finish_rotation(owner.tenant_id, endpoint_id, by=owner.by)
         return endpoint_view(row, await webhooks.now())
 
     @post("/{endpoint_id:str}/stop", status_code=200)
@@ -109,7 +109,7 @@ class WebhookHandlers(Controller):
         self, endpoint_id: Id, webhooks: NamedDependency[Webhooks], owner: NamedDependency[Owner]
     ) -> EndpointView:
         """It gets nothing more until it is restarted."""
-        row = await webhooks.stop(owner.tenant_id, endpoint_id, STOPPED_BY_OWNER, by=owner.person)
+        row = await webhooks.stop(owner.tenant_id, endpoint_id, STOPPED_BY_OWNER, by=owner.by)
         return endpoint_view(row, await webhooks.now())
 
     @post("/{endpoint_id:str}/restart", status_code=200, operation_class=takes_json(Restart, is_required=False))
@@ -118,7 +118,7 @@ class WebhookHandlers(Controller):
     ) -> Restarted:
         """It gets what happens from now on, and what was missed `since` a moment."""
         since = parse(Restart, await _fields(request)).since
-        count = await webhooks.restart(owner.tenant_id, endpoint_id, since=since, by=owner.person)
+        count = await webhooks.restart(owner.tenant_id, endpoint_id, since=since, by=owner.by)
         row = await webhooks.endpoint(owner.tenant_id, endpoint_id)
         return Restarted(webhook=endpoint_view(row, await webhooks.now()), sent_again=count)
 

@@ -1,8 +1,7 @@
 """What a tenant's part of the house does with webhooks: say what happened, keep endpoints, read the log, send again.
 
 No HTTP, and no judgement of who asks: every function takes the tenant's id from whoever has proven it, and another
-tenant's endpoint is one that is not there. With `by` who changes one stands in the audit log; a tenant's own key does
-not.
+tenant's endpoint is one that is not there. `by` is who changes one, as it stands in the audit log.
 """
 
 from collections.abc import Sequence
@@ -14,7 +13,7 @@ import structlog
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from orchestrator.audit.recording import Action, Actor, record
+from orchestrator.audit.recording import COMMAND_LINE, Action, Actor, record
 from orchestrator.database import Database, JsonDict
 from orchestrator.errors import Conflict, InvalidRequest, NotFound
 from orchestrator.ids import new_id
@@ -97,7 +96,7 @@ class Webhooks:
         return event_id
 
     async def add(
-        self, tenant_id: str, url: str, events: Sequence[str] = (), *, retries: int, by: Actor | None = None
+        self, tenant_id: str, url: str, events: Sequence[str] = (), *, retries: int, by: Actor = COMMAND_LINE
     ) -> WithSecret:
         """A new endpoint for these events, for all without any. `retries` is what the plan allows after a first try.
         InvalidRequest, Conflict where there are as many as one may have.
@@ -158,7 +157,7 @@ class Webhooks:
         *,
         url: str | None = None,
         events: Sequence[str] | None = None,
-        by: Actor | None = None,
+        by: Actor = COMMAND_LINE,
     ) -> WebhookEndpoint:
         """Another URL, other events; what waits already goes to the new URL. InvalidRequest, NotFound."""
         self._check(url, events or ())
@@ -175,7 +174,7 @@ class Webhooks:
         of_tenant = update(WebhookEndpoint).where(WebhookEndpoint.tenant_id == tenant_id)
         await session.execute(of_tenant.values(retries=retries))
 
-    async def remove(self, tenant_id: str, endpoint_id: str, *, by: Actor | None = None) -> None:
+    async def remove(self, tenant_id: str, endpoint_id: str, *, by: Actor = COMMAND_LINE) -> None:
         """The endpoint and its log are gone. NotFound."""
         async with self._database.write() as session:
             endpoint = await _held(session, tenant_id, endpoint_id)
@@ -184,7 +183,7 @@ class Webhooks:
         _log.info("webhook.removed", endpoint=endpoint_id, tenant=tenant_id)
 
     async def rotate(
-        self, tenant_id: str, endpoint_id: str, grace: timedelta = USUAL_GRACE, *, by: Actor | None = None
+        self, tenant_id: str, endpoint_id: str, grace: timedelta = USUAL_GRACE, *, by: Actor = COMMAND_LINE
     ) -> WithSecret:
         """A new secret. For the time of grace what is sent is signed by the former one, and by the new one in a header
         of its own; after that by the new one alone. NotFound, InvalidRequest, Conflict while it is being changed.
@@ -202,7 +201,7 @@ class Webhooks:
         _log.info("webhook.secret_rotated", endpoint=endpoint_id, tenant=tenant_id)
         return WithSecret(endpoint, self._secret_of(endpoint.id, endpoint.secret_number))
 
-    async def finish_rotation(self, tenant_id: str, endpoint_id: str, *, by: Actor | None = None) -> WebhookEndpoint:
+    async def finish_rotation(self, tenant_id: str, endpoint_id: str, *, by: Actor = COMMAND_LINE) -> WebhookEndpoint:
         """The former secret signs nothing more. Doing it twice changes nothing. NotFound."""
         async with self._database.write() as session:
             endpoint = await _held(session, tenant_id, endpoint_id)
@@ -210,7 +209,9 @@ class Webhooks:
             await self._record(session, by, Action.TENANT_WEBHOOK_ROTATE, endpoint)
         return endpoint
 
-    async def stop(self, tenant_id: str, endpoint_id: str, because: str, *, by: Actor | None = None) -> WebhookEndpoint:
+    async def stop(
+        self, tenant_id: str, endpoint_id: str, because: str, *, by: Actor = COMMAND_LINE
+    ) -> WebhookEndpoint:
         """It gets nothing more, and says why. Of two reasons the first one stays. NotFound."""
         async with self._database.write() as session:
             endpoint = await _held(session, tenant_id, endpoint_id)
@@ -220,7 +221,7 @@ class Webhooks:
         return endpoint
 
     async def restart(
-        self, tenant_id: str, endpoint_id: str, *, since: datetime | None = None, by: Actor | None = None
+        self, tenant_id: str, endpoint_id: str, *, since: datetime | None = None, by: Actor = COMMAND_LINE
     ) -> int:
         """It gets what happens from now on; and, in its order, what happened `since` then and was not delivered, if the
         log still has it: how many that are. NotFound.
@@ -295,10 +296,9 @@ class Webhooks:
                 await _require(session, endpoint.id, event_id)
             self._notices.publish_after_commit(session, TOPIC)
 
-    async def _record(self, session: AsyncSession, by: Actor | None, action: Action, endpoint: WebhookEndpoint) -> None:
-        if by is not None:
-            now = await self._database.now(session)
-            record(session, by, action, endpoint.tenant_id, now, endpoint=endpoint.id)
+    async def _record(self, session: AsyncSession, by: Actor, action: Action, endpoint: WebhookEndpoint) -> None:
+        now = await self._database.now(session)
+        record(session, by, action, endpoint.tenant_id, now, endpoint=endpoint.id)
 
     def _check(self, url: str | None, events: Sequence[str], retries: int = 0) -> None:
         if url is not None:

@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from orchestrator.audit.log import AuditLog, Question
 from orchestrator.services import Services
 from orchestrator.settings import Settings
 from orchestrator.tenants.plans import Plan
@@ -136,6 +137,15 @@ async def test_an_endpoint_is_tested_stopped_restarted_rotated_and_removed(
     assert "chess.check" in listed["available"]
     assert (await send(backend, "DELETE", path)).status_code == 204
     assert (await backend.get(path)).status_code == 404
+
+    log = await AuditLog(services.database).page(Question(subject=backend.tenant_id))
+    by_key = [entry for entry in log.entries if entry.event.actor_kind == "tenant-key"]
+    did = ["webhook_make", "webhook_stop", "webhook_restart", "webhook_rotate", "webhook_rotate", "webhook_change"]
+    assert [each.event.action for each in reversed(by_key)] == [f"tenant.{word}" for word in (*did, "webhook_remove")]
+    [key] = {(each.event.actor_id, each.actor_name) for each in by_key}
+    [live_id] = [each.id for each in await services.tenant_keys.keys_of(backend.tenant_id) if each.mode == "live"]
+    [name] = {entry.subject_name for entry in by_key}
+    assert key == (live_id, f"A key of {name}")
 
 
 async def test_another_tenant_and_a_test_key_reach_nothing(

@@ -362,7 +362,7 @@ async def test_keys_that_ended_long_ago_are_forgotten(scene: TenantScene, servic
     assert list(await services.tenant_keys.listed_origins(scene.tenant_id)) == ["https://games.acme.example"]
 
 
-async def test_what_a_member_does_to_webhooks_is_written_down_and_what_a_key_does_is_not(
+async def test_what_members_and_keys_do_to_webhooks_is_written_down(
     scene: TenantScene, services: Services, member: httpx.AsyncClient, client: httpx.AsyncClient
 ) -> None:
     api = f"/api/console/{scene.tenant_id}/webhooks"
@@ -383,8 +383,11 @@ async def test_what_a_member_does_to_webhooks_is_written_down_and_what_a_key_doe
     log = await services.audit_log.page(Question(subject=scene.tenant_id))
     told = [entry for entry in log.entries if entry.event.action.startswith("tenant.webhook")]
     acts = ["make", "change", "rotate", "rotate", "stop", "restart", "remove"]
-    assert sorted(entry.event.action for entry in told) == sorted(f"tenant.webhook_{act}" for act in acts)
-    assert {(entry.actor_name, entry.event.details["endpoint"]) for entry in told} == {("dev", made["id"])}
+    members = [entry for entry in told if entry.actor_name == "dev"]
+    assert sorted(entry.event.action for entry in members) == sorted(f"tenant.webhook_{act}" for act in acts)
+    assert {entry.event.details["endpoint"] for entry in members} == {made["id"]}
+    [key] = [entry.event for entry in told if entry.event.actor_kind == "tenant-key"]
+    assert (key.action, key.details["endpoint"]) == ("tenant.webhook_stop", scene.webhook_id)
 
 
 async def test_sessions_are_found_and_shown_with_their_moves(
