@@ -36,10 +36,12 @@ class Meter:
         self._registry = CollectorRegistry(auto_describe=False)
         self._families: dict[str, _Child] = {}
         self._children: dict[tuple[str, ...], _Child] = {}
+        self._allowed: dict[str, Sequence[frozenset[str]]] = {}
         ProcessCollector(registry=self._registry)
         for metric in table:
             family = self._families[metric.name] = _made(metric, self._registry)
             values = [allowed or known[label] for label, allowed in metric.labels.items()]
+            self._allowed[metric.name] = [frozenset(each) for each in values]
             for labels in product(*values):
                 self._children[metric.name, *labels] = family.labels(*labels) if labels else family
 
@@ -66,13 +68,12 @@ class Meter:
         return generate_latest(self._registry)
 
     def _child(self, metric: Metric, labels: Mapping[str, str]) -> _Child:
-        key = (metric.name, *(labels[name] for name in metric.labels))
-        child = self._children.get(key)
+        values = tuple(labels[name] for name in metric.labels)
+        child = self._children.get((metric.name, *values))
         if child is None:
-            own = [known for known in self._children if known[0] == metric.name]
-            allowed = [{known[place] for known in own} for place in range(len(key))]
-            key = tuple(value if value in each else OTHER for value, each in zip(key, allowed, strict=True))
-            child = self._children[key] = self._families[metric.name].labels(*key[1:])
+            pairs = zip(values, self._allowed[metric.name], strict=True)
+            values = tuple(value if value in allowed else OTHER for value, allowed in pairs)
+            child = self._children[metric.name, *values] = self._families[metric.name].labels(*values)
         return child
 
 

@@ -24,6 +24,7 @@ from orchestrator.fleet.models import Host, labels_of
 from orchestrator.fleet.refusals import why_nowhere
 from orchestrator.fleet.snapshot import FleetSnapshot
 from orchestrator.notices import Notices
+from orchestrator.observing.committed import after_commit
 from orchestrator.observing.table import (
     NO_ROOM,
     PLACED,
@@ -97,7 +98,10 @@ class Placement:
         began_s = time.perf_counter()
         found = await self._find(session, session_id, build, now, without, latencies)
         self._meter.observe(PLACEMENT_SECONDS, time.perf_counter() - began_s)
-        self._meter.count(PLACEMENTS, outcome=NO_ROOM if found is None else PLACED)
+        if found is None:
+            self._meter.count(PLACEMENTS, outcome=NO_ROOM)  # a look, whatever comes of the transaction
+        else:
+            after_commit(session, lambda: self._meter.count(PLACEMENTS, outcome=PLACED))
         return found
 
     async def _find(

@@ -1,5 +1,7 @@
 """What is counted is what is shown, from zero on, and a stranger makes no series."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 from metering import OTHER, UNMETERED, Kind, Meter, Metric
 
 SEEN = Metric("seen_total", Kind.COUNTER, "Seen.", {"colour": ("red", "green"), "size": ("small",)})
@@ -49,6 +51,15 @@ def test_what_no_label_may_say_counts_as_other() -> None:
         counted.count(SEEN, colour=f"stranger-{number}", size="small")
     assert f'seen_total{{colour="{OTHER}",size="small"}} 100.0' in lines(counted)
     assert sum(line.startswith("seen_total{") for line in lines(counted)) == 3
+
+
+def test_several_threads_may_count_what_is_on_no_list() -> None:
+    colours = tuple(str(number) for number in range(1000))
+    counted = Meter((Metric("seen_total", Kind.COUNTER, "Seen.", {"colour": colours, "size": ("small",)}),))
+    with ThreadPoolExecutor(4) as threads:
+        strange = [threads.submit(counted.count, SEEN, colour=colour, size="large") for colour in colours]
+        assert [each.result() for each in strange] == [None] * len(colours)
+    assert sum(f'size="{OTHER}"}} 1.0' in line for line in lines(counted)) == len(colours)
 
 
 def test_two_meters_know_nothing_of_each_other() -> None:
