@@ -39,6 +39,9 @@ _REFUSALS = (
     "database_unavailable",
 )
 _AMOUNTS = ("offered", "reserved")
+_OF_READY = (
+    "of hosts that are ready, and what sessions on them take; what waits there unused gives way and is not counted."
+)
 
 HTTP_REQUESTS = Metric(
     "playhouse_http_requests_total",
@@ -134,11 +137,9 @@ REPORTS = Metric(
     "Reports of hosts: those that only renew the lease, and those with something to tell.",
     {"kind": ("quiet", "news")},
 )
-FLEET_SEATS = Metric("playhouse_fleet_seats", Kind.GAUGE, "Seats of hosts that are ready.", {"amount": _AMOUNTS})
-FLEET_CORES = Metric("playhouse_fleet_cpu_cores", Kind.GAUGE, "Cores of hosts that are ready.", {"amount": _AMOUNTS})
-FLEET_MEMORY = Metric(
-    "playhouse_fleet_memory_bytes", Kind.GAUGE, "Memory of hosts that are ready.", {"amount": _AMOUNTS}
-)
+FLEET_SEATS = Metric("playhouse_fleet_seats", Kind.GAUGE, f"Seats {_OF_READY}", {"amount": _AMOUNTS})
+FLEET_CORES = Metric("playhouse_fleet_cpu_cores", Kind.GAUGE, f"Cores {_OF_READY}", {"amount": _AMOUNTS})
+FLEET_MEMORY = Metric("playhouse_fleet_memory_bytes", Kind.GAUGE, f"Memory {_OF_READY}", {"amount": _AMOUNTS})
 PROFILE_RATIO = Metric(
     "playhouse_profile_observed_ratio",
     Kind.HISTOGRAM,
@@ -161,7 +162,8 @@ WEBHOOKS_DUE = Metric("playhouse_webhooks_due", Kind.GAUGE, "Deliveries whose ti
 WEBHOOK_LAG = Metric(
     "playhouse_webhook_lag_seconds",
     Kind.GAUGE,
-    "For how long the longest of those is due; endpoints that are stopped are left out.",
+    "For how long the longest is due that nobody holds up but us: those behind another of their session, and those of "
+    "endpoints that are stopped or fail, are left out.",
 )
 DATABASE_SECONDS = Metric(
     "playhouse_database_transaction_seconds",

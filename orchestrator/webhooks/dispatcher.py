@@ -134,7 +134,7 @@ class Dispatcher:
                 for endpoint in endpoints.values()
             ]
             for endpoint_id, share in shares_of(waiting, places).items():
-                due = select(WebhookDelivery).where(WebhookDelivery.endpoint_id == endpoint_id, _is_next(now))
+                due = select(WebhookDelivery).where(WebhookDelivery.endpoint_id == endpoint_id, is_next(now))
                 for row in await session.scalars(due.order_by(WebhookDelivery.number).limit(share)):
                     row.lease_until = lease_until
                     orders.append(self._order(endpoints[endpoint_id], row, lease_until, now))
@@ -228,7 +228,7 @@ def _attempt(row: WebhookDelivery, outcome: Outcome, now: datetime) -> dict[str,
     }
 
 
-def _is_next(now: datetime) -> ColumnElement[bool]:
+def is_next(now: datetime) -> ColumnElement[bool]:
     """Due, in nobody's hands, and the first of its session that is pending."""
     earlier = aliased(WebhookDelivery)
     waits_for_another = exists().where(
@@ -245,7 +245,7 @@ def _with_something_due(now: datetime) -> Select[WebhookEndpoint]:
     """Endpoints that may get something now, whose longest wait is over first."""
     waits_since = (
         select(func.min(WebhookDelivery.due_at))
-        .where(WebhookDelivery.endpoint_id == WebhookEndpoint.id, _is_next(now))
+        .where(WebhookDelivery.endpoint_id == WebhookEndpoint.id, is_next(now))
         .scalar_subquery()
     )
     query = select(WebhookEndpoint).where(WebhookEndpoint.stopped_at.is_(None), waits_since.is_not(None))

@@ -12,7 +12,12 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from metering import Meter
 from orchestrator.database import Database
+from orchestrator.observing.facts import Facts
+from orchestrator.observing.table import ROUTE, TABLE
+from orchestrator.saves.folder_store import FolderStore
+from orchestrator.saves.watch import StoreWatch
 from orchestrator.settings import Settings
 from orchestrator.webhooks.dispatcher import LEASE, TOPIC
 from orchestrator.webhooks.sender import HttpSender, Outcome
@@ -347,3 +352,33 @@ async def test_data_comes_through_as_it_was_given(scene: Scene, receiver: Receiv
     await scene.happens("s1", data=data)
     await scene.dispatcher.round()
     assert json.dumps(receiver.received[0].json["data"]) == json.dumps(data)
+
+
+async def test_only_what_nobody_holds_up_but_us_is_late(
+    scene: Scene, receiver: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A dead server, and what waits behind its events, is its tenant's lateness."""
+    monkeypatch.setattr("orchestrator.observing.facts.FRESH_S", 0.0)
+    meter = Meter(TABLE, {ROUTE: ()})
+    facts = Facts(scene.database, StoreWatch(FolderStore(tmp_path)), meter)
+
+    async def lag_s() -> float:
+        await facts.look()
+        text = meter.text().decode()
+        assert "playhouse_database_up 1.0" in text
+        return float(re.findall(r"^playhouse_webhook_lag_seconds (.*)$", text, re.MULTILINE)[0])
+
+    async with receiving() as dead:
+        dead.status = 500
+        await scene.endpoint(dead, OTHER)
+        for number in (1, 2):
+            await scene.happens("s1", number, OTHER)
+        await scene.passes(timedelta(minutes=20))
+        assert len(dead.received) > 1
+        assert set(dead.events) == {("s1", 1)}
+        assert await lag_s() == 0
+
+    await scene.endpoint(receiver)
+    await scene.happens("s2")
+    scene.time += timedelta(minutes=15)
+    assert await lag_s() == 15 * 60
