@@ -256,7 +256,7 @@ def _wire(
         invites=Invites(database, moves),
         reconciler=Reconciler(database, notices, placement, moves, clock, fleet_operations, runs),
         stream_access=StreamAccess(installation),
-        relays=Relays(settings.stun_urls, settings.turn_urls, settings.relay_secret()),
+        relays=Relays(settings.stun_urls, settings.turn_urls, settings.turn_secret.get_secret_value()),
         seat_proxy=SeatProxy(database),
         identities=HostIdentities(database),
         agent_sync=AgentSync(database, notices, ledger, warm_orders, spare, installation.jwks(), random.random, meter),

@@ -20,7 +20,7 @@ def _sqlite_in_data(values: dict[str, Any]) -> str:
     return f"sqlite+aiosqlite:///{values['data'].absolute() / 'orchestrator.sqlite3'}"
 
 
-_SECRETS = ("database_url", "smtp_url", "google_client_secret")
+_SECRETS = ("database_url", "smtp_url", "google_client_secret", "turn_secret", "metrics_token")
 
 
 def _content(values: dict[str, Any], name: str) -> str:
@@ -53,12 +53,12 @@ class Settings(BaseSettings):
     Webhooks go to public addresses by https, and also to the `webhook_networks`, with commas between them; see
     docs/webhooks.md.
 
-    Whoever has the `metrics_token` may read `/metrics`, and so may this machine; see docs/metrics.md.
+    Whoever has the `metrics_token` may read `/metrics`; without one this machine may; see docs/metrics.md.
 
     With a `google_client_id` people may sign in with Google, or with the OpenID provider that `google_issuer` names.
 
-    What is secret may lie in a file that `…_file` names, in place of the environment; that of the relays is read anew
-    each time, the others at the start. See docs/operations.md.
+    What is secret may lie in a file that `…_file` names, in place of the environment, and is read at the start. See
+    docs/operations.md.
     """
 
     model_config = SettingsConfigDict(
@@ -140,7 +140,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _relays_have_a_secret(self) -> "Settings":
-        if self.turn_urls and not (self.turn_secret.get_secret_value() or self.turn_secret_file):
+        if self.turn_urls and not self.turn_secret.get_secret_value():
             raise ValueError("turn_urls need a turn_secret, or a turn_secret_file")
         return self
 
@@ -190,18 +190,6 @@ class Settings(BaseSettings):
     def networks_for_webhooks(self) -> Sequence[IPv4Network | IPv6Network]:
         """The private networks that webhooks may reach."""
         return [ip_network(network) for network in self.webhook_networks]
-
-    def relay_secret(self) -> str:
-        """What is shared with the relays; empty without any. Reads the file where one is named."""
-        if self.turn_secret_file is not None:
-            return self.turn_secret_file.read_text().strip()
-        return self.turn_secret.get_secret_value()
-
-    def scrape_token(self) -> str:
-        """What another machine must bring to read metrics; empty when none may. Reads the file where one is named."""
-        if self.metrics_token_file is not None:
-            return self.metrics_token_file.read_text().strip()
-        return self.metrics_token.get_secret_value()
 
     @field_validator("public_url")
     @classmethod

@@ -69,7 +69,8 @@ def make_app(
     agent: AgentView, *, secret: str, play_url: str, now_s: Callable[[], float], metrics_token: str = ""
 ) -> web.Application:
     """`play_url` is the orchestrator's public URL: the only foreign origin whose pages may call us. `now_s` is the time
-    by which its tokens are judged. Metrics are for whoever has the `secret` or the `metrics_token`.
+    by which its tokens are judged. Metrics are for whoever has the `secret` or the `metrics_token`, and without
+    the latter for this machine.
     """
     server = _Server(agent, secret, play_url.rstrip("/"), now_s, metrics_token)
     app = web.Application(client_max_size=_BODY_LIMIT, middlewares=[server.cross_origin])
@@ -138,10 +139,9 @@ class _Server:
         return web.json_response({"status": "ok" if is_ready else "starting"}, status=200 if is_ready else 503)
 
     async def metrics(self, request: web.Request) -> web.Response:
-        """For this machine, and for whoever has the agent's secret; docs/metrics.md lists what it tells."""
-        names = {name.lower() for name in request.headers}
-        given = request.headers.get("Authorization", "")
-        if not any(may_scrape(request.remote, names, given, token) for token in (self._secret, self._metrics_token)):
+        """For whoever has the metrics token or the agent's secret; docs/metrics.md lists what it tells."""
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        if not may_scrape(request.remote, headers, self._metrics_token, (self._secret,)):
             return _problem(401, "unauthorized", "This needs the metrics token or the agent's secret.")
         return web.Response(body=await self._agent.metrics(), headers={"Content-Type": CONTENT_TYPE})
 

@@ -82,7 +82,6 @@ async def gather(settings: Settings) -> Facts:
         relays=relays.result(),
         mail=_mail_server(settings),
         mail_trouble=mail.result(),
-        unreadable=_unreadable(settings),
     )
 
 
@@ -200,18 +199,6 @@ async def _mail(settings: Settings) -> str:
         return ""
     server = parse_smtp_url(settings.smtp_url.get_secret_value())
     return await trouble_of_connection(server.host, server.port)
-
-
-def _unreadable(settings: Settings) -> tuple[str, ...]:
-    named = {
-        "ORCHESTRATOR_TURN_SECRET_FILE": settings.turn_secret_file,
-        "ORCHESTRATOR_METRICS_TOKEN_FILE": settings.metrics_token_file,
-    }
-    return tuple(
-        f"{name} names {file}, which cannot be read."
-        for name, file in named.items()
-        if file is not None and not os.access(file, os.R_OK)
-    )
 
 
 def _is_there(path: Path) -> bool:

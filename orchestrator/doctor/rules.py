@@ -1,7 +1,7 @@
 """Facts of a replica's surroundings become findings. Pure."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -49,14 +49,11 @@ class Facts:
     """Each with its trouble."""
     mail: str | None = None
     mail_trouble: str = ""
-    unreadable: tuple[str, ...] = field(default=())
-    """Files that settings name and that cannot be read, each with why."""
 
 
 def findings(facts: Facts) -> list[Finding]:
     """In the order in which they are best mended."""
     return [
-        *_settings(facts),
         *_data(facts),
         *_database(facts.database),
         _store(facts),
@@ -72,11 +69,6 @@ def findings(facts: Facts) -> list[Finding]:
             is_needed=False,
         ),
     ]
-
-
-def _settings(facts: Facts) -> Iterator[Finding]:
-    for trouble in facts.unreadable:
-        yield Finding(Level.BROKEN, "settings", trouble, "Make the file readable for the orchestrator's user.")
 
 
 def _data(facts: Facts) -> Iterator[Finding]:

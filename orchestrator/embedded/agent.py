@@ -9,7 +9,7 @@ from orchestrator.embedded.address import Address
 from orchestrator.fleet.identity import HostIdentities
 
 EXIT_REFUSED = 3
-OF_THE_REPLICA = ("ORCHESTRATOR_", "AWS_")
+OF_THE_REPLICA = ("ORCHESTRATOR_", "AWS_", "PG")
 FALLBACK_SEAT_RUNTIME = Path("/var/lib/playhouse-agent/seat-runtime")
 
 

@@ -10,7 +10,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,14 +73,17 @@ async def playground(settings: Settings, address: Address, terminal: Terminal) -
         yield Playground(settings.public_url, sign_in)
 
 
+def replica_environment(settings: Settings, data: Path, ours: Mapping[str, str]) -> dict[str, str]:
+    """What the replica gets: `ours`, and what was settled here. A URL that lies in a file is left there."""
+    settled = {"ORCHESTRATOR_DATA": str(data), "ORCHESTRATOR_PUBLIC_URL": settings.public_url}
+    if settings.database_url_file is None:
+        settled["ORCHESTRATOR_DATABASE_URL"] = settings.database_url
+    return {**ours, **settled}
+
+
 def _replica(settings: Settings, address: Address, data: Path, terminal: Terminal) -> Program:
     words = (sys.executable, "-m", "orchestrator", "serve", "--host", address.host, "--port", str(address.port))
-    environment = {
-        **{name: value for name, value in os.environ.items() if name != "ORCHESTRATOR_DATABASE_URL_FILE"},
-        "ORCHESTRATOR_DATA": str(data),
-        "ORCHESTRATOR_DATABASE_URL": settings.database_url,
-        "ORCHESTRATOR_PUBLIC_URL": settings.public_url,
-    }
+    environment = replica_environment(settings, data, os.environ)
 
     async def prepare(_: int | None) -> Start:
         return Start(words, environment)

@@ -1,4 +1,4 @@
-"""`/metrics`: for this machine and for whoever has the token, never for the internet."""
+"""`/metrics`: for whoever has the token, and without one for this machine, never for the internet."""
 
 import asyncio
 
@@ -27,10 +27,9 @@ class MetricsController(Controller):
         arena: NamedDependency[Arena],
     ) -> Response[bytes]:
         """Everything that docs/metrics.md lists."""
-        token = await asyncio.to_thread(settings.scrape_token)
         peer = request.client.host if request.client else None
-        if not may_scrape(peer, request.headers.keys(), request.headers.get("authorization", ""), token):
-            raise Unauthorized("Metrics are for this machine, and for whoever brings the metrics token.")
+        if not may_scrape(peer, request.headers, settings.metrics_token.get_secret_value()):
+            raise Unauthorized("Metrics are for whoever brings the metrics token; without one, for this machine.")
         await facts.look()
         meter.set(SOCKETS, arena.sockets.count)
         return Response(await asyncio.to_thread(meter.text), media_type=CONTENT_TYPE.removesuffix("; charset=utf-8"))

@@ -138,8 +138,8 @@ def test_replicas_take_the_settings_that_compose_gives_them(
     password = Path(services["secrets"]["postgres"]["file"]).read_text().strip()
     assert settings.database_url == f"postgresql+asyncpg://playhouse:{password}@postgres/playhouse"
     relay = Path(services["secrets"]["turnserver"]["file"]).read_text().splitlines()
-    assert f"static-auth-secret={settings.relay_secret()}" in relay
-    assert settings.scrape_token()
+    assert f"static-auth-secret={settings.turn_secret.get_secret_value()}" in relay
+    assert settings.metrics_token.get_secret_value()
 
 
 def test_the_engine_finds_what_an_agent_in_a_container_names(

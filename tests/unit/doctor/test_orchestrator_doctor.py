@@ -42,7 +42,6 @@ def test_where_all_is_well_nothing_needs_mending() -> None:
 @pytest.mark.parametrize(
     ("change", "level", "subject", "mend"),
     [
-        ({"unreadable": ("X names /y, which cannot be read.",)}, "broken", "settings", "readable"),
         ({"data_trouble": "/srv is not ours to write"}, "broken", "data folder", "as the replica's user"),
         ({"disk_free_bytes": 1}, "broken", "data folder", "du -xh"),
         ({"database": replace(DATABASE, trouble="connection refused")}, "broken", "database", "DATABASE_URL"),

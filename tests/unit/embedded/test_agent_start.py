@@ -7,6 +7,7 @@ from pathlib import Path
 from agent_protocol import JoinRequest
 from orchestrator.embedded import agent
 from orchestrator.embedded.address import Address
+from orchestrator.embedded.supervisor import replica_environment
 from orchestrator.services import open_services
 from orchestrator.settings import Settings
 
@@ -32,7 +33,7 @@ async def test_an_agent_joins_anew_when_the_database_was_replaced_or_its_host_re
         token = await services.identities.issue_join_token()
         key = base64.urlsafe_b64encode(bytes(32)).decode().rstrip("=")
         request = JoinRequest(token=token, name="here", public_key=key, public_url="http://127.0.0.1:9100")
-        host_id = await services.identities.join(request, address="127.0.0.1")
+        host_id = await services.identities.join(request)
         membership = _joined(settings.data, json.dumps({"host_id": host_id}))
         assert await agent.join_token(services.identities, settings.data, None) is None
         await services.fleet_operations.remove(host_id)
@@ -57,8 +58,19 @@ def test_the_token_is_not_in_the_command_line(tmp_path: Path) -> None:
 
 
 def test_the_agent_gets_none_of_the_replicas_secrets() -> None:
-    ours = {"ORCHESTRATOR_SMTP_URL": "s", "AWS_SECRET_ACCESS_KEY": "s", "PATH": "/bin", "GAMESERVER_AGENT_SEATS": "2"}
+    secrets = dict.fromkeys(("ORCHESTRATOR_SMTP_URL", "AWS_SECRET_ACCESS_KEY", "PGPASSWORD", "PGPASSFILE"), "s")
+    ours = {**secrets, "PATH": "/bin", "GAMESERVER_AGENT_SEATS": "2"}
     assert agent.environment(ours) == {"PATH": "/bin", "GAMESERVER_AGENT_SEATS": "2"}
+
+
+def test_a_database_url_that_lies_in_a_file_stays_there(tmp_path: Path) -> None:
+    (tmp_path / "url").write_text("postgresql+asyncpg://house:secret@db/house\n")
+    ours = {"PATH": "/bin", "ORCHESTRATOR_DATABASE_URL_FILE": str(tmp_path / "url")}
+    settings = Settings(database_url_file=tmp_path / "url")
+    given = replica_environment(settings, tmp_path, ours)
+    assert given == {**ours, "ORCHESTRATOR_DATA": str(tmp_path), "ORCHESTRATOR_PUBLIC_URL": settings.public_url}
+    in_the_open = replica_environment(Settings(database_url="sqlite+aiosqlite:////x"), tmp_path, {})
+    assert in_the_open["ORCHESTRATOR_DATABASE_URL"] == "sqlite+aiosqlite:////x"
 
 
 def _joined(data: Path, content: str = "{}") -> Path:

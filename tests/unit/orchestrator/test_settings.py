@@ -20,6 +20,8 @@ def empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         "TURN_URLS",
         "TURN_SECRET",
         "TURN_SECRET_FILE",
+        "METRICS_TOKEN",
+        "METRICS_TOKEN_FILE",
     ):
         monkeypatch.delenv(f"ORCHESTRATOR_{name}", raising=False)
 
@@ -72,11 +74,12 @@ def test_relays_are_listed_with_commas_and_their_secret_may_be_in_a_file(
         Settings()
     monkeypatch.setenv("ORCHESTRATOR_TURN_SECRET", "shared")
     assert Settings().turn_urls == ("turn:relay.example:3478", "turns:relay.example:5349")
-    assert Settings().relay_secret() == "shared"
+    assert Settings().turn_secret.get_secret_value() == "shared"
     assert "shared" not in repr(Settings())
     (tmp_path / "secret").write_text("of the file\n")
+    monkeypatch.delenv("ORCHESTRATOR_TURN_SECRET")
     monkeypatch.setenv("ORCHESTRATOR_TURN_SECRET_FILE", str(tmp_path / "secret"))
-    assert Settings().relay_secret() == "of the file"
+    assert Settings().turn_secret.get_secret_value() == "of the file"
     with pytest.raises(ValidationError, match="must begin with"):
         Settings(stun_urls="relay.example")
 
@@ -86,6 +89,7 @@ SECRETS = {
     "SMTP_URL": "smtps://post:pass%40word@mail.example",
     "GOOGLE_CLIENT_SECRET": "GOCSPX-secret",
     "TURN_SECRET": "relays' secret",
+    "METRICS_TOKEN": "Prometheus' token",
 }
 
 
@@ -97,11 +101,12 @@ def test_what_is_secret_may_lie_in_files(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert settings.database_url == SECRETS["DATABASE_URL"]
     assert settings.smtp_url.get_secret_value() == SECRETS["SMTP_URL"]
     assert settings.google_client_secret.get_secret_value() == SECRETS["GOOGLE_CLIENT_SECRET"]
-    assert settings.relay_secret() == SECRETS["TURN_SECRET"]
+    assert settings.turn_secret.get_secret_value() == SECRETS["TURN_SECRET"]
+    assert settings.metrics_token.get_secret_value() == SECRETS["METRICS_TOKEN"]
     assert not any(secret in repr(settings) for secret in (*SECRETS.values(), "pass%40word"))
 
 
-@pytest.mark.parametrize("name", ["DATABASE_URL", "SMTP_URL", "GOOGLE_CLIENT_SECRET"])
+@pytest.mark.parametrize("name", list(SECRETS))
 def test_a_secret_is_given_once_and_its_file_is_there(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
 ) -> None:

@@ -3,16 +3,20 @@
 import asyncio
 import re
 from collections.abc import Callable
+from datetime import datetime
 
 import httpx
 import pytest
 from litestar import Litestar
 from pydantic import SecretStr
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from agent_protocol import ObservedState
 from orchestrator.database import Database
+from orchestrator.fleet.operations import HostChange
 from orchestrator.observing.facts import Facts
 from orchestrator.observing.table import IS_THERE
+from orchestrator.saves.watch import StoreState, StoreWatch
 from orchestrator.services import Services
 from orchestrator.settings import Settings
 from tests.conftest import only_on
@@ -113,10 +117,63 @@ async def test_strangers_see_nothing(
     async with from_afar() as stranger, from_afar(Authorization="Bearer right") as prometheus:
         assert (await stranger.get("/metrics")).status_code == 401
         assert (await prometheus.get("/metrics")).status_code == 401
+        assert (await client.get("/metrics", headers={"X-Forwarded-For": "203.0.113.9"})).status_code == 401
+        assert (await client.get("/metrics", headers={"Host": "play.example"})).status_code == 401
         app.state["settings"] = settings.model_copy(update={"metrics_token": SecretStr("right")})
         assert (await stranger.get("/metrics")).status_code == 401
+        assert (await client.get("/metrics")).status_code == 401
         assert (await prometheus.get("/metrics")).status_code == 200
-    assert (await client.get("/metrics", headers={"X-Forwarded-For": "203.0.113.9"})).status_code == 401
+
+
+async def test_what_hosts_offer_is_held_against_what_is_taken_there(
+    client: httpx.AsyncClient, player: httpx.AsyncClient, host: ScriptedHost, services: Services, game: str
+) -> None:
+    assert (await launch(player)).status_code == 202
+    await services.fleet_operations.change(host.host_id, HostChange(is_draining=True))
+    now = await scrape(client)
+    assert now['playhouse_sessions{state="pulling"}'] == 1
+    for what in ("seats", "cpu_cores", "memory_bytes"):
+        assert now[f'playhouse_fleet_{what}{{amount="offered"}}'] == 0
+        assert now[f'playhouse_fleet_{what}{{amount="reserved"}}'] == 0
+
+
+async def test_a_database_that_keeps_silent_holds_nobody_up(
+    services: Services, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers, now = asyncio.Event(), database.now
+
+    async def late_now(session: AsyncSession) -> datetime:
+        await answers.wait()
+        return await now(session)
+
+    monkeypatch.setattr(database, "now", late_now)
+    facts = Facts(database, services.store_watch, services.meter)
+    monkeypatch.setattr("orchestrator.observing.facts.WITHIN_S", 0.01)
+    async with asyncio.timeout(60):
+        await facts.look()
+        assert b"\nplayhouse_database_up 0.0\n" in services.meter.text()
+        answers.set()
+        monkeypatch.setattr("orchestrator.observing.facts.WITHIN_S", 60.0)
+        await facts.look()
+    assert b"\nplayhouse_database_up 1.0\n" in services.meter.text()
+
+
+@only_on("sqlite")
+async def test_a_store_that_keeps_silent_says_nothing_of_the_database(
+    services: Services, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Silent(StoreWatch):
+        async def state(self) -> StoreState:
+            monkeypatch.setattr("orchestrator.observing.facts.WITHIN_S", 60.0)  # for what comes after
+            await asyncio.Event().wait()
+            raise AssertionError("nobody answers")
+
+    monkeypatch.setattr("orchestrator.observing.facts.WITHIN_S", 0.01)
+    async with asyncio.timeout(60):
+        await Facts(database, Silent(services.store), services.meter).look()
+    text = services.meter.text()
+    assert b"\nplayhouse_store_up 0.0\n" in text
+    assert b"\nplayhouse_database_up 1.0\n" in text
 
 
 @only_on("sqlite")
