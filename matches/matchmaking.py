@@ -8,6 +8,8 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
+from math import inf
 from typing import Final, TypeVar
 
 from matches.values import Game
@@ -22,7 +24,10 @@ WIDENING_MS: Final = 10_000
 """The reach grows by `WIDENING` for each `WIDENING_MS` of waiting."""
 
 BOT_AFTER_MS: Final = 15_000
-"""Whom nobody met for so long may meet a bot of their tenant."""
+"""Whom nobody met for so long may meet a bot of their tenant, if nobody waits whom they would meet in time."""
+
+IN_TIME_MS: Final = 60_000
+"""Whom one would meet after so long a wait is waited for."""
 
 
 class Mode(StrEnum):
@@ -60,6 +65,11 @@ class Waiting:
         return Pool(None if self.mode == Mode.TRAINING else self.tenant_id, self.mode, self.game)
 
     @property
+    def who(self) -> tuple[str, str]:
+        """The player, among all tenants."""
+        return self.tenant_id, self.player_id
+
+    @property
     def order(self) -> tuple[int, str]:
         """Who joined before whom, also in the same moment."""
         return self.since_ms, self.ticket
@@ -74,10 +84,7 @@ def paired(waiting: Iterable[Waiting], now_ms: int) -> list[tuple[Waiting, Waiti
     """The pairs that are made now, in each whoever joined first before the other. The order of `waiting` does not
     matter. Who waits more than once in a pool counts once: nobody meets themselves.
     """
-    lines: dict[Pool, dict[tuple[str, str], Waiting]] = {}
-    for one in sorted(waiting, key=lambda one: one.order):
-        lines.setdefault(one.pool, {}).setdefault((one.tenant_id, one.player_id), one)
-    pairs = [pair for line in lines.values() for pair in _paired_within(list(line.values()), now_ms)]
+    pairs = [pair for line in _lines(waiting) for pair in _paired_within(line, now_ms)]
     return sorted(pairs, key=lambda pair: pair[0].order)
 
 
@@ -86,11 +93,18 @@ def position(mine: Waiting, waiting: Sequence[Waiting]) -> int:
     return 1 + sum(other.pool == mine.pool and other.order < mine.order for other in waiting)
 
 
-def unmet(waiting: Iterable[Waiting], now_ms: int) -> list[Waiting]:
-    """Who has waited so long that a bot may come, by order of joining. In training, between tenants, nobody has."""
-    long_ago_ms = now_ms - BOT_AFTER_MS
-    alone = [one for one in waiting if one.since_ms <= long_ago_ms and one.mode != Mode.TRAINING]
-    return sorted(alone, key=lambda one: one.order)
+def unmet(waiting: Sequence[Waiting], now_ms: int) -> list[Waiting]:
+    """To whom a bot may come beside the pairs that are made now, by order of joining: who has waited for
+    `BOT_AFTER_MS`, and whom nobody else who still waits would meet within `IN_TIME_MS`. So a bot keeps nobody apart who
+    would meet by then, and after that time all have met somebody or may meet a bot. Nobody in training, which is
+    between tenants; nobody twice, and nobody who is paired now.
+    """
+    met = {one for pair in paired(waiting, now_ms) for one in pair}
+    playing = {(one.pool, one.who) for one in met}
+    left = _lines(one for one in waiting if one not in met)
+    alone = [one for line in left for one in _alone_within(line) if (one.pool, one.who) not in playing]
+    late = [one for one in alone if one.since_ms <= now_ms - BOT_AFTER_MS and one.mode != Mode.TRAINING]
+    return sorted(late, key=lambda one: one.order)
 
 
 def by_weight(weights: Mapping[T, float], draw: float) -> T | None:
@@ -111,6 +125,23 @@ def seated(pair: tuple[Waiting, Waiting], coin: bool) -> tuple[Waiting, Waiting]
     first, second = pair
     is_kept = first.game in {Game.CONNECT4, Game.TICTACTOE} or coin
     return (first, second) if is_kept else (second, first)
+
+
+def _lines(waiting: Iterable[Waiting]) -> list[list[Waiting]]:
+    """Each pool by order of joining, everybody once."""
+    lines: dict[Pool, dict[tuple[str, str], Waiting]] = {}
+    for one in sorted(waiting, key=lambda one: one.order):
+        lines.setdefault(one.pool, {}).setdefault(one.who, one)
+    return [list(line.values()) for line in lines.values()]
+
+
+def _alone_within(line: Sequence[Waiting]) -> Iterator[Waiting]:
+    """Who of one pool is in reach of nobody else in it, however long they wait in time."""
+    by_rating = sorted(line, key=lambda one: one.rating)
+    gaps = [inf, *(upper.rating - lower.rating for lower, upper in pairwise(by_rating)), inf]
+    for one, below, above in zip(by_rating, gaps, gaps[1:], strict=False):
+        if min(below, above) > reach(IN_TIME_MS):
+            yield one
 
 
 def _paired_within(line: Sequence[Waiting], now_ms: int) -> Iterator[tuple[Waiting, Waiting]]:

@@ -181,7 +181,7 @@ async def _lifespan(app: Litestar) -> AsyncGenerator[None, None]:
                 app.state[field.name] = getattr(services, field.name)
             arena = _arena(services, bots)
             app.state[_ARENA] = arena
-            async with open_arena(arena, services.arena_presence), running(_loops(services, arena, bots)):
+            async with open_arena(arena, services.arena_presence), running(_loops(services, arena)):
                 yield
 
 
@@ -204,7 +204,7 @@ def _arena(services: Services, bots: Bots) -> Arena:
     return arena
 
 
-def _loops(services: Services, arena: Arena, bots: Bots) -> Sequence[Loop]:
+def _loops(services: Services, arena: Arena) -> Sequence[Loop]:
     """What runs beside the requests."""
     loops = (
         services.reconciler.run,
@@ -224,7 +224,7 @@ def _loops(services: Services, arena: Arena, bots: Bots) -> Sequence[Loop]:
         arena.run,
         arena.telling.run,
         arena.hear_starts,
-        Training(services.database, services.notices, bots).run,
+        Training(services.database, services.notices).run,
         Stalls(services.meter).run,
     )
     return loops if services.database.is_sqlite else (*loops, services.hearing.run)

@@ -17,7 +17,7 @@ USUAL_WEIGHT: Final = 100
 LEAST_STARS: Final = 3
 MOST_STARS: Final = 5
 USUAL_THRESHOLD: Final = 50
-MOST_THRESHOLD: Final = 100_000
+MOST_THRESHOLD: Final = 5_000
 FIXED: Final = ("game", "playerId", "botType")
 """What stays as it was ordered."""
 

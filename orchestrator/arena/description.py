@@ -419,7 +419,7 @@ def _of_bots() -> list[tuple[str, str, _Schema]]:
             "post",
             _operation(
                 "createTenantBot",
-                "A bot that meets the tenant's players in matchmaking when nobody else did for 15 seconds.",
+                "A bot that meets in matchmaking whom nobody else met for 15 seconds or would meet within a minute.",
                 ("201", _BOT, _BOT_SHOWN),
                 body=(_BOT_ORDER, _BOT_ORDERED),
             ),
@@ -455,7 +455,7 @@ def _of_bots() -> list[tuple[str, str, _Schema]]:
             "post",
             _operation(
                 "trainTenantBot",
-                "A learned bot learns from what was played by now; `training` tells how far that is.",
+                "A learned bot learns from what was played, once in ten minutes; `training` tells how far that is.",
                 ("202", _BOT, _BOT_SHOWN),
                 parameters=one,
             ),

@@ -79,6 +79,9 @@ class ArenaMatch(Base):
         Index("arena_matches_by_bot", "bot_due_ms"),
         Index("arena_matches_by_room", "listed_for", "game", "mode", sqlite_where=text("ended_at IS NULL"),
               postgresql_where=text("ended_at IS NULL")),
+        Index("arena_matches_played", "listed_for", "game", "mode", "ended_at",
+              sqlite_where=text("ended_at IS NOT NULL AND listed_for IS NOT NULL"),
+              postgresql_where=text("ended_at IS NOT NULL AND listed_for IS NOT NULL")),
         Index("arena_matches_to_prune", "ended_at", sqlite_where=text("ended_at IS NOT NULL AND events > 0"),
               postgresql_where=text("ended_at IS NOT NULL AND events > 0")),
     )  # fmt: skip

@@ -128,8 +128,8 @@ class Pairing:
             return {row.id: row.match_id for row in rows}
 
     async def widen(self) -> Sequence[Happened]:
-        """Pair those whose reach has grown, in every pool where somebody waits, and let bots come to whom nobody met;
-        forget whose replica died.
+        """Pair those whose reach has grown, in every pool where somebody waits, and let bots come to whom nobody will
+        meet in time; forget whose replica died.
         """
         async with self._database.write() as session:
             now_ms = milliseconds(await self._database.now(session))
@@ -146,9 +146,10 @@ class Pairing:
                 await self._database.lock(session, name)
                 now_ms = milliseconds(await self._database.now(session))
                 rows = await _line(session, pool)
-                is_long = bool(unmet([_waiting(row) for row in rows], now_ms))
+                line = {_waiting(row): row for row in rows}
+                alone = [line[one] for one in unmet(list(line), now_ms)]
                 begun += await self._pair(session, rows, now_ms)
-                begun += await self._fill(session, pool, now_ms) if is_long else []
+                begun += await self._fill(session, pool, alone) if alone else []
         return begun
 
     async def _waits(
@@ -180,18 +181,17 @@ class Pairing:
         bot_id = f"bot_{level}" if mine.player_id != f"bot_{level}" else f"bot_{level}_2"
         return await self._against(session, mine, bot_id, _BOT_NAMES[level], level)
 
-    async def _fill(self, session: AsyncSession, pool: Pool, now_ms: int) -> list[Happened]:
-        """A bot of their tenant's for each whom nobody met, if it has one that plays this."""
+    async def _fill(self, session: AsyncSession, pool: Pool, alone: Sequence[ArenaWaiting]) -> list[Happened]:
+        """A bot of their tenant's for each of these, if it has one that plays this."""
         query = select(ArenaBot).filter_by(tenant_id=pool.tenant_id, mode=pool.mode.value, game=pool.game.value)
         plays = (ArenaBot.bot_type != "learned") | ArenaBot.trained_at.is_not(None)
         bots = {bot.id: bot for bot in await session.scalars(query.where(plays).order_by(ArenaBot.id))}
-        rows = {_waiting(row).ticket: row for row in await _line(session, pool)} if bots else {}
         begun = list[Happened]()
-        for one in unmet([_waiting(row) for row in rows.values()], now_ms):
-            weights = {bot.id: bot.matchmaking_weight for bot in bots.values() if bot.player_id != one.player_id}
+        for mine in alone:
+            weights = {bot.id: bot.matchmaking_weight for bot in bots.values() if bot.player_id != mine.player_id}
             chosen = by_weight(weights, _CHANCE.random())
             if chosen is not None:
-                begun.append(await self._meets(session, rows[one.ticket], bots[chosen]))
+                begun.append(await self._meets(session, mine, bots[chosen]))
         if begun:
             await self._notices.tell_others(session, STARTS)
         return begun

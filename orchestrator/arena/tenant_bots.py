@@ -3,6 +3,7 @@ them play. No HTTP.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import structlog
@@ -25,6 +26,9 @@ TRAINING: Final = "arena-training"
 
 MOST_BOTS: Final = 20
 """Of one tenant in one environment, live or test."""
+
+REST: Final = timedelta(minutes=10)
+"""From when a bot's training began, it is trained no other time."""
 
 _NO_BOT: Final = "Bot not found"
 
@@ -78,8 +82,9 @@ class TenantBots:
             return _of(by, await session.get(ArenaBot, bot_id))
 
     async def change(self, by: Proven, bot_id: str, fields: Mapping[str, Any]) -> ArenaBot:
-        """Matches that go on keep their level. A learned bot that shall be of another strength is trained and measured
-        anew. NotFound, InvalidRequest.
+        """Matches that go on keep an algorithmic bot's level; a learned bot is in them too what it has become. One that
+        shall be of another strength is trained and measured anew, after the training that goes on. NotFound,
+        InvalidRequest.
         """
         async with self._database.write() as session:
             row = _of(by, await session.get(ArenaBot, bot_id, with_for_update=True))
@@ -87,7 +92,8 @@ class TenantBots:
             was_taught = row.trained_at is not None or row.train_due_ms is not None
             if order.target_rating != row.target_rating and was_taught:
                 row.strength = None
-                await self._ask(session, row)
+                if row.training != "running":
+                    await self._ask(session, row)
             _write(row, order)
             return row
 
@@ -98,7 +104,9 @@ class TenantBots:
         log.info("arena.bot_removed", bot=bot_id, tenant=by.tenant.id)
 
     async def train(self, by: Proven, bot_id: str) -> ArenaBot:
-        """It learns as soon as it is its turn; asked again meanwhile, only once. NotFound, InvalidRequest."""
+        """It learns as soon as it is its turn, and has had its `REST`; asked again meanwhile, only once. NotFound,
+        InvalidRequest.
+        """
         async with self._database.write() as session:
             row = _of(by, await session.get(ArenaBot, bot_id, with_for_update=True))
             if row.bot_type != BotType.LEARNED.value:
@@ -108,9 +116,14 @@ class TenantBots:
             return row
 
     async def _ask(self, session: AsyncSession, row: ArenaBot) -> None:
-        row.training, row.failure = "waiting", None
-        row.train_due_ms = milliseconds(await self._database.now(session))
+        wait_for_training(row, await self._database.now(session))
         self._notices.publish_after_commit(session, TRAINING)
+
+
+def wait_for_training(row: ArenaBot, now: datetime) -> None:
+    """It is due now, or as soon as it has had its `REST`."""
+    rested_at = now if row.tried_at is None else row.tried_at + REST
+    row.training, row.failure, row.train_due_ms = "waiting", None, milliseconds(max(now, rested_at))
 
 
 async def require_no_bots(session: AsyncSession, tenant_id: str, mode: str, player_ids: Collection[str]) -> None:

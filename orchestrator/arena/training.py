@@ -12,7 +12,7 @@ from itertools import groupby
 from typing import Final
 
 import structlog
-from sqlalchemy import Select, Text, cast, delete, exists, func, insert, select
+from sqlalchemy import ColumnElement, Select, Text, cast, delete, exists, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -22,12 +22,11 @@ from matches.bots.levels import Level
 from matches.values import Game, Json, Reason, Seat
 from orchestrator.arena.bots import schooling
 from orchestrator.arena.bots.schooling import Score
-from orchestrator.arena.bots.service import Bots, WorkersBusy
 from orchestrator.arena.bots.trainer import record_line
 from orchestrator.arena.bots.workers import WorkerFailed
-from orchestrator.arena.models import ArenaBot, ArenaLesson, ArenaMatch, ArenaMove, ArenaSession
+from orchestrator.arena.models import ArenaBot, ArenaLesson, ArenaMatch, ArenaMove
 from orchestrator.arena.presence import milliseconds
-from orchestrator.arena.tenant_bots import TRAINING
+from orchestrator.arena.tenant_bots import TRAINING, wait_for_training
 from orchestrator.background import rounds
 from orchestrator.database import Database, JsonDict
 from orchestrator.errors import DatabaseUnavailable
@@ -35,10 +34,10 @@ from orchestrator.notices import Notices
 
 LEASE_MS: Final = 300_000
 COUNT_EVERY_S: Final = 60.0
-_AGAIN_MS: Final = 30_000
 _MATCHES_AT_ONCE: Final = 20
 _LESSONS_AT_ONCE: Final = 100
 _CLAIMING: Final = "arena-training"
+_FAILED: Final = "It could not be trained. Try again later."
 
 log = structlog.get_logger()
 
@@ -56,10 +55,9 @@ class Pupil:
 
 
 class Training:
-    def __init__(self, database: Database, notices: Notices, bots: Bots) -> None:
+    def __init__(self, database: Database, notices: Notices) -> None:
         self._database = database
         self._notices = notices
-        self._bots = bots
         self._counted_s = -COUNT_EVERY_S
 
     async def run(self) -> None:
@@ -84,32 +82,34 @@ class Training:
             return Pupil(row.id, row.tenant_id, row.mode, Game(row.game), row.target_rating, lease_ms)
 
     async def _round(self) -> None:
-        moment_s = time.monotonic()
-        if moment_s - self._counted_s >= COUNT_EVERY_S:
-            self._counted_s = moment_s
-            await self._count()
+        await self._count_now_and_then()
         while (pupil := await self.claim()) is not None:
             await self._train(pupil)
+            await self._count_now_and_then()
 
-    async def _count(self) -> None:
-        """Bots of whose game enough matches were played since they were trained last, or at all, are due."""
-        query = select(ArenaBot).where(ArenaBot.train_due_ms.is_(None), ArenaBot.retrain_threshold.is_not(None))
+    async def _count_now_and_then(self) -> None:
+        """Bots of whose game enough matches ended since their last training began, or at all, are due."""
+        moment_s = time.monotonic()
+        if moment_s - self._counted_s < COUNT_EVERY_S:
+            return
+        self._counted_s = moment_s
+        is_counted = ArenaBot.train_due_ms.is_(None) & ArenaBot.retrain_threshold.is_not(None)
         async with self._database.read() as session:
-            due = [bot.id for bot in await session.scalars(query) if await self._has_enough(session, bot)]
+            bots = (await session.scalars(select(ArenaBot).where(is_counted))).all()
+        due = [bot.id for bot in bots if await self._has_enough(bot)]
         if due:
             async with self._database.write() as session:
-                now_ms = milliseconds(await self._database.now(session))
-                rows = select(ArenaBot).where(ArenaBot.id.in_(due), ArenaBot.train_due_ms.is_(None))
+                now = await self._database.now(session)
+                rows = select(ArenaBot).where(ArenaBot.id.in_(due), is_counted)
                 for row in await session.scalars(rows.with_for_update(skip_locked=True)):
-                    row.training, row.train_due_ms = "waiting", now_ms
+                    wait_for_training(row, now)
 
-    async def _has_enough(self, session: AsyncSession, bot: ArenaBot) -> bool:
-        played = _played(bot.tenant_id, bot.mode, bot.game)
-        if bot.tried_at is not None:
-            played = played.where(ArenaSession.created_at > bot.tried_at)
-        least = bot.retrain_threshold or 1
-        found = await session.scalars(played.limit(2 * least))  # two of the queue share a match
-        return len(set(found)) >= least
+    async def _has_enough(self, bot: ArenaBot) -> bool:
+        since = ArenaMatch.ended_at.is_not(None) if bot.tried_at is None else ArenaMatch.ended_at > bot.tried_at
+        of_theirs = select(ArenaMatch.ended_at).where(_is_theirs(bot.tenant_id, bot.mode, bot.game), since)
+        some = of_theirs.limit(bot.retrain_threshold).subquery()
+        async with self._database.read() as session:
+            return await session.scalar(select(func.count()).select_from(some)) == bot.retrain_threshold
 
     async def _train(self, pupil: Pupil) -> None:
         try:
@@ -118,26 +118,22 @@ class Training:
                 least = f"no position came up in {LEAST_MATCHES} of them"
                 await self._fail(pupil, f"Too little was played: {lessons.matches} matches were read, and {least}.")
                 return
-            scores = await schooling.measure(self._bots, lessons, pupil.stars)
+            await self._write(pupil, lessons, await schooling.measure(lessons, pupil.stars))
         except WorkerFailed as failed:
             log.warning("arena.training_failed", bot=pupil.bot_id, error=repr(failed.__cause__))
-            await self._fail(pupil, "It could not be trained; our people have been told.")
-        except WorkersBusy:
-            await self._put_off(pupil)
+            await self._fail(pupil, _FAILED)
         except DatabaseUnavailable:
             raise  # the lease brings it back
         except Exception:
             log.exception("arena.training_mistake", bot=pupil.bot_id)
-            await self._fail(pupil, "It could not be trained; our people have been told.")
-        else:
-            await self._write(pupil, lessons, scores)
+            await self._fail(pupil, _FAILED)
 
     async def _records(self, pupil: Pupil) -> Sequence[str]:
         """The newest matches between people of this tenant that teach something, each as a line."""
         async with self._database.read() as session:
-            played = _played(pupil.tenant_id, pupil.mode, pupil.game.value)
-            rows = await session.scalars(played.limit(2 * MOST_RECORDS))  # two of the queue share a match
-            found = list(dict.fromkeys(match_id for match_id in rows if match_id))[:MOST_RECORDS]
+            of_theirs = _is_theirs(pupil.tenant_id, pupil.mode, pupil.game.value), ArenaMatch.ended_at.is_not(None)
+            newest = select(ArenaMatch.id).where(*of_theirs).order_by(ArenaMatch.ended_at.desc(), ArenaMatch.id)
+            found = (await session.scalars(newest.limit(MOST_RECORDS))).all()
         records: list[str] = []
         for start in range(0, len(found), _MATCHES_AT_ONCE):
             async with self._database.read() as session:
@@ -175,9 +171,12 @@ class Training:
             row = await _held(session, pupil)
             if row is None:
                 return
-            row.trained_at = await self._database.now(session)
-            row.matches, row.positions, row.strength = lessons.matches, len(lessons.moves), told_of(scores)
-            row.failure, row.training, row.train_due_ms = None, "done", None
+            now = await self._database.now(session)
+            row.trained_at, row.matches, row.positions = now, lessons.matches, len(lessons.moves)
+            if row.target_rating == pupil.stars:
+                row.strength, row.failure, row.training, row.train_due_ms = told_of(scores), None, "done", None
+            else:
+                wait_for_training(row, now)
         log.info("arena.bot_trained", bot=pupil.bot_id, matches=lessons.matches, positions=len(lessons.moves))
 
     async def _fail(self, pupil: Pupil, failure: str) -> None:
@@ -185,13 +184,6 @@ class Training:
             row = await _held(session, pupil)
             if row is not None:
                 row.training, row.failure, row.train_due_ms = "failed", failure, None
-
-    async def _put_off(self, pupil: Pupil) -> None:
-        async with self._database.write() as session:
-            row = await _held(session, pupil)
-            if row is not None:
-                row.training = "waiting"
-                row.train_due_ms = milliseconds(await self._database.now(session)) + _AGAIN_MS
 
 
 def _next(now_ms: int) -> Select[ArenaBot]:
@@ -212,12 +204,9 @@ async def _held(session: AsyncSession, pupil: Pupil) -> ArenaBot | None:
     return row if row is not None and row.train_due_ms == pupil.lease_ms else None
 
 
-def _played(tenant_id: str, mode: str, game: str) -> Select[str | None]:
-    """The matches between people of this tenant, by their sessions, the newest first."""
-    query = select(ArenaSession.match_id).join(ArenaMatch, ArenaMatch.id == ArenaSession.match_id)
-    mine = query.where(ArenaSession.tenant_id == tenant_id, ArenaMatch.listed_for == tenant_id)
-    ended = mine.where(ArenaMatch.mode == mode, ArenaMatch.game == game, ArenaMatch.ended_at.is_not(None))
-    return ended.order_by(ArenaSession.created_at.desc(), ArenaSession.id)
+def _is_theirs(tenant_id: str, mode: str, game: str) -> ColumnElement[bool]:
+    """The matches between people of this tenant."""
+    return (ArenaMatch.listed_for == tenant_id) & (ArenaMatch.mode == mode) & (ArenaMatch.game == game)
 
 
 async def _winners(session: AsyncSession, match_ids: Sequence[str]) -> Mapping[str, Seat | None]:

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from random import SystemRandom
 from typing import Final
 
 from matches.bots import learned
@@ -16,7 +17,7 @@ from matches.step import step
 from matches.terms import documented_terms
 from matches.values import Game
 from orchestrator.arena.bots import trainer
-from orchestrator.arena.bots.service import Bots
+from orchestrator.arena.bots.service import Bots, running
 from orchestrator.arena.bots.workers import Workers
 
 LEARNS_WITHIN_S: Final = 60.0
@@ -43,15 +44,14 @@ async def learn(game: Game, records: Sequence[str]) -> Lessons:
         await workers.close()
 
 
-async def measure(bots: Bots, lessons: Lessons, stars: float) -> list[Score]:
-    """How the bot does against the levels, in games that ended in time. The processes that think for everybody get one
-    question of these at a time. WorkersBusy.
-    """
+async def measure(lessons: Lessons, stars: float) -> list[Score]:
+    """How the bot does against the levels, in games that ended in time: in processes of its own, which end."""
     scores: list[Score] = []
-    with suppress(TimeoutError):
-        async with asyncio.timeout(MEASURES_FOR_S):
-            for number in range(learned.MEASURED_GAMES):
-                scores += [await _game(bots, lessons, stars, number)]
+    async with running(SystemRandom(), size=1) as bots:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(MEASURES_FOR_S):
+                for number in range(learned.MEASURED_GAMES):
+                    scores += [await _game(bots, lessons, stars, number)]
     return scores
 
 

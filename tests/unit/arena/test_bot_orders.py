@@ -55,8 +55,8 @@ def test_a_learned_bot_has_stars_and_a_threshold() -> None:
         ({**LEARNED, "targetRating": None}, "targetRating is required for learned bots"),
         ({**LEARNED, "targetRating": 2.9}, "targetRating must be a number from 3 to 5"),
         ({**LEARNED, "targetRating": "4"}, "targetRating must be a number from 3 to 5"),
-        ({**LEARNED, "retrainThreshold": 0}, "retrainThreshold must be a whole number from 1 to 100,000"),
-        ({**LEARNED, "retrainThreshold": 1.5}, "retrainThreshold must be a whole number from 1 to 100,000"),
+        ({**LEARNED, "retrainThreshold": 5_001}, "retrainThreshold must be a whole number from 1 to 5,000"),
+        ({**LEARNED, "retrainThreshold": 1.5}, "retrainThreshold must be a whole number from 1 to 5,000"),
     ],
 )
 def test_what_is_refused_says_why(fields: dict[str, Any], message: str) -> None:

@@ -6,7 +6,7 @@ from itertools import combinations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matches.matchmaking import Mode, Waiting, by_weight, paired, position, reach, seated, unmet
+from matches.matchmaking import Mode, Pool, Waiting, by_weight, paired, position, reach, seated, unmet
 from matches.values import Game
 
 NOW_MS = 1_000_000
@@ -115,6 +115,25 @@ def test_pairs_keep_every_promise_and_leave_nobody_who_could_meet(line: list[Wai
     assert not any(may_meet(*sorted(pair, key=lambda one: one.order)) for pair in combinations(earliest, 2))
 
 
+@given(st.lists(players, max_size=12, unique_by=lambda one: one.ticket), st.sampled_from([0, 30_000, 60_000]))
+def test_bots_come_to_everybody_in_the_end_and_never_between_people(line: list[Waiting], later_ms: int) -> None:
+    now_ms = NOW_MS + later_ms
+    taken = [one for pair in paired(line, now_ms) for one in pair]
+    to_bots = unmet(line, now_ms)
+    players_of = [(one.pool, one.who) for one in [*taken, *to_bots]]
+    assert len(set(players_of)) == len(players_of)
+    left: dict[tuple[Pool, tuple[str, str]], Waiting] = {}
+    for one in sorted(set(line) - set(taken), key=lambda one: one.order):
+        left.setdefault((one.pool, one.who), one)
+    for one in to_bots:
+        assert one.mode != Mode.TRAINING
+        assert now_ms - one.since_ms >= 15_000
+        for (pool, who), other in left.items():
+            assert pool != one.pool or who == one.who or abs(other.rating - one.rating) > 500
+    if later_ms == 60_000:
+        assert {(one.pool, one.who) for one in line if one.mode != Mode.TRAINING} <= set(players_of)
+
+
 def may_meet(first: Waiting, second: Waiting) -> bool:
     in_reach = abs(first.rating - second.rating) <= reach(NOW_MS - min(first.since_ms, second.since_ms))
     is_same = (first.tenant_id, first.player_id) == (second.tenant_id, second.player_id)
@@ -126,10 +145,32 @@ def test_a_flood_of_joins_is_paired_at_once() -> None:
     assert len(paired(line, NOW_MS)) == 2_000
 
 
+def alone(*line: Waiting) -> list[str]:
+    return [one.ticket for one in unmet(line, NOW_MS)]
+
+
 def test_whom_nobody_met_for_fifteen_seconds_may_meet_a_bot() -> None:
-    line = [waiting("c", waited_s=15), waiting("b", waited_s=14.9), waiting("a", waited_s=60)]
-    assert [one.ticket for one in unmet(line, NOW_MS)] == ["a", "c"]
-    assert unmet([waiting("t", waited_s=60, mode=Mode.TRAINING)], NOW_MS) == []
+    assert alone(waiting("a", waited_s=15)) == ["a"]
+    assert alone(waiting("a", waited_s=14.9)) == []
+    assert alone(waiting("late", 1500, 15), waiting("early", 2500, 16), waiting("new", 3500, 14.9)) == ["early", "late"]
+    assert alone(waiting("a", waited_s=60, mode=Mode.TRAINING)) == []
+
+
+def test_a_bot_keeps_nobody_apart_who_would_meet_within_a_minute() -> None:
+    near = [waiting("a", 1500, 40), waiting("b", 2000, 20)]
+    assert (names(*near), alone(*near)) == ([], [])
+    assert names(*near, now_ms=NOW_MS + 20_000) == [("a", "b")]
+    assert alone(waiting("a", 1500, 40), waiting("b", 2001, 20)) == ["a", "b"]
+    assert alone(waiting("a", 1500, 40), waiting("b", 2000, 0), waiting("c", 2600, 20)) == ["c"]
+    assert alone(waiting("a", 1500, 40), waiting("b", 2000, 20, tenant_id="other")) == ["a", "b"]
+
+
+def test_nobody_who_waits_twice_meets_two_bots_or_a_bot_beside_a_person() -> None:
+    assert alone(waiting("a", waited_s=20, player_id="same"), waiting("b", waited_s=30, player_id="same")) == ["b"]
+    pair = [waiting("a", waited_s=30, player_id="same"), waiting("b", waited_s=30)]
+    again = waiting("c", waited_s=20, player_id="same")
+    assert (names(*pair, again), alone(*pair, again)) == ([("a", "b")], [])
+    assert alone(*pair, again, waiting("d", 1900, 20)) == []  # who may still meet the other's second ticket
 
 
 def test_bots_come_as_often_as_they_weigh() -> None:

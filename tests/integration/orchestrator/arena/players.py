@@ -91,9 +91,9 @@ class Client:
             self._news.notify_all()
 
 
-async def until(condition: Callable[[], Awaitable[object]]) -> None:
+async def until(condition: Callable[[], Awaitable[object]], deadline_s: float = DEADLINE_S) -> None:
     """Wait for what becomes true soon."""
-    give_up_at = monotonic() + DEADLINE_S
+    give_up_at = monotonic() + deadline_s
     while not await condition():
         assert monotonic() < give_up_at
         await asyncio.sleep(0.02)

@@ -1,7 +1,7 @@
 """Bots of tenants: ordered by key, met in the queue when nobody else comes, and trained from their tenant's matches."""
 
-from datetime import UTC, datetime
-from random import Random
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -9,11 +9,13 @@ import pytest
 from litestar import Litestar
 from sqlalchemy import func, select, update
 
-from matches.values import Reason
+from matches.bots import learned
+from matches.bots.learned import Lessons, Tried
+from matches.values import Game, Reason
 from orchestrator.arena.bots import schooling
-from orchestrator.arena.bots.service import Bots
-from orchestrator.arena.models import ArenaBot, ArenaLesson, ArenaWaiting
-from orchestrator.arena.tenant_bots import TRAINING
+from orchestrator.arena.models import ArenaBot, ArenaLesson, ArenaMatch, ArenaRating, ArenaWaiting
+from orchestrator.arena.presence import milliseconds
+from orchestrator.arena.tenant_bots import REST, TRAINING
 from orchestrator.arena.training import Training
 from orchestrator.services import Services
 from tests.integration.orchestrator.arena.conftest import Backend, new_backend
@@ -23,6 +25,21 @@ from tests.integration.orchestrator.arena.players import Client, Clients, until
 BOT = {"name": "Evenings", "playerId": "robin", "displayName": "Robin"}
 BUILT_IN = {**BOT, "game": "tictactoe", "botType": "algorithmic", "difficulty": "easy"}
 LEARNED = {**BOT, "game": "tictactoe", "botType": "learned", "targetRating": 3}
+TRAINED_WITHIN_S = 300.0  # processes start, and games are played
+
+pytestmark = pytest.mark.timeout(600)
+
+
+@pytest.fixture(autouse=True)
+def measured_by_few_games(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(learned, "MEASURED_GAMES", 6)
+    monkeypatch.setattr(schooling, "MEASURES_FOR_S", TRAINED_WITHIN_S)
+
+
+@pytest.fixture
+def without_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bot may be trained as soon as it was."""
+    monkeypatch.setattr("orchestrator.arena.tenant_bots.REST", timedelta())
 
 
 async def made(backend: Backend, fields: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -46,10 +63,11 @@ async def waits(clients: Clients, backend: Backend, player: str, **fields: Any) 
     return client, session
 
 
-async def wait_longer(services: Services, seconds: int = 16) -> None:
-    """Everybody who waits has waited so much longer."""
+async def have_waited(services: Services, seconds: int = 16) -> None:
+    """Everybody who waits has done so for so long."""
     async with services.database.write() as session:
-        await session.execute(update(ArenaWaiting).values(since_ms=ArenaWaiting.since_ms - seconds * 1000))
+        now_ms = milliseconds(await services.database.now(session))
+        await session.execute(update(ArenaWaiting).values(since_ms=now_ms - seconds * 1000))
 
 
 async def fill(app: Litestar, services: Services) -> int:
@@ -60,6 +78,12 @@ async def fill(app: Litestar, services: Services) -> int:
     return len(begun)
 
 
+async def matches(services: Services) -> int:
+    """How many have begun."""
+    async with services.database.read() as session:
+        return await session.scalar(select(func.count()).select_from(ArenaMatch)) or 0
+
+
 async def trained(backend: Backend, bot_id: str) -> dict[str, Any]:
     """The bot once its training has come to something."""
     found: dict[str, Any] = {}
@@ -68,7 +92,7 @@ async def trained(backend: Backend, bot_id: str) -> dict[str, Any]:
         found.update((await backend.get(f"/v1/bots/{bot_id}")).json())
         return found["training"]["status"] in {"done", "failed"}
 
-    await until(has_ended)
+    await until(has_ended, TRAINED_WITHIN_S)
     return found
 
 
@@ -142,8 +166,9 @@ async def test_a_bot_comes_to_whom_nobody_met_and_only_of_their_own_tenant(
     stranger, _ = await waits(clients, other, "ann")
     ann, session = await waits(clients, backend, "ann")
     bot = await made(backend, BUILT_IN)
+    await have_waited(services, -120)
     assert await fill(app, services) == 0  # she has only just come
-    await wait_longer(services)
+    await have_waited(services)
     await fill(app, services)
     begun = await ann.hears("game:started")
     players = [(player["id"], player["displayName"], player["isBot"]) for player in begun["players"]]
@@ -158,7 +183,26 @@ async def test_a_bot_comes_to_whom_nobody_met_and_only_of_their_own_tenant(
     assert (await ann.hears("game:over"))["winner"] == "robin"
     found = (await backend.get(f"/v1/sessions/{session['sessionId']}")).json()
     assert (found["status"], found["result"]["winner"]) == ("ended", "robin")
-    assert stranger.heard("game:started") == 0
+    assert (await matches(services), stranger.heard("game:started")) == (1, 0)
+
+
+async def test_no_bot_comes_between_people_who_will_meet(
+    app: Litestar, clients: Clients, backend: Backend, services: Services
+) -> None:
+    await made(backend, BUILT_IN)
+    async with services.database.write() as session:
+        key = {"tenant_id": backend.tenant_id, "mode": "live", "game": "tictactoe", "player_id": "bob"}
+        session.add(ArenaRating(**key, rating=2_000, deviation=50, volatility=0.06))
+    ann, _ = await waits(clients, backend, "ann")
+    bob, _ = await waits(clients, backend, "bob")
+    await have_waited(services)
+    await fill(app, services)
+    assert await matches(services) == 0
+    await have_waited(services, 60)
+    await fill(app, services)
+    for player in (ann, bob):
+        assert {each["id"] for each in (await player.hears("game:started"))["players"]} == {"ann", "bob"}
+    assert await matches(services) == 1
 
 
 async def test_bots_come_by_their_weight_and_none_that_was_not_trained(
@@ -168,9 +212,9 @@ async def test_bots_come_by_their_weight_and_none_that_was_not_trained(
     await made(backend, LEARNED, playerId="untrained", matchmakingWeight=1000)
     await made(backend, BUILT_IN, playerId="chess", game="chess")
     ann, _ = await waits(clients, backend, "ann")
-    await wait_longer(services)
-    assert await fill(app, services) == 0
-    assert ann.heard("game:started") == 0
+    await have_waited(services)
+    await fill(app, services)
+    assert await matches(services) == 0
     await made(backend, BUILT_IN, matchmakingWeight=1)
     await fill(app, services)
     begun = await ann.hears("game:started")
@@ -179,10 +223,10 @@ async def test_bots_come_by_their_weight_and_none_that_was_not_trained(
 
 async def test_in_training_no_bot_comes(app: Litestar, clients: Clients, backend: Backend, services: Services) -> None:
     await made(backend, BUILT_IN)
-    guest, _ = await waits(clients, backend, "nobody", mode="training")
-    await wait_longer(services)
-    assert await fill(app, services) == 0
-    assert guest.heard("game:started") == 0
+    await waits(clients, backend, "nobody", mode="training")
+    await have_waited(services)
+    await fill(app, services)
+    assert await matches(services) == 0
 
 
 async def test_a_learned_bot_plays_what_its_tenants_people_won_with(
@@ -193,6 +237,8 @@ async def test_a_learned_bot_plays_what_its_tenants_people_won_with(
     await play(services, backend.tenant_id, count=4)
     await play(services, backend.tenant_id, count=1, reason=Reason.DISCONNECT)
     await play(services, other.tenant_id, count=9)
+    await play(services, None, count=9)
+    await play(services, backend.tenant_id, count=9, mode="test")
     bot = await made(backend, LEARNED)
     asked = await backend.post(f"/v1/bots/{bot['id']}/train", {})
     assert (asked.status_code, asked.json()["training"]["status"]) == (202, "waiting")
@@ -201,14 +247,14 @@ async def test_a_learned_bot_plays_what_its_tenants_people_won_with(
     assert found["training"]["matches"] == 4
     assert found["training"]["positions"] == len(DIAGONAL_WINS)
     strength = found["strength"]
-    assert strength["games"] == sum(each["games"] for each in strength["against"].values()) == 30
-    assert {each["games"] for each in strength["against"].values()} == {10}
-    assert strength["against"]["hard"]["score"] <= 5  # it never loses
+    assert strength["games"] == sum(each["games"] for each in strength["against"].values()) == 6
+    assert {each["games"] for each in strength["against"].values()} == {2}
+    assert strength["against"]["hard"]["score"] <= 1  # it never loses
     assert 1 <= strength["stars"] <= 5
     async with services.database.read() as session:
         assert await session.scalar(select(func.count()).select_from(ArenaLesson)) == len(DIAGONAL_WINS)
     ann, _ = await waits(clients, backend, "ann")
-    await wait_longer(services)
+    await have_waited(services)
     await fill(app, services)
     begun = await ann.hears("game:started")
     await ann.say("game:move", {"roomId": begun["roomId"], "position": 0})
@@ -231,8 +277,43 @@ async def test_too_few_matches_are_said(backend: Backend, services: Services) ->
     )
 
 
+async def test_a_bot_is_not_trained_over_and_over(backend: Backend, services: Services) -> None:
+    bot = await made(backend, LEARNED)
+    await backend.post(f"/v1/bots/{bot['id']}/train", {})
+    assert (await trained(backend, bot["id"]))["training"]["status"] == "failed"
+    for method, path, fields in (("POST", "/train", {}), ("PATCH", "", {"targetRating": 5})):
+        asked = await send(backend, method, f"/v1/bots/{bot['id']}{path}", fields)
+        assert asked.json()["training"]["status"] == "waiting"
+        async with services.database.read() as session:
+            row = (await session.scalars(select(ArenaBot))).one()
+            assert row.tried_at is not None
+            assert row.train_due_ms == milliseconds(row.tried_at + REST)
+
+
+@pytest.mark.usefixtures("without_rest")
+async def test_who_is_asked_for_another_strength_meanwhile_is_measured_once_more(
+    backend: Backend, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await play(services, backend.tenant_id, count=3)
+    bot = await made(backend, LEARNED)
+    measure, measured, said = schooling.measure, list[float](), list[str]()
+
+    async def changed_meanwhile(lessons: Lessons, stars: float) -> list[schooling.Score]:
+        measured.append(stars)
+        changed = await send(backend, "PATCH", f"/v1/bots/{bot['id']}", {"targetRating": 5})
+        said.append(changed.json()["training"]["status"])
+        return await measure(lessons, stars)
+
+    monkeypatch.setattr(schooling, "measure", changed_meanwhile)
+    await backend.post(f"/v1/bots/{bot['id']}/train", {})
+    found = await trained(backend, bot["id"])
+    assert (found["training"]["status"], found["strength"]["games"]) == ("done", 6)
+    assert (measured, said) == ([3, 5], ["running", "running"])
+
+
+@pytest.mark.usefixtures("without_rest")
 async def test_enough_new_matches_train_a_bot_by_themselves_and_another_strength_anew(
-    app: Litestar, backend: Backend, services: Services, monkeypatch: pytest.MonkeyPatch
+    backend: Backend, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("orchestrator.arena.training.COUNT_EVERY_S", 0.0)
     bot = await made(backend, LEARNED, retrainThreshold=3)
@@ -245,6 +326,13 @@ async def test_enough_new_matches_train_a_bot_by_themselves_and_another_strength
     assert changed.json()["strength"] is None
     again = await trained(backend, bot["id"])
     assert again["training"]["trainedAt"] > first["training"]["trainedAt"]
+    await play(services, backend.tenant_id, count=3)
+
+    async def has_learned_more() -> bool:
+        services.notices.hear(TRAINING)
+        return (await trained(backend, bot["id"]))["training"]["matches"] == 6
+
+    await until(has_learned_more, TRAINED_WITHIN_S)
 
 
 async def test_a_training_whose_replica_died_is_taken_up_again(backend: Backend, services: Services) -> None:
@@ -260,7 +348,7 @@ async def test_tenants_take_turns_with_their_trainings(services: Services) -> No
     """However many bots one of them has trained, and however early: nobody has two trained at a time, and next is who
     was not for the longest time.
     """
-    replicas = [Training(services.database, services.notices, Bots(Random(1), None, 1)) for _ in range(2)]
+    replicas = [Training(services.database, services.notices) for _ in range(2)]
     async with httpx.AsyncClient() as nobody:
         many, few = [await new_backend(services, nobody, name) for name in ("Many", "Few")]
     names: dict[str, str] = {}
@@ -289,6 +377,7 @@ async def test_tenants_take_turns_with_their_trainings(services: Services) -> No
     assert await claimed(replicas[0]) == "m3"
 
 
+@pytest.mark.usefixtures("without_rest")
 async def test_a_training_that_fails_leaves_what_was_learned_before(
     backend: Backend, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -300,9 +389,17 @@ async def test_a_training_that_fails_leaves_what_was_learned_before(
     assert (unmeasured["isReady"], unmeasured["strength"]["games"], unmeasured["strength"]["stars"]) == (True, 0, None)
     monkeypatch.setattr(schooling, "LEARNS_WITHIN_S", 0.0)
     await backend.post(f"/v1/bots/{bot['id']}/train", {})
-    found = await trained(backend, bot["id"])
-    assert (found["training"]["status"], found["training"]["error"]) == (
-        "failed",
-        "It could not be trained; our people have been told.",
-    )
-    assert (found["isReady"], found["training"]["positions"]) == (True, len(DIAGONAL_WINS))
+    assert_failed(await trained(backend, bot["id"]))
+
+    async def unwritable(game: Game, _records: Sequence[str]) -> Lessons:
+        return Lessons(game, 3, {"\ud800": {"{}": Tried(3, 3)}})
+
+    monkeypatch.setattr(schooling, "learn", unwritable)
+    await backend.post(f"/v1/bots/{bot['id']}/train", {})
+    assert_failed(await trained(backend, bot["id"]))
+
+
+def assert_failed(found: dict[str, Any]) -> None:
+    told = found["training"]
+    assert (told["status"], told["error"]) == ("failed", "It could not be trained. Try again later.")
+    assert (found["isReady"], told["positions"]) == (True, len(DIAGONAL_WINS))
