@@ -41,8 +41,8 @@ def page(head: str, benchmarks: Sequence[Benchmark], results: Path) -> str:
 
 
 def verdict(value: float, goal: str) -> bool | None:
-    """Whether the goal was met: `<= 3`, `>= 1000`, or the number itself. None where it is the other way to meet another
-    row's goal (`or >= 15`).
+    """Whether the goal was met: `<= 3`, `>= 1000`, `> 0.5`, or the number itself. None where it is another way to
+    meet another row's goal (`or >= 15`).
     """
     how, _, bound = goal.rpartition(" ")
     match how:
@@ -50,6 +50,8 @@ def verdict(value: float, goal: str) -> bool | None:
             return value <= float(bound)
         case ">=":
             return value >= float(bound)
+        case ">":
+            return value > float(bound)
         case "":
             return value == float(bound)
         case _:

@@ -79,6 +79,8 @@ def test_a_goal_is_met_at_its_bound_and_missed_beyond() -> None:
     assert verdict(3.1, "<= 3") is False
     assert verdict(59.5, ">= 59.5") is True
     assert verdict(59.4, ">= 59.5") is False
+    assert verdict(0.51, "> 0.5") is True
+    assert verdict(0.5, "> 0.5") is False
     assert verdict(0, "0") is True
     assert verdict(1, "0") is False
     assert verdict(9.8, "or >= 15") is None
