@@ -27,7 +27,7 @@ SCHEME: Final = "colorScheme"
 SCHEMES: Final = ("light", "dark")
 """Without one, a page is in its reader's."""
 DARK_DEFAULTS: Final[Mapping[str, str]] = {
-    "primaryColor": "#c02a5b",
+    "primaryColor": "#c93366",
     "backgroundColor": "#13101f",
     "surfaceColor": "#1f1a2f",
     "textColor": "#f2eef9",

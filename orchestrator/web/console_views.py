@@ -203,7 +203,7 @@ def result_words(detail: SessionDetail) -> str:
     result = detail.session.result
     if result is None:
         return ""
-    reason = str(result.get("reason", "")).replace("_", " ")
+    reason = str(result.get("reason", "")).replace("_", " ").rstrip("!")
     winner = result.get("winner")
     if reason == "expired":
         return "Nobody came in time."

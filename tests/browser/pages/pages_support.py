@@ -354,9 +354,15 @@ async def until_called(page: Page, api: FakeApi, path: str, times: int = 1) -> l
     raise AssertionError(f"{path} was called {len(api.called(path))} times, not {times}")
 
 
+async def blank(page: Page) -> None:
+    """Opens an empty page of the replica's origin, with no policy of its own."""
+    await page.route("**/blank", lambda route: route.fulfill(content_type="text/html", body=""))
+    await page.goto("/blank")
+
+
 async def ask(page: Page, module: str, expression: str, argument: Any = None) -> Any:
     """What a pure module of the pages answers: `expression` of the module `m` and the argument `given`."""
-    await page.goto("/static/img/favicon.svg")
+    await blank(page)
     return await page.evaluate(
         f"async (given) => {{ const m = await import('/static/js/{module}.js'); return {expression}; }}", argument
     )

@@ -181,6 +181,8 @@ async def test_two_windows_play_a_whole_game_over_a_reload(game: str, tenant: Te
         await expect(inside(pair[turn % 2]).locator(".ply")).to_have_count(turn + 1)
     for page in pair:
         await expect(inside(page).locator(".veil-card p")).to_have_text(re.compile(end, re.IGNORECASE))
+        await expect(inside(page).locator("p[role=status]")).not_to_contain_text("Your turn")
+        assert await inside(page).locator("html").evaluate("html => html.scrollHeight <= html.clientHeight")
     won = "A draw" if "Nobody" in end else "You won"
     await expect(inside(pair[0]).get_by_role("heading", name=won)).to_be_visible()
     await keep(phone, f"{game}-over")

@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import Page
 
-from tests.browser.pages.pages_support import ask
+from tests.browser.pages.pages_support import ask, blank
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -272,7 +272,7 @@ FAILING_STREAM = """async (states) => {
 
 
 async def test_a_seat_that_was_reached_and_then_died_is_no_network_without_a_way(page: Page) -> None:
-    await page.goto("/static/img/favicon.svg")
+    await blank(page)
     assert await page.evaluate(FAILING_STREAM, ["checking", "failed"]) == "no way to the seat"
     assert await page.evaluate(FAILING_STREAM, ["checking", "connected", "closed"]) == "the connection failed"
 

@@ -94,6 +94,7 @@ def test_an_end_is_said_in_a_sentence() -> None:
     assert result_words(detail({"winner": None, "reason": "expired"})) == "Nobody came in time."
     assert result_words(detail({"winner": None, "reason": "draw_agreed"})) == "A draw: draw agreed."
     assert result_words(detail({"winner": "user_1", "reason": "victory"})) == "user_1 won: victory."
+    assert result_words(detail({"winner": "user_1", "reason": "Four in a row!"})) == "user_1 won: Four in a row."
     run = ArenaSession(game="subway-runner", result={"winner": None, "reason": "crashed", "score": 1200})
     assert result_words(SessionDetail(run, None, (), (), NOW)) == "1200 points: crashed."
     lost = ArenaSession(game="subway-runner", result={"winner": None, "reason": "host_lost", "score": None})
@@ -120,5 +121,5 @@ def test_a_try_is_told_by_its_status_or_by_what_kept_it_from_one() -> None:
 def test_every_colour_of_a_theme_is_in_the_editor() -> None:
     assert list(DEFAULTS) == list(TOKEN_WORDS) == list(CSS_NAMES)
     tokens = {token.name: token.value for token in tokens_of({"primaryColor": "#ff6b00", "textColor": "red"})}
-    assert [token.dark_default for token in tokens_of({})][:2] == ["#c02a5b", "#13101f"]
+    assert [token.dark_default for token in tokens_of({})][:2] == ["#c93366", "#13101f"]
     assert (tokens["primaryColor"], tokens["textColor"], len(tokens)) == ("#ff6b00", "", len(DEFAULTS))

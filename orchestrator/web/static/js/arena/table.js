@@ -117,10 +117,10 @@ export class Table {
   }
 
   #sayMove(entry) {
-    const { match, seat } = this.#state;
+    const { match, over, seat } = this.#state;
     const mover = match.players.find((player) => player.id === entry.playerId);
     const isMine = mover === match.players[seat];
-    this.say(`${isMine ? "You" : (mover?.displayName ?? "")}: ${this.game.spoken(entry)}.${match.currentTurn === seat ? " Your turn." : ""}`);
+    this.say(`${isMine ? "You" : (mover?.displayName ?? "")}: ${this.game.spoken(entry)}.${over === null && match.currentTurn === seat ? " Your turn." : ""}`);
   }
 
   #buildActions() {
@@ -177,8 +177,9 @@ export class Table {
     if (kind !== null) this.veil.replaceChildren(create("div", { class: "veil-card" }, this.#veilWords(kind)));
     if (kind !== "over" && kind !== "failed") return;
     const head = this.veil.querySelector("h2");
-    if (document.hasFocus()) head.focus({ preventScroll: true });
-    else this.say(`${head.textContent}. ${head.nextElementSibling.textContent}`); // the page around keeps the focus
+    const isRead = document.hasFocus();
+    if (isRead) head.focus({ preventScroll: true });
+    this.say(isRead ? "" : `${head.textContent}. ${head.nextElementSibling.textContent}`); // else the page around has the focus
   }
 
   #kindOfVeil() {
