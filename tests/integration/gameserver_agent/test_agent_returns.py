@@ -62,7 +62,7 @@ async def test_without_a_control_plane_sessions_end_at_their_deadline_and_saves_
     await agent.play(desired)
     await control_plane.until("ses1", lambda seen: seen.save is not None)
     home = agent.home("ses1")
-    soon = datetime.now(UTC) + timedelta(seconds=20)
+    soon = datetime.now(UTC) + timedelta(seconds=10)
     await control_plane.want(desired.model_copy(update={"expires_at": soon}))
     await control_plane.until_synced(1)
     (home / "late").write_text("written while away")
@@ -75,8 +75,8 @@ async def test_without_a_control_plane_sessions_end_at_their_deadline_and_saves_
     assert ended.end is not None
     assert ended.end.code == "save_failed"
     await control_plane.until("ses1", lambda _: not kept[0].exists())
-    assert agent.log().count("control_plane.away") == 1
-    assert agent.log().count("control_plane.back") == 1
+    away, back = (agent.log().count(f"control_plane.{word}") for word in ("away", "back"))
+    assert 1 <= back == away <= 2  # what it asked before may still be answered well
     assert any("late" in files_of(archive) for archive in control_plane.saves.values())
 
 
