@@ -187,24 +187,14 @@ class Databases:
         return name
 
     async def _clear(self, name: str) -> None:
-        uses = self._uses.pop(name, 0) + 1
-        if name.startswith("house") and uses < _MOST_USES:
-            again = f"house{next(self._numbers)}"  # whoever still has the old name finds nothing, as if it were dropped
-            try:
-                is_emptied = await self._is_emptied(name)
-                if is_emptied:
-                    await self._server.execute(f"ALTER DATABASE {name} RENAME TO {again}")
-            except asyncpg.PostgresError:  # somebody is there again
-                is_emptied = False
-            if is_emptied:
-                self._uses[again] = uses
-                self._empty.append(again)
-                return
-        await self._server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        self._uses[name] += 1
+        if name.startswith("house") and self._uses[name] < _MOST_USES and await self._is_emptied(name):
+            self._empty.append(name)
+        else:
+            await self._server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
     async def _is_emptied(self, name: str) -> bool:
         async with self._server.connection(name) as connection:
-            await connection.execute("SET lock_timeout = '5s'")
             await connection.execute(_ALONE)
             if await connection.fetchval(_TABLES) != self._tables:
                 return False
