@@ -64,37 +64,47 @@ bounded = settings(
 @every_operation
 @bounded
 def test_to_nobody_it_answers_as_described(case: Case, replica: Served) -> None:
-    case.call_and_validate(base_url=replica.url, allow_redirects=False, checks=CHECKS)
+    case.call_and_validate(base_url=replica.url, allow_redirects=False, checks=CHECKS, timeout=60)
 
 
 @every_operation
 @bounded
 def test_to_a_player_it_answers_as_described(case: Case, replica: Served) -> None:
-    case.call_and_validate(base_url=replica.url, headers=replica.signed_in, allow_redirects=False, checks=CHECKS)
+    case.call_and_validate(
+        base_url=replica.url, headers=replica.signed_in, allow_redirects=False, checks=CHECKS, timeout=60
+    )
 
 
 @every_agent_operation
 @bounded
 def test_to_a_host_it_answers_as_described(case: Case, replica: Served) -> None:
-    case.call_and_validate(base_url=replica.url, headers=replica.as_host, allow_redirects=False, checks=CHECKS)
+    case.call_and_validate(
+        base_url=replica.url, headers=replica.as_host, allow_redirects=False, checks=CHECKS, timeout=60
+    )
 
 
 @every_publisher_operation
 @bounded
 def test_to_a_publisher_it_answers_as_described(case: Case, replica: Served) -> None:
-    case.call_and_validate(base_url=replica.url, headers=replica.as_publisher, allow_redirects=False, checks=CHECKS)
+    case.call_and_validate(
+        base_url=replica.url, headers=replica.as_publisher, allow_redirects=False, checks=CHECKS, timeout=60
+    )
 
 
 @every_tenant_operation
 @bounded
 def test_to_a_tenant_it_answers_as_described(case: Case, replica: Served) -> None:
-    case.call_and_validate(base_url=replica.url, headers=replica.as_tenant, allow_redirects=False, checks=CHECKS)
+    case.call_and_validate(
+        base_url=replica.url, headers=replica.as_tenant, allow_redirects=False, checks=CHECKS, timeout=60
+    )
 
 
 @every_admin_operation
 @bounded
 def test_to_an_admin_it_answers_as_described(case: Case, replica: Served) -> None:
-    case.call_and_validate(base_url=replica.url, headers=replica.as_admin, allow_redirects=False, checks=CHECKS)
+    case.call_and_validate(
+        base_url=replica.url, headers=replica.as_admin, allow_redirects=False, checks=CHECKS, timeout=60
+    )
 
 
 def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
