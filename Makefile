@@ -24,7 +24,7 @@ ON_A_STREAM := input_scripts pages_controls pages_firefox pages_on_a_seat pages_
 STREAMS := tests/integration/streaming tests/browser/house $(ON_A_STREAM:%=tests/browser/pages/test_%.py)
 PAGES := $(filter-out $(STREAMS),$(wildcard tests/browser/pages/test_*.py))
 
-.PHONY: help play games test test-services test-hosts test-pages test-streams setup setup-tests setup-bench lint format unit coverage chaos chaos-fleet soak input-scripts walk-pictures test-games bench-play bench-streaming bench-hour bench-chaos bench-soak bench-fleet bench-uploads bench-catalogue bench-arena simulate strength deploy-orchestrator deploy-agent images deb docs drawings fuzz audit clean
+.PHONY: help play games test test-services test-hosts test-pages test-streams setup setup-tests setup-bench lint format unit coverage chaos chaos-fleet soak input-scripts walk-pictures test-games bench-play bench-streaming bench-hour bench-chaos bench-soak bench-fleet bench-uploads bench-catalogue bench-api bench-arena simulate strength deploy-orchestrator deploy-agent images deb docs drawings fuzz audit clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1mmake %-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -135,6 +135,9 @@ bench-uploads: setup-tests ## Upload 4 GiB and watch the replica's memory; write
 
 bench-catalogue: setup-tests ## Measure lists of ten thousand games at 100 requests a second; writes bench/results/catalogue.json
 	$(RUN)python -m bench.catalogue $(ARGS)
+
+bench-api: setup-bench ## Measure what one replica answers a second, with wrk beside Litestar alone; writes bench/results/api.json (ARGS="--only sqlite --ask status")
+	$(RUN)python -m bench.api $(ARGS)
 
 bench-arena: setup-bench ## Play 2,000 matches at once on one replica, then on two, with a kill -9 in the middle; writes bench/results/arena.json (ARGS="--only sqlite")
 	$(RUN)python -m bench.arena $(ARGS)
