@@ -219,7 +219,8 @@ class DesiredSession(WireModel):
     `expires_at` (idle) and `ends_at` (cap) hold on the host too: past either it ends the session by itself. `epoch`
     below which stream tokens are refused. `session_id` names folders and mounts of a host, and root makes and removes
     them. One that is `for_result` has a game that is played once, and tells how it went in `/session/result`; nothing
-    of it is saved.
+    of it is saved. What its launch does here is told below `traceparent` (W3C Trace Context); who traces nothing, or
+    cannot read it, leaves it alone.
     """
 
     session_id: Annotated[str, Field(pattern=SESSION_ID)]
@@ -230,6 +231,7 @@ class DesiredSession(WireModel):
     timezone: str = "UTC"
     epoch: int = 0
     for_result: bool = False
+    traceparent: str | None = None
     expires_at: AwareDatetime
     ends_at: AwareDatetime
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import structlog
 from aiohttp import web
+from structlog.contextvars import bind_contextvars
 
 from agent_protocol import JoinRequest
 from gameserver_agent.agent import AFTER_STOP_S, Agent
@@ -46,12 +47,13 @@ from gameserver_agent.sessions.services import SessionServices
 from gameserver_agent.settings import AgentSettings, require_reachable
 from gameserver_agent.tasks import cancelled
 from metering import Meter
+from tracing import CLOSED_WITHIN_S, Tracer, opened
 
 log = structlog.get_logger()
 STOP_WITHIN_S = 8.0
 _LEFT_WITHIN_S = 0.75
 _REQUESTS_ENDED_WITHIN_S = 0.75
-ENDS_WITHIN_S = STOP_WITHIN_S + AFTER_STOP_S + _LEFT_WITHIN_S + _REQUESTS_ENDED_WITHIN_S
+ENDS_WITHIN_S = STOP_WITHIN_S + AFTER_STOP_S + _LEFT_WITHIN_S + max(_REQUESTS_ENDED_WITHIN_S, CLOSED_WITHIN_S)
 EXIT_ORDERLY, EXIT_UNSTOPPED, EXIT_REFUSED, EXIT_CANNOT_START = 0, 1, 3, 4
 
 
@@ -97,6 +99,8 @@ async def _serve(settings: AgentSettings, ordered_to_end: asyncio.Event) -> int:
             client.identity = HostIdentity(membership.host_id, data.private_key())
             storage = await _storage_folder(runtime, settings.data)
             meter = Meter(TABLE)
+            bind_contextvars(host=membership.host_id)
+            tracer = opened("playhouse-agent", membership.host_id)
             agent = Agent(
                 data=data,
                 membership=membership,
@@ -109,7 +113,7 @@ async def _serve(settings: AgentSettings, ordered_to_end: asyncio.Event) -> int:
             )
             outbox = Outbox(settings.data / "unsent", client, agent.incarnation, agent.save_was_sent)
             services = _services(
-                settings, membership, runtime, client, clock, outbox, agent, seat_runtime, storage, meter
+                settings, membership, runtime, client, clock, outbox, agent, seat_runtime, storage, meter, tracer
             )
             server = web.AppRunner(
                 make_app(
@@ -129,7 +133,7 @@ async def _serve(settings: AgentSettings, ordered_to_end: asyncio.Event) -> int:
                 log.info("agent.started", host=membership.host_id, port=listener.getsockname()[1], url=public_url)
                 return await _run(agent, services, outbox, settings, ordered_to_end)
             finally:
-                await server.cleanup()
+                await asyncio.gather(server.cleanup(), asyncio.to_thread(tracer.close))
     finally:
         listener.close()
         await runtime.close()
@@ -216,6 +220,7 @@ def _services(
     seat_runtime: SeatRuntime,
     storage: Path,
     meter: Meter,
+    tracer: Tracer,
 ) -> SessionServices:
     uses = ImageUses(settings.data / "images.json")
     evicting = Evicting(
@@ -240,6 +245,7 @@ def _services(
         bitrate_bps=settings.bitrate_bps,
         now=clock.now,
         meter=meter,
+        tracer=tracer,
     )
 
 

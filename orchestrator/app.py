@@ -4,7 +4,10 @@ Handlers get what they name: `settings`, `database`, `installation`, `notices` a
 A body may have 1 MiB unless its handler says otherwise (`request_max_body_size`).
 """
 
+import asyncio
+import os
 import random
+import socket
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import fields
@@ -83,6 +86,7 @@ from orchestrator.web.failures import failure_page, wants_page
 from orchestrator.web.redeeming import RedeemPageController
 from orchestrator.web.rendering import template_config
 from orchestrator.web.security import guarding
+from tracing import Tracer, opened
 
 FailureType = TypeVar("FailureType", bound=Exception)
 Answer = Callable[[AnyRequest, FailureType], Response[Any]]
@@ -176,13 +180,26 @@ async def _lifespan(app: Litestar) -> AsyncGenerator[None, None]:
     settings: Settings = app.state["settings"]
     with sole_replica(settings):
         meter = Meter(TABLE, {ROUTE: tuple(routes_of(app))})
-        async with open_services(settings, meter) as services, thinking(random.SystemRandom()) as bots:
+        async with (
+            _tracer() as tracer,
+            open_services(settings, meter, tracer) as services,
+            thinking(random.SystemRandom()) as bots,
+        ):
             for field in fields(services):
                 app.state[field.name] = getattr(services, field.name)
             arena = _arena(services, bots)
             app.state[_ARENA] = arena
             async with open_arena(arena, services.arena_presence), running(_loops(services, arena)):
                 yield
+
+
+@asynccontextmanager
+async def _tracer() -> AsyncGenerator[Tracer, None]:
+    tracer = opened("playhouse-orchestrator", f"{socket.gethostname()}:{os.getpid()}")
+    try:
+        yield tracer
+    finally:
+        await asyncio.to_thread(tracer.close)
 
 
 def _arena(services: Services, bots: Bots) -> Arena:

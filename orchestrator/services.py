@@ -88,6 +88,7 @@ from orchestrator.webhooks.envelope import secret_of
 from orchestrator.webhooks.sender import HttpSender
 from orchestrator.webhooks.service import Webhooks
 from orchestrator.webhooks.upkeep import WebhookUpkeep
+from tracing import UNTRACED, Tracer
 
 
 class NotMigrated(StartupError):
@@ -98,6 +99,7 @@ class NotMigrated(StartupError):
 class Services:
     settings: Settings
     meter: Meter
+    tracer: Tracer
     facts: Facts
     database: Database
     installation: Installation
@@ -162,9 +164,11 @@ class Services:
 
 
 @asynccontextmanager
-async def open_services(settings: Settings, meter: Meter = UNMETERED) -> AsyncGenerator[Services, None]:
+async def open_services(
+    settings: Settings, meter: Meter = UNMETERED, tracer: Tracer = UNTRACED
+) -> AsyncGenerator[Services, None]:
     """The services on the migrated database of `settings`; NotMigrated when it is behind or not there. Closes it at
-    the end. What they do is counted by `meter`.
+    the end. What they do is counted by `meter`, and launches are told to `tracer`.
     """
     url = make_url(settings.database_url)
     _require_file(url, settings)
@@ -175,7 +179,7 @@ async def open_services(settings: Settings, meter: Meter = UNMETERED) -> AsyncGe
             raise NotMigrated(f"The database {shown_url(url)} is not up to date. Run `orchestrator migrate` first.")
         installation = await load_or_create(database)
         async with open_store(settings) as store:
-            services = _wire(settings, meter, database, installation, store)
+            services = _wire(settings, meter, tracer, database, installation, store)
             try:
                 yield services
             finally:
@@ -194,7 +198,12 @@ def _require_file(url: URL, settings: Settings) -> None:
 
 
 def _wire(
-    settings: Settings, meter: Meter, database: Database, installation: Installation, store: ArchiveStore
+    settings: Settings,
+    meter: Meter,
+    tracer: Tracer,
+    database: Database,
+    installation: Installation,
+    store: ArchiveStore,
 ) -> Services:
     notices = Notices()
     passwords = Passwords()
@@ -206,7 +215,7 @@ def _wire(
     catalog = Catalog(database, snapshot)
     saves = Saves(database, store)
     slot_keeping = SlotKeeping(database)
-    moves = Moves(notices, meter)
+    moves = Moves(notices, meter, tracer)
     store_watch = StoreWatch(store)
     clock = ClockWatch(database)
     ledger = Ledger(moves, saves, clock, meter)
@@ -225,6 +234,7 @@ def _wire(
     return Services(
         settings=settings,
         meter=meter,
+        tracer=tracer,
         facts=Facts(database, store_watch, meter),
         database=database,
         installation=installation,

@@ -112,6 +112,21 @@ def refuse(host: HostView, request: Request) -> Refusal | None:
     return None
 
 
+def refusals(fleet: Fleet, request: Request) -> dict[Refusal, int]:
+    """How many hosts `refuse` the request, each counted by its first reason."""
+    found: dict[Refusal, int] = {}
+    left = np.zeros(len(fleet.is_ready), np.bool_)
+    left[fleet.places(host.host_id for host in fleet)] = True
+    for refusal, is_refused in _refusals(
+        fleet, request, fleet.firm, _disk_bytes(request, fleet.missing_bytes(request))
+    ):
+        count = int(np.count_nonzero(left & is_refused))
+        left &= ~is_refused
+        if count:
+            found[refusal] = found.get(refusal, 0) + count
+    return found
+
+
 def whole_disk_bytes(request: Request) -> int:
     """What must be free on a host that holds nothing of the image."""
     whole = float(sum(request.layers.values()) or request.image_bytes)

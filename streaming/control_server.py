@@ -6,19 +6,17 @@ Standard library only: it must answer before the heavy imports are done.
 
 import asyncio
 import json
-import logging
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
+from streaming import log
 from streaming.errors import SeatError
 
 LINE_LIMIT_BYTES = 1024 * 1024
 BACKLOG_LIMIT_BYTES = 64 * 1024
 REQUESTS_AT_ONCE = 16
 ANSWER_GRACE_S = 1.0
-
-log = logging.getLogger(__name__)
 
 Handler = Callable[[str, Mapping[str, object]], Awaitable[Mapping[str, object]]]
 

@@ -7,10 +7,18 @@ import json
 import os
 import sys
 import traceback
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 MOST_BYTES, KEPT_BYTES = 1024**2, 128 * 1024
+
+_carried: dict[str, object] = {}
+
+
+def carry(fields: Mapping[str, object]) -> None:
+    """Each line from now on says this as well: whose seat it is."""
+    _carried.update(fields)
 
 
 def info(event: str, **fields: object) -> None:
@@ -48,6 +56,6 @@ def keep_short(file: Path) -> None:
 
 def _write(level: str, event: str, fields: dict[str, object]) -> None:
     moment = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-    line = json.dumps({**fields, "event": event, "level": level, "timestamp": moment}, default=str)
+    line = json.dumps({**_carried, **fields, "event": event, "level": level, "timestamp": moment}, default=str)
     sys.stderr.write(line + "\n")
     sys.stderr.flush()

@@ -15,6 +15,7 @@ __all__ = [
     "ConnectOrder",
     "Hello",
     "Introduction",
+    "Moment",
     "RevokeOrder",
     "SeatConfig",
     "SeatEvent",
@@ -35,7 +36,8 @@ class SeatConfig(SeatModel):
 
     Width and height are even, as 4:2:0 video needs. No `ice_addresses` means every address of the host and loopback.
     `udp_ports` are the first and the last that may be used, None any; `public_address` is offered as well (NAT 1:1).
-    A seat that `waits` has display and sound of this size, shows and sends nothing, and hears the rest by `take`.
+    A seat that `waits` has display and sound of this size, shows and sends nothing, and hears the rest by `take`. Each
+    line of its log carries the `log_fields`.
     """
 
     width: int = Field(default=1280, ge=16, le=7680, multiple_of=2)
@@ -47,6 +49,7 @@ class SeatConfig(SeatModel):
     gamepad: dict[str, str] = Field(default_factory=dict[str, str])
     bitrate_bps: int = Field(default=8_000_000, ge=200_000, le=100_000_000)
     waits: bool = False
+    log_fields: dict[str, str] = Field(default_factory=dict[str, str])
 
 
 class SessionDescription(SeatModel):
@@ -109,6 +112,14 @@ class SeatStatus(SeatModel):
     rtt_s: float | None = None
     queue_s: float | None = None
     loss: float | None = None
+
+
+class Moment(SeatModel):
+    """Something that the seat did, by the wall clock. `moments` gives each once."""
+
+    what: str = Field(max_length=64)
+    began_ns: int = Field(ge=0, lt=2**63)
+    ended_ns: int = Field(ge=0, lt=2**63)
 
 
 class Thumbnail(SeatModel):

@@ -20,6 +20,7 @@ from streaming.protocol import (
     ConnectOrder,
     Hello,
     Introduction,
+    Moment,
     RevokeOrder,
     SeatConfig,
     SeatEvent,
@@ -111,6 +112,16 @@ class SeatClient:
         """Raises `SeatError` `unknown_method` where the worker is older than this."""
         return _read_as(Thumbnail, await self.call("thumbnail", {}, timeout_s))
 
+    async def moments(self, timeout_s: float = DEFAULT_TIMEOUT_S) -> tuple[Moment, ...]:
+        """What the seat did since this was asked last. Nothing where the worker is older than this."""
+        try:
+            result = await self.call("moments", {}, timeout_s)
+        except SeatError as error:
+            if error.code != "unknown_method":
+                raise
+            return ()
+        return _read_as(_Moments, result).moments
+
     async def shutdown(self, timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
         """Returns when the worker has ended its display, sound and peers, and is about to exit."""
         await self.call("shutdown", {}, timeout_s)
@@ -178,6 +189,10 @@ class SeatClient:
         if self._events.full():
             self._events.get_nowait()
         self._events.put_nowait(event)
+
+
+class _Moments(pydantic.BaseModel):
+    moments: tuple[Moment, ...] = ()
 
 
 Shape = TypeVar("Shape", bound=pydantic.BaseModel)

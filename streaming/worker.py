@@ -11,7 +11,6 @@ import contextlib
 import gc
 import importlib
 import json
-import logging
 import os
 import signal
 import sys
@@ -21,12 +20,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from streaming import PROTOCOL_VERSION
+from streaming import PROTOCOL_VERSION, log
 from streaming.audience import Role
 from streaming.control_server import ControlServer
 from streaming.display import Display
 from streaming.errors import SeatError, SeatFailed
 from streaming.log import keep_short
+from streaming.moments import Moments
 from streaming.sound_server import QUICK_RESTARTS, SoundServer, restart_pause_s
 
 if TYPE_CHECKING:
@@ -38,16 +38,16 @@ THREAD_TURN_S = 0.0005
 SOUND_SETTLED_S = 60.0
 LOG, LOG_EVERY_S = "worker.log", 5.0
 
-log = logging.getLogger(__name__)
-
 
 class Worker:
     """One seat from its launch to its end. Made before the event loop runs, so that the children start at once."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._moments, self._began_ns = Moments(), time.time_ns()
         (folder / "control.sock").unlink(missing_ok=True)  # of a worker that was killed
         self._config = json.loads((folder / "seat.json").read_bytes())
+        _carry(self._config)
         self._display = Display(folder, int(self._config.get("width", 1280)), int(self._config.get("height", 720)))
         self._sound = SoundServer(folder)
         self._control = ControlServer(self._handle)
@@ -63,6 +63,7 @@ class Worker:
         loop.add_signal_handler(signal.SIGINT, self._ending.set)
         self._ended = asyncio.Event()
         self._taken: asyncio.Future[Mapping[str, object]] = loop.create_future()
+        self._taken_ns = self._began_ns
         if not self._config.get("waits", False):
             self._taken.set_result(self._config)
         self._ready = asyncio.create_task(self._bring_up())
@@ -86,8 +87,8 @@ class Worker:
                 self._take(parameters)
             case "revoke":
                 (await asyncio.shield(self._studio)).revoke(parameters)
-            case "status":
-                return self._status()
+            case "status" | "moments":
+                return self._status() if method == "status" else {"moments": self._moments.taken()}
             case "is_drawn":
                 return {"is_drawn": await asyncio.to_thread(_is_drawn, self._display.name)}
             case "thumbnail":
@@ -116,6 +117,8 @@ class Worker:
         """Once: whoever comes later is refused, and so no two sessions ever share a seat."""
         if self._taken.done():
             raise SeatError("this seat is taken", code="taken")
+        _carry(parameters)
+        self._taken_ns = time.time_ns()
         self._taken.set_result(parameters)
 
     def _status(self) -> Mapping[str, object]:
@@ -126,12 +129,16 @@ class Worker:
 
     async def _connect(self, method: str, parameters: Mapping[str, object]) -> Mapping[str, object]:
         studio = await asyncio.shield(self._studio)
-        role = Role.PLAYER if method == "connect" else Role.WATCHER
-        return {"answer": (await studio.connect(role, parameters)).model_dump()}
+        role, began_ns = Role.PLAYER if method == "connect" else Role.WATCHER, time.time_ns()
+        answer = await studio.connect(role, parameters)
+        if role is Role.PLAYER:
+            self._moments.note("seat.answer", began_ns)
+        return {"answer": answer.model_dump()}
 
     async def _bring_up(self) -> None:
         try:
             await asyncio.gather(self._display.ready(), self._sound.ready())
+            self._moments.note("seat.display", self._began_ns)
         except SeatFailed as error:
             self._fail(error.message)
             raise
@@ -139,14 +146,21 @@ class Worker:
     async def _open_studio(self) -> "Studio":
         """The heavy part, in a thread: the event loop goes on answering."""
         try:
+            began_ns = time.time_ns()
             module = await asyncio.to_thread(load_media)
+            self._moments.note("seat.media", began_ns)
             opened: Callable[..., Studio] = module.open_studio
             await asyncio.shield(self._ready)
-            return opened(await self._taken, self._display.name, self._sound, self._control.broadcast, self._fail)
+            return opened(await self._taken, self._display.name, self._sound, self._announce, self._fail)
         except Exception as error:
             log.exception("media.failed")
             self._fail(f"the seat's media could not be started: {error}")
             raise SeatFailed(str(error)) from error
+
+    def _announce(self, event: Mapping[str, object]) -> None:
+        if event.get("event") == "first_frame":
+            self._moments.note("seat.first_frame", self._taken_ns)
+        self._control.broadcast(event)
 
     async def _watch_display(self) -> None:
         await self._display.server.wait()
@@ -161,7 +175,7 @@ class Worker:
             failures = 1 if time.monotonic() - began > SOUND_SETTLED_S else failures + 1
             if failures == QUICK_RESTARTS + 1:
                 message = "the sound server ended and does not stay up"
-                log.warning("sound.lost: %s", message)
+                log.warning("sound.lost", message=message)
                 self._control.broadcast({"event": "sound_lost", "message": message})
             await asyncio.sleep(restart_pause_s(failures))
             try:
@@ -207,6 +221,12 @@ def load_media() -> ModuleType:
     gc.collect()
     gc.freeze()
     return module
+
+
+def _carry(config: Mapping[str, object]) -> None:
+    fields = config.get("log_fields")
+    if isinstance(fields, dict):
+        log.carry(fields)
 
 
 def _is_drawn(display: str) -> bool:

@@ -24,7 +24,8 @@ COPY diagnosis diagnosis
 COPY gameserver_agent gameserver_agent
 COPY metering metering
 COPY streaming streaming
-RUN .venv/bin/python -m compileall -q agent_protocol diagnosis gameserver_agent metering streaming
+COPY tracing tracing
+RUN .venv/bin/python -m compileall -q agent_protocol diagnosis gameserver_agent metering streaming tracing
 
 FROM python
 RUN apt-get update \

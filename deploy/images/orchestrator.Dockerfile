@@ -26,7 +26,8 @@ COPY metering metering
 COPY migrations migrations
 COPY orchestrator orchestrator
 COPY scheduler scheduler
-RUN .venv/bin/python -m compileall -q agent_protocol diagnosis matches metering migrations orchestrator scheduler \
+COPY tracing tracing
+RUN .venv/bin/python -m compileall -q agent_protocol diagnosis matches metering migrations orchestrator scheduler tracing \
     && .venv/bin/python -P -c "import orchestrator.cli, orchestrator.server"
 
 FROM python

@@ -24,7 +24,7 @@ HERE = Path(__file__).resolve().parent
 PROJECT = HERE.parents[1]
 SENT = (
     *("agent_protocol", "diagnosis", "gameserver_agent", "matches", "metering", "migrations", "orchestrator"),
-    *("scheduler", "streaming"),
+    *("scheduler", "streaming", "tracing"),
     *("deploy", "LICENSE", "NOTICE", "README.md", "pyproject.toml", "uv.lock"),
 )
 SENT_AT = 1_577_836_800  # of every file: the same content is the same release, whenever it was written

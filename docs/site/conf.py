@@ -38,7 +38,15 @@ ORDER: dict[str, dict[str, list[str]]] = {
     "docs/guides/tenant": {"": ["docs/arena-first-match", "docs/arena", "docs/webhooks"]},
     "docs/guides/host-operator": {"": ["docs/operations", "docs/relays"]},
     "docs/guides/operator": {
-        "": ["docs/deploying", "docs/accounts", "docs/games", "docs/registry", "docs/saves-in-s3", "docs/metrics"]
+        "": [
+            "docs/deploying",
+            "docs/accounts",
+            "docs/games",
+            "docs/registry",
+            "docs/saves-in-s3",
+            "docs/metrics",
+            "docs/traces",
+        ]
     },
     "docs/benchmarks": {"": ["bench/README"]},
     "docs/decisions/README": {

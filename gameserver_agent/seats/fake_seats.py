@@ -7,7 +7,7 @@ from gameserver_agent.errors import SeatError
 from gameserver_agent.seats.places import SeatPlace, SeatPlaces
 from gameserver_agent.seats.seat import Seat
 from streaming.audience import Role
-from streaming.protocol import Hello, Introduction, SeatConfig, SeatEvent, SeatStatus, SessionDescription
+from streaming.protocol import Hello, Introduction, Moment, SeatConfig, SeatEvent, SeatStatus, SessionDescription
 
 
 class FakeSeat:
@@ -26,6 +26,7 @@ class FakeSeat:
         self.watchers: list[Introduction] = []
         self.lowest_epoch = 0
         self.misses = 0
+        self.done: list[Moment] = []
         self.picture = b"\xff\xd8\xff a picture"
         self._news: asyncio.Queue[SeatEvent | None] = asyncio.Queue()
         (place.seat / "pulse").mkdir(exist_ok=True)
@@ -97,6 +98,11 @@ class FakeSeat:
             bitrate_bps=0,
             frames=0,
         )
+
+    async def moments(self) -> tuple[Moment, ...]:
+        self._require_alive()
+        moments, self.done = tuple(self.done), []
+        return moments
 
     async def thumbnail(self) -> bytes:
         self._require_alive()

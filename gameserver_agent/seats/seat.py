@@ -19,7 +19,7 @@ from gameserver_agent.tasks import finished_despite_cancellation
 from streaming.audience import Role
 from streaming.errors import SeatError as WorkerError
 from streaming.errors import SeatUnavailable
-from streaming.protocol import Hello, Introduction, SeatConfig, SeatEvent, SeatStatus, SessionDescription
+from streaming.protocol import Hello, Introduction, Moment, SeatConfig, SeatEvent, SeatStatus, SessionDescription
 from streaming.seat_client import SeatClient
 
 _ASK_AGAIN_S = 0.02
@@ -52,6 +52,10 @@ class Seat(Protocol):
         ...
 
     async def status(self) -> SeatStatus: ...
+
+    async def moments(self) -> tuple[Moment, ...]:
+        """What the seat did since this was asked last; nothing of one that is older than this."""
+        ...
 
     async def thumbnail(self) -> bytes:
         """The picture on the display now, as a small JPEG."""
@@ -161,6 +165,12 @@ class WorkerSeat:
     async def events(self) -> AsyncIterator[SeatEvent]:
         async for event in self._client.events():
             yield event
+
+    async def moments(self) -> tuple[Moment, ...]:
+        try:
+            return await self._client.moments(timeout_s=5)
+        except WorkerError as error:
+            raise SeatError(error.message) from error
 
     async def shutdown(self) -> None:
         try:

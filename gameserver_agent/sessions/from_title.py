@@ -12,6 +12,7 @@ import os
 from pathlib import Path
 
 from agent_protocol import ObservedState
+from gameserver_agent import spans
 from gameserver_agent.errors import AgentError, SeatError, SessionEndedError
 from gameserver_agent.sessions.container import LANGUAGE, TAKEN
 from gameserver_agent.sessions.live import LiveSession
@@ -30,7 +31,8 @@ async def began_from_title(live: LiveSession) -> bool:
         return False
     live.title_id = title.title_id
     try:
-        await _take(live, title)
+        with live.trace.span(spans.TITLE, {spans.HAS_SAVE: live.desired.restore is not None}):
+            await _take(live, title)
     except BaseException as error:
         live.log.warning("title.not_taken", title=title.title_id, reason=str(error) or type(error).__name__)
         await finished_despite_cancellation(asyncio.ensure_future(_give_up(live, title)))
@@ -55,11 +57,12 @@ async def _take(live: LiveSession, title: Title) -> None:
     if not await live.note():  # the next agent would take it for a title that nobody has taken
         raise SeatError("the session's record could not be written")
     await services.runtime.unpause(title.container_id)
+    live.trace.game_started()
     live.become(ObservedState.BOOTING, force=True)
 
 
 async def _take_seat(live: LiveSession, title: Title) -> None:
-    await title.seat.take(live.services.seat_config(live.desired.build))
+    await title.seat.take(live.seat_config())
     live.seat = title.seat
     live.services.changed()
 

@@ -23,7 +23,8 @@ from gameserver_agent.errors import AgentError, ContainerNotFoundError, EngineEr
 from gameserver_agent.observing import LAUNCH_PHASE_SECONDS, SESSION_ENDS, begun_with, phases_of
 from gameserver_agent.seats.places import SeatPlace
 from gameserver_agent.seats.seat import Seat
-from gameserver_agent.sessions.container import session_labels, title_labels
+from gameserver_agent.sessions.container import HOST_LABEL, session_labels, title_labels
+from gameserver_agent.sessions.launch_trace import LaunchTrace
 from gameserver_agent.sessions.record import SessionFolder, SessionRecord
 from gameserver_agent.sessions.saves import SessionSaves
 from gameserver_agent.sessions.services import SessionServices
@@ -31,6 +32,7 @@ from gameserver_agent.sessions.state import moved
 from gameserver_agent.statistics import Meter
 from gameserver_agent.tasks import finished_despite_cancellation
 from metering import OTHER
+from streaming.protocol import SeatConfig
 
 _LOG_LINES = 30
 _ABSENT = "A part of the session is gone."
@@ -42,7 +44,10 @@ class LiveSession:
     def __init__(self, desired: DesiredSession, services: SessionServices, record: SessionRecord | None) -> None:
         self.desired = desired
         self.services = services
-        self.log = structlog.get_logger().bind(session=desired.session_id, generation=desired.generation)
+        self._host_id = services.ours.get(HOST_LABEL, "")
+        self.trace = LaunchTrace(services.tracer, desired, self._host_id)
+        self.log_fields = {"session": desired.session_id, "generation": desired.generation, **self.trace.log_fields}
+        self.log = structlog.get_logger().bind(**self.log_fields)
         is_adopted = record is not None
         record = record or SessionRecord(desired=desired, state=ObservedState.PULLING)
         self.state = record.state
@@ -79,6 +84,18 @@ class LiveSession:
     @property
     def is_paused(self) -> bool:
         return self.meter is not None and self.meter.paused_since_s is not None
+
+    def seat_config(self) -> SeatConfig:
+        """The seat that this session plays on."""
+        told = {"host": self._host_id, **self.log_fields}
+        fields = {name: str(value) for name, value in told.items()}
+        return self.services.seat_config(self.desired.build).model_copy(update={"log_fields": fields})
+
+    async def tell_moments(self) -> None:
+        """What the seat did is told to whoever traces; one that does not say costs nobody anything."""
+        if self.services.tracer.is_tracing and self.desired.traceparent is not None and self.seat is not None:
+            with contextlib.suppress(SeatError):
+                self.trace.told(await self.seat.moments())
 
     def now_s(self) -> float:
         return self.services.now().timestamp()
@@ -117,17 +134,21 @@ class LiveSession:
     def _measure(self, before: ObservedState, state: ObservedState) -> None:
         """When each phase began, told when the start has come to its picture; the end, when it is there."""
         meter, moments = self.services.meter, self._moments
+        start = begun_with(
+            title=self.title_id is not None, fetched=self.progress is not None, warm_seat=self.had_warm_seat
+        )
         if state is ObservedState.PULLING:
             moments.clear()
         moments.setdefault(state, time.monotonic())
         if state is ObservedState.RUNNING and ObservedState.PULLING in moments:
-            start = begun_with(
-                title=self.title_id is not None, fetched=self.progress is not None, warm_seat=self.had_warm_seat
-            )
             for phase, seconds in phases_of(moments).items():
                 meter.observe(LAUNCH_PHASE_SECONDS, seconds, phase=phase, start=start)
+        if state is ObservedState.RUNNING:
+            self.trace.running(start)
         if state is ObservedState.ENDED and before is not state:
-            meter.count(SESSION_ENDS, code=OTHER if self.end is None else self.end.code)
+            code = OTHER if self.end is None else self.end.code
+            meter.count(SESSION_ENDS, code=code)
+            self.trace.ended(code)
 
     def last_noted_s(self) -> float:
         """Until when the record knows that the game ran."""

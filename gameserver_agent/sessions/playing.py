@@ -4,9 +4,11 @@ It never ends anything: it is over when something has gone wrong or the game has
 """
 
 import asyncio
+from collections.abc import Coroutine
 from datetime import timedelta
 
 from agent_protocol import EndReport, ObservedState, Progress
+from gameserver_agent import spans
 from gameserver_agent.errors import AgentError, ContainerNotFoundError, SeatError, SessionEndedError
 from gameserver_agent.observing import note_stream
 from gameserver_agent.sessions.adopting import GameLeftError, game_left, take_up
@@ -64,9 +66,16 @@ class Playing:
 
     def hear_of_new_epoch(self) -> None:
         """Sees to it that the seat is told at once, without waiting for its answer."""
-        telling = asyncio.create_task(self.keep_out_revoked(), name=f"revocation {self._live.session_id}")
-        self._telling.add(telling)
-        telling.add_done_callback(self._telling.discard)
+        self._tell(self.keep_out_revoked(), "revocation")
+
+    def hear_of_answer(self) -> None:
+        """Sees to it that the seat is asked what it did, without waiting for it."""
+        self._tell(self._live.tell_moments(), "moments")
+
+    def _tell(self, telling: Coroutine[object, object, None], what: str) -> None:
+        task = asyncio.create_task(telling, name=f"{what} {self._live.session_id}")
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
 
     async def forget_telling(self) -> None:
         """Nothing of it is left under way."""
@@ -114,16 +123,23 @@ class Playing:
         await all_or_first_error(self._image(), self._restore(), self._raise_seat())
 
     async def _image(self) -> None:
-        await self._live.services.images.ensure(self._live.desired.build, self._learn_progress)
-        self._live.become(ObservedState.RESTORING)
+        live = self._live
+        with live.trace.span(spans.PULL) as span:
+            await live.services.images.ensure(live.desired.build, self._learn_progress)
+            came = live.progress
+            span.note({spans.IS_IMAGE_THERE: came is None, spans.BYTES: None if came is None else came.done})
+        live.become(ObservedState.RESTORING)
 
     async def _restore(self) -> None:
         saves, place = self._live.saves, self._live.require_place()
-        try:
-            async with asyncio.timeout(restoring_within_s(saves.restored_bytes)):
-                await saves.prepare(place.owner)
-        except TimeoutError as error:
-            raise SessionEndedError("restore_failed", "Restoring the save took too long.") from error
+        has_save = self._live.desired.restore is not None
+        noted = {spans.HAS_SAVE: has_save, spans.BYTES: saves.restored_bytes}
+        with self._live.trace.span(spans.RESTORE, noted):
+            try:
+                async with asyncio.timeout(restoring_within_s(saves.restored_bytes)):
+                    await saves.prepare(place.owner)
+            except TimeoutError as error:
+                raise SessionEndedError("restore_failed", "Restoring the save took too long.") from error
         if self._live.desired.for_result:
             making = asyncio.to_thread(make_folder, saves.home.path, place.session, place.owner)
             await finished_despite_cancellation(asyncio.ensure_future(making))
@@ -131,10 +147,12 @@ class Playing:
     async def _claim_seat(self) -> None:
         """A seat that waits already, or a place for one."""
         live = self._live
-        warm = await live.services.warm.take(live.session_id, live.services.seat_config(live.desired.build))
-        if warm is None:
-            live.place = await live.services.seats.claim(live.session_id)
-            return
+        with live.trace.span(spans.CLAIM) as span:
+            warm = await live.services.warm.take(live.session_id, live.seat_config())
+            span.note({spans.IS_WARM: warm is not None})
+            if warm is None:
+                live.place = await live.services.seats.claim(live.session_id)
+                return
         live.place, live.seat = warm
         live.had_warm_seat = True
         live.log.info("seat.taken", display=live.seat.hello.display)
@@ -144,12 +162,14 @@ class Playing:
         live = self._live
         if live.seat is not None:
             return
-        config = live.services.seat_config(live.desired.build)
-        try:
-            async with asyncio.timeout(_SEAT_START_S):
-                live.seat = await live.services.seats.open(live.require_place(), config)
-        except TimeoutError as error:
-            raise SeatError("the display did not come up in time") from error
+        config = live.seat_config()
+        with live.trace.span(spans.RAISE) as span:
+            live.trace.below(span, spans.DISPLAY, spans.MEDIA)
+            try:
+                async with asyncio.timeout(_SEAT_START_S):
+                    live.seat = await live.services.seats.open(live.require_place(), config)
+            except TimeoutError as error:
+                raise SeatError("the display did not come up in time") from error
         live.log.info("seat.ready", display=live.seat.hello.display)
         live.services.changed()
 
@@ -158,10 +178,13 @@ class Playing:
         live.become(ObservedState.BOOTING)
         hello, home = live.require_seat().hello, str(live.saves.home.path)
         spec = game_container(live.desired, live.services.ours, live.require_place(), hello, home)
-        live.creating = asyncio.ensure_future(live.services.runtime.create(spec))
-        await live.note()
-        live.container_id = await finished_despite_cancellation(live.creating)
-        await live.services.runtime.start(live.container_id)
+        with live.trace.span(spans.CREATE):
+            live.creating = asyncio.ensure_future(live.services.runtime.create(spec))
+            await live.note()
+            live.container_id = await finished_despite_cancellation(live.creating)
+        with live.trace.span(spans.START_GAME):
+            await live.services.runtime.start(live.container_id)
+        live.trace.game_started()
         live.meter = Meter(started_s=live.now_s())
         live.log.info("container.started", container=live.container_id[:12])
         live.services.changed()
@@ -253,6 +276,7 @@ class Playing:
                 live.meter = live.meter.first_frame(live.now_s())
             live.become(ObservedState.RUNNING)
             await live.note()
+            await live.tell_moments()
             await live.take_sample()  # the engine takes a second for it: the player is told before
             if live.meter is not None:
                 live.meter = live.meter.booted()

@@ -22,6 +22,7 @@ from gameserver_agent.titles.title import TitleParts
 from gameserver_agent.titles.waiting import WaitingTitles
 from metering import UNMETERED, Meter
 from streaming.protocol import SeatConfig
+from tracing import UNTRACED, Tracer
 
 
 class Downloads(Protocol):
@@ -77,6 +78,7 @@ class SessionServices:
     booting_within_s: float = BOOTING_WITHIN_S
     evicting: Evicting | None = None
     meter: Meter = UNMETERED
+    tracer: Tracer = UNTRACED
     restores: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(4))
 
     @cached_property

@@ -9,6 +9,7 @@ them up from the record. Each phase has its deadline; whatever happens, the way 
 import asyncio
 
 from agent_protocol import DesiredSession, EndReport, ObservedSession, ObservedState, SavedVersion
+from gameserver_agent import spans
 from gameserver_agent.errors import SeatError
 from gameserver_agent.reconcile import Seen
 from gameserver_agent.sessions.ending import Ending
@@ -21,6 +22,7 @@ from streaming.audience import Role
 from streaming.protocol import Introduction, SessionDescription
 
 _CANCELLED_WITHIN_S = 1.0
+_ON_ITS_WAY = frozenset({ObservedState.PULLING, ObservedState.RESTORING, ObservedState.BOOTING})
 
 
 class SessionTask:
@@ -80,6 +82,8 @@ class SessionTask:
         if not self._live.is_cleared:
             if not self._live.was_adopted:
                 self._live.log.info("session.ordered")
+            if self._live.state in _ON_ITS_WAY:
+                self._live.trace.begin(is_adopted=self._live.was_adopted)
             self._task = asyncio.create_task(self._run(), name=f"session {self._live.session_id}")
             self._task.add_done_callback(lambda _: self._live.services.changed())
 
@@ -112,7 +116,18 @@ class SessionTask:
         if role is Role.WATCHER:
             return await self._live.seat.connect(offer, role, who)
         async with self._playing.pausing.awake():
-            return await self._live.require_seat().connect(offer, role, who)
+            return await self._answered(offer, who)
+
+    async def _answered(self, offer: SessionDescription, who: Introduction | None) -> SessionDescription:
+        live = self._live
+        if not live.trace.awaits_answer:
+            return await live.require_seat().connect(offer, Role.PLAYER, who)
+        with live.trace.span(spans.CONNECT) as span:
+            live.trace.below(span, spans.ANSWER)
+            answer = await live.require_seat().connect(offer, Role.PLAYER, who)
+        live.trace.answered()
+        self._playing.hear_of_answer()
+        return answer
 
     async def finished(self) -> None:
         """Wait until nothing of the session is left."""
@@ -126,6 +141,7 @@ class SessionTask:
             await cancelled(self._task)
         if self._live.seat is not None:
             await self._live.seat.leave()
+        self._live.trace.ended("agent_left")
         await self._live.note()
 
     async def abandon(self) -> None:

@@ -21,10 +21,11 @@ from orchestrator.fleet import profiles
 from orchestrator.fleet.distance import REGION_LABEL, ProbedHost, distances, probes
 from orchestrator.fleet.ledger import Claim, SessionLedger
 from orchestrator.fleet.models import Host, labels_of
-from orchestrator.fleet.refusals import why_nowhere
+from orchestrator.fleet.refusals import told, why_nowhere
 from orchestrator.fleet.snapshot import FleetSnapshot
 from orchestrator.notices import Notices
 from orchestrator.observing.committed import after_commit
+from orchestrator.observing.spans import HOSTS, RACES, REFUSALS
 from orchestrator.observing.table import (
     NO_ROOM,
     PLACED,
@@ -34,9 +35,10 @@ from orchestrator.observing.table import (
     PLACEMENTS,
 )
 from scheduler.fleet import Fleet, Truths
-from scheduler.placement import UNPACKED_RATIO, among, could_ever_take, pick, whole_disk_bytes, why_never
+from scheduler.placement import UNPACKED_RATIO, among, could_ever_take, pick, refusals, whole_disk_bytes, why_never
 from scheduler.profiles import Profile
 from scheduler.values import HostView, Request, Resources, Score, seat_size
+from tracing import NO_SPAN, Span
 
 BOOT_PRIOR_S = 5.0
 SEAT_PRIOR_S = 1.0
@@ -90,13 +92,15 @@ class Placement:
         now: datetime,
         without: Sequence[str] = (),
         latencies: Mapping[str, float] = NOT_MEASURED,
+        span: Span = NO_SPAN,
     ) -> Place | None:
         """The host with room for this build that now has the session, or None. Nobody else can take that room.
 
-        `latencies` are the seconds that the player's page measured to some hosts.
+        `latencies` are the seconds that the player's page measured to some hosts. What was looked at is noted in
+        `span`.
         """
         began_s = time.perf_counter()
-        found = await self._find(session, session_id, build, now, without, latencies)
+        found = await self._find(session, session_id, build, now, without, latencies, span)
         self._meter.observe(PLACEMENT_SECONDS, time.perf_counter() - began_s)
         if found is None:
             self._meter.count(PLACEMENTS, outcome=NO_ROOM)  # a look, whatever comes of the transaction
@@ -112,22 +116,27 @@ class Placement:
         now: datetime,
         without: Sequence[str],
         latencies: Mapping[str, float],
+        span: Span,
     ) -> Place | None:
         request = _request(build, await profiles.load(session, build.build_id))
         if latencies:
             measured = await session.scalars(select(Host).where(Host.id.in_(latencies)))
             far = distances(latencies, [_probed(host) for host in measured])
             request = replace(request, network_s=far.host_s, region_s=far.region_s, elsewhere_s=far.elsewhere_s)
-        refused = set(without)
+        refused, races = set(without), 0
         for fresh_s in (KEPT_S, 0.0):
             fleet = await self._snapshot.look(session, now, fresh_s)
             request = among(fleet, request)
+            if span.is_told:
+                span.note({HOSTS: len(fleet), REFUSALS: told(refusals(fleet, request)), RACES: races})
             while best := pick(fleet, request, self._draw(), refused):
                 is_there = _is_there(fleet, best, request)
                 if await self._reserve(session, session_id, best.host_id, _claim(best, request, is_there), now):
                     self._snapshot.took(best.host_id, request.resources)
                     return Place(best.host_id, request.resources, best, is_there)
                 self._meter.count(PLACEMENT_RACES)
+                races += 1
+                span.note({RACES: races})
                 refused.add(best.host_id)
         return None
 

@@ -1,4 +1,6 @@
-"""Why no host could ever take a game, for people. Pure."""
+"""Why hosts cannot take a game, for people. Pure."""
+
+from collections.abc import Mapping
 
 from scheduler.values import Refusal, Request
 
@@ -20,3 +22,8 @@ def why_nowhere(refusal: Refusal, request: Request) -> str:
             return "No game server here has the image of this game, and no registry does."
         case _:
             return "No game server can take this game at the moment."
+
+
+def told(refusals: Mapping[Refusal, int]) -> str:
+    """How many hosts could not take it, and why: `cpu 2, disk 1`."""
+    return ", ".join(f"{refusal} {count}" for refusal, count in sorted(refusals.items()))

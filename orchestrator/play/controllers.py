@@ -13,6 +13,7 @@ from orchestrator.catalog.models import Game
 from orchestrator.catalog.schemas import Pagination
 from orchestrator.fleet.placement import Placement
 from orchestrator.http import origin_of
+from orchestrator.observing.spans import TracedRequest, traceparent_of
 from orchestrator.play.answers import end_view, figures_of, status_answer
 from orchestrator.play.launching import LaunchOrder
 from orchestrator.play.lifecycle import FINAL, Position, status_of
@@ -48,9 +49,10 @@ class SessionController(Controller):
     guards = (signed_in,)
     dependencies = {"account": Provide(provide_account)}
 
-    @post("/launch", status_code=202, operation_id="launchGame")
+    @post("/launch", status_code=202, operation_id="launchGame", middleware=[TracedRequest()])
     async def launch(
         self,
+        request: Request[Any, Any, Any],
         data: JSONBody[LaunchRequest],
         account: NamedDependency[Account],
         play: NamedDependency[Play],
@@ -68,6 +70,7 @@ class SessionController(Controller):
             idempotency_key=idempotency_key,
             timezone=data.timezone,
             latencies=data.latencies,
+            traceparent=traceparent_of(request.scope),
         )
         row = await play.launch(order)
         return LaunchAnswer(session_id=row.id, status=status_of(Position(row.position)))

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -19,6 +19,7 @@ from orchestrator.errors import ApiError, Conflict, InvalidRequest, NoServers, R
 from orchestrator.fleet.placement import Placement
 from orchestrator.ids import new_id
 from orchestrator.library.access import require_access
+from orchestrator.observing import spans
 from orchestrator.observing.table import LAUNCHED, LAUNCHES, REPEATED
 from orchestrator.play.lifecycle import ACTIVE, Placed, new_life
 from orchestrator.play.models import LaunchAttempt, Session, store_life
@@ -26,6 +27,7 @@ from orchestrator.play.moves import Moves
 from orchestrator.play.waiting import WaitingLine
 from orchestrator.saves.models import SaveSlot, SaveVersion
 from orchestrator.saves.service import Saves, SlotChoice
+from tracing import Span
 
 LAUNCHES_PER_MINUTE = 10
 ATTEMPTS_COUNT_FOR = timedelta(minutes=1)
@@ -38,7 +40,7 @@ _TICK = timedelta(milliseconds=1)
 @dataclass(frozen=True, slots=True)
 class LaunchOrder:
     """What a person asks for. `timezone` is what the game is told; `latencies` are the seconds that the page measured
-    to some hosts.
+    to some hosts. What becomes of it is told below `traceparent`.
     """
 
     owner: str
@@ -48,6 +50,7 @@ class LaunchOrder:
     idempotency_key: str | None
     timezone: str
     latencies: Mapping[str, float] = field(default_factory=dict[str, float])
+    traceparent: str | None = None
 
     @property
     def digest(self) -> str:
@@ -83,14 +86,18 @@ class Launching:
         `NotFound`, `Forbidden`, `Conflict` (`idempotency_key_reused`, `session_active`, `slots_full`), `RateLimited`,
         `NoServers`, in that order.
         """
+        span = self._moves.tracer.begin(spans.DECIDE, order.traceparent)
         try:
-            row = await self._launched(order)
+            row = await self._launched(order, span)
         except ApiError as refusal:
             self._meter.count(LAUNCHES, outcome=refusal.code)
+            span.note({spans.OUTCOME: refusal.code})
             raise
+        finally:
+            span.end()
         return row
 
-    async def _launched(self, order: LaunchOrder) -> Session:
+    async def _launched(self, order: LaunchOrder, span: Span) -> Session:
         if order.save_slot_id is not None and order.is_fresh:
             raise InvalidRequest("give either saveSlotId or fresh, not both")
         is_repeated = False
@@ -99,7 +106,9 @@ class Launching:
                 await self._database.lock(session, f"owner:{order.owner}")
                 repeated = await _repeated(session, order)
                 is_repeated = repeated is not None
-                outcome = repeated or await self._decide(session, order)
+                outcome = repeated or await self._decide(session, order, span)
+                commit = self._moves.tracer.begin(spans.COMMIT, span.traceparent)
+            commit.end()
         except IntegrityError:
             first = await self._who_was_first(order)
             if first is None:
@@ -107,7 +116,9 @@ class Launching:
             outcome, is_repeated = first, True
         if isinstance(outcome, ApiError):
             raise outcome
-        self._meter.count(LAUNCHES, outcome=REPEATED if is_repeated else LAUNCHED)
+        counted = REPEATED if is_repeated else LAUNCHED
+        self._meter.count(LAUNCHES, outcome=counted)
+        span.note({spans.SESSION: outcome.id, spans.BUILD: outcome.build_id, spans.OUTCOME: counted})
         return outcome
 
     async def begin_run(self, session: AsyncSession, owner: str, game_slug: str) -> Session:
@@ -121,12 +132,20 @@ class Launching:
         if active is not None:
             raise active
         order = LaunchOrder(owner, game_slug, None, is_fresh=True, idempotency_key=None, timezone="UTC")
-        begun = await self._begin(session, order, game, build, SlotChoice(new_id("cls"), 0), now, for_result=True)
-        if isinstance(begun, NoServers):
-            raise begun
+        slot = SlotChoice(new_id("cls"), 0)
+        span = self._moves.tracer.root(spans.DECIDE)  # whoever orders runs has no request for it
+        order = replace(order, traceparent=span.traceparent)
+        try:
+            begun = await self._begin(session, order, game, build, slot, now, span, for_result=True)
+            if isinstance(begun, NoServers):
+                span.note({spans.OUTCOME: begun.code})
+                raise begun
+            span.note({spans.SESSION: begun.id, spans.BUILD: build.id, spans.OUTCOME: LAUNCHED})
+        finally:
+            span.end()
         return begun
 
-    async def _decide(self, session: AsyncSession, order: LaunchOrder) -> Session | ApiError:
+    async def _decide(self, session: AsyncSession, order: LaunchOrder, span: Span) -> Session | ApiError:
         # A refusal is answered, not raised: the attempt that it counts must be committed.
         now = await self._database.now(session)
         game, build = await self._catalog.launchable(session, order.game_slug)
@@ -140,7 +159,7 @@ class Launching:
         await _count_attempt(session, order.owner, attempts, now)
         if isinstance(admitted, Conflict):
             return admitted
-        return await self._begin(session, order, game, build, admitted, now)
+        return await self._begin(session, order, game, build, admitted, now, span)
 
     async def _begin(
         self,
@@ -150,6 +169,7 @@ class Launching:
         build: Build,
         slot: SlotChoice,
         now: datetime,
+        span: Span,
         *,
         for_result: bool = False,
     ) -> Session | NoServers:
@@ -160,7 +180,8 @@ class Launching:
         if await self._line.has_earlier_rival(session, row, now):
             self._moves.wake_placer(session)  # nobody overtakes who could take the same place
         else:
-            await place(session, row, now, self._placement, self._moves)
+            with self._moves.tracer.span(spans.PLACE, span.traceparent) as choice:
+                await place(session, row, now, self._placement, self._moves, choice)
         return row
 
     async def _choose_slot(self, session: AsyncSession, order: LaunchOrder, game: Game) -> SlotChoice | Conflict:
@@ -177,11 +198,16 @@ class Launching:
             return await _repeated(session, order) or await _session_active(session, order.owner)
 
 
-async def place(session: AsyncSession, row: Session, now: datetime, placement: Placement, moves: Moves) -> bool:
-    """Give a waiting session a host and reserve its place there; False when none has room now."""
+async def place(
+    session: AsyncSession, row: Session, now: datetime, placement: Placement, moves: Moves, span: Span
+) -> bool:
+    """Give a waiting session a host and reserve its place there; False when none has room now. What was decided, and
+    why, is noted in `span`.
+    """
+    span.note({spans.SESSION: row.id, spans.BUILD: row.build_id})
     build = await session.get_one(Build, row.build_id)
     spec = BuildSpec.model_validate(build.spec)
-    found = await placement.find(session, row.id, spec, now, row.failed_hosts, row.latencies)
+    found = await placement.find(session, row.id, spec, now, row.failed_hosts, row.latencies, span)
     if found is None:
         return False
     row.reserved_cpu_cores = found.resources.cpu_cores
@@ -191,7 +217,10 @@ async def place(session: AsyncSession, row: Session, now: datetime, placement: P
     if row.left_at is not None:
         head = select(SaveVersion.created_at).join(SaveSlot, SaveSlot.head_version_id == SaveVersion.id)
         row.resumed_from_at = await session.scalar(head.where(SaveSlot.id == row.slot_id))
-    _log.info("session.placed", session=row.id, host=found.host_id, **asdict(found.score))
+    score = asdict(found.score)
+    _log.info("session.placed", session=row.id, host=found.host_id, **score, **spans.traced(row.traceparent))
+    about = {spans.HOST: found.host_id, spans.GENERATION: row.generation, spans.IS_IMAGE_THERE: found.is_image_there}
+    span.note({**about, **{spans.SCORE + part: score[part] for part in spans.SCORES}})
     return True
 
 
@@ -266,6 +295,7 @@ async def _new_session(
         save_used_bytes=None,
         for_result=for_result,
         result=None,
+        traceparent=order.traceparent,
         running_since=None,
         ended_at=None,
         duration_s=None,

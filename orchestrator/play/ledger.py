@@ -303,6 +303,7 @@ def _order(
         timezone=row.timezone,
         epoch=row.epoch,
         for_result=row.for_result,
+        traceparent=row.traceparent,
         expires_at=row.expires_at + ahead,
         ends_at=row.ends_at + ahead,
     )

@@ -25,7 +25,8 @@ class Session(Base):
     host that it had to leave, `resumed_from_at` when the save was made from which it goes on (None: it had none). One
     that is `for_result` is one run of a game, told in `result`: nothing is saved, and once it ran no other host takes
     over. `unseen_since` is since when no page has been connected to such a run. `position_since` is None in a session's
-    first position; `was_image_there` says whether the image lay on the host when it was chosen last.
+    first position; `was_image_there` says whether the image lay on the host when it was chosen last. `traceparent` is
+    where its launch stands in a trace; None when nobody traced it.
     """
 
     __tablename__ = "sessions"
@@ -65,6 +66,7 @@ class Session(Base):
     position: Mapped[str] = mapped_column(String(16))
     position_since: Mapped[datetime | None]
     was_image_there: Mapped[bool | None]
+    traceparent: Mapped[str | None] = mapped_column(String(55))
     generation: Mapped[int]
     host_id: Mapped[str | None] = mapped_column(ForeignKey("hosts.id"))
     former_host_id: Mapped[str | None] = mapped_column(String(32))

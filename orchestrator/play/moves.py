@@ -3,6 +3,7 @@
 Whoever must hear of it is told after the commit: the session's watchers, the host whose orders changed, the placer.
 """
 
+import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
@@ -14,11 +15,12 @@ from metering import UNMETERED, Meter
 from orchestrator.fleet.models import Host
 from orchestrator.fleet.sync import raise_revision
 from orchestrator.notices import PLACER, Notices
-from orchestrator.observing import table
+from orchestrator.observing import spans, table
 from orchestrator.observing.committed import after_commit
 from orchestrator.play.lifecycle import FINAL, ON_HOST, STARTING, Effect, Event, Life, Position, step
 from orchestrator.play.models import Session, life_of, store_life
 from orchestrator.saves.models import SaveSlot
+from tracing import UNTRACED, Tracer
 
 RunEnded = Callable[[AsyncSession, Session, datetime], Awaitable[None]]
 """Takes the end of a run to whoever ordered it, in the transaction that ends it."""
@@ -27,9 +29,12 @@ _log = structlog.get_logger()
 
 
 class Moves:
-    def __init__(self, notices: Notices, meter: Meter = UNMETERED) -> None:
+    """`tracer` is told of every launch, here and by whoever chooses its place."""
+
+    def __init__(self, notices: Notices, meter: Meter = UNMETERED, tracer: Tracer = UNTRACED) -> None:
         self._notices = notices
         self._meter = meter
+        self.tracer = tracer
         self._run_ended: RunEnded | None = None
 
     def tell_ends_of_runs(self, run_ended: RunEnded) -> None:
@@ -78,6 +83,7 @@ class Moves:
             position=after.position.value,
             was=before.position.value,
             reason=after.end.code if after.end else None,
+            **spans.traced(row.traceparent),
         )
         return True
 
@@ -110,6 +116,27 @@ class Moves:
                 meter.count(table.SESSION_ENDS, state=after.position, reason=end.code if end else "")
 
         after_commit(session, count)
+        if row.traceparent is not None:
+            self._trace(session, row, before, after, stayed_s, launch_s)
+
+    def _trace(
+        self, session: AsyncSession, row: Session, before: Life, after: Life, stayed_s: float, launch_s: float
+    ) -> None:
+        """The phase that this move ends, and the launch. Told by this machine's clock, as all else in the trace is."""
+        tracer, traceparent, is_first_run = self.tracer, row.traceparent, row.running_since is None
+        about = {spans.SESSION: row.id, spans.GENERATION: after.generation, spans.HOST: after.host_id or before.host_id}
+        is_there, outcome = row.was_image_there, after.end.code if after.end else after.position.value
+
+        def tell() -> None:
+            now_ns = time.time_ns()
+            if before.position in STARTING:
+                phase = {**about, spans.PHASE: before.position.value}
+                tracer.told(spans.IN_PHASE, traceparent, now_ns - int(stayed_s * 1e9), now_ns, phase)
+            if is_first_run and (after.position is Position.RUNNING or after.position in FINAL):
+                launch = {**about, spans.IS_IMAGE_THERE: is_there, spans.OUTCOME: outcome}
+                tracer.told(spans.LAUNCH, traceparent, now_ns - int(launch_s * 1e9), now_ns, launch)
+
+        after_commit(session, tell)
 
     async def _note_relocation(self, session: AsyncSession, row: Session, before: Life, after: Life) -> None:
         """When the game was last known to run on a host that it leaves; not when it is found there again."""

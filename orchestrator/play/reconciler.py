@@ -22,6 +22,7 @@ from orchestrator.fleet.models import Host
 from orchestrator.fleet.operations import FleetOperations
 from orchestrator.fleet.placement import Placement
 from orchestrator.notices import PLACER, Notices
+from orchestrator.observing import spans
 from orchestrator.play.clock import ClockWatch
 from orchestrator.play.launching import ATTEMPTS_COUNT_FOR, place
 from orchestrator.play.lifecycle import (
@@ -224,7 +225,9 @@ class Reconciler:
         full: set[str] = set()
 
         async def find_place(session: AsyncSession, row: Session) -> None:
-            if await place(session, row, now, self._placement, self._moves):
+            span = self._moves.tracer.begin(spans.PLACE, row.traceparent)
+            if await place(session, row, now, self._placement, self._moves, span):
+                span.end()  # a look in vain, once a second, is not told
                 return
             if not row.failed_hosts:
                 full.add(row.build_id)  # where an earlier one of the same game found no place, no later one does

@@ -16,6 +16,7 @@ from scheduler.placement import (
     could_ever_fit,
     pick,
     rank,
+    refusals,
     refuse,
     score,
 )
@@ -51,6 +52,18 @@ UNCACHED = replace(HOST, image_ids=frozenset[str]())
 def test_a_host_with_room_refuses_nothing() -> None:
     assert refuse(HOST, REQUEST) is None
     assert could_ever_fit(HOST, REQUEST)
+
+
+def test_each_host_is_refused_for_its_first_reason_and_counted_once() -> None:
+    full = replace(HOST, reserved=replace(HOST.capacity, seats=8))
+    hosts = [HOST, full, replace(full, host_id="host-2"), replace(HOST, host_id="host-3", is_ready=False)]
+    fleet = Fleet([replace(host, host_id=f"host-{number}") for number, host in enumerate(hosts)])
+    fleet.put(replace(HOST, host_id="gone"))  # it leaves a place without a host, which refuses nothing
+    fleet.remove("gone")
+    assert refusals(fleet, REQUEST) == {Refusal.NOT_READY: 1, Refusal.CPU: 2}
+    elsewhere = replace(REQUEST, required_labels={"zone": "cellar", "colour": "red"})
+    assert refusals(fleet, elsewhere) == {Refusal.NOT_READY: 1, Refusal.LABELS: 3}
+    assert refusals(Fleet([HOST]), REQUEST) == {}
 
 
 @pytest.mark.parametrize(

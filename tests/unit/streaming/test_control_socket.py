@@ -82,14 +82,14 @@ async def test_a_vanished_worker_is_unavailable(server: ControlServer, client: S
 
 @pytest.mark.parametrize("method", ["break", "babble"])
 async def test_a_bug_is_answered_and_logged_and_costs_nobody_the_connection(
-    client: SeatClient, method: str, caplog: pytest.LogCaptureFixture
+    client: SeatClient, method: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     slow = asyncio.create_task(client.call("never", {}, 30))
     with pytest.raises(SeatError) as broken:
         await client.call(method, {}, 5)
     assert broken.value.code == "internal"
     assert "TypeError" in broken.value.message
-    assert "Traceback" in caplog.text
+    assert "Traceback" in capsys.readouterr().err
     assert (await client.call("say", {}, 5))["method"] == "say"
     assert not slow.done()
     slow.cancel()
