@@ -108,7 +108,10 @@ class _Tar:
     def _long_name(self, size: int) -> str:
         if size > _MOST_NAME_BYTES:
             raise _damaged()
-        return self._content(size).split(b"\0", 1)[0].decode("utf-8", "surrogateescape")
+        content = self._source.read(size + -size % tarfile.BLOCKSIZE)
+        if len(content) < size or any(content[size:]):  # whoever unpacks it reads the name on, to a zero
+            raise _damaged()
+        return content[:size].split(b"\0", 1)[0].decode("utf-8", "surrogateescape")
 
     def _take(self, header: tarfile.TarInfo, name: str) -> None:
         parts = _parts_of(name)
@@ -154,12 +157,6 @@ class _Tar:
             if not piece:
                 raise _damaged()
             left -= len(piece)
-
-    def _content(self, size: int) -> bytes:
-        content = self._source.read(size + -size % tarfile.BLOCKSIZE)
-        if len(content) < size:
-            raise _damaged()
-        return content[:size]
 
 
 def _is_inside(parts: tuple[str, ...], save_paths: tuple[str, ...]) -> bool:

@@ -102,6 +102,18 @@ def test_a_header_that_lies_of_its_size_is_refused() -> None:
             checked(compressed(header.tobuf(tarfile.GNU_FORMAT)))
 
 
+def test_a_name_that_a_host_would_read_on_is_refused() -> None:
+    """Python's tar reader takes a long name to its first zero, however long its header says that it is."""
+    lies = tar_of(
+        "././@LongLink", len("saves/x"), b"saves/x/../../elsewhere".ljust(512, b"\0"), tarfile.GNUTYPE_LONGNAME
+    )
+    archive = lies + tar_of("saves/x", 0, b"") + bytes(1024)
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        assert tar.getnames() == ["saves/x/../../elsewhere"]
+    with pytest.raises(NotASave):
+        checked(compressed(archive), SAVES)
+
+
 def test_a_bomb_takes_no_memory() -> None:
     """Ten thousand to one, as a file's content and as a name."""
     bomb = compressed(tar_of("saves/x", 400 * 1024**2, bytes(64 * 1024**2)))
