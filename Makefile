@@ -39,10 +39,9 @@ games: setup ## Make more games and add them to what `make play` runs (GAMES="op
 
 test: setup-tests ## Check the code and run every test (PYTEST="-k name" picks some)
 ifeq ($(PYTEST),)
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint coverage
 	@rm -rf $(RUNS)
-	@$(MAKE) --no-print-directory --keep-going --jobs=2 --output-sync=target test-services test-hosts test-pages || true
-	@$(MAKE) --no-print-directory test-streams || true
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target LATER=yes lint coverage test-hosts test-services test-pages
+	@$(MAKE) --no-print-directory LATER=yes test-streams
 	@$(RUN)python -m tests.again test-services test-hosts test-pages test-streams
 else
 	@$(MAKE) --no-print-directory lint
@@ -55,20 +54,20 @@ test-services: setup-tests
 test-hosts: setup-tests  # and whatever nobody else runs
 	$(call job,tests $(patsubst %,--ignore=%,tests/unit tests/browser $(SERVICES) $(STREAMS)))
 
-test-pages: setup-tests  # begun when one of the others has ended
+test-pages: setup-tests
 	$(call job,$(PAGES))
 
 test-streams: setup-tests  # by themselves: these look at the clock
 	$(call job,$(STREAMS))
 
-# How it ended and what failed is kept for tests/again.py, which runs only that once more (AGAIN=yes). Jobs share no folder
-# for temporary files: pytest clears it at the end, and one pytest trips over another.
+# How it ended and what failed is kept for tests/again.py, which judges it later (LATER=yes) and runs only that once more
+# (AGAIN=yes). Jobs share no folder for temporary files: pytest clears it at the end, and one pytest trips over another.
 define job
 	@$(if $(AGAIN),,rm -rf $(RUNS)/$@;) mkdir -p $(RUNS)/$@; rm -f $(RUNS)/$@/code
 	@folder=$$(mktemp -d $${TMPDIR:-/tmp}/tests-XXXXXX); set -x; \
 		$(RUN)pytest $(PYTEST_WHOLE) --basetemp=$$folder/t -o cache_dir=$(RUNS)/$@ \
 		$(if $(AGAIN),--last-failed --last-failed-no-failures none) $(1); \
-		{ code=$$?; set +x; } 2>/dev/null; echo $$code >$(RUNS)/$@/code; [ $$code != 0 ] || rm -rf $$folder; exit $$code
+		{ code=$$?; set +x; } 2>/dev/null; echo $$code >$(RUNS)/$@/code; [ $$code != 0 ] || rm -rf $$folder; $(if $(LATER),,exit $$code)
 endef
 
 setup: ## Install what playing needs, and nothing that is there

@@ -4,6 +4,7 @@ Each test has an engine of its own. SQLAlchemy makes a dialect for each, and for
 SQL anew: that took longer than running them.
 """
 
+from functools import cache
 from typing import Any, ClassVar
 
 from sqlalchemy import Engine
@@ -34,8 +35,18 @@ class _One:
         engine.update_execution_options(compiled_cache=cls.compiled)
 
 
+@cache
+def _asyncpg() -> Any:
+    """Among the arguments of a dialect: a new one would make a new dialect."""
+    return PGDialect_asyncpg.import_dbapi()
+
+
 class Postgresql(_One, PGDialect_asyncpg):
     supports_statement_cache = True
+
+    @classmethod
+    def import_dbapi(cls) -> Any:
+        return _asyncpg()
 
 
 class Sqlite(_One, SQLiteDialect_aiosqlite):

@@ -150,8 +150,8 @@ class Databases:
         self._uses = Counter[str]()
         self._empty: list[str] = []
         self._worker = ThreadPoolExecutor(1)
-        self._do(lambda: server.execute("CREATE DATABASE migrated"))
-        self._do(lambda: migrate(server.url("migrated")))
+        self._do(lambda: server.execute("CREATE DATABASE migrated")).result()
+        self._do(lambda: migrate(server.url("migrated"))).result()
         self._tables, self._emptying = self._do(self._look_at_template).result()
         self._next = self._do(self._make_ready)
 
