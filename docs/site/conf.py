@@ -44,6 +44,7 @@ ORDER: dict[str, dict[str, list[str]]] = {
             "docs/games",
             "docs/registry",
             "docs/saves-in-s3",
+            "docs/backup",
             "docs/metrics",
             "docs/traces",
         ]

@@ -21,6 +21,7 @@ _REASONS: Final[Mapping[str, str]] = {
     Reason.SESSION_CAP: "time_limit",
     Reason.STOPPED_BY_OPERATOR: "stopped",
     Reason.HOST_DRAINED: "stopped",
+    Reason.RESTORED: "stopped",
     Reason.NO_SERVERS: "no_servers",
     Reason.HOST_LOST: "host_lost",
     Reason.STOP_TIMEOUT: "host_lost",

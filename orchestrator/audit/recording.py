@@ -41,6 +41,7 @@ COMMAND_LINE = Actor(ActorKind.COMMAND_LINE)
 class Action(StrEnum):
     """What can be done. The first word says what it is done to."""
 
+    INSTALLATION_RESTORE = "installation.restore"
     HOST_DRAIN = "host.drain"
     HOST_RESUME = "host.resume"
     HOST_LABEL = "host.label"

@@ -7,6 +7,7 @@ import logging
 
 import click
 
+from orchestrator.cli.backups import backup, restore
 from orchestrator.cli.codes import codes
 from orchestrator.cli.doctor import doctor
 from orchestrator.cli.games import games
@@ -24,5 +25,5 @@ def main() -> None:
     configure_logging(logging.WARNING)
 
 
-for command in (serve, up, migrate, doctor, users, games, codes, partners, tenants, hosts):
+for command in (serve, up, migrate, backup, restore, doctor, users, games, codes, partners, tenants, hosts):
     main.add_command(command)

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
 from migrations.run import MigrationBlocked
+from orchestrator.backup.errors import BackupRefused
 from orchestrator.catalog.definition import InvalidDefinition
 from orchestrator.catalog.images import ImageUnavailable
 from orchestrator.errors import ApiError, DatabaseUnavailable
@@ -43,7 +44,7 @@ def friendly() -> Generator[None, None, None]:
         raise click.ClickException(f"ORCHESTRATOR_{name}: {first['msg']}" if name else first["msg"]) from error
     except DatabaseUnavailable as error:
         raise _unusable(error.__cause__ or error) from error
-    except (ApiError, MigrationBlocked, StartupError, InvalidDefinition, ImageUnavailable) as error:
+    except (ApiError, BackupRefused, MigrationBlocked, StartupError, InvalidDefinition, ImageUnavailable) as error:
         raise click.ClickException(str(error)) from error
     except (SQLAlchemyError, PostgresError, OSError) as error:
         if isinstance(error, OSError) and error.filename is not None:

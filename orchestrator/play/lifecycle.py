@@ -149,8 +149,23 @@ class Returned:
     generation: int
 
 
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """The database went back to a backup that was made during the session: where that went since, nobody knows."""
+
+
 Event = (
-    Placed | NowhereElse | Advanced | EndedOnHost | StopAsked | Used | DeadlinePassed | HostLost | GivenAway | Returned
+    Placed
+    | NowhereElse
+    | Advanced
+    | EndedOnHost
+    | StopAsked
+    | Used
+    | DeadlinePassed
+    | HostLost
+    | GivenAway
+    | Returned
+    | Restored
 )
 Move = tuple[Life, tuple[Effect, ...]]
 
@@ -354,6 +369,10 @@ def _given_away(life: Life, _event: GivenAway, now: datetime) -> Move:
     return _enter(moved, Position.PLACING, now), (Effect.TELL_HOST,)
 
 
+def _restored(life: Life, _event: Restored, _now: datetime) -> Move:
+    return _finish(life, Position.STOPPED, reasons.RESTORED)
+
+
 _PREPARING_MOVES: dict[type[Event], Callable[..., Move]] = {
     Advanced: _advanced,
     EndedOnHost: _ended_while_preparing,
@@ -381,4 +400,5 @@ MOVES: dict[tuple[Position, type[Event]], Callable[..., Move]] = {
     (Position.STOPPING, StopAsked): _stop_again,
     (Position.STOPPING, EndedOnHost): _ended_while_stopping,
     (Position.STOPPING, DeadlinePassed): _stopping_timed_out,
+    **{(position, Restored): _restored for position in ACTIVE},
 }

@@ -36,6 +36,7 @@ class Reason(StrEnum):
     HOST_LOST = "host_lost"
     HOST_DRAINED = "host_drained"
     ABANDONED = "abandoned"
+    RESTORED = "restored"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,12 @@ HOST_DRAINED = End(
     "The machine that ran the game is being serviced, and no other had room in time. What was saved in it is kept.",
     Decider.ORCHESTRATOR,
 )
+RESTORED = End(
+    Reason.RESTORED,
+    "The service was brought back from a backup that was made while you played, so this game was ended. "
+    "It is kept as it was last saved by then, or later where the machine that ran it still had more.",
+    Decider.OPERATOR,
+)
 PULL_STALLED = End(Reason.PULL_STALLED, "The game's files stopped arriving at the host.", Decider.ORCHESTRATOR)
 RESTORE_TIMEOUT = End(
     Reason.RESTORE_TIMEOUT, "Your save could not be brought to the host in time.", Decider.ORCHESTRATOR
@@ -110,6 +117,7 @@ NEXT_STEPS: Mapping[str, str] = {
     Reason.HOST_LOST: _AGAIN,
     Reason.HOST_DRAINED: _AGAIN,
     Reason.ABANDONED: _AGAIN,
+    Reason.RESTORED: "Start the game again; what its machine still sends will be among the versions of your save.",
     EndCode.EXITED: _AGAIN,
     EndCode.CRASHED: "Start the game again; if it fails in the same place, its last lines tell the publisher why.",
     EndCode.OUT_OF_MEMORY: "Start the game again; if this keeps happening, its publisher has to give it more memory.",

@@ -91,7 +91,8 @@ class FolderStore:
         self.root.stat()
 
     def _folders(self) -> list[Path]:
-        return [path for path in _inside(self.root) if path.name != PARTIALS and path.is_dir()]
+        # Names with a dot are not of keys: half-written files, and what a backup holds.
+        return [path for path in _inside(self.root) if not path.name.startswith(".") and path.is_dir()]
 
     def _old_files(self, folder: Path, moment_s: float) -> Iterable[str]:
         for path in folder.rglob("*"):

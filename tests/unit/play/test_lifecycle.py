@@ -25,6 +25,7 @@ from orchestrator.play.lifecycle import (
     NowhereElse,
     Placed,
     Position,
+    Restored,
     Returned,
     StopAsked,
     Used,
@@ -36,7 +37,7 @@ from orchestrator.play.lifecycle import (
     status_of,
     step,
 )
-from orchestrator.play.reasons import HOST_DRAINED, HOST_LOST, RUN_LOST, STOPPED_BY_PLAYER, Decider, End
+from orchestrator.play.reasons import HOST_DRAINED, HOST_LOST, RESTORED, RUN_LOST, STOPPED_BY_PLAYER, Decider, End
 
 NOW = datetime(2026, 3, 9, 12, 0, tzinfo=UTC)
 STOP = StopAsked(STOPPED_BY_PLAYER)
@@ -375,3 +376,14 @@ def test_a_session_that_is_given_away_ends_on_its_host_with_its_save_before_it_g
 def test_a_session_that_is_given_away_and_finds_no_place_ends_with_that_reason() -> None:
     over = wait_out(walk(GivenAway(), life=running()))
     assert (over.position, code_of(over)) == (Position.ERROR, "host_drained")
+
+
+@pytest.mark.parametrize("position", Position)
+def test_whoever_was_active_when_the_database_went_back_has_ended_with_that_reason(position: Position) -> None:
+    life = Life(position, 1, "host-a", (), NOW, NOW, NOW)
+    after, effects = step(life, Restored(), NOW)
+    if position in FINAL:
+        assert (after, effects) == (life, ())
+    else:
+        assert (after.position, after.end, after.deadline) == (Position.STOPPED, RESTORED, None)
+        assert effects == (Effect.TELL_HOST,)

@@ -25,6 +25,7 @@ from orchestrator.play.lifecycle import (
     NowhereElse,
     Placed,
     Position,
+    Restored,
     Returned,
     StopAsked,
     Used,
@@ -68,7 +69,10 @@ events = st.one_of(
     st.builds(ended, generations, codes),
     st.builds(returned, generations, st.sampled_from(HOSTS)),
     st.sampled_from(
-        [always(event) for event in (NowhereElse(), STOP, Used(), DeadlinePassed(), HostLost(), GivenAway())]
+        [
+            always(event)
+            for event in (NowhereElse(), STOP, Used(), DeadlinePassed(), HostLost(), GivenAway(), Restored())
+        ]
     ),
 )
 histories = st.lists(st.tuples(events, st.integers(0, 900)), max_size=60)

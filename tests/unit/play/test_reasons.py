@@ -16,6 +16,7 @@ from orchestrator.play.lifecycle import (
     Life,
     NowhereElse,
     Position,
+    Restored,
     StopAsked,
     step,
 )
@@ -28,6 +29,7 @@ _EVENTS: tuple[Event, ...] = (
     GivenAway(),
     HostLost(),
     NowhereElse(),
+    Restored(),
     StopAsked(reasons.STOPPED_BY_PLAYER),
     StopAsked(reasons.ABANDONED),
     *(EndedOnHost(1, code, "why") for code in EndCode),

@@ -31,6 +31,7 @@ const ENDS = {
   disk_full: { title: "The machine has no room left", text: "The disk of the machine is full.", next: WAIT, again: "Try again" },
   host_lost: { title: "The machine went away", text: "The machine that ran the game went away, and no other could take over. Your last save is kept.", again: "Play again" },
   host_drained: { title: "The machine is being serviced", text: "The machine that ran the game is being serviced, and no other had room in time. What you saved in the game is kept.", again: "Play again" },
+  restored: { title: "This Playhouse was brought back from a backup", short: "Ended by a backup that was brought back", text: "The people who run this Playhouse brought it back as it was while you played. Your game is kept as it was last saved by then.", next: "Start it again. What its machine still sends will be among the versions of your save.", again: "Play again", leadsToSaves: true },
   host_restarted: { title: "The machine was started anew", text: "The machine that ran the game was started anew. Your last save is kept.", again: "Play again" },
   no_servers: { title: "No machine is free", text: "Every machine that could run this game is busy or away.", next: WAIT, again: "Try again" },
   pull_stalled: { title: "The game's files did not arrive", text: "The machine could not fetch the game.", next: WAIT, again: "Try again" },

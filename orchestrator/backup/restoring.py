@@ -1,0 +1,152 @@
+"""Makes an installation of a backup, where there is none, or in place of the one that is there.
+
+Everything is unpacked, verified and tried in a folder of its own first. Then archives go into the store, where nothing
+is ever overwritten, and at the very end the database is there at once: a file gets its name, or a transaction commits.
+"""
+
+import asyncio
+import os
+import shutil
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+from sqlalchemy import Connection, make_url, text
+
+from migrations.run import alone
+from orchestrator.backup import aftermath, building
+from orchestrator.backup import store as archives
+from orchestrator.backup.errors import BackupRefused
+from orchestrator.backup.manifest import FILES, Manifest
+from orchestrator.backup.reading import Unpacked, unpack
+from orchestrator.backup.store import Found
+from orchestrator.backup.tables import look
+from orchestrator.backup.workplace import workplace
+from orchestrator.replica import sole_replica
+from orchestrator.saves.opening import open_store
+from orchestrator.services import open_services
+from orchestrator.settings import Settings
+
+STAGED = ".restore-"
+_MAY_BE_THERE = frozenset({"replica.lock", "lost+found"})
+_REPLICAS = text(
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'playhouse'"
+    " AND pid <> pg_backend_pid()"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """`ended` sessions had been active. `replaced` is where the database lies that was here before, if it is a file."""
+
+    manifest: Manifest
+    ended: int
+    stored: int
+    found: Found
+    replaced: Path | None = None
+
+
+def restore(settings: Settings, pieces: Iterable[bytes], *, may_replace: bool) -> Outcome:
+    """Make the installation of `settings` that of this backup. Raises `BackupRefused`, `ReplicaAlreadyRunning`, and
+    what disk, store and database raise; the database is then as it was.
+    """
+    if not may_replace:
+        _require_empty(settings)
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with sole_replica(settings), workplace(settings.data, STAGED) as folder:
+        _ask_target(settings, may_replace=may_replace)
+        unpacked = unpack(pieces, folder)
+        staged = folder / "orchestrator.sqlite3"
+        building.build(unpacked, staged)
+        ended, stored, found = asyncio.run(_settle(settings, folder, staged, unpacked))
+        building.settle(staged)
+        replaced = _put_in_place(settings, staged, may_replace=may_replace)
+        for name in unpacked.manifest.members:
+            if name.startswith(FILES):
+                unpacked.file(name).replace(settings.data / name.removeprefix(FILES))
+    return Outcome(unpacked.manifest, ended, stored, found, replaced)
+
+
+async def _settle(settings: Settings, folder: Path, staged: Path, unpacked: Unpacked) -> tuple[int, int, Found]:
+    """See to what follows from going back, in the staged database, and to the store."""
+    apart = {"data": folder / "apart", "database_url": building.url_of(staged), "store_url": ""}
+    async with open_services(settings.model_copy(update=apart)) as services, open_store(settings) as store:
+        ended = await aftermath.settle(services, unpacked.manifest.made_at)
+        stored = await archives.put_all(unpacked, store)
+        return ended, stored, await archives.compare(services.database, store)
+
+
+def _require_empty(settings: Settings) -> None:
+    here = {path.name for path in settings.data.iterdir()} if settings.data.exists() else set[str]()
+    left = sorted(name for name in here - _MAY_BE_THERE if not name.startswith(STAGED))
+    database = _sqlite_file(settings)
+    if left or (database is not None and database.exists()):
+        what = ", ".join(left[:5]) or str(database)
+        raise BackupRefused(
+            f"{settings.data.absolute()} is not empty ({what}). Say with ORCHESTRATOR_DATA which folder is, or with "
+            "--replace that its database gives way to the backup's."
+        )
+
+
+def _ask_target(settings: Settings, *, may_replace: bool) -> None:
+    """Of PostgreSQL; a file was looked at, and its replica's lock is held."""
+    if _sqlite_file(settings) is not None:
+        return
+
+    def ask(connection: Connection) -> None:
+        if connection.scalar(_REPLICAS):
+            raise BackupRefused("A replica, or a command, works on this database. Stop all replicas first.")
+        if look(connection).tables and not may_replace:
+            raise BackupRefused("The database is not empty. Say with --replace that all of it gives way to the backup.")
+
+    asyncio.run(alone(settings.database_url, ask))
+
+
+def _put_in_place(settings: Settings, staged: Path, *, may_replace: bool) -> Path | None:
+    file = _sqlite_file(settings)
+    if file is not None:
+        return _put_file(staged, file.absolute())
+
+    def fill(connection: Connection) -> None:
+        there = look(connection)
+        if there.tables and not may_replace:
+            raise BackupRefused("The database is not empty any more.")
+        there.drop_all(connection)
+        building.copy(staged, connection)
+
+    asyncio.run(alone(settings.database_url, fill))
+    return None
+
+
+def _put_file(staged: Path, file: Path) -> Path | None:
+    """At once. What had the name before stays beside it, with what SQLite has written beside that."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_name(f".{file.name}.restored")
+    shutil.move(staged, partial)
+    _on_disk(partial)
+    aside = None
+    if file.exists():
+        aside = next(
+            name for number in count(1) if not (name := file.with_name(f"{file.name}.replaced-{number}")).exists()
+        )
+        for beside in ("", "-wal", "-shm"):
+            with suppress(FileNotFoundError):
+                file.with_name(file.name + beside).rename(aside.with_name(aside.name + beside))
+    partial.replace(file)
+    _on_disk(file.parent)
+    return aside
+
+
+def _on_disk(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sqlite_file(settings: Settings) -> Path | None:
+    url = make_url(settings.database_url)
+    return Path(url.database or "") if url.get_backend_name() == "sqlite" else None
