@@ -110,8 +110,9 @@ walk-pictures: setup-tests ## Walk through the house as a player and as a publis
 test-games: setup-tests ## Play each of the four games of `make games` for a minute through the stream (GAMES_PLAY_S=60); keeps pictures in test-artifacts/games
 	GAMES_PLAY_S=$(GAMES_PLAY_S) $(RUN)pytest tests/browser/house/test_real_games.py
 
-soak: setup-tests ## Ten people play one after another: nothing may grow; writes bench/results/soak.json
-	$(RUN)python -m bench.soak
+soak: MINUTES = 30
+soak: setup-tests ## A day in half an hour: fifty people on two hosts, with faults, and nothing may grow; writes bench/results/soak.json (MINUTES=30)
+	$(RUN)python -m bench.soak --minutes $(MINUTES) $(ARGS)
 
 chaos-fleet: setup-tests ## Two hundred schedules of faults in a fleet of three engines; goes on where it was left
 	$(RUN)python -m tests.chaos.fleet $(ARGS)

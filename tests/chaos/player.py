@@ -74,6 +74,10 @@ class Player:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
+    def next_url(self) -> str:
+        """The replica whose turn it is."""
+        return next(self._urls)
+
     async def close(self) -> None:
         await self._client.aclose()
 
@@ -127,9 +131,17 @@ class Player:
         return str((await self._ask("GET", f"/api/game/session-status?sessionId={session_id}"))["streamToken"])
 
     async def until(
-        self, session_id: str, holds: Callable[[Status], bool], within_s: float, *, reports_frames: bool = False
+        self,
+        session_id: str,
+        holds: Callable[[Status], bool],
+        within_s: float,
+        *,
+        reports_frames: bool = False,
+        keeps_alive: bool = True,
     ) -> Status:
-        """Follow the session, with keepalives, until the status is as wanted; the last status when it never was."""
+        """Follow the session, with keepalives unless the page is gone, until the status is as wanted; the last status
+        when it never was.
+        """
         deadline = time.monotonic() + within_s
         status = await self.status(session_id)
         told = ""
@@ -139,7 +151,7 @@ class Player:
             left = deadline - time.monotonic()
             if holds(status) or left <= 0:
                 return status
-            if not status.is_over:
+            if keeps_alive and not status.is_over:
                 await self._keep_alive(session_id, reports_frames=reports_frames)
             status = await self.status(session_id, wait_s=min(2.0, max(0.1, left)), after=status.revision)
 
@@ -222,7 +234,7 @@ class Player:
         self, method: str, path: str, body: dict[str, Any] | None, headers: dict[str, str]
     ) -> httpx.Response:
         return await self._client.request(
-            method, f"{next(self._urls)}{path}", json=body, headers={"Origin": self._origin, **headers}
+            method, f"{self.next_url()}{path}", json=body, headers={"Origin": self._origin, **headers}
         )
 
 

@@ -103,7 +103,7 @@ def run(
         return 1 if failed else 0
 
     work = all_of_them if arguments.seed is None else alone
-    raise SystemExit(asyncio.run(_until_told(work())))
+    raise SystemExit(asyncio.run(until_told(work())))
 
 
 @contextmanager
@@ -117,7 +117,7 @@ def seat_runtime() -> Generator[Path]:
         shutil.rmtree(folder)
 
 
-async def _until_told(work: Coroutine[None, None, int]) -> int:
+async def until_told(work: Coroutine[None, None, int]) -> int:
     """Ctrl-C and SIGTERM end it with everything cleared."""
     working = asyncio.ensure_future(work)
     for number in (signal.SIGINT, signal.SIGTERM):

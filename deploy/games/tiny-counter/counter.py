@@ -1,5 +1,5 @@
-"""The smallest game: a square that wanders over its display, and a number that grows by one each second, on the display
-and in its save.
+"""The smallest game: a square that wanders over its display, a lamp that is lit while a mouse button is down, and a
+number that grows by one each second, on the display and in its save.
 
 It goes on from the number that it finds, writes it safely (beside, flushed, renamed), and at SIGTERM writes once more
 and leaves with status 0. `TINY_BEHAVIOUR` in the environment or a word in `$HOME/.cache/order` makes it misbehave, as
@@ -16,6 +16,7 @@ import socket
 import struct
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 HOME = Path(os.environ.get("HOME", "/home/player"))
@@ -25,6 +26,7 @@ WAITS = os.environ.get("PLAYHOUSE_WAITS")
 TICK_S = 0.1
 SQUARE = 120
 BLUE, AMBER = 0x20305C, 0xFFAA00
+PRESSED, RELEASED = 4, 5  # X's events of buttons
 DIGITS = ("75557", "26227", "71747", "71717", "55711", "74717", "74757", "71111", "75757", "75717")
 """Five rows of three cells each, a row as the bits of one figure."""
 MISBEHAVIOUR = (
@@ -59,7 +61,9 @@ class Display:
         root, self.width, self.height, visual, depth = struct.unpack_from("<I16xHH8xIxxB", setup, screen)
         self._window, self._context = first_id, first_id + 1
         place = struct.pack("<hhHHHHI", 0, 0, self.width, self.height, 0, 1, visual)
-        self._send(1, depth, struct.pack("<II", self._window, root) + place + struct.pack("<III", 0x202, BLUE, 1))
+        self._unread = b""
+        attributes = struct.pack("<IIII", 0xA02, BLUE, 1, 0xC)  # its ground, nobody's frame, and what it hears of
+        self._send(1, depth, struct.pack("<II", self._window, root) + place + attributes)
         self._send(55, 0, struct.pack("<IIII", self._context, self._window, 4, AMBER))
         self._send(8, 0, struct.pack("<I", self._window))
 
@@ -76,6 +80,28 @@ class Display:
                 for column in range(3):
                     if int(bits) & 4 >> column:
                         self.fill(AMBER, cell * (1 + 4 * place + column), cell * (1 + row), cell, cell)
+
+    def light(self, is_lit: bool) -> None:
+        """The lamp in the top right corner."""
+        cell = self.height // 30
+        self.fill(AMBER if is_lit else BLUE, self.width - SQUARE, cell, SQUARE - cell, 5 * cell)
+
+    def heard(self, until_s: float) -> Iterator[int]:
+        """The kinds of the events that come until then, each when it comes."""
+        while (left_s := until_s - time.monotonic()) > 0:
+            self._wire.settimeout(left_s)
+            try:
+                received = self._wire.recv(4096)
+            except TimeoutError:
+                return
+            finally:
+                self._wire.settimeout(None)
+            if not received:
+                raise SystemExit("the display hung up")
+            self._unread += received
+            while len(self._unread) >= 32:
+                yield self._unread[0] & 0x7F
+                self._unread = self._unread[32:]
 
     def _send(self, operation: int, detail: int, body: bytes) -> None:
         self._wire.sendall(struct.pack("<BBH", operation, detail, 1 + len(body) // 4) + body)
@@ -162,7 +188,9 @@ class Game:
                     write_at_s = time.monotonic() + 1
                     self._counter.write()
                     display.show(self._counter.count)
-            time.sleep(TICK_S)
+            for event in display.heard(time.monotonic() + TICK_S):
+                if event in {PRESSED, RELEASED} and not self._is_frozen:
+                    display.light(event == PRESSED)
         if waits:
             return
         self._counter.write()

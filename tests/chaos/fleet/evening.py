@@ -74,7 +74,9 @@ class FleetOutcome:
 
 
 @dataclass
-class _Judgement:
+class Judgement:
+    """What was found against the town, and how much of what was played was lost at most."""
+
     problems: list[str] = field(default_factory=list[str])
     save_age_s: float = 0.0
     moved: int = 0
@@ -84,7 +86,7 @@ class _Judgement:
 async def play(town: Town, plan: FleetSchedule) -> FleetOutcome:
     """Never raises for what the town did wrong: that is in the outcome."""
     began_s, first_line = time.monotonic(), len(town.timeline)
-    judgement = _Judgement()
+    judgement = Judgement()
     town.note(f"seed {plan.seed}")
     try:
         async with asyncio.timeout(EVENING_WITHIN_S):
@@ -105,7 +107,7 @@ async def play(town: Town, plan: FleetSchedule) -> FleetOutcome:
     )
 
 
-async def _evening(town: Town, plan: FleetSchedule, judgement: _Judgement) -> None:
+async def _evening(town: Town, plan: FleetSchedule, judgement: Judgement) -> None:
     async with town.services.database.read() as session:
         since = await town.services.database.now(session)
     observer = FleetObserver(town, since)
@@ -124,13 +126,13 @@ async def _evening(town: Town, plan: FleetSchedule, judgement: _Judgement) -> No
         await town.until_ready()
         town.note("the trouble is over")
         await asyncio.gather(*(_sitting(player, PEACE_S, is_peace=True) for player in players))
-        left = await _until_tidy(town)
+        left = await until_tidy(town)
         observer.looks.append(await observer.look())
         judgement.problems += [f"left: {each}" for each in left]
         judgement.problems += violations(observer.looks)
         for player in players:
             judgement.problems += without_reason(await player.history())
-        await _judge_saves(town, observer, since, struck_s, judgement)
+        await judge_saves(town, observer, since, struck_s, judgement)
         await asyncio.gather(*(asyncio.to_thread(town.forget_image, host) for host in town.hosts))
     finally:
         watching.cancel()
@@ -176,7 +178,8 @@ def _named(town: Town, number: int) -> Any:
     return note
 
 
-async def _until_tidy(town: Town) -> list[str]:
+async def until_tidy(town: Town) -> list[str]:
+    """What is left of ended sessions when it had its time to be cleared away."""
     deadline = time.monotonic() + TIDY_WITHIN_S
     while (left := await leftovers(town)) and time.monotonic() < deadline:
         if all(each.startswith(UNNAMED) for each in left):
@@ -213,8 +216,8 @@ async def leftovers(town: Town) -> list[str]:
     return found + await unnamed_archives(town.services)
 
 
-async def _judge_saves(
-    town: Town, observer: FleetObserver, since: datetime, struck_s: Sequence[tuple[float, float]], judgement: _Judgement
+async def judge_saves(
+    town: Town, observer: FleetObserver, since: datetime, struck_s: Sequence[tuple[float, float]], judgement: Judgement
 ) -> None:
     """Each player has one slot; nothing of it is older than it may be, and what came late stands beside the head."""
     async with town.services.database.read() as session:

@@ -24,10 +24,13 @@ DEEP_LOOK_EVERY = 2
 
 
 class FleetObserver:
-    """`looks` in the order in which they were taken. Sessions that were there before `since` are not looked at."""
+    """`looks` in the order in which they were taken, one at the database with every so many at the homes
+    (`deep_look_every`). Sessions that were there before `since` are not looked at.
+    """
 
-    def __init__(self, town: Town, since: datetime) -> None:
+    def __init__(self, town: Town, since: datetime, deep_look_every: int = DEEP_LOOK_EVERY) -> None:
         self._town = town
+        self._deep_look_every = deep_look_every
         self._since = since
         self._written: dict[str, dict[str, dict[int, Written]]] = defaultdict(lambda: defaultdict(dict))
         self.looks: list[Look] = []
@@ -43,7 +46,7 @@ class FleetObserver:
         """Until cancelled."""
         for look in range(10**9):
             await asyncio.to_thread(self._look_at_homes)
-            if look % DEEP_LOOK_EVERY == 0:
+            if look % self._deep_look_every == 0:
                 with contextlib.suppress(DatabaseUnavailable, TimeoutError):
                     async with asyncio.timeout(3):
                         self.looks.append(await self.look())

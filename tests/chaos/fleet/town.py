@@ -1,5 +1,5 @@
-"""A real fleet on one machine: three engines with an agent each, two replicas, PostgreSQL, a registry and S3,
-as processes.
+"""A real fleet on one machine: engines with an agent each, three unless said otherwise, two replicas, PostgreSQL, a
+registry and S3, as processes.
 
 Between them lie lines that can be cut. It is opened once, and any number of schedules are played in it.
 """
@@ -10,7 +10,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -44,6 +44,7 @@ from tests.chaos.parts import Part, Prepare, Start
 from tests.postgresql import PostgresqlServer
 from tests.s3_server import KEYS, free_ports, make_bucket, serving
 
+Dressing = Callable[[Start], Start]
 READY_WITHIN_S = 90.0
 SEATS = 2
 BUCKET = "saves"
@@ -96,11 +97,17 @@ class FleetHost:
         token = "" if has_joined else await self._town.services.identities.issue_join_token()
         folders = AgentFolders(self.agent_data, self.seats, self._town.seat_runtime)
         url = f"http://127.0.0.1:{self.line_port}"
-        return without_store_keys(agent_start(self.name, url, self.docker_host, folders, token, SEATS))
+        start = agent_start(self.name, url, self.docker_host, folders, token, self._town.seats)
+        return without_store_keys(self._town.dressed(start))
 
 
 class Town:
-    def __init__(self, seat_runtime: Path) -> None:
+    """`dressed` may change how replicas and agents are started; each host has so many `seats`."""
+
+    def __init__(
+        self, seat_runtime: Path, *, hosts: int = HOSTS, seats: int = SEATS, dressed: Dressing = lambda start: start
+    ) -> None:
+        self.seats, self.dressed = seats, dressed
         self.folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir="/tmp"))
         self.seat_runtime = seat_runtime
         self.data, self.logs = self.folder / "data", self.folder / "logs"
@@ -109,7 +116,7 @@ class Town:
         self._began_s = time.monotonic()
         self.ports = [free_port() for _ in range(REPLICAS)]
         self.urls = [f"http://127.0.0.1:{port}" for port in self.ports]
-        self.hosts = [FleetHost(self, number) for number in range(HOSTS)]
+        self.hosts = [FleetHost(self, number) for number in range(hosts)]
         self.database = PostgresqlServer()
         self.database_alone = asyncio.Lock()  # one restart at a time
         self.database_lines = [
@@ -251,7 +258,7 @@ class Town:
         async with self.services.database.read() as session:
             now = await self.services.database.now(session)
             ready = select(Host.id).where(Host.lease_until > now)
-            return len((await session.scalars(ready)).all()) == HOSTS
+            return len((await session.scalars(ready)).all()) == len(self.hosts)
 
     async def _stop(self) -> None:
         for link in self.links:
@@ -292,7 +299,7 @@ class Town:
         async def prepare(_: int | None) -> Start:
             url = f"postgresql+asyncpg://house@127.0.0.1:{self._database_ports[number]}/house"
             settings = self._settings(url, f"http://127.0.0.1:{self._store_line_port}")
-            return replica_start(settings, self.ports[number])
+            return self.dressed(replica_start(settings, self.ports[number]))
 
         return prepare
 
