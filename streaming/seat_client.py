@@ -15,6 +15,7 @@ import pydantic
 
 from streaming.audience import Role
 from streaming.errors import SeatError, SeatUnavailable
+from streaming.moments import MOST
 from streaming.protocol import (
     PROTOCOL_VERSION,
     ConnectOrder,
@@ -192,7 +193,7 @@ class SeatClient:
 
 
 class _Moments(pydantic.BaseModel):
-    moments: tuple[Moment, ...] = ()
+    moments: tuple[Moment, ...] = pydantic.Field(default=(), max_length=MOST)
 
 
 Shape = TypeVar("Shape", bound=pydantic.BaseModel)

@@ -28,7 +28,7 @@ PLACE = SpanName(
     " the chosen one costs in seconds, and whether it holds the image.",
     (SESSION, GENERATION, HOST, BUILD, IS_IMAGE_THERE, HOSTS, REFUSALS, RACES, *(SCORE + part for part in SCORES)),
 )
-COMMIT = SpanName("launch.commit", "The order is written: from here on the host hears of it.", (SESSION,))
+COMMIT = SpanName("launch.commit", "The order is written: from here on the host hears of it.")
 IN_PHASE = SpanName(
     "launch.phase",
     "One phase as the replica was told of it: placing, pulling, restoring, booting.",
@@ -36,7 +36,7 @@ IN_PHASE = SpanName(
 )
 LAUNCH = SpanName(
     "launch",
-    "All of it, to the first picture; or to the end of a session that never ran.",
+    "All of it, to the first picture; or to the end of a session that never ran, which is an error.",
     (SESSION, GENERATION, HOST, IS_IMAGE_THERE, OUTCOME),
 )
 

@@ -134,7 +134,10 @@ class Moves:
                 tracer.told(spans.IN_PHASE, traceparent, now_ns - int(stayed_s * 1e9), now_ns, phase)
             if is_first_run and (after.position is Position.RUNNING or after.position in FINAL):
                 launch = {**about, spans.IS_IMAGE_THERE: is_there, spans.OUTCOME: outcome}
-                tracer.told(spans.LAUNCH, traceparent, now_ns - int(launch_s * 1e9), now_ns, launch)
+                span = tracer.begin(spans.LAUNCH, traceparent, launch, began_ns=now_ns - int(launch_s * 1e9))
+                if after.end is not None:
+                    span.fail(after.end.code)
+                span.end()
 
         after_commit(session, tell)
 

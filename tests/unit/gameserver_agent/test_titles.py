@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from agent_protocol import DesiredSession, ObservedState, RestoreSource, WarmTitles
 from gameserver_agent.errors import EngineError, SaveError
@@ -20,6 +21,7 @@ from gameserver_agent.tasks import cancelled
 from tests.unit.gameserver_agent.orders import order
 from tests.unit.gameserver_agent.test_leftovers import reaped
 from tests.unit.gameserver_agent.test_session_task import BUILD, OURS, Host, host
+from tracing.otlp import OtlpTracer
 
 __all__ = ["host"]
 NOVEL = BUILD.model_copy(update={"waits_at_title": True})
@@ -92,6 +94,24 @@ async def test_of_two_sessions_one_takes_it_and_the_boot_of_the_other_alone_is_l
             assert statistics is not None
             assert (statistics.boot_s is None) is (task.title_id is not None)
     await host.assert_nothing_is_left()
+
+
+async def test_a_title_that_is_taken_is_told_in_the_trace(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tracing.otlp.CLOSED_WITHIN_S", 60.0)
+    came = InMemorySpanExporter()
+    tracer = OtlpTracer("agent", "hst1", came)
+    host = replace(host, services=replace(host.services, tracer=tracer))
+    async with kept(host, *ONE):
+        host.services.titles.want((), [NOVEL])
+        task = session(host, traceparent="00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+        await host.running(task)
+        task.stop("stopped", "")
+        await host.ended(task)
+    await asyncio.to_thread(tracer.close)
+    spans = {span.name: dict(span.attributes or {}) for span in came.get_finished_spans()}
+    assert set(spans) == {"host.launch", "title.take", "game.boot"}
+    assert spans["host.launch"]["playhouse.start"] == "title"
+    assert spans["title.take"] == {"playhouse.has_save": False}
 
 
 async def test_another_version_of_the_build_takes_nothing(host: Host) -> None:

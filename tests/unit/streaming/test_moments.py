@@ -59,6 +59,19 @@ async def test_a_seat_that_is_older_than_moments_has_none(tmp_path: Path) -> Non
     await server.close()
 
 
+async def test_a_seat_that_tells_without_end_is_not_listened_to(tmp_path: Path) -> None:
+    async def handle(method: str, parameters: Mapping[str, object]) -> Mapping[str, object]:
+        return {"moments": [{"what": "seat.answer", "began_ns": 1, "ended_ns": 2}] * (MOST + 1)}
+
+    server = ControlServer(handle)
+    await server.start(tmp_path / "s")
+    client = await SeatClient.open(tmp_path / "s")
+    with pytest.raises(SeatError):
+        await client.moments()
+    await client.close()
+    await server.close()
+
+
 def test_a_line_says_whose_seat_it_is(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(log, "_carried", dict[str, object]())
     log.info("before")

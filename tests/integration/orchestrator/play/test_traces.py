@@ -13,7 +13,7 @@ from orchestrator.play.models import Session
 from orchestrator.services import Services
 from tests.conftest import SignedIn
 from tests.integration.orchestrator.conftest import HostMaker, ScriptedHost
-from tests.integration.orchestrator.play.scenes import launch, reach, running
+from tests.integration.orchestrator.play.scenes import launch, reach, running, stop
 from tracing.otlp import OtlpTracer
 from tracing.w3c import Place, read
 
@@ -125,8 +125,12 @@ async def test_a_refusal_and_a_session_that_never_ran_are_told_by_their_codes(
     await host.sync()
     session_id = (await launch(player)).json()["sessionId"]
     assert (await launch(player)).status_code == 409
-    [order] = (await host.sync()).sessions
-    await host.end(order, "image_missing", "a text that no trace repeats")
+    stopping = asyncio.create_task(stop(player, session_id))
+    async with asyncio.timeout(60):
+        while (order := (await host.sync()).sessions[0]).want == "run":
+            pass
+    await host.end(order, "stopped", "a text that no trace repeats")
+    assert (await stopping).status_code == 200
     place = await place_of(services, session_id)
     spans = await traces.told()
     decided = [about(span)["playhouse.outcome"] for span in spans if span.name == "launch.decide"]
@@ -134,7 +138,9 @@ async def test_a_refusal_and_a_session_that_never_ran_are_told_by_their_codes(
     requests = [about(span)["http.response.status_code"] for span in spans if span.name == "POST /api/game/launch"]
     assert requests == [202, 409]
     trace = of(spans, place)
-    assert trace["launch.phase"]
+    [whole] = trace["launch"]
+    assert not whole.status.is_ok
+    assert about(whole)["playhouse.outcome"] == whole.status.description != "running"
     assert not any("no trace repeats" in str(about(span)) for span in spans)
 
 
