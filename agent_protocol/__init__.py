@@ -2,7 +2,7 @@
 
 This package decides the shape of the wire and nothing else: it imports neither side. Every model ignores fields that
 it does not know, so that a newer peer can add optional ones; a change that an older peer cannot ignore raises
-`PROTOCOL_VERSION`.
+`PROTOCOL_VERSION`, and `versions` decides which one two of them speak.
 """
 
 from agent_protocol.build import BuildSpec, Display, Limits, Request
@@ -10,7 +10,6 @@ from agent_protocol.join import JoinRequest, JoinResponse
 from agent_protocol.run_result import RunResult
 from agent_protocol.saves import TRANSFER_QUIET_S, DirectUpload, DownloadWay, UploadWay, transfer_within_s
 from agent_protocol.sync import (
-    PROTOCOL_VERSION,
     SESSION_ID,
     Capacity,
     DesiredSession,
@@ -31,10 +30,12 @@ from agent_protocol.sync import (
     WarmSeats,
     WarmTitles,
 )
+from agent_protocol.versions import PROTOCOL_VERSION, SPOKEN, NoCommonVersion, Spoken, common_version
 
 __all__ = [
     "PROTOCOL_VERSION",
     "SESSION_ID",
+    "SPOKEN",
     "TRANSFER_QUIET_S",
     "BuildSpec",
     "Capacity",
@@ -50,6 +51,7 @@ __all__ = [
     "JoinResponse",
     "Limits",
     "News",
+    "NoCommonVersion",
     "ObservedSession",
     "ObservedState",
     "Progress",
@@ -57,6 +59,7 @@ __all__ = [
     "RestoreSource",
     "RunResult",
     "SavedVersion",
+    "Spoken",
     "Statistics",
     "SyncRequest",
     "SyncResponse",
@@ -64,5 +67,6 @@ __all__ = [
     "Usage",
     "WarmSeats",
     "WarmTitles",
+    "common_version",
     "transfer_within_s",
 ]

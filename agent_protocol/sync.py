@@ -12,8 +12,7 @@ from pydantic import AwareDatetime, Field
 from agent_protocol.build import BuildSpec
 from agent_protocol.model import PublicUrl, WireModel
 from agent_protocol.run_result import RunResult
-
-PROTOCOL_VERSION = 1
+from agent_protocol.versions import SPOKEN, Spoken
 
 Amount = Annotated[float, Field(ge=0)]
 Bytes = Annotated[int, Field(ge=0, lt=2**63)]
@@ -187,9 +186,13 @@ class WarmTitles(WireModel):
 class SyncRequest(WireModel):
     """`seq` grows by one a request within an `incarnation`, and an older one is refused. `incarnation` grows at each
     start of the agent. `warm_seats` wait now.
+
+    It is written in the version `protocol`, and answered in it; the agent `speaks` others as well, which is None of one
+    that is older than this. These two are told alike in every version.
     """
 
-    protocol: int = PROTOCOL_VERSION
+    protocol: int = Field(default=SPOKEN.oldest, ge=0, lt=2**31)
+    speaks: Spoken | None = None
     incarnation: int = Field(ge=0, lt=2**63)
     seq: int = Field(ge=0, lt=2**63)
     public_url: PublicUrl
@@ -242,10 +245,11 @@ class SyncResponse(WireModel):
     the host's own clock says. `warm_seats` and after them `warm_titles` should wait, those named first before the
     others; sessions go before them all. `prepulls` are builds to fetch unasked, when no session waits for another. Of
     the images here `spare_images` go first when room is needed, since enough other hosts hold them; None says nothing
-    new of that.
+    new of that. A replica that `speaks` more than the version in which it was asked says so.
     """
 
     revision: int
+    speaks: Spoken | None = None
     now: AwareDatetime | None = None
     sessions: tuple[DesiredSession, ...]
     warm_seats: tuple[WarmSeats, ...] = ()

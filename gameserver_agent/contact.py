@@ -17,20 +17,24 @@ from typing import Protocol
 import structlog
 
 from agent_protocol import (
+    SPOKEN,
     BuildSpec,
     DesiredSession,
     HostImage,
     HostPull,
     News,
+    NoCommonVersion,
     ObservedSession,
+    Spoken,
     SyncRequest,
     SyncResponse,
     WarmSeats,
     WarmTitles,
+    common_version,
 )
 from gameserver_agent.backoff import delay_s
 from gameserver_agent.clock import OrchestratorClock
-from gameserver_agent.errors import ControlPlaneError, ControlPlaneRefusedError, HostRemovedError
+from gameserver_agent.errors import ControlPlaneError, ControlPlaneRefusedError, HostRemovedError, OtherProtocolError
 from gameserver_agent.host_usage import HostFigures
 from gameserver_agent.identity import DataFolder, Membership
 from gameserver_agent.observing import OK, REFUSED, SYNC_SECONDS, SYNCS, UNREACHABLE
@@ -87,6 +91,7 @@ class Contact:
         clock: OrchestratorClock,
         public_url: str,
         meter: Meter = UNMETERED,
+        spoken: Spoken = SPOKEN,
     ) -> None:
         self._meter = meter
         self._answered_at_s = time.monotonic()
@@ -103,6 +108,8 @@ class Contact:
         self._public_url = public_url
         self.incarnation = data.next_incarnation()
         self._seq = 0
+        self._spoken = spoken
+        self._protocol = spoken.oldest
         self._revision = 0
         self._next_sync_s = 2.0
         self._changed = asyncio.Event()
@@ -144,8 +151,10 @@ class Contact:
         self._seq += 1
         report = self._house.report()
         sent, known = self._clock.reading(), self._revision
-        response = await self._client.sync(
+        response = await self._told(
             SyncRequest(
+                protocol=self._protocol,
+                speaks=self._spoken,
                 incarnation=self.incarnation,
                 seq=self._seq,
                 public_url=self._public_url,
@@ -174,6 +183,23 @@ class Contact:
             log.info("agent.synced", revision=response.revision, sessions=len(response.sessions))
             self._synced.set()
         await self._house.answered(report)
+
+    async def _told(self, request: SyncRequest) -> SyncResponse:
+        """The answer to a report; what both speak decides in which version the next is. Raises `ControlPlaneError`."""
+        try:
+            response = await self._client.sync(request)
+        except OtherProtocolError as error:
+            self._agree(error.speaks)
+            response = await self._client.sync(request.model_copy(update={"protocol": self._protocol}))
+        if response.speaks is not None:
+            self._agree(response.speaks)
+        return response
+
+    def _agree(self, speaks: Spoken) -> None:
+        try:
+            self._protocol = common_version(self._spoken, speaks)
+        except NoCommonVersion as error:
+            raise ControlPlaneRefusedError(412, "unsupported_version", str(error)) from error
 
     async def _keep_syncing(self) -> None:
         failures = 0

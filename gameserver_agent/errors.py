@@ -12,12 +12,15 @@ AgentError
 │   │   ├── ControlPlaneAwayError         no connection came about: nothing else gets through now either
 │   │   └── StoreAwayError            the orchestrator is well and its store of saves is not; fit for people
 │   └── ControlPlaneRefusedError      a final no, with its status
-│       └── HostRemovedError              an operator has removed this host
+│       ├── HostRemovedError              an operator has removed this host
+│       └── OtherProtocolError            it does not speak the version that it was asked in
 ├── SeatError           the seat could not be raised or spoken to
 ├── SaveError           a save could not be captured or restored
 │   └── SaveRefusedError         it is not what we take (too large, too many files): another try is no better
 └── SessionEndedError        a session's way ends here, with the code that the wire knows
 """
+
+from agent_protocol import Spoken
 
 
 class AgentError(Exception):
@@ -81,6 +84,14 @@ class ControlPlaneRefusedError(ControlPlaneError):
 
 class HostRemovedError(ControlPlaneRefusedError):
     """The orchestrator knew this host's key and has removed it: nothing of it is wanted any more."""
+
+
+class OtherProtocolError(ControlPlaneRefusedError):
+    """It does not speak the version that it was asked in. `speaks` says what it does."""
+
+    def __init__(self, refusal: ControlPlaneRefusedError, speaks: Spoken) -> None:
+        super().__init__(refusal.status, refusal.code, refusal.message)
+        self.speaks = speaks
 
 
 class SeatError(AgentError):

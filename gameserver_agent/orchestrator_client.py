@@ -31,6 +31,7 @@ from agent_protocol import (
     News,
     RestoreSource,
     SavedVersion,
+    Spoken,
     SyncRequest,
     SyncResponse,
     UploadWay,
@@ -41,6 +42,7 @@ from gameserver_agent.errors import (
     ControlPlaneRefusedError,
     ControlPlaneUnreachableError,
     HostRemovedError,
+    OtherProtocolError,
     StoreAwayError,
 )
 from gameserver_agent.saves.direct import NO_CONNECTION, DirectStore, write_proven
@@ -91,6 +93,7 @@ class OrchestratorClient:
         return _parsed(JoinResponse, body)
 
     async def sync(self, request: SyncRequest) -> SyncResponse:
+        """Raises `OtherProtocolError` where the report is in a version that is not spoken there."""
         body = await self._ask("POST", "/api/agents/sync", data=request.model_dump_json().encode(), headers=_JSON)
         return _parsed(SyncResponse, body)
 
@@ -267,6 +270,7 @@ class _Version(pydantic.BaseModel):
 class _Problem(pydantic.BaseModel):
     error: str = "unknown"
     message: str = ""
+    speaks: Spoken | None = None
 
 
 def _parsed(kind: type[Model], body: bytes) -> Model:
@@ -283,7 +287,8 @@ def _refusal(status: int, body: bytes) -> ControlPlaneRefusedError:
     except pydantic.ValidationError:
         problem = _Problem(message=body[:200].decode(errors="replace"))
     kind = HostRemovedError if problem.error == _HOST_REMOVED else ControlPlaneRefusedError
-    return kind(status, problem.error, problem.message)
+    refusal = kind(status, problem.error, problem.message)
+    return refusal if problem.speaks is None else OtherProtocolError(refusal, problem.speaks)
 
 
 def _date_s(response: aiohttp.ClientResponse) -> float | None:

@@ -78,6 +78,10 @@ class UnsupportedVersion(ApiError):
     status = 412
     code = "unsupported_version"
 
+    def __init__(self, message: str, *, details: dict[str, object] | None = None) -> None:
+        super().__init__(message)
+        self.details = details or {}
+
 
 class TooLarge(ApiError):
     status = 413

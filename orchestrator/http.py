@@ -21,7 +21,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError
 from pydantic.alias_generators import to_camel
 
-from orchestrator.errors import ApiError, Conflict, InvalidRequest
+from orchestrator.errors import ApiError, Conflict, InvalidRequest, UnsupportedVersion
 from orchestrator.ids import new_id
 
 log = structlog.get_logger()
@@ -191,7 +191,7 @@ def request_id_of(scope: Scope) -> str:
 def answer_api_error(request: AnyRequest, error: ApiError) -> Response[Any]:
     """An expected failure, as the public API words it: `{"error", "message"}` and what else the error carries."""
     content: dict[str, object] = {"error": error.code, "message": error.message}
-    if isinstance(error, Conflict):
+    if isinstance(error, Conflict | UnsupportedVersion):
         content |= error.details
     headers = {} if error.retry_after_s is None else {"Retry-After": str(error.retry_after_s)}
     return _json(request, content, error.status, headers)

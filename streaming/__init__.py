@@ -5,3 +5,6 @@ It knows nothing of sessions, people or Docker. Outside, it is `streaming.worker
 """
 
 PROTOCOL_VERSION = 1
+SPOKEN_PROTOCOLS = (PROTOCOL_VERSION,)
+"""What seats and agents of this release speak, the newest first. A new version keeps the one before it for a release:
+seats outlive their agent, and go on under a newer one, or under an older one that comes back."""

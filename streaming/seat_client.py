@@ -13,11 +13,11 @@ from typing import TypeVar
 
 import pydantic
 
+from streaming import SPOKEN_PROTOCOLS
 from streaming.audience import Role
 from streaming.errors import SeatError, SeatUnavailable
 from streaming.moments import MOST
 from streaming.protocol import (
-    PROTOCOL_VERSION,
     ConnectOrder,
     Hello,
     Introduction,
@@ -30,7 +30,6 @@ from streaming.protocol import (
     Thumbnail,
 )
 
-SPOKEN_PROTOCOLS = (PROTOCOL_VERSION,)  # the newest first; a living seat of any other version is ended with its save
 ANSWER_LIMIT_BYTES = 64 * 1024 * 1024
 EVENTS_KEPT = 256
 DEFAULT_TIMEOUT_S = 20.0

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from streaming import PROTOCOL_VERSION, log
+from streaming import SPOKEN_PROTOCOLS, log
 from streaming.audience import Role
 from streaming.control_server import ControlServer
 from streaming.display import Display
@@ -101,11 +101,13 @@ class Worker:
         return {}
 
     async def _hello(self, parameters: Mapping[str, object]) -> Mapping[str, object]:
-        if parameters.get("protocol") != PROTOCOL_VERSION:
-            raise SeatError(f"this seat speaks protocol {PROTOCOL_VERSION}", code="unknown_protocol")
+        asked = parameters.get("protocol")
+        if asked not in SPOKEN_PROTOCOLS:
+            spoken = ", ".join(map(str, SPOKEN_PROTOCOLS))
+            raise SeatError(f"this seat speaks protocol {spoken}", code="unknown_protocol")
         await asyncio.shield(self._ready)
         return {
-            "protocol": PROTOCOL_VERSION,
+            "protocol": asked,
             "pid": os.getpid(),
             "display": self._display.number,
             "x_socket": self._display.socket,

@@ -14,11 +14,21 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, Select, String, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from agent_protocol import PROTOCOL_VERSION, BuildSpec, DesiredSession, News, SyncRequest, SyncResponse
+from agent_protocol import (
+    SPOKEN,
+    BuildSpec,
+    DesiredSession,
+    News,
+    NoCommonVersion,
+    Spoken,
+    SyncRequest,
+    SyncResponse,
+    common_version,
+)
 from metering import UNMETERED, Meter
 from orchestrator.catalog.models import Build
 from orchestrator.database import Database, DatabaseNow, Prepared, UtcDateTime
-from orchestrator.errors import Conflict, DatabaseUnavailable, HostRemoved, InvalidRequest, Unauthorized
+from orchestrator.errors import Conflict, DatabaseUnavailable, HostRemoved, Unauthorized, UnsupportedVersion
 from orchestrator.fleet import reports
 from orchestrator.fleet.host_notes import note
 from orchestrator.fleet.ledger import SessionLedger
@@ -69,11 +79,10 @@ class AgentSync:
         self._counted, self._counted_s = 0, -COUNTED_EVERY_S
 
     async def sync(self, host_id: str, request: SyncRequest) -> SyncResponse:
-        """Raises `InvalidRequest` for a protocol that we do not speak, `HostRemoved`,
+        """Raises `UnsupportedVersion` for a protocol that we do not speak, `HostRemoved`,
         `Conflict` `stale_sync` for an older report.
         """
-        if request.protocol != PROTOCOL_VERSION:
-            raise InvalidRequest(f"this orchestrator speaks agent protocol {PROTOCOL_VERSION}")
+        _understand(request)
         return await self._renew(host_id, request) or await self._hear(host_id, request)
 
     async def _renew(self, host_id: str, request: SyncRequest) -> SyncResponse | None:
@@ -167,6 +176,7 @@ class AgentSync:
         spare = self._spare.of(host_id)
         return SyncResponse(
             revision=revision,
+            speaks=SPOKEN,
             now=now,
             sessions=desired,
             warm_seats=warm.seats,
@@ -225,6 +235,17 @@ class AgentSync:
 async def raise_revision(session: AsyncSession, host_id: str) -> None:
     """Say that what this host should run has changed. The caller publishes `host:<id>` after its commit."""
     await session.execute(update(Host).where(Host.id == host_id).values(revision=Host.revision + 1))
+
+
+def _understand(request: SyncRequest) -> None:
+    if SPOKEN.oldest <= request.protocol <= SPOKEN.newest:
+        return
+    try:
+        told = request.speaks or Spoken(oldest=request.protocol, newest=request.protocol)
+        text = f"Ask again in protocol {common_version(told, SPOKEN)}."
+    except NoCommonVersion as error:
+        text = str(error)
+    raise UnsupportedVersion(text, details={"speaks": SPOKEN.model_dump()})
 
 
 @dataclass(eq=False)

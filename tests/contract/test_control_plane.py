@@ -7,8 +7,8 @@ import hashlib
 import secrets
 import shutil
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,12 +28,15 @@ from agent_protocol import (
     News,
     RestoreSource,
     SavedVersion,
+    Spoken,
     SyncRequest,
     SyncResponse,
     Usage,
 )
+from gameserver_agent.clock import OrchestratorClock
+from gameserver_agent.contact import Contact
 from gameserver_agent.errors import ControlPlaneRefusedError, SaveError
-from gameserver_agent.identity import public_key_text
+from gameserver_agent.identity import DataFolder, Membership, public_key_text
 from gameserver_agent.orchestrator_client import HostIdentity, OrchestratorClient
 from orchestrator.accounts import tokens
 from orchestrator.accounts.account import Account, AccountState, Role
@@ -45,6 +48,7 @@ from orchestrator.settings import Settings
 from tests.integration.gameserver_agent import control_plane as ours
 from tests.integration.gameserver_agent.control_plane import ControlPlane, desired_session
 from tests.integration.orchestrator.conftest import IMAGE_ID, add_game
+from tests.unit.gameserver_agent.test_contact import House
 
 ARCHIVE = b"chapter one" * 1000
 JPEG = b"\xff\xd8\xff a picture"
@@ -227,7 +231,87 @@ async def test_a_report_that_is_not_newer_is_refused(case: Case) -> None:
 async def test_a_protocol_that_nobody_speaks_is_refused(case: Case) -> None:
     await case.join()
     other = report(1).model_copy(update={"protocol": PROTOCOL_VERSION + 1})
-    assert await refusal(case.client.sync(other)) == (400, "invalid_request")
+    assert await refusal(case.client.sync(other)) == (412, "unsupported_version")
+
+
+class Asking(OrchestratorClient):
+    """Remembers in which protocol it asked."""
+
+    def __init__(self, base_url: str) -> None:
+        super().__init__(base_url, time.time)
+        self.asked: list[int] = []
+
+    async def sync(self, request: SyncRequest) -> SyncResponse:
+        self.asked.append(request.protocol)
+        return await super().sync(request)
+
+
+def spoken(oldest: int, newest: int) -> Spoken:
+    return Spoken(oldest=oldest, newest=newest)
+
+
+async def test_agents_and_replicas_of_different_releases_speak_the_newest_that_both_know(
+    migrated_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each line: what the agent speaks, what the replicas speak that answer it one after the other, what it asks in."""
+    shutil.copyfile(migrated_template, tmp_path / "orchestrator.sqlite3")
+    settings = Settings(data=tmp_path, database_url=f"sqlite+aiosqlite:///{tmp_path / 'orchestrator.sqlite3'}")
+    async with served(settings) as (services, url), Asking(url) as client:
+        key = Ed25519PrivateKey.generate()
+        case = Case(client, url, await services.identities.issue_join_token(), nothing, key)
+        await case.join()
+        for number, (agent, replicas, asked) in enumerate(
+            (
+                (spoken(1, 2), (spoken(1, 1), spoken(1, 1)), [1, 1]),  # the agent is a release further
+                (spoken(1, 1), (spoken(1, 2), spoken(1, 2)), [1, 1]),  # the replicas are
+                (spoken(1, 2), (spoken(1, 2), spoken(1, 2)), [1, 2]),
+                (spoken(1, 2), (spoken(2, 3), spoken(2, 3)), [1, 2, 2]),  # it is asked again
+                (
+                    spoken(1, 2),
+                    (spoken(1, 2), spoken(1, 2), spoken(1, 1), spoken(1, 2), spoken(1, 2)),
+                    [1, 2, 2, 1, 1, 2],
+                ),
+            )
+        ):
+            client.asked.clear()
+            with contact_of(client, tmp_path / str(number), agent) as contact:
+                contact.incarnation = number + 1
+                for replica in replicas:
+                    monkeypatch.setattr(orchestrators_sync, "SPOKEN", replica)
+                    await contact.sync()
+            assert client.asked == asked, (agent, replicas)
+        for agent, replica, upgrade in (
+            (spoken(1, 1), spoken(2, 3), "upgrade this agent"),
+            (spoken(2, 3), spoken(1, 1), "upgrade the orchestrator's replicas, which go before agents"),
+        ):
+            monkeypatch.setattr(orchestrators_sync, "SPOKEN", replica)
+            with (
+                contact_of(client, tmp_path / upgrade, agent) as contact,
+                pytest.raises(ControlPlaneRefusedError, match=upgrade),
+            ):
+                await contact.sync()
+
+
+async def nothing() -> None:
+    """No session is ordered."""
+
+
+@contextmanager
+def contact_of(client: OrchestratorClient, folder: Path, agent: Spoken) -> Generator[Contact]:
+    data, house = DataFolder(folder), House()
+    house.contact = Contact(
+        house,
+        data=data,
+        membership=Membership("hst1", "ins1", {}),
+        client=client,
+        clock=OrchestratorClock(folder / "clock.json"),
+        public_url="http://127.0.0.1:9100",
+        spoken=agent,
+    )
+    try:
+        yield house.contact
+    finally:
+        data.close()
 
 
 async def test_who_waits_hears_of_news_and_who_is_behind_at_once(case: Case) -> None:

@@ -225,7 +225,7 @@ class ControlPlane:
     async def _sync(self, request: web.Request) -> web.Response:
         order = SyncRequest.model_validate_json(await request.read())
         if order.protocol != PROTOCOL_VERSION:
-            return _refused(400, "invalid_request", f"this is protocol {PROTOCOL_VERSION}")
+            return _refused(412, "unsupported_version", f"this is protocol {PROTOCOL_VERSION}")
         if (order.incarnation, order.seq) <= self.last_report:
             return _refused(409, "stale_sync", "a newer report was taken already")
         self.last_report = order.incarnation, order.seq

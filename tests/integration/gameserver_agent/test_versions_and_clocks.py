@@ -1,5 +1,6 @@
 """A newer agent meets what an older one left, and a host whose clock is not the orchestrator's."""
 
+import asyncio
 import fcntl
 import json
 import os
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from agent_protocol import ObservedState
+from streaming.seat_client import SeatClient
 from tests.integration.docker_engine import DockerEngine
 from tests.integration.gameserver_agent.agent_process import AgentProcess
 from tests.integration.gameserver_agent.control_plane import ControlPlane, desired_session, files_of
@@ -22,15 +24,17 @@ HOUR_S = 3600.0
 _SLEEP = "trap 'echo bye > /home/player/end; exit 0' TERM; while :; do sleep 0.1; done"
 
 
-def other_version(folder: Path, *, protocol: int) -> Path:
-    """Our packages as another version of them, whose seats speak that protocol."""
+def other_version(folder: Path, *, spoken: tuple[int, ...]) -> Path:
+    """Our packages as another version of them, whose seats and agents speak these protocols, the newest first."""
     code = folder / "other"
     for package in ("agent_protocol", "gameserver_agent", "streaming"):
         shutil.copytree(REPOSITORY / package, code / package, ignore=shutil.ignore_patterns("__pycache__"))
     about = code / "streaming" / "__init__.py"
     ours = about.read_text()
-    about.write_text(ours.replace("PROTOCOL_VERSION = 1", f"PROTOCOL_VERSION = {protocol}") + "\n# another version\n")
-    assert f"PROTOCOL_VERSION = {protocol}\n" in about.read_text()
+    theirs = ours.replace("PROTOCOL_VERSION = 1\n", f"PROTOCOL_VERSION = {spoken[0]}\n")
+    theirs = theirs.replace("SPOKEN_PROTOCOLS = (PROTOCOL_VERSION,)\n", f"SPOKEN_PROTOCOLS = {spoken}\n")
+    assert theirs.count(str(spoken[0])) > ours.count(str(spoken[0])) or spoken == (1,)
+    about.write_text(theirs + "\n# another version\n")
     return code
 
 
@@ -50,33 +54,69 @@ def others(agent: AgentProcess, ours: set[str]) -> set[str]:
     return {path.name for path in agent.seat_runtime.iterdir() if not path.name.startswith(".")} - ours
 
 
-async def test_a_seat_of_an_older_version_plays_on_from_its_folder_until_its_end(
-    agent: AgentProcess, control_plane: ControlPlane, tiny_image: str, ours: set[str]
+@pytest.mark.parametrize("is_rolled_back", [False, True], ids=["newer", "rolled back"])
+async def test_whoever_plays_sees_and_does_the_same_while_the_agent_is_another(
+    agent: AgentProcess,
+    control_plane: ControlPlane,
+    tiny_image: str,
+    docker_engine: DockerEngine,
+    ours: set[str],
+    *,
+    is_rolled_back: bool,
 ) -> None:
-    await agent.start(code=other_version(agent.folder, protocol=1))
+    """The agent of the next release, which speaks a newer protocol of seats as well, follows ours; or ours follows it,
+    when that is taken back. As `systemctl restart` and `make deploy-agent` do it: SIGTERM.
+    """
+    next_release = other_version(agent.folder, spoken=(2, 1))
+    first, second = (next_release, None) if is_rolled_back else (None, next_release)
+    await agent.start(code=first)
     await agent.play(desired_session("ses1", tiny_image, _SLEEP))
-    worker, (old,) = agent.worker("ses1"), others(agent, ours)
+    worker, [container] = agent.worker("ses1"), docker_engine.container_names()
+    runs_from = others(agent, ours)
     async with agent.moving_picture("ses1"), viewer_of(agent, "ses1") as viewer:
-        await agent.kill_group()
+        assert await agent.end() == 0
+        await viewer.sees(20)  # while there is no agent
+        was_idle_s = await _idle_s(agent)
+        await viewer.press("KeyA")
+        async with asyncio.timeout(60):
+            while await _idle_s(agent) >= was_idle_s:  # noqa: ASYNC110 - a seat tells of input when it is asked
+                await asyncio.sleep(0.05)
         control_plane.observed.clear()
-        await agent.start()
+        await agent.start(code=second)
         await control_plane.until("ses1", lambda seen: seen.state == ObservedState.RUNNING and seen.seat_ready)
+        await control_plane.until("ses1", lambda seen: seen.peers == 1 and seen.last_input_at is not None)
         await viewer.sees(20)
-        assert agent.worker("ses1") == worker
-        assert old in others(agent, ours)
+        async with viewer_of(agent, "ses1") as again:  # a page that was loaded anew, by the new agent
+            await again.sees(5)
+    assert agent.worker("ses1") == worker
+    assert docker_engine.container_names() == {container}
+    assert runs_from <= others(agent, ours), "the seat runs from what it was started from"
     ended = await agent.stop("ses1")
     assert ended.end is not None
     assert ended.end.code == "stopped"
-    assert await agent.end() == 0
-    await agent.start()
-    await control_plane.until_synced()
-    assert old not in others(agent, ours)
+    assert ended.save is not None
+    assert files_of(control_plane.saves[ended.save.version_id])["end"] == b"bye\n"
+    if is_rolled_back:
+        assert await agent.end() == 0
+        await agent.start()
+        await control_plane.until_synced()
+        assert not runs_from & others(agent, ours), "nobody needs the next release's folder any more"
+
+
+async def _idle_s(agent: AgentProcess) -> float:
+    """Since when nobody did anything, as the seat says: to nobody's agent, since there is none."""
+    client = await SeatClient.open(agent.seat("ses1") / "control.sock")
+    try:
+        idle_s = (await client.status()).idle_s
+        return float("inf") if idle_s is None else idle_s
+    finally:
+        await client.close()
 
 
 async def test_a_living_seat_of_an_unknown_protocol_is_ended_with_its_save_by_name(
     agent: AgentProcess, control_plane: ControlPlane, tiny_image: str, docker_engine: DockerEngine, ours: set[str]
 ) -> None:
-    await agent.start(code=other_version(agent.folder, protocol=99))
+    await agent.start(code=other_version(agent.folder, spoken=(99,)))
     await agent.play(desired_session("ses1", tiny_image, _SLEEP))
     uid = agent.seat("ses1").stat().st_uid
     await agent.kill_group()

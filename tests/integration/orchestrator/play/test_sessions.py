@@ -247,7 +247,8 @@ async def test_an_agent_is_known_by_its_key_and_its_newest_report(host: Scripted
     stale = await host.post_sync(host.seq)
     assert (stale.status_code, stale.json()["error"]) == (409, "stale_sync")
     foreign = await host.post_sync(host.seq + 1, protocol=99)
-    assert foreign.status_code == 400
+    assert (foreign.status_code, foreign.json()["error"]) == (412, "unsupported_version")
+    assert foreign.json()["message"].endswith("upgrade the orchestrator's replicas, which go before agents.")
     unknown = await host.client.post("/api/agents/sync", json={}, headers={"Authorization": "Bearer x.y.z"})
     assert unknown.status_code in {400, 401}
     again = ScriptedHost(host.client, host.join_token)
