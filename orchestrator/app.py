@@ -57,6 +57,7 @@ from orchestrator.http import (
     answer_http_error,
     request_id_of,
 )
+from orchestrator.leaving import Leaving
 from orchestrator.library.controllers import LibraryAdminController, LibraryController
 from orchestrator.observing.controllers import MetricsController
 from orchestrator.observing.requests import Requests, routes_of
@@ -93,6 +94,7 @@ Answer = Callable[[AnyRequest, FailureType], Response[Any]]
 
 _MAX_BODY_BYTES = 1024**2
 _ARENA = "arena"
+_LEAVING = "leaving"
 
 _ROUTE_HANDLERS: Sequence[ControllerRouterHandler] = (
     HealthController,
@@ -151,8 +153,10 @@ def create_app(settings: Settings | None = None) -> Litestar:
     return Litestar(
         route_handlers=_ROUTE_HANDLERS,
         lifespan=[_lifespan],
-        state=State({"settings": chosen}),
-        dependencies={name: _from_state(name) for name in (_ARENA, *(field.name for field in fields(Services)))},
+        state=State({"settings": chosen, _LEAVING: Leaving()}),
+        dependencies={
+            name: _from_state(name) for name in (_ARENA, _LEAVING, *(field.name for field in fields(Services)))
+        },
         before_send=[guarding(is_secure=chosen.is_secure)],
         middleware=[Requests(), RequestIds(), SameOriginChanges(chosen.public_url, tokens.COOKIE), TenantHeaders()],
         exception_handlers={

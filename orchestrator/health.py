@@ -7,6 +7,7 @@ from migrations.run import revisions_of
 from orchestrator.database import Database
 from orchestrator.errors import DatabaseUnavailable
 from orchestrator.http import Schema
+from orchestrator.leaving import Leaving
 from orchestrator.saves.watch import StoreState, StoreWatch
 
 
@@ -33,9 +34,16 @@ class HealthController(Controller):
 
     @get("/ready", operation_id="isReady")
     async def ready(
-        self, database: NamedDependency[Database], store_watch: NamedDependency[StoreWatch]
+        self,
+        leaving: NamedDependency[Leaving],
+        database: NamedDependency[Database],
+        store_watch: NamedDependency[StoreWatch],
     ) -> Response[Readiness]:
-        """The database answers and has every migration; 503 when not."""
+        """The database answers and has every migration; 503 when not, and `leaving` when this replica is about to end:
+        it serves on until whoever asks has turned to another.
+        """
+        if leaving.has_begun:
+            return Response(Readiness(status="leaving"), status_code=503)
         try:
             async with database.read() as session:
                 is_current = (await (await session.connection()).run_sync(revisions_of)).is_current

@@ -55,6 +55,8 @@ class Settings(BaseSettings):
 
     Whoever has the `metrics_token` may read `/metrics`; without one this machine may; see docs/metrics.md.
 
+    A replica that is told to end serves on for `drain_s` while proxies find out; see docs/operations.md.
+
     With a `google_client_id` people may sign in with Google, or with the OpenID provider that `google_issuer` names.
 
     What is secret may lie in a file that `…_file` names, in place of the environment, and is read at the start. See
@@ -87,6 +89,7 @@ class Settings(BaseSettings):
     webhook_networks: Names = ()
     metrics_token: SecretStr = SecretStr("")
     metrics_token_file: Path | None = None
+    drain_s: float = Field(default=5.0, ge=0, le=120)
     google_client_id: str = ""
     google_client_secret: SecretStr = SecretStr("")
     google_client_secret_file: Path | None = None
@@ -176,6 +179,11 @@ class Settings(BaseSettings):
         if self.google_client_id and not self.google_client_secret.get_secret_value():
             raise ValueError("google_client_id needs a google_client_secret")
         return self
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether no other replica can have this database."""
+        return self.database_url.startswith("sqlite")
 
     @property
     def has_google(self) -> bool:

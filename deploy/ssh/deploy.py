@@ -16,6 +16,7 @@ import shlex
 import subprocess
 import sys
 import tarfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,7 +124,7 @@ def say(host: Host, *lines: str) -> None:
         print(f"{host.name}: {line}", flush=True)
 
 
-def deploy(hosts: Sequence[Host], release: Release, *, only_check: bool) -> bool:
+def deploy(hosts: Sequence[Host], release: Release, *, only_check: bool, pause_s: float = 0.0) -> bool:
     """Whether every host runs what was wanted, or with `only_check`, whether every host answered."""
     seen = [(host, host.do("look")) for host in hosts]
     for host, found in seen:
@@ -139,11 +140,13 @@ def deploy(hosts: Sequence[Host], release: Release, *, only_check: bool) -> bool
             host.send(release)
         host.do("stage")
         say(host, f"{release.version} is prepared")
-    return _switch([host for host, _ in changing], migrates=any(found["migrates"] for _, found in changing))
+    migrates = any(found["migrates"] for _, found in changing)
+    return _switch([host for host, _ in changing], migrates=migrates, pause_s=pause_s)
 
 
-def _switch(hosts: Sequence[Host], *, migrates: bool) -> bool:
-    """A program and the database's form belong together: replicas stop before the first one changes it. Whatever breaks
+def _switch(hosts: Sequence[Host], *, migrates: bool, pause_s: float) -> bool:
+    """One after the other, with a pause in which proxies find out that the one is back before the next one goes. A
+    program and the database's form belong together: replicas stop before the first one changes it. Whatever breaks
     off, those that changed go back, and those that were stopped run again.
     """
     stopped: list[Host] = []
@@ -160,6 +163,8 @@ def _switch(hosts: Sequence[Host], *, migrates: bool) -> bool:
                 stopped.remove(host)
             if answer.get("can_go_back"):
                 changed.append(host)
+            if host is not hosts[-1] and not stopped:
+                time.sleep(pause_s)
     except BaseException as error:
         for earlier in reversed(changed):
             _undo(earlier, "back", "goes back")
@@ -192,6 +197,7 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--settings", type=Path, metavar="FILE", help="becomes /etc/playhouse/ROLE.env")
     parser.add_argument("--check", action="store_true", help="only say what would change")
     parser.add_argument("--within", type=float, default=90, metavar="SECONDS", help="how long a start may take")
+    parser.add_argument("--between", type=float, default=5, metavar="SECONDS", help="pause from one host to the next")
     parser.add_argument("--ssh", default="ssh", metavar="COMMAND", help="with its options, if it needs any")
     parser.add_argument("--manager", choices=("systemd", "processes"), default="systemd", help=argparse.SUPPRESS)
     parser.add_argument("--root", default="/", help=argparse.SUPPRESS)
@@ -210,7 +216,7 @@ def main(words: Sequence[str]) -> int:
     }
     hosts = [Host(name, shlex.split(given.ssh), order, given.root) for name in given.hosts]
     try:
-        return 0 if deploy(hosts, release, only_check=given.check) else 1
+        return 0 if deploy(hosts, release, only_check=given.check, pause_s=given.between) else 1
     except HostFailed:
         print("The deploy ended here: what a host said is above. Repeat it when that is mended.", file=sys.stderr)
         return 1

@@ -13,7 +13,6 @@ from orchestrator.arena.session_tokens import Claims
 from orchestrator.errors import ApiError, DatabaseUnavailable, NotFound
 
 TOO_MANY: Final = ("rate_limited", "Too many messages. Please slow down.")
-CLOSING: Final = ("closing", "This server is about to end; connect again.")
 
 _ALLOWANCE: Final = "playhouse.allowance"
 

@@ -12,8 +12,8 @@ from matches.values import Json
 from orchestrator.arena.admission import SUBWAY_RUNNER
 from orchestrator.arena.allowance import Allowance
 from orchestrator.arena.arena import Arena
-from orchestrator.arena.engine import Engine, RefusedConnection
-from orchestrator.arena.greeting import CLOSING, admitted, heard, refusal_of, who_joins
+from orchestrator.arena.engine import Engine
+from orchestrator.arena.greeting import admitted, heard, refusal_of, who_joins
 from orchestrator.arena.payloads import Payload
 from orchestrator.arena.runs import Run, Runs
 from orchestrator.arena.saying import Said
@@ -57,7 +57,6 @@ class RunSockets:
         self._stream_access = stream_access
         self._relays = relays
         self._sockets: dict[str, RunSocket] = {}
-        self._is_closing = False
         self._says: Mapping[str, Callable[[RunSocket, Mapping[str, object]], Awaitable[None]]] = {
             "matchmaking:join": self._join,
             "game:reconnect": self._reconnect,
@@ -70,8 +69,6 @@ class RunSockets:
     async def connected(self, game: str, socket_id: str, handshake: dict[str, Any], auth: object) -> None:
         proves = partial(self._engine.proves, game, socket_id)
         allowance, claims = await admitted(handshake, auth, self._arena.claims, proves)
-        if self._is_closing:
-            raise RefusedConnection(*CLOSING)
         self._sockets[socket_id] = RunSocket(socket_id, _origin_of(handshake), claims, allowance)
 
     async def said(self, socket_id: str, event: str, data: object) -> None:
@@ -96,8 +93,7 @@ class RunSockets:
             await cancelled(socket.following)
 
     async def close(self) -> None:
-        """Nobody is told any more, and nobody comes."""
-        self._is_closing = True
+        """Nobody is told any more."""
         sockets = list(self._sockets.values())
         self._sockets.clear()
         await cancelled(*(socket.following for socket in sockets))

@@ -18,8 +18,8 @@ from matches.values import Game, Json, Seat
 from orchestrator.arena import payloads
 from orchestrator.arena.allowance import Allowance
 from orchestrator.arena.arena import Arena
-from orchestrator.arena.engine import Engine, RefusedConnection, address_of
-from orchestrator.arena.greeting import CLOSING, admitted, heard, who_joins
+from orchestrator.arena.engine import Engine, address_of
+from orchestrator.arena.greeting import admitted, heard, who_joins
 from orchestrator.arena.ledger import Look
 from orchestrator.arena.pairing import Wish
 from orchestrator.arena.payloads import Payload
@@ -83,8 +83,6 @@ class Sockets:
     async def connected(self, game: str, socket_id: str, handshake: dict[str, Any], auth: object) -> None:
         proves = partial(self.engine.proves, game, socket_id)
         allowance, claims = await admitted(handshake, auth, self._arena.claims, proves)
-        if self._is_closing:
-            raise RefusedConnection(*CLOSING)
         origin, address = handshake.get("HTTP_ORIGIN"), address_of(handshake["asgi.scope"])
         self._sockets[socket_id] = Socket(socket_id, Game(game), origin, address, claims, allowance)
 

@@ -75,7 +75,11 @@ async def playground(settings: Settings, address: Address, terminal: Terminal) -
 
 def replica_environment(settings: Settings, data: Path, ours: Mapping[str, str]) -> dict[str, str]:
     """What the replica gets: `ours`, and what was settled here. A URL that lies in a file is left there."""
-    settled = {"ORCHESTRATOR_DATA": str(data), "ORCHESTRATOR_PUBLIC_URL": settings.public_url}
+    settled = {
+        "ORCHESTRATOR_DATA": str(data),
+        "ORCHESTRATOR_PUBLIC_URL": settings.public_url,
+        "ORCHESTRATOR_DRAIN_S": "0",  # who ends it here waits for it
+    }
     if settings.database_url_file is None:
         settled["ORCHESTRATOR_DATABASE_URL"] = settings.database_url
     return {**ours, **settled}

@@ -1,6 +1,7 @@
 """A replica that is told to end, as a process: whoever is held for news is let go, and nothing is logged as a bug."""
 
 import asyncio
+import os
 import socket
 import sys
 import time
@@ -50,7 +51,10 @@ async def _replica(log: Path) -> AsyncGenerator[tuple[asyncio.subprocess.Process
         port = int(probe.getsockname()[1])
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "orchestrator", "serve", "--port", str(port)), stdout=output, stderr=output
+            *(sys.executable, "-m", "orchestrator", "serve", "--port", str(port)),
+            env=os.environ | {"ORCHESTRATOR_DRAIN_S": "0.2"},
+            stdout=output,
+            stderr=output,
         )
     try:
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:

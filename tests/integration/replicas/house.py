@@ -21,16 +21,22 @@ from tests.integration.orchestrator.conftest import ScriptedHost
 _START_TIMEOUT_S = 90
 
 
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on now."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
 class Replica:
     """One `orchestrator serve`."""
 
     def __init__(self, settings: Settings) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self._port = str(free.getsockname()[1])
+        self._port = str(free_port())
         self.url = f"http://127.0.0.1:{self._port}"
         self._environment = os.environ | {
             "ORCHESTRATOR_DATA": str(settings.data),
             "ORCHESTRATOR_DATABASE_URL": settings.database_url,
+            "ORCHESTRATOR_DRAIN_S": str(settings.drain_s),
         }
         self._process: asyncio.subprocess.Process | None = None
 
@@ -55,6 +61,14 @@ class Replica:
         assert self._process is not None, "it was started"
         children = psutil.Process(self._process.pid).children()
         return any(argument in child.cmdline() for child in children)
+
+    async def end(self) -> None:
+        """As a service manager does it: SIGTERM. Returns when it is gone."""
+        assert self._process is not None, "it was started"
+        self._process.terminate()
+        async with asyncio.timeout(_START_TIMEOUT_S):
+            await self._process.wait()
+        self._process = None
 
     async def kill(self) -> None:
         """`kill -9`."""

@@ -45,6 +45,18 @@ def test_one_host_after_the_other_once_all_are_prepared() -> None:
     assert told == ["a gets 0.1.0-new", "a stage", "b stage", "a switch", "b switch"]
 
 
+def test_proxies_have_time_to_find_one_again_before_the_next_one_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+
+    def pause(seconds: float) -> None:
+        told.append(f"{seconds} s")
+
+    monkeypatch.setattr(deploy.time, "sleep", pause)
+    hosts = [ScriptedHost(name, told, is_sent=True) for name in ("a", "b", "c")]
+    assert deploy.deploy(hosts, RELEASE, only_check=False, pause_s=5.0)
+    assert told[3:] == ["a switch", "5.0 s", "b switch", "5.0 s", "c switch"]
+
+
 def test_a_check_changes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     told: list[str] = []
     hosts = [ScriptedHost("a", told, migrates=True), ScriptedHost("b", told, changes=())]

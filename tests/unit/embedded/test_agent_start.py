@@ -68,7 +68,8 @@ def test_a_database_url_that_lies_in_a_file_stays_there(tmp_path: Path) -> None:
     ours = {"PATH": "/bin", "ORCHESTRATOR_DATABASE_URL_FILE": str(tmp_path / "url")}
     settings = Settings(database_url_file=tmp_path / "url")
     given = replica_environment(settings, tmp_path, ours)
-    assert given == {**ours, "ORCHESTRATOR_DATA": str(tmp_path), "ORCHESTRATOR_PUBLIC_URL": settings.public_url}
+    settled = {"ORCHESTRATOR_DATA": str(tmp_path), "ORCHESTRATOR_PUBLIC_URL": settings.public_url}
+    assert given == {**ours, **settled, "ORCHESTRATOR_DRAIN_S": "0"}
     in_the_open = replica_environment(Settings(database_url="sqlite+aiosqlite:////x"), tmp_path, {})
     assert in_the_open["ORCHESTRATOR_DATABASE_URL"] == "sqlite+aiosqlite:////x"
 
