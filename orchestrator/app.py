@@ -72,6 +72,7 @@ from orchestrator.publishers.admin_controllers import OwnKeysController, Publish
 from orchestrator.publishers.controllers import PublishedGamesController
 from orchestrator.publishers.upload_controllers import ArchiveController, ResumableUploadController
 from orchestrator.replica import sole_replica
+from orchestrator.resolving import resolve_one_by_one
 from orchestrator.same_origin import SameOriginChanges
 from orchestrator.saves.agent_controllers import AgentSaveController
 from orchestrator.saves.controllers import SaveController
@@ -150,12 +151,14 @@ def create_app(settings: Settings | None = None) -> Litestar:
     `public_url` its settings are read when it starts, from its state.
     """
     chosen = settings or Settings()
+    state = State({"settings": chosen, _LEAVING: Leaving()})
+    resolve_one_by_one()
     return Litestar(
         route_handlers=_ROUTE_HANDLERS,
         lifespan=[_lifespan],
-        state=State({"settings": chosen, _LEAVING: Leaving()}),
+        state=state,
         dependencies={
-            name: _from_state(name) for name in (_ARENA, _LEAVING, *(field.name for field in fields(Services)))
+            name: _from_state(state, name) for name in (_ARENA, _LEAVING, *(field.name for field in fields(Services)))
         },
         before_send=[guarding(is_secure=chosen.is_secure)],
         middleware=[Requests(), RequestIds(), SameOriginChanges(chosen.public_url, tokens.COOKIE), TenantHeaders()],
@@ -263,8 +266,8 @@ def _for_its_reader(answer: Answer[FailureType]) -> Answer[FailureType]:
     return answer_its_reader
 
 
-def _from_state(name: str) -> Provide:
-    def provide(state: State) -> Any:
+def _from_state(state: State, name: str) -> Provide:
+    def provide() -> Any:  # without a parameter there is nothing to look up and to validate
         return state[name]
 
     return Provide(provide, sync_to_thread=False)
