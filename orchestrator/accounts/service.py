@@ -143,8 +143,7 @@ class Accounts:
         if claims is None:
             return None
         proven = {"token_id": claims.token_id, "account_id": claims.account_id}
-        async with self._database.statements(is_write=False) as session:
-            row = await _SIGNED_IN.first(session, proven)
+        row = await self._database.first(_SIGNED_IN, proven)
         if row is None:
             return None
         account = Account(row.id, row.email, row.name, row.image, Role(row.role))

@@ -1,4 +1,4 @@
-"""One engine, two ways in: `read` and `write`.
+"""One engine, two ways in: `read` and `write`; and `first` for a single query of a hot path.
 
 Every change happens inside `async with database.write() as session`: it commits at the end or rolls back whole. No
 other I/O belongs inside (CONTRIBUTING.md, invariant 4). On SQLite a write takes the one write lock at its start
@@ -22,6 +22,7 @@ from sqlalchemy.pool import PoolProxiedConnection
 
 from metering import UNMETERED, Meter
 from orchestrator.database.failures import named
+from orchestrator.database.prepared import Prepared, Values
 from orchestrator.database.sqlite import DRIVER
 from orchestrator.errors import DatabaseUnavailable
 from orchestrator.observing.table import (
@@ -66,7 +67,7 @@ def shown_url(url: URL) -> str:
 class Database:
     """The engine and its unit of work. `url` names the driver: `sqlite+aiosqlite:///…` or `postgresql+asyncpg://…`.
 
-    Both ways in raise `DatabaseUnavailable` when the database is away or too busy; what is asked after it came back
+    All ways in raise `DatabaseUnavailable` when the database is away or too busy; what is asked after it came back
     succeeds again.
     """
 
@@ -121,6 +122,15 @@ class Database:
                 await session.connection()
                 measured.begins()
                 yield session
+
+    async def first(self, query: Prepared, values: Values) -> Any:
+        """The first row of one query, None when there is none. It is of one moment by itself, so nothing is begun and
+        nothing rolled back: one round trip, one turn of SQLite's thread.
+        """
+        with _Measured(self._meter, "statements") as measured, named():
+            async with self.engine.connect() as connection:
+                measured.begins()
+                return await query.alone(connection, values)
 
     async def now(self, session: AsyncSession) -> datetime:
         """The database's clock in UTC, which decides every lease and deadline."""

@@ -3,6 +3,7 @@
 A broken rule of uniqueness is for whoever wrote the row to name; anything else is a bug.
 """
 
+import sqlite3
 from collections.abc import Generator
 from contextlib import contextmanager
 
@@ -23,6 +24,7 @@ _AWAY_OR_BUSY = (
     "58",  # its own system failed
 )
 _SQLITE_AWAY_OR_BUSY = ("locked", "busy", "disk i/o error", "unable to open", "database or disk is full")
+_OF_DRIVERS = (asyncpg.PostgresError, asyncpg.InterfaceError, sqlite3.Error)
 
 
 @contextmanager
@@ -32,11 +34,11 @@ def named() -> Generator[None]:
         yield
     except (OverflowError, UnicodeEncodeError) as error:
         raise _not_storable() from error
-    except (DBAPIError, PoolTimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+    except (DBAPIError, PoolTimeoutError, *_OF_DRIVERS, OSError) as error:
+        if _is_about_a_value(error):
+            raise _not_storable() from error
         if is_away_or_busy(error):
             raise DatabaseUnavailable from error
-        if isinstance(error, DBAPIError) and _is_about_a_value(error):
-            raise _not_storable() from error
         raise
 
 
@@ -48,19 +50,24 @@ def is_away_or_busy(error: Exception) -> bool:
         if sqlstate := _sqlstate(error.orig):
             return sqlstate.startswith(_AWAY_OR_BUSY)
         text = str(error.orig).lower()
-        return any(sign in text for sign in _SQLITE_AWAY_OR_BUSY) or (
-            isinstance(error, InterfaceError) and "closed" in text
-        )
+        return _is_sign_of_sqlite(text) or (isinstance(error, InterfaceError) and "closed" in text)
     if isinstance(error, asyncpg.PostgresError):
         return _sqlstate(error).startswith(_AWAY_OR_BUSY)
+    if isinstance(error, sqlite3.Error):
+        return _is_sign_of_sqlite(str(error).lower())
     return True  # no connection was to be had
 
 
-def _is_about_a_value(error: DBAPIError) -> bool:
+def _is_sign_of_sqlite(text: str) -> bool:
+    return any(sign in text for sign in _SQLITE_AWAY_OR_BUSY)
+
+
+def _is_about_a_value(error: Exception) -> bool:
     """The server refused a value (class 22, data exception), or the driver could not even send it."""
-    cause = error.orig.__cause__ if error.orig else None
+    told = error.orig if isinstance(error, DBAPIError) else error
+    cause = told.__cause__ if isinstance(error, DBAPIError) and told else told
     is_from_driver = isinstance(cause, asyncpg.InterfaceError) and isinstance(cause, ValueError)
-    return is_from_driver or _sqlstate(error.orig).startswith("22")
+    return is_from_driver or _sqlstate(told).startswith("22")
 
 
 def _not_storable() -> InvalidRequest:

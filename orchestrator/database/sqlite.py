@@ -2,7 +2,7 @@
 
 A connection lives in a thread of its own. The stock cursor goes there four times for one statement (it makes a cursor,
 runs the statement, fetches the rows, closes), and each time a busy loop has to let go of the interpreter first. Here
-the thread does all of it at once.
+the thread does all of it at once, and is not asked to roll back where nothing has run.
 """
 
 import sqlite3
@@ -52,6 +52,7 @@ class _Cursor(AsyncAdapt_aiosqlite_cursor):
     async def _do(self, run: Any, operation: Any, parameters: Any) -> None:
         adapted: Any = self._adapt_connection
         connection: Any = self._connection
+        adapted.has_run = True
         async with adapted._execute_mutex:  # noqa: SLF001 - as the stock cursor does
             running = connection._execute(run, connection._conn, operation, parameters)  # noqa: SLF001 - likewise
             self._cursor, rows = await running
@@ -59,15 +60,33 @@ class _Cursor(AsyncAdapt_aiosqlite_cursor):
 
 
 class _Connection(AsyncAdapt_aiosqlite_connection):
-    __slots__ = ()
+    """`has_run`: something may have begun since the last end of a transaction."""
+
+    __slots__ = ("has_run",)
 
     _cursor_cls = _Cursor
+
+    def __init__(self, dbapi: Any, connection: Any) -> None:
+        super().__init__(dbapi, connection)
+        self.has_run = True
+
+    def rollback(self) -> None:
+        if self.has_run:
+            super().rollback()
+            self.has_run = False
 
 
 class _Dbapi(AsyncAdapt_aiosqlite_dbapi):
     def connect(self, *arguments: Any, **options: Any) -> AsyncAdapt_aiosqlite_connection:
         made: Any = super().connect(*arguments, **options)
         return _Connection(self, made._connection)  # noqa: SLF001 - as the stock driver does
+
+
+async def rows_of(connection: aiosqlite.Connection, operation: str, parameters: Sequence[Any]) -> Sequence[Any]:
+    """All rows of one query that no transaction is around."""
+    handle: Any = connection
+    _, rows = await handle._execute(_executed, handle._conn, operation, parameters)  # noqa: SLF001 - as the cursor does
+    return rows
 
 
 DRIVER = _Dbapi(aiosqlite, sqlite3)

@@ -25,9 +25,9 @@ def status_answer(
         status=status_of(life.position),
         server_url=address.server_url if address else None,
         container_url=address.container_url if address and can_connect else None,
-        game_title=view.game.title,
+        game_title=view.game_title,
         started_at=row.created_at,
-        game_slug=view.game.slug,
+        game_slug=view.game_slug,
         phase=phase_of(life.position),
         progress=ProgressView(done=progress["done"], total=progress["total"], unit=progress["unit"])
         if progress

@@ -21,7 +21,7 @@ from orchestrator.play.lifecycle import FINAL, Position
 from orchestrator.play.models import Invite, Session
 from orchestrator.play.moves import Moves
 from orchestrator.play.service import session_of
-from orchestrator.play.stream_access import TOKEN_LIFE
+from orchestrator.play.stream_access import TOKEN_LIFE, SeatHost
 
 INVITES_LIMIT = 20
 _FINAL = [position.value for position in FINAL]
@@ -43,7 +43,7 @@ class Watch:
     row: Session
     game_title: str
     player_name: str
-    host: Host | None
+    host: SeatHost | None
     now: datetime
 
     @property
@@ -89,7 +89,8 @@ class Invites:
             row = await session.get_one(Session, session_id)
             _require_alive(row)
             game = await session.get_one(Game, row.game_id)
-            host = await session.get(Host, row.host_id) if row.host_id else None
+            found = await session.get(Host, row.host_id) if row.host_id else None
+            host = SeatHost(found.id, found.public_url) if found else None
             player_name = await _name_of(session, row.owner)
             return Watch(row, game.title, player_name, host, await self._database.now(session))
 

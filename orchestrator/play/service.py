@@ -6,15 +6,16 @@ No HTTP here. Every decision about a session's life is `lifecycle.step`'s.
 import asyncio
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, TypeVar
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from agent_protocol import BuildSpec
 from metering import UNMETERED, Meter
 from orchestrator.catalog.models import Build, Game
 from orchestrator.catalog.service import Catalog
-from orchestrator.database import Database
+from orchestrator.database import Database, DatabaseNow, Prepared
 from orchestrator.errors import Conflict, Forbidden, NotFound
 from orchestrator.fleet.models import Host
 from orchestrator.fleet.placement import Placement
@@ -24,6 +25,7 @@ from orchestrator.play.lifecycle import ACTIVE, FINAL, Position, StopAsked, Used
 from orchestrator.play.models import Session, revision_of
 from orchestrator.play.moves import Moves
 from orchestrator.play.reasons import STOPPED_BY_PLAYER
+from orchestrator.play.stream_access import SeatHost
 from orchestrator.play.waiting import WaitingLine
 from orchestrator.saves.service import Saves
 
@@ -33,13 +35,35 @@ _ACTIVE = [position.value for position in ACTIVE]
 _FINAL = [position.value for position in FINAL]
 
 
+Row = TypeVar("Row")
+
+_COLUMNS = tuple(Session.__table__.columns)
+_VIEW = Prepared(
+    select(
+        *_COLUMNS,
+        Game.slug.label("game_slug"),
+        Game.title.label("game_title"),
+        Build.spec,
+        Host.public_url,
+        DatabaseNow().label("now"),
+    )
+    .join(Game, Game.id == Session.game_id)
+    .join(Build, Build.id == Session.build_id)
+    .outerjoin(Host, Host.id == Session.host_id)
+    .where(Session.id == bindparam("session_id"))
+)
+
+
 @dataclass(frozen=True, slots=True)
 class SessionView:
-    """A session with what surrounds it, read in one go at `now`. `save_limit_bytes` is how much its save may hold."""
+    """A session with what surrounds it, read in one go at `now`; a change of `row` is kept nowhere. `save_limit_bytes`
+    is how much its save may hold.
+    """
 
     row: Session
-    game: Game
-    host: Host | None
+    game_slug: str
+    game_title: str
+    host: SeatHost | None
     queue_position: int | None
     save_limit_bytes: int
     now: datetime
@@ -94,8 +118,15 @@ class Play:
 
     async def view(self, owner: str, session_id: str) -> SessionView:
         """Raises `NotFound`, or `Forbidden` for another person's."""
+        values = {"session_id": session_id}
+        found = _owned(await self._database.first(_VIEW, values), owner, session_id)
+        if found.position != Position.PLACING:
+            return self._viewed(found, None)
         async with self._database.read() as session:
-            return await self._view(session, owner, session_id)
+            found = _owned(await _VIEW.first(session, values), owner, session_id)
+            is_waiting = found.position == Position.PLACING
+            now = self._database.told(found.now)
+            return self._viewed(found, await self._line.position(session, session_id, now) if is_waiting else None)
 
     async def wait(self, owner: str, session_id: str, wait_s: float, after: str | None) -> SessionView:
         """As `view`, but held until the session changes, at most `wait_s`.
@@ -112,16 +143,18 @@ class Play:
                 view = await self.view(owner, session_id)
         return view
 
-    async def _view(self, session: AsyncSession, owner: str, session_id: str) -> SessionView:
-        row = await session_of(session, owner, session_id)
-        game = await session.get_one(Game, row.game_id)
-        build = await session.get_one(Build, row.build_id)
-        host = await session.get(Host, row.host_id) if row.host_id else None
-        now = await self._database.now(session)
-        is_waiting = row.position == Position.PLACING.value
-        queue_position = await self._line.position(session, row.id, now) if is_waiting else None
-        limits = BuildSpec.model_validate(build.spec).limits
-        return SessionView(row, game, host, queue_position, limits.save_bytes, now)
+    def _viewed(self, found: Any, queue_position: int | None) -> SessionView:
+        """Of a row of `_VIEW`."""
+        row = Session(**{column.name: value for column, value in zip(_COLUMNS, found, strict=False)})
+        return SessionView(
+            row=row,
+            game_slug=found.game_slug,
+            game_title=found.game_title,
+            host=SeatHost(row.host_id, found.public_url) if row.host_id else None,
+            queue_position=queue_position,
+            save_limit_bytes=BuildSpec.model_validate(found.spec).limits.save_bytes,
+            now=self._database.told(found.now),
+        )
 
     async def keepalive(self, owner: str, session_id: str, frames_decoded: int | None) -> datetime:
         """Start the idle time anew and answer its end. `frames_decoded` since the last time say that the player sees
@@ -176,9 +209,14 @@ class Play:
 async def session_of(session: AsyncSession, owner: str, session_id: str, *, for_update: bool = False) -> Session:
     """The owner's session of this id. Raises `NotFound`, or `Forbidden` for another person's."""
     row = await session.get(Session, session_id, with_for_update=for_update or None)
+    return _owned(row, owner, session_id)
+
+
+def _owned(row: Row | None, owner: str, session_id: str) -> Row:
+    found: Any = row
     if row is None:
         raise NotFound(f"there is no session '{session_id}'")
-    if row.owner != owner:
+    if found.owner != owner:
         raise Forbidden("This session belongs to somebody else.")
     return row
 

@@ -9,12 +9,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
-from orchestrator.fleet.models import Host
 from orchestrator.installation import Installation
 from orchestrator.play.models import Session
 
 TOKEN_LIFE = timedelta(minutes=5)
 NAME_LIMIT = 64
+
+
+@dataclass(frozen=True, slots=True)
+class SeatHost:
+    """As much of a host as players need."""
+
+    id: str
+    public_url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +36,13 @@ class StreamAccess:
     def __init__(self, installation: Installation) -> None:
         self._installation = installation
 
-    def address(self, host: Host, session_id: str, origin: str) -> Address:
+    def address(self, host: SeatHost, session_id: str, origin: str) -> Address:
         """`origin` is how the asking browser reaches this replica."""
         server_url = origin if is_only_local(host.public_url) else host.public_url.rstrip("/")
         return Address(server_url, f"{server_url}/session/{session_id}/")
 
     def token(
-        self, host: Host, row: Session, now: datetime, name: str, *, role: str = "player", person: str = ""
+        self, host: SeatHost, row: Session, now: datetime, name: str, *, role: str = "player", person: str = ""
     ) -> str:
         """The right to connect to this session's seat on this host, as its player or as a `watcher`, under this name,
         for five minutes from `now`, a moment of the database's clock like everything that hosts judge by. `person` is
