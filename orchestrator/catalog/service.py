@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
-from sqlalchemy import CompoundSelect, and_, delete, literal, select, union, union_all
+from sqlalchemy import CompoundSelect, and_, bindparam, delete, exists, select, union
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
@@ -17,12 +17,23 @@ from orchestrator.catalog.images import EngineImage
 from orchestrator.catalog.models import Build, Favorite, Game, GameTag
 from orchestrator.catalog.snapshot import CatalogSnapshot, mark_changed
 from orchestrator.catalog.views import GameView, ListedGame, Page, Wanted
-from orchestrator.database import Database, insert_unless_there
+from orchestrator.database import Database, Prepared, insert_unless_there
 from orchestrator.errors import NotFound
 from orchestrator.ids import new_id
 from orchestrator.library.models import LibraryEntry
 from orchestrator.pictures.asking import settle
 from orchestrator.play.models import Session
+
+_AT_ONCE = 50
+_PLACES = [f"game{place}" for place in range(_AT_ONCE)]
+_ACCOUNT = bindparam("account_id")
+_SEEN = Prepared(
+    select(
+        Game.id,
+        exists().where(Favorite.account_id == _ACCOUNT, Favorite.game_id == Game.id).label("is_liked"),
+        exists().where(LibraryEntry.account_id == _ACCOUNT, LibraryEntry.game_id == Game.id).label("is_owned"),
+    ).where(Game.id.in_([bindparam(name, "") for name in _PLACES]))
+)
 
 log = structlog.get_logger()
 
@@ -42,25 +53,21 @@ class Catalog:
 
     async def list_games(self, account: Account, wanted: Wanted) -> Page:
         """One page of the games that can be played (`finding.GameIndex.find`), as the account sees them."""
-        async with self._database.statements(is_write=False) as session:
-            games = await self._snapshot.look(session)
-            mine = set(await session.scalars(_own(account))) if wanted.is_mine else ()
-            found = games.find(wanted, mine)
-            return Page(await _seen(session, account, found.games), found.total)
+        games = await self._snapshot.fresh(self._database)
+        found = games.find(wanted, await self._own(account) if wanted.is_mine else ())
+        return Page(await self._seen(account, found.games), found.total)
 
     async def get_game(self, slug: str, account: Account) -> ListedGame:
         """One game that can be played. NotFound."""
-        async with self._database.statements(is_write=False) as session:
-            game = (await self._snapshot.look(session)).get(slug)
-            if game is None:
-                raise _no_such_game(slug)
-            (listed,) = await _seen(session, account, (game,))
-            return listed
+        game = (await self._snapshot.fresh(self._database)).get(slug)
+        if game is None:
+            raise _no_such_game(slug)
+        (listed,) = await self._seen(account, (game,))
+        return listed
 
     async def list_tags(self) -> Sequence[tuple[str, int]]:
         """Every tag of a game that can be played, with how many games have it, in alphabetical order."""
-        async with self._database.statements(is_write=False) as session:
-            return (await self._snapshot.look(session)).tags
+        return (await self._snapshot.fresh(self._database)).tags
 
     async def common_tags(self, most: int, also: str = "") -> list[str]:
         """The tags that most games have, in alphabetical order, and `also` when it is not empty."""
@@ -114,6 +121,20 @@ class Catalog:
         if is_new:
             log.info("build.added", game=definition.slug, build_id=build.id, version=build.version)
         return AddedBuild(build.id, is_new)
+
+    async def _own(self, account: Account) -> set[str]:
+        async with self._database.statements(is_write=False) as session:
+            return set(await session.scalars(_own(account)))
+
+    async def _seen(self, account: Account, games: Sequence[GameView]) -> tuple[ListedGame, ...]:
+        """With what the account has to do with each, fifty at once: what a page of a list has at most."""
+        liked, owned = set[str](), set[str]()
+        for begin in range(0, len(games), _AT_ONCE):
+            ids = {name: game.id for name, game in zip(_PLACES, games[begin : begin + _AT_ONCE], strict=False)}
+            rows = await self._database.rows(_SEEN, {"account_id": account.id, **ids})
+            liked.update(row.id for row in rows if row.is_liked)
+            owned.update(row.id for row in rows if row.is_owned)
+        return tuple(ListedGame(game, game.id in liked, not game.needs_code or game.id in owned) for game in games)
 
 
 async def upsert_game(
@@ -182,18 +203,6 @@ def _spec(build_id: str, definition: BuildDefinition, image: EngineImage) -> Bui
         size_bytes=image.size_bytes or 0,
         layers=dict(image.layers),
         **fields,
-    )
-
-
-async def _seen(session: AsyncSession, account: Account, games: Sequence[GameView]) -> tuple[ListedGame, ...]:
-    ids = [game.id for game in games]
-    liked = select(literal(True), Favorite.game_id).where(Favorite.account_id == account.id, Favorite.game_id.in_(ids))
-    has = select(literal(False), LibraryEntry.game_id).where(
-        LibraryEntry.account_id == account.id, LibraryEntry.game_id.in_(ids)
-    )
-    rows = {(bool(is_liked), game_id) for is_liked, game_id in await session.execute(union_all(liked, has))}
-    return tuple(
-        ListedGame(game, (True, game.id) in rows, not game.needs_code or (False, game.id) in rows) for game in games
     )
 
 

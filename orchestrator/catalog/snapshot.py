@@ -17,9 +17,10 @@ from orchestrator.catalog.finding import GameIndex
 from orchestrator.catalog.models import Game, GameTag
 from orchestrator.catalog.views import GameView
 from orchestrator.catalog.word_index import Vocabulary
-from orchestrator.database import Database
+from orchestrator.database import Database, Prepared
 
-_NEWEST = select(func.max(Game.revision))
+_NEWEST = select(func.max(Game.revision).label("revision"))
+_NEWEST_ALONE = Prepared(_NEWEST)
 _NOTHING_READ = -1
 _SPARE_WORDS = 10_000
 
@@ -48,6 +49,14 @@ class CatalogSnapshot:
         self._vocabulary = Vocabulary()
         self._index = GameIndex((), self._vocabulary)
         self._reading = asyncio.Lock()
+
+    async def fresh(self, database: Database) -> GameIndex:
+        """All games that can be played, as they are now or later."""
+        newest = (await database.first(_NEWEST_ALONE, {})).revision
+        if newest is None or newest <= self._revision:
+            return self._index
+        async with database.statements(is_write=False) as session:
+            return await self.look(session)
 
     async def look(self, session: AsyncSession) -> GameIndex:
         """All games that can be played, as this transaction sees them or later."""

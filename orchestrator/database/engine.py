@@ -1,4 +1,4 @@
-"""One engine, two ways in: `read` and `write`; and `first` for a single query of a hot path.
+"""One engine, two ways in: `read` and `write`; and `rows` for a single query of a hot path.
 
 Every change happens inside `async with database.write() as session`: it commits at the end or rolls back whole. No
 other I/O belongs inside (CONTRIBUTING.md, invariant 4). On SQLite a write takes the one write lock at its start
@@ -8,7 +8,7 @@ is: names (`lock`), then rows, in the one order of docs/decisions/0009.
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from datetime import UTC, datetime
 from types import TracebackType
@@ -124,8 +124,12 @@ class Database:
                 yield session
 
     async def first(self, query: Prepared, values: Values) -> Any:
-        """The first row of one query, None when there is none. It is of one moment by itself, so nothing is begun and
-        nothing rolled back: one round trip, one turn of SQLite's thread.
+        """The first row of `rows`, None when there is none."""
+        return next(iter(await self.rows(query, values)), None)
+
+    async def rows(self, query: Prepared, values: Values) -> Sequence[Any]:
+        """The rows of one query. They are of one moment by themselves, so nothing is begun and nothing rolled back: one
+        round trip, one turn of SQLite's thread.
         """
         with _Measured(self._meter, "statements") as measured, named():
             async with self.engine.connect() as connection:

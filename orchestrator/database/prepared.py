@@ -39,9 +39,9 @@ class Prepared:
         sql, arguments = self._sql(bind.dialect)
         return (await bind.exec_driver_sql(sql, arguments(values))).first()
 
-    async def alone(self, connection: AsyncConnection, values: Values) -> Any:
-        """The first row of a query, None when there is none, on a connection on which nothing has begun, and nothing
-        begins. Its values are as those of `first`, its errors those of the driver.
+    async def alone(self, connection: AsyncConnection, values: Values) -> Sequence[Any]:
+        """The rows of a query, on a connection on which nothing has begun, and nothing begins. Values are as those of
+        `first`, errors those of the driver.
         """
         dialect = connection.dialect
         sql, arguments = self._sql(dialect)
@@ -49,13 +49,13 @@ class Prepared:
         driver: Any = taken.driver_connection
         try:
             if dialect.name == "postgresql":
-                row = await driver.fetchrow(sql, *arguments(values))
+                rows = await driver.fetch(sql, *arguments(values))
             else:
-                row = next(iter(await rows_of(driver, sql, arguments(values))), None)
+                rows = await rows_of(driver, sql, arguments(values))
         except asyncio.CancelledError:
             await connection.invalidate()  # its answer is still on the way
             raise
-        return None if row is None else self._made(dialect)(row)
+        return [*map(self._made(dialect), rows)]
 
     def _sql(self, dialect: Dialect) -> tuple[str, Arguments]:
         known = self._compiled.get(dialect.name)
