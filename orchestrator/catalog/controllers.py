@@ -20,7 +20,7 @@ from orchestrator.catalog.schemas import (
     TagList,
 )
 from orchestrator.catalog.service import Catalog
-from orchestrator.catalog.views import ListedGame, Order, Sort, Wanted
+from orchestrator.catalog.views import MOST_LISTED, ListedGame, Order, Sort, Wanted
 
 SlugParameter = Annotated[str, PathParameter(pattern=SLUG_PATTERN, max_length=MAX_SLUG_LENGTH)]
 Text = Annotated[str | None, QueryParameter(max_length=200, pattern=r"^[^\x00]*$")]
@@ -38,7 +38,7 @@ class GamesController(Controller):
         catalog: NamedDependency[Catalog],
         account: NamedDependency[Account],
         page: Annotated[int, QueryParameter(ge=1, le=1_000_000)] = 1,
-        limit: Annotated[int, QueryParameter(ge=1, le=50)] = 20,
+        limit: Annotated[int, QueryParameter(ge=1, le=MOST_LISTED)] = 20,
         search: Text = None,
         tag: Text = None,
         sort: FromQuery[Sort] = "title",

@@ -16,7 +16,7 @@ from orchestrator.catalog.definition import BuildDefinition, GameDefinition, Gam
 from orchestrator.catalog.images import EngineImage
 from orchestrator.catalog.models import Build, Favorite, Game, GameTag
 from orchestrator.catalog.snapshot import CatalogSnapshot, mark_changed
-from orchestrator.catalog.views import GameView, ListedGame, Page, Wanted
+from orchestrator.catalog.views import MOST_LISTED, GameView, ListedGame, Page, Wanted
 from orchestrator.database import Database, Prepared, insert_unless_there
 from orchestrator.errors import NotFound
 from orchestrator.ids import new_id
@@ -24,8 +24,7 @@ from orchestrator.library.models import LibraryEntry
 from orchestrator.pictures.asking import settle
 from orchestrator.play.models import Session
 
-_AT_ONCE = 50
-_PLACES = [f"game{place}" for place in range(_AT_ONCE)]
+_PLACES = [f"game{place}" for place in range(MOST_LISTED)]
 _ACCOUNT = bindparam("account_id")
 _SEEN = Prepared(
     select(
@@ -127,13 +126,11 @@ class Catalog:
             return set(await session.scalars(_own(account)))
 
     async def _seen(self, account: Account, games: Sequence[GameView]) -> tuple[ListedGame, ...]:
-        """With what the account has to do with each, fifty at once: what a page of a list has at most."""
-        liked, owned = set[str](), set[str]()
-        for begin in range(0, len(games), _AT_ONCE):
-            ids = {name: game.id for name, game in zip(_PLACES, games[begin : begin + _AT_ONCE], strict=False)}
-            rows = await self._database.rows(_SEEN, {"account_id": account.id, **ids})
-            liked.update(row.id for row in rows if row.is_liked)
-            owned.update(row.id for row in rows if row.is_owned)
+        """With what the account has to do with each."""
+        ids = dict(zip(_PLACES[: len(games)], (game.id for game in games), strict=True))
+        rows = await self._database.rows(_SEEN, {"account_id": account.id, **ids})
+        liked = {row.id for row in rows if row.is_liked}
+        owned = {row.id for row in rows if row.is_owned}
         return tuple(ListedGame(game, game.id in liked, not game.needs_code or game.id in owned) for game in games)
 
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 Sort = Literal["title", "createdAt", "popular", "relevance"]
 Order = Literal["asc", "desc"]
+MOST_LISTED = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class Page:
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What a list is asked for. `search` is words, `tag` matches exactly, `is_mine` leaves what the account has liked,
-    played or redeemed.
+    played or redeemed. `limit` is `MOST_LISTED` at most.
     """
 
     page: int = 1
