@@ -4,6 +4,8 @@ Stock, a task is started for each dependency, and a handler of ours has up to si
 asking, which one statement tells. Here one is resolved after the other, which is what a task each would come to.
 """
 
+from typing import Any
+
 from litestar._kwargs import kwargs_model
 from litestar._kwargs.dependencies import DependencyContainer, create_dependency_batches
 
@@ -18,4 +20,5 @@ def one_by_one(expected: set[DependencyContainer]) -> Batches:
 
 def resolve_one_by_one() -> None:
     """In every application that is made from now on."""
-    vars(kwargs_model)["create_dependency_batches"] = one_by_one
+    inside: Any = kwargs_model
+    inside.create_dependency_batches = one_by_one

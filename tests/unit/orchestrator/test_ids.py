@@ -18,5 +18,9 @@ def test_every_letter_of_an_id_is_as_likely_as_any_other() -> None:
 
 def test_bytes_that_would_favour_some_letters_are_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = iter([bytes([255] * 40 + [0, 1, 2, 3]), bytes(range(4, 48))])
-    monkeypatch.setattr(ids.secrets, "token_bytes", lambda _: next(drawn))
+
+    def draw(_: int) -> bytes:
+        return next(drawn)
+
+    monkeypatch.setattr(ids.secrets, "token_bytes", draw)
     assert new_id("ses") == "ses0123456789abcdefghijkm"
