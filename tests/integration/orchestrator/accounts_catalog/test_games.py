@@ -1,12 +1,13 @@
 """The catalogue over HTTP, field by field as the public API documents it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import httpx
 import pytest
 from sqlalchemy import event, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.accounts.account import Account, Role
 from orchestrator.catalog.definition import BuildDefinition, GameDefinition
@@ -16,6 +17,8 @@ from orchestrator.catalog.service import Catalog
 from orchestrator.catalog.snapshot import mark_changed
 from orchestrator.catalog.views import Wanted
 from orchestrator.catalog.word_index import Vocabulary
+from orchestrator.database import Prepared
+from orchestrator.database.prepared import Values
 from orchestrator.errors import NotFound
 from orchestrator.services import Services, open_services
 from orchestrator.settings import Settings
@@ -217,7 +220,9 @@ async def test_what_rolls_back_is_never_shown(settings: Settings) -> None:
         assert await titles(services.catalog) == ["The Question"]
 
 
-async def test_a_list_is_two_statements_and_a_third_for_my_games(settings: Settings) -> None:
+async def test_a_list_is_two_statements_and_a_third_for_my_games(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with open_services(settings) as services:
         await services.catalog.add_game(definition(), IMAGE)
         await titles(services.catalog)
@@ -226,6 +231,13 @@ async def test_a_list_is_two_statements_and_a_third_for_my_games(settings: Setti
         def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
             statements.append(statement)
 
+        alone = Prepared.alone
+
+        async def note_alone(query: Prepared, connection: AsyncConnection, values: Values) -> Sequence[Any]:
+            statements.append("SELECT by the driver")
+            return await alone(query, connection, values)
+
+        monkeypatch.setattr(Prepared, "alone", note_alone)
         event.listen(services.database.engine.sync_engine, "before_cursor_execute", note)
         await titles(services.catalog, search="question", tag="Romance", sort="popular")
         assert len([each for each in statements if each.startswith("SELECT")]) == 2, statements
