@@ -7,7 +7,7 @@ import sys
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NoReturn
+from typing import ClassVar, NoReturn
 
 import click
 
@@ -73,11 +73,15 @@ def _some(keys: tuple[str, ...]) -> str:
 
 
 class _Pipe:
-    """Standard output without a buffer, so that nothing is left to be written when nobody reads it any more."""
+    """Standard output without a buffer. Once the command is told to end nothing is written: whoever clears away would
+    wait for a reader that may never read.
+    """
+
+    is_over: ClassVar[bool] = False
 
     def write(self, content: bytes, /) -> int:
         left = memoryview(content)
-        while left:
+        while left and not self.is_over:
             left = left[os.write(sys.stdout.fileno(), left) :]
         return len(content)
 
@@ -127,6 +131,7 @@ def _ends_cleanly() -> Generator[None]:
     """SIGTERM ends it as Ctrl-C does: what was begun is cleared away."""
 
     def end(*_: object) -> NoReturn:
+        _Pipe.is_over = True
         raise SystemExit(128 + signal.SIGTERM)
 
     former = signal.signal(signal.SIGTERM, end)

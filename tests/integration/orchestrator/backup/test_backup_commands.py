@@ -153,6 +153,9 @@ def test_a_backup_that_is_told_to_end_leaves_nothing_half(run: Run, settings: Se
         os.read(reading, 512)
         assert list(settings.data.glob(".backup-*"))
         process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 128 + signal.SIGTERM
+        try:
+            assert process.wait(60) == 128 + signal.SIGTERM
+        finally:
+            process.kill()
     os.close(reading)
     assert list(settings.data.glob(".backup-*")) == []
