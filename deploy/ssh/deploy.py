@@ -140,47 +140,37 @@ def deploy(hosts: Sequence[Host], release: Release, *, only_check: bool, pause_s
             host.send(release)
         host.do("stage")
         say(host, f"{release.version} is prepared")
-    migrates = any(found["migrates"] for _, found in changing)
-    return _switch([host for host, _ in changing], migrates=migrates, pause_s=pause_s)
+    return _switch([host for host, _ in changing], pause_s=pause_s)
 
 
-def _switch(hosts: Sequence[Host], *, migrates: bool, pause_s: float) -> bool:
-    """One after the other, with a pause in which proxies find out that the one is back before the next one goes. A
-    program and the database's form belong together: replicas stop before the first one changes it. Whatever breaks
-    off, those that changed go back, and those that were stopped run again.
+def _switch(hosts: Sequence[Host], *, pause_s: float) -> bool:
+    """One after the other, with a pause in which proxies find out that the one is back before the next one goes. The
+    first replica changes the database under those that run; a migration leaves the program before it working. Whatever
+    breaks off, those that changed go back.
     """
-    stopped: list[Host] = []
     changed: list[Host] = []
     try:
-        for host in hosts if migrates and len(hosts) > 1 else ():
-            stopped.append(host)
-            host.do("stop")
-            say(host, "stopped, since the database may change")
         for host in hosts:
             answer = host.do("switch")
             say(host, "is well")
-            if host in stopped:
-                stopped.remove(host)
             if answer.get("can_go_back"):
                 changed.append(host)
-            if host is not hosts[-1] and not stopped:
+            if host is not hosts[-1]:
                 time.sleep(pause_s)
     except BaseException as error:
         for earlier in reversed(changed):
-            _undo(earlier, "back", "goes back")
-        for each in stopped:
-            _undo(each, "start", "is started again")
+            _go_back(earlier)
         if isinstance(error, HostFailed):
             return False
         raise
     return True
 
 
-def _undo(host: Host, what: str, words: str) -> None:
+def _go_back(host: Host) -> None:
     """One that cannot keeps no other from it; it has said why."""
-    say(host, words)
+    say(host, "goes back")
     try:
-        host.do(what)
+        host.do("back")
     except HostFailed:
         say(host, "could not")
 

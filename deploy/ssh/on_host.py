@@ -117,7 +117,7 @@ def main(text: str) -> int:
         within_s=given["within_s"],
     )
     os.umask(0o022)
-    do = {"look": look, "stage": stage, "switch": switch, "back": back, "stop": stop, "start": start}[order.do]
+    do = {"look": look, "stage": stage, "switch": switch, "back": back}[order.do]
     try:
         with contextlib.nullcontext() if do is look else _alone(order):
             answer = do(order, manager_of(order))
@@ -262,20 +262,6 @@ def back(order: Order, manager: Manager) -> dict[str, object]:
     words = _go_back(order, before, manager)
     _write(state / "well", before)
     _say(words)
-    return {}
-
-
-def stop(_: Order, manager: Manager) -> dict[str, object]:
-    """Until it is started, or the machine is."""
-    manager.stop()
-    return {}
-
-
-def start(order: Order, manager: Manager) -> dict[str, object]:
-    """Run what was last well, if that does not run."""
-    well = _read(order.base / "state" / "well")
-    if well is not None and not (manager.is_running() and order.current.resolve().name == well.version):
-        _say(_go_back(order, well, manager))
     return {}
 
 

@@ -3,7 +3,7 @@
 import socket
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -79,7 +79,8 @@ def test_losses_are_as_many_as_asked_for_and_the_same_each_time() -> None:
             seat.settimeout(0.3)
             received = 0
             while time.monotonic() < until and received + shaper.dropped_packets < 200:
-                received += len(seat.recv(10))
+                with suppress(TimeoutError):  # the rest may have been lost, which is counted a moment later
+                    received += len(seat.recv(10))
             counts.append(shaper.dropped_packets)
     assert counts[0] == counts[1] == pytest.approx(40, abs=20)
 

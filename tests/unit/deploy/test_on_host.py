@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from deploy.ssh import on_host
-from deploy.ssh.on_host import Manager, Order, Wanted, back, start, stop, switch
+from deploy.ssh.on_host import Manager, Order, Wanted, back, switch
 
 
 class _Ready(BaseHTTPRequestHandler):
@@ -161,18 +161,6 @@ def test_going_back_from_the_first_one_is_to_nothing(machine: Machine) -> None:
     machine.switch("one")
     back(machine.order("one"), machine.manager)
     assert machine.runs == "nothing"
-    start(machine.order("one"), machine.manager)
-    assert machine.runs == "nothing"
-
-
-def test_what_was_stopped_is_started_and_what_runs_is_left_alone(machine: Machine) -> None:
-    machine.switch("one")
-    stop(machine.order("one"), machine.manager)
-    assert machine.runs == "nothing"
-    start(machine.order("one"), machine.manager)
-    assert machine.runs == "one"
-    start(machine.order("one"), machine.manager)
-    assert machine.manager.told == ["one", "one"]
 
 
 def test_somebody_else_at_its_port_is_not_taken_for_it(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
