@@ -170,10 +170,10 @@ class Player:
 
 
 @contextmanager
-def chromium(url: str, *, width: int = 1280, height: int = 800) -> Generator[Player]:
+def chromium(url: str, *, width: int = 1280, height: int = 800, program: str = CHROMIUM) -> Generator[Player]:
     """A fresh headless browser with one tab."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
+        browser = playwright.chromium.launch(executable_path=program, args=CHROMIUM_FLAGS)
         try:
             page = browser.new_page(viewport={"width": width, "height": height})
             yield Player(page, url)

@@ -1,5 +1,5 @@
-"""The smallest game: a square that wanders over its display, a lamp that is lit while a mouse button is down, and a
-number that grows by one each second, on the display and in its save.
+"""The smallest game: a square that wanders over its display, a lamp that is lit while a key or a mouse button is
+down, and a number that grows by one each second, on the display and in its save.
 
 It goes on from the number that it finds, writes it safely (beside, flushed, renamed), and at SIGTERM writes once more
 and leaves with status 0. `TINY_BEHAVIOUR` in the environment or a word in `$HOME/.cache/order` makes it misbehave, as
@@ -26,7 +26,7 @@ WAITS = os.environ.get("PLAYHOUSE_WAITS")
 TICK_S = 0.1
 SQUARE = 120
 BLUE, AMBER = 0x20305C, 0xFFAA00
-PRESSED, RELEASED = 4, 5  # X's events of buttons
+PRESSED, RELEASED = {2, 4}, {3, 5}  # X's events of keys and buttons
 DIGITS = ("75557", "26227", "71747", "71717", "55711", "74717", "74757", "71111", "75757", "75717")
 """Five rows of three cells each, a row as the bits of one figure."""
 MISBEHAVIOUR = (
@@ -62,7 +62,7 @@ class Display:
         self._window, self._context = first_id, first_id + 1
         place = struct.pack("<hhHHHHI", 0, 0, self.width, self.height, 0, 1, visual)
         self._unread = b""
-        attributes = struct.pack("<IIII", 0xA02, BLUE, 1, 0xC)  # its ground, nobody's frame, and what it hears of
+        attributes = struct.pack("<IIII", 0xA02, BLUE, 1, 0xF)  # its ground, nobody's frame, and what it hears of
         self._send(1, depth, struct.pack("<II", self._window, root) + place + attributes)
         self._send(55, 0, struct.pack("<IIII", self._context, self._window, 4, AMBER))
         self._send(8, 0, struct.pack("<I", self._window))
@@ -189,8 +189,8 @@ class Game:
                     self._counter.write()
                     display.show(self._counter.count)
             for event in display.heard(time.monotonic() + TICK_S):
-                if event in {PRESSED, RELEASED} and not self._is_frozen:
-                    display.light(event == PRESSED)
+                if event in PRESSED | RELEASED and not self._is_frozen:
+                    display.light(event in PRESSED)
         if waits:
             return
         self._counter.write()

@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from pathlib import Path
 
 import httpx
@@ -21,11 +21,11 @@ from bench.browser_player import Player, chromium
 from bench.house import House
 from tests.browser.house.look_inside import docker_host
 from tests.browser.house.pictures import Pictures
+from tests.browser.house.walking import count_in, count_once, register
 from tests.integration.gameserver_agent.control_plane import files_of
 
 GAMES = Path(__file__).parents[3] / "deploy" / "games"
 TINY = GAMES / "tiny-counter"
-PASSWORD = "a walk through the house"
 SLUG, RENPY_DIR = "renpy-tutorial", "tutorial-7"
 START = (153, 273)
 TUTORIAL = {
@@ -36,18 +36,6 @@ TUTORIAL = {
     "Tags": "Tutorial, Visual Novel",
     "Launcher": "renpy-demo.sh",
     "Ren'Py save folder": RENPY_DIR,
-}
-DIGITS = {
-    "75557": 0,
-    "26227": 1,
-    "71747": 2,
-    "71717": 3,
-    "55711": 4,
-    "74717": 5,
-    "74757": 6,
-    "71111": 7,
-    "75757": 8,
-    "75717": 9,
 }
 
 
@@ -201,21 +189,6 @@ def saved_files(player: Player) -> set[str]:
     return set(files_of(request.get(f"{player.url}/api/saves/{slot['id']}/download").body()))
 
 
-def register(player: Player, name: str, pictures: Pictures | None = None) -> None:
-    page = player.page
-    page.goto(player.url)
-    if pictures:
-        pictures.keep("front-door", phone=True)
-    page.get_by_role("link", name="Create").first.click()
-    page.get_by_label("Name").fill(name)
-    page.get_by_label("E-mail").fill(f"{name.lower()}@example.org")
-    page.get_by_label("Password").fill(PASSWORD)
-    if pictures:
-        pictures.keep("register")
-    page.get_by_role("button", name="Create account").click()
-    page.wait_for_url(f"{player.url}/")
-
-
 def redeem(player: Player, code: str, pictures: Pictures | None = None) -> None:
     page = player.page
     page.get_by_role("button", name="I have a code").click()
@@ -228,39 +201,6 @@ def redeem(player: Player, code: str, pictures: Pictures | None = None) -> None:
 
 def picture_at(player: Player, path: str | None) -> Image.Image:
     return Image.open(io.BytesIO(player.page.request.get(f"{player.url}{path}").body()))
-
-
-def count_once(player: Player, holds: Callable[[int], bool]) -> int:
-    """The number on the stream's picture, the first time that it is so."""
-    player.wait_for_picture()
-    player.wait_for_running()
-    seen: list[int | None] = []
-    for _ in player.frames(40):
-        seen.append(count_in(player.picture()))
-        if seen[-1] is not None and holds(seen[-1]):
-            return seen[-1]
-    pytest.fail(f"the numbers were {seen}")
-
-
-def count_in(picture: Image.Image) -> int | None:
-    """The number that the tiny counter shows, as its picture has it in cells; None where there is none."""
-    cell = picture.height / 30
-    picture = picture.convert("RGB")
-
-    def is_lit(column: int, row: int) -> bool:
-        red, _, blue = picture.getpixel((int((column + 0.5) * cell), int((row + 0.5) * cell)))  # type: ignore[misc]
-        return red > blue
-
-    number = ""
-    for place in range(5):
-        rows = (sum(is_lit(1 + 4 * place + column, 1 + row) << 2 - column for column in range(3)) for row in range(5))
-        figure = "".join(str(bits) for bits in rows)
-        if figure == "00000" and number:
-            return int(number)
-        if figure not in DIGITS:
-            return None
-        number += str(DIGITS[figure])
-    return None
 
 
 def operate(house: House, *words: str) -> str:
