@@ -386,17 +386,20 @@ def _remove_old(order: Order) -> None:
 
 
 def _write_command(order: Order) -> None:
-    """`/opt/playhouse/bin/orchestrator`: the command with the service's settings, as the service's user."""
-    if order.role != "orchestrator":
-        return
-    as_user = f"runuser -u {USER} -- " if order.manager == "systemd" else ""
+    """The program of the role in `/opt/playhouse/bin`, with the service's settings, and as its user."""
+    command = {"orchestrator": "orchestrator", "agent": "gameserver-agent"}[order.role]
+    variables, as_user = "", ""
+    if order.role == "orchestrator":
+        home = order.root / "var" / "lib" / "playhouse"
+        variables = f"ORCHESTRATOR_DATA={home}; HOME={home}; "
+        as_user = f"runuser -u {USER} -- " if order.manager == "systemd" else ""
     lines = (
         "#!/bin/sh",
-        "# Runs `orchestrator` with the settings of this machine's replica, and as its user.",
-        f"set -a; ORCHESTRATOR_DATA={order.root / 'var' / 'lib' / 'playhouse'}; . {order.settings_file}; set +a",
-        f'exec {as_user}{order.current}/.venv/bin/python -P -m orchestrator "$@"',
+        f"# Runs `{command}` with the settings of {order.name}, and as its user.",
+        f"set -a; {variables}. {order.settings_file}; set +a",
+        f'exec {as_user}{order.current}/.venv/bin/python -P -m {command.replace("-", "_")} "$@"',
     )
-    _replace(order.root / "opt" / "playhouse" / "bin" / "orchestrator", "\n".join(lines) + "\n", 0o755)
+    _replace(order.root / "opt" / "playhouse" / "bin" / command, "\n".join(lines) + "\n", 0o755)
 
 
 def _migrations(release: Path) -> tuple[str, ...]:

@@ -114,6 +114,9 @@ def test_what_is_well_stays_and_one_goes_back_to_what_was_before(machine: Machin
     assert machine.switch("two") == {"is_well": True, "can_go_back": True}
     assert machine.switch("two") == {"is_well": True, "can_go_back": False}
     assert machine.runs == "two"
+    command = (machine.root / "opt" / "playhouse" / "bin" / "gameserver-agent").read_text()
+    assert f". {machine.order('two').settings_file};" in command
+    assert command.endswith('/current/.venv/bin/python -P -m gameserver_agent "$@"\n')
     back(machine.order("two"), machine.manager)
     assert machine.runs == "one"
 
