@@ -19,6 +19,9 @@ PAGES = [HOUSE / "README.md", HOUSE / "CONTRIBUTING.md", *sorted((HOUSE / "docs"
 PROGRAMS: dict[str, click.Command] = {"orchestrator": orchestrator, "gameserver-agent": gameserver_agent}
 TARGETS = set(re.findall(r"^([a-z-]+):", (HOUSE / "Makefile").read_text(), re.MULTILINE))
 FEWEST = 60
+DEPLOYED = "/opt/playhouse/bin/"
+OF_THE_SERVICE = ("GAMESERVER_AGENT_ORCHESTRATOR_URL", "https://play.example.org")
+"""What a command that was deployed finds in its service's settings."""
 
 
 def simple_commands(text: str) -> Iterator[list[str]]:
@@ -78,17 +81,20 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_every_command_of_the_documents_is_one_that_there_is(desk: Path) -> None:
+def test_every_command_of_the_documents_is_one_that_there_is(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     parsed = 0
     for page in PAGES:
         for command in simple_commands(page.read_text()):
             ours = of_ours(command)
             if ours is not None:
                 name, arguments = ours
+                if any(word.startswith(DEPLOYED) for word in command):
+                    monkeypatch.setenv(*OF_THE_SERVICE)
                 try:
                     parse(PROGRAMS[name], name, arguments)
                 except click.UsageError as wrong:
                     pytest.fail(f"{page.relative_to(HOUSE)}: {shlex.join(command)}: {wrong.format_message()}")
+                monkeypatch.delenv(OF_THE_SERVICE[0], raising=False)
                 parsed += 1
             elif command[:1] == ["make"]:
                 targets = {word for word in command[1:] if "=" not in word}
