@@ -58,8 +58,9 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(50_000, 10, 10)
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(autouse=True)
 def logs_as_in_production() -> None:
+    """Also after a command that ran in this process, which says less."""
     configure_logging()
 
 

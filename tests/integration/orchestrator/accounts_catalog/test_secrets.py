@@ -32,6 +32,7 @@ def test_no_secret_of_a_replica_is_in_a_command_line_its_log_or_an_answer(settin
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ORCHESTRATOR_")}
     environment |= {
         "ORCHESTRATOR_DATA": str(settings.data),
+        "ORCHESTRATOR_DRAIN_S": "0",
         "ORCHESTRATOR_MAIL_FROM": "play@example.org",
         "ORCHESTRATOR_GOOGLE_CLIENT_ID": "client",
         "ORCHESTRATOR_GOOGLE_ISSUER": f"https://127.0.0.1:{nobody}",

@@ -6,8 +6,6 @@ from typing import Any
 
 import jwt
 import pytest
-import socketio.exceptions
-from litestar import Litestar
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -180,12 +178,6 @@ async def test_the_newest_pages_of_a_run_are_told_and_the_oldest_gives_way_by_na
     for told in (ann, *pages[1:]):
         assert (await told.hears("game:over"))["score"] == 893
     assert pages[0].heard("game:over") == 0
-
-
-async def test_whoever_connects_while_the_arena_ends_is_sent_elsewhere(app: Litestar, clients: Clients) -> None:
-    await app.state["arena"].run_sockets.close()
-    with pytest.raises(socketio.exceptions.ConnectionError):
-        await clients.connected(GAME)
 
 
 @pytest.mark.usefixtures("offered")

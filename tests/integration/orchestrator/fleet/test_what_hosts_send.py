@@ -43,7 +43,6 @@ async def test_a_report_without_a_field_is_refused(host: ScriptedHost, missing: 
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("protocol", 99),
         ("incarnation", "nine"),
         ("seq", None),
         ("seq", 2**70),
