@@ -21,10 +21,13 @@ PYTEST_WHOLE := --durations=25 --durations-min=1
 RUNS := .pytest_cache/jobs
 SERVICES := tests/api tests/compatibility tests/integration/orchestrator
 ON_A_STREAM := input_scripts pages_controls pages_firefox pages_on_a_seat pages_phone pages_play pages_running pages_watch
-STREAMS := tests/integration/streaming tests/browser/house $(ON_A_STREAM:%=tests/browser/pages/test_%.py)
+FLEETS := tests/chaos tests/crash $(addprefix tests/integration/,deploy embedded fleet replicas)
+STREAMS := tests/integration/streaming $(ON_A_STREAM:%=tests/browser/pages/test_%.py)
 PAGES := $(filter-out $(STREAMS),$(wildcard tests/browser/pages/test_*.py))
+BESIDE := test-hosts test-fleets test-services test-pages
+APART := test-streams test-house
 
-.PHONY: help play games test test-services test-hosts test-pages test-streams setup setup-tests setup-bench lint format unit coverage chaos chaos-fleet soak input-scripts walk-pictures test-games bench-play bench-streaming bench-hour bench-chaos bench-soak bench-fleet bench-uploads bench-catalogue bench-api bench-arena simulate strength deploy-orchestrator deploy-agent images deb docs drawings fuzz audit clean
+.PHONY: help play games test test-services test-hosts test-fleets test-pages test-streams test-house setup setup-tests setup-bench lint format unit coverage chaos chaos-fleet soak input-scripts walk-pictures test-games bench-play bench-streaming bench-hour bench-chaos bench-soak bench-fleet bench-uploads bench-catalogue bench-api bench-arena simulate strength deploy-orchestrator deploy-agent images deb docs drawings fuzz audit clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1mmake %-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,9 +43,9 @@ games: setup ## Make more games and add them to what `make play` runs (GAMES="op
 test: setup-tests ## Check the code and run every test (PYTEST="-k name" picks some)
 ifeq ($(PYTEST),)
 	@rm -rf $(RUNS)
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target LATER=yes lint coverage test-hosts test-services test-pages
-	@$(MAKE) --no-print-directory LATER=yes test-streams
-	@$(RUN)python -m tests.again test-services test-hosts test-pages test-streams
+	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target LATER=yes lint coverage $(BESIDE)
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target LATER=yes $(APART)
+	@$(RUN)python -m tests.again $(BESIDE) $(APART)
 else
 	@$(MAKE) --no-print-directory lint
 	$(RUN)pytest $(PYTEST)
@@ -51,14 +54,20 @@ endif
 test-services: setup-tests
 	$(call job,$(SERVICES))
 
+test-fleets: setup-tests  # whole houses of processes; these wait more than they work
+	$(call job,$(FLEETS))
+
 test-hosts: setup-tests  # and whatever nobody else runs
-	$(call job,tests $(patsubst %,--ignore=%,tests/unit tests/browser $(SERVICES) $(STREAMS)))
+	$(call job,tests $(patsubst %,--ignore=%,tests/unit tests/browser $(SERVICES) $(FLEETS) $(STREAMS)))
 
 test-pages: setup-tests
 	$(call job,$(PAGES))
 
-test-streams: setup-tests  # by themselves: these look at the clock
+test-streams: setup-tests  # after the others: these look at the clock
 	$(call job,$(STREAMS))
+
+test-house: setup-tests
+	$(call job,tests/browser/house)
 
 # How it ended and what failed is kept for tests/again.py, which judges it later (LATER=yes) and runs only that once more
 # (AGAIN=yes). Jobs share no folder for temporary files: pytest clears it at the end, and one pytest trips over another.
