@@ -21,6 +21,7 @@ import kubernetes_validate
 import pytest
 import yaml
 from aioice import stun, turn
+from opentelemetry.sdk import environment_variables
 
 from deploy.ssh.deploy import PROJECT
 from gameserver_agent.cli import run
@@ -37,11 +38,13 @@ from tests.integration.gameserver_agent.control_plane import desired_session
 
 _DEPLOY = PROJECT / "deploy"
 _VERSION = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["version"]
-_REPLICA = {f"ORCHESTRATOR_{name.upper()}" for name in Settings.model_fields} | {
+_BOTH = {"DOCKER_CONFIG", *(name for name in vars(environment_variables) if name.startswith("OTEL_"))}
+_REPLICA = _BOTH | {
+    *(f"ORCHESTRATOR_{name.upper()}" for name in Settings.model_fields),
     *(str(option.envvar) for option in serve.params),
-    *("AWS_SHARED_CREDENTIALS_FILE", "DOCKER_CONFIG"),
+    "AWS_SHARED_CREDENTIALS_FILE",
 }
-_HOST = {f"GAMESERVER_AGENT_{str(option.name).upper()}" for option in run.params} | {"DOCKER_CONFIG"}
+_HOST = _BOTH | {f"GAMESERVER_AGENT_{str(option.name).upper()}" for option in run.params}
 _KUBERNETES = ("1.25", "1.37")
 _PINNED = re.compile(r"[a-z0-9./-]+:v?[0-9]+\.[0-9.]+[0-9a-z.-]*")
 
