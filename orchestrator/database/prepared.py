@@ -52,7 +52,7 @@ class Prepared:
                 rows = await driver.fetch(sql, *arguments(values))
             else:
                 rows = await rows_of(driver, sql, arguments(values))
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, TimeoutError):
             await connection.invalidate()  # its answer is still on the way
             raise
         return [*map(self._made(dialect), rows)]

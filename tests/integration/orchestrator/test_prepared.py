@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from sqlalchemy import bindparam, func, select, text
 
-from orchestrator.database import Database, DatabaseNow, Prepared
-from orchestrator.errors import InvalidRequest
+from orchestrator.database import Database, DatabaseNow, Prepared, engine
+from orchestrator.errors import DatabaseUnavailable, InvalidRequest
 from orchestrator.fleet.models import Host
+from orchestrator.settings import Settings
 from tests.conftest import only_on
 
 _HOST = Prepared(
@@ -88,3 +89,20 @@ async def test_whose_answer_nobody_waits_for_any_more_is_nobody_elses(database: 
     sleeping.cancel()
     await asyncio.gather(sleeping, return_exceptions=True)
     assert await asyncio.gather(*(database.first(_HOST, {}) for _ in range(3))) == [None, None, None]
+
+
+@only_on("postgresql")
+async def test_a_connection_that_owes_an_answer_is_nobodys(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = engine._POSTGRESQL_OPTIONS  # pyright: ignore[reportPrivateUsage]
+    monkeypatch.setitem(options["connect_args"], "command_timeout", 2.0)
+    who_answers = Prepared(select(func.pg_backend_pid().label("number")))
+    database = Database(settings.database_url)
+    try:
+        before = await database.first(who_answers, {})
+        with pytest.raises(DatabaseUnavailable):
+            await database.first(Prepared(select(func.pg_sleep(600).label("slept"))), {})
+        assert (await database.first(who_answers, {})).number != before.number
+    finally:
+        await database.close()
