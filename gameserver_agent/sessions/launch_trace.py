@@ -77,8 +77,16 @@ class LaunchTrace:
             span.fail(code)
             span.end()
 
-    def answered(self) -> None:
-        self._awaits_answer = False
+    def offered(self) -> Span:
+        """By the player's page. One that is refused is never told: a page may send any number of those."""
+        return self._tracer.begin(spans.CONNECT, self._parent)
+
+    def answered(self, span: Span) -> None:
+        """The first one."""
+        if self._awaits_answer:
+            self._awaits_answer = False
+            self.below(span, spans.ANSWER)
+            span.end()
 
     def told(self, moments: Iterable[Moment]) -> None:
         """What the seat did. A seat that waited has done some of it before, for nobody."""

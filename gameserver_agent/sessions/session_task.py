@@ -9,7 +9,6 @@ them up from the record. Each phase has its deadline; whatever happens, the way 
 import asyncio
 
 from agent_protocol import DesiredSession, EndReport, ObservedSession, ObservedState, SavedVersion
-from gameserver_agent import spans
 from gameserver_agent.errors import SeatError
 from gameserver_agent.reconcile import Seen
 from gameserver_agent.sessions.ending import Ending
@@ -122,10 +121,9 @@ class SessionTask:
         live = self._live
         if not live.trace.awaits_answer:
             return await live.require_seat().connect(offer, Role.PLAYER, who)
-        with live.trace.span(spans.CONNECT) as span:
-            live.trace.below(span, spans.ANSWER)
-            answer = await live.require_seat().connect(offer, Role.PLAYER, who)
-        live.trace.answered()
+        span = live.trace.offered()
+        answer = await live.require_seat().connect(offer, Role.PLAYER, who)
+        live.trace.answered(span)
         self._playing.hear_of_answer()
         return answer
 

@@ -46,7 +46,9 @@ _KEPT = "traceparent"
 
 
 class TracedRequest(ASGIMiddleware):
-    """Begins a trace with each request of the one route that has this, whatever `traceparent` a stranger sends."""
+    """Begins a trace with each request of the one route that has this, whatever `traceparent` a stranger sends. Of one
+    that nobody signed in has sent nothing is told: there is no bound on those.
+    """
 
     scopes = (ScopeType.HTTP,)
 
@@ -54,19 +56,23 @@ class TracedRequest(ASGIMiddleware):
         tracer: Tracer = scope["litestar_app"].state["tracer"]
         span = tracer.root(REQUEST, {METHOD: str(scope.get("method")), ROUTE: scope["path_template"]})
         scope.setdefault("state", {})[_KEPT] = span.traceparent
+        status = 0
 
         async def send_and_look(message: Message) -> None:
+            nonlocal status
             if message["type"] == "http.response.start":
-                span.note({STATUS: message["status"]})
-                if message["status"] >= 500:
-                    span.fail(str(message["status"]))
+                status = message["status"]
+                span.note({STATUS: status})
+                if status >= 500:
+                    span.fail(str(status))
             await send(message)
 
         try:
             with bound_contextvars(**traced(span.traceparent)):
                 await next_app(scope, receive, send_and_look)
         finally:
-            span.end()
+            if status != 401:
+                span.end()
 
 
 def traceparent_of(scope: Scope) -> str | None:

@@ -1,5 +1,6 @@
 """What a host does of a launch stands below the order's place in its trace; an order of any version is carried out."""
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from agent_protocol import DesiredSession, EndReport, ObservedState, SyncResponse
 from agent_protocol.model import WireModel
+from gameserver_agent.errors import SeatError
 from gameserver_agent.sessions.launch_trace import LaunchTrace
 from gameserver_agent.sessions.record import SessionRecord
 from streaming.protocol import Moment, SessionDescription
@@ -22,6 +24,7 @@ __all__ = ["host"]
 
 PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 OFFER = SessionDescription(type="offer", sdp="v=0")
+NONSENSE = SessionDescription(type="offer", sdp="nonsense")
 Told = Callable[[], Mapping[str, ReadableSpan]]
 
 
@@ -76,8 +79,9 @@ async def test_a_session_is_traced_from_its_order_to_its_picture(host: Host, tra
     ]
     seat.show_first_frame()
     await host.running(task)
-    await task.connect(OFFER)
-    await task.connect(OFFER)
+    for offer in (NONSENSE, NONSENSE, OFFER, OFFER):
+        with contextlib.suppress(SeatError):
+            await task.connect(offer)
     task.stop("stopped", "as ordered")
     await host.ended(task)
     spans = told()

@@ -94,6 +94,11 @@ async def test_a_launch_is_one_trace_that_no_stranger_begins(
         assert {line.get("trace_id") for line in logs if line["event"] == event} == {place.trace_id}
 
 
+async def test_who_is_not_signed_in_fills_no_collector(traces: Traces, client: httpx.AsyncClient, game: str) -> None:
+    assert (await launch(client, game)).status_code == 401
+    assert not await traces.told()
+
+
 async def test_whoever_places_it_later_goes_on_with_the_trace(
     traces: Traces,
     services: Services,
