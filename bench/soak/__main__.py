@@ -102,7 +102,8 @@ def _of_slopes(soaked: Soaked) -> list[Row]:
             found.append(Row(f"{program}_{figure}_slope_per_h", slope, unit.upper(), goal))
     for figure, goal in TOWN_SLOPES.items():
         slope = slope_per_hour([series(soaked.samples, figure)], WINDOW_S, TOWN_WARMS_UP_S)
-        found.append(Row(f"{figure}_slope_per_h", slope or 0.0, "", goal))
+        assert slope is not None, f"too little was seen of {figure} to tell"
+        found.append(Row(f"{figure}_slope_per_h", slope, "", goal))
     return found
 
 
@@ -111,13 +112,14 @@ def _of_the_end(soaked: Soaked) -> list[Row]:
     overdue = [sum(each.overdue.values()) for each in soaked.samples if each.overdue is not None]
     assert soaked.idle is not None, "the day did not begin"
     assert soaked.drained is not None, "the day did not end"
+    assert overdue, "the database never said what is overdue"
     return [
         *(
             Row(f"{program}_{figure}_left", _grown(soaked.idle, soaked.drained, program, figure), unit.upper(), goal)
             for program in ("replica", "agent")
             for figure, (unit, goal) in LEFT.items()
         ),
-        Row("rows_overdue_max", max(overdue, default=0), "", "0"),
+        Row("rows_overdue_max", max(overdue), "", "0"),
         Row("rows_not_final", soaked.rows_not_final, "", "0"),
         Row("leftovers", len(soaked.left), "", "0"),
         Row("worst_save_age_s", judgement.save_age_s, "s", "<= 5"),

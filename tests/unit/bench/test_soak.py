@@ -9,9 +9,12 @@ from importlib import import_module
 import pytest
 
 from bench.results import Row
+from bench.soak.__main__ import rows as rows_of
+from bench.soak.day import Soaked
 from bench.soak.hurried import CLOCKS
 from bench.soak.picture import AMBER_LUMA, Luma, is_lit, number_of
 from bench.soak.plan import CALM_S, Chair, Faults, Leaving, SeatKilled
+from bench.soak.samples import Program, Sample
 from bench.soak.verdict import (
     Point,
     floors,
@@ -21,6 +24,7 @@ from bench.soak.verdict import (
     settled,
     slope_per_hour,
 )
+from bench.soak.visits import Visited
 from tests.chaos.fleet.schedule import Strike, Way, What
 from tests.chaos.machine import TINY
 
@@ -99,6 +103,25 @@ def test_after_a_fault_so_much_may_be_lost_and_never_what_was_there_before() -> 
 def test_only_goals_that_were_missed_are_named() -> None:
     rows = [Row("kept", 1, "", "<= 2"), Row("no_goal", 9, ""), Row("left", 3, "", "0"), Row("other", 3, "", "or >= 5")]
     assert [each.partition(" ")[0] for each in missed(rows)] == ["left"]
+
+
+def half_an_hour(*, containers: int | None = 4, is_asked: bool = True) -> Soaked:
+    """In which all is well, as far as anybody could look."""
+    programs = tuple(Program(f"{name}1", number, 100.0, 40, 8) for number, name in enumerate(("replica", "agent")))
+    samples = [
+        Sample(at_s, programs, 9, 0, mounts=2, containers=containers, overdue={} if is_asked else None)
+        for at_s in range(0, 1800, 5)
+    ]
+    visit = Visited("0.0", Leaving.STOP, 10.0, 30.0, launch_s=1.0, stop_s=1.0, presses=[(15.0, 0.1)])
+    return Soaked(people=50, visits=[visit], samples=samples, idle=samples[0], drained=samples[-1])
+
+
+def test_what_nobody_could_look_at_is_not_taken_for_well() -> None:
+    assert not missed(rows_of(half_an_hour(), 30))
+    with pytest.raises(AssertionError, match="containers"):
+        rows_of(half_an_hour(containers=None), 30)
+    with pytest.raises(AssertionError, match="overdue"):
+        rows_of(half_an_hour(is_asked=False), 30)
 
 
 def test_everybody_comes_within_the_time_and_comes_back_to_their_chair() -> None:
