@@ -5,10 +5,11 @@
   join tokens that nobody had used and links in letters are void.
 - Hosts are known and silent from now on, so that none is taken for one that nobody misses. Their orders get numbers
   that no agent has seen: none is taken for an older one.
-- An archive that was on its way from a publisher is not here.
+- An archive that was on its way from a publisher is not here. One that was on its way from a host to the store may have
+  arrived there: it is no longer taken for one that never did.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy import delete, select, update
@@ -23,6 +24,7 @@ from orchestrator.play.models import Session
 from orchestrator.play.moves import Moves
 from orchestrator.publishers.models import Upload
 from orchestrator.publishers.status import UploadState
+from orchestrator.saves.models import UnwantedArchive
 from orchestrator.services import Services
 
 REVISIONS_AHEAD: Final = 2**32
@@ -44,11 +46,12 @@ async def settle(services: Services, made_at: datetime) -> int:
         await session.execute(delete(JoinToken).where(JoinToken.host_id.is_(None)))
         silent = {"lease_until": now, "revision": Host.revision + REVISIONS_AHEAD}
         await session.execute(update(Host).where(Host.removed_at.is_(None)).values(**silent))
+        await session.execute(delete(UnwantedArchive).where(UnwantedArchive.since > made_at))  # announced, not dropped
         await session.execute(delete(Upload).where(Upload.state == UploadState.RECEIVING))
         lost = update(Upload).where(Upload.state == UploadState.PROCESSING)
         await session.execute(lost.values(state=UploadState.REJECTED, reasons=[_NOT_HERE], changed_at=now))
-        subject = services.installation.installation_id
-        record(session, COMMAND_LINE, Action.INSTALLATION_RESTORE, subject, now, made_at=_shown(made_at))
+        subject, shown = services.installation.installation_id, made_at.isoformat(timespec="seconds")
+        record(session, COMMAND_LINE, Action.INSTALLATION_RESTORE, subject, now, made_at=shown)
     return ended
 
 
@@ -59,7 +62,3 @@ async def _end_sessions(session: AsyncSession, moves: Moves, now: datetime) -> i
         await moves.apply(session, row, Restored(), now)
     await session.flush()
     return len(rows)
-
-
-def _shown(moment: datetime) -> str:
-    return (moment - timedelta(microseconds=moment.microsecond)).isoformat()

@@ -36,7 +36,7 @@ def build(unpacked: Unpacked, file: Path) -> None:
     try:
         with engine.begin() as connection:
             _fill_all(connection, unpacked)
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, OverflowError, UnicodeEncodeError) as error:
         cause = str(getattr(error, "orig", None) or error).splitlines()[0]
         raise BackupRefused(f"The rows of this backup do not fit its tables: {cause}") from error
     finally:

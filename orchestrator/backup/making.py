@@ -17,7 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, Table, make_url
+from sqlalchemy import Connection, Table, make_url, text
 
 from migrations.run import revisions_of
 from orchestrator.backup.errors import BackupRefused
@@ -43,6 +43,7 @@ KEYS_IN = {"save_versions": ("key", "picture_key"), "game_pictures": ("key",)}
 """The columns that name something in the store."""
 
 HELD = ".backup-"
+_AS_SLOW_AS_THE_DISK = text("SET LOCAL idle_in_transaction_session_timeout = 0")
 
 
 class Readable(Protocol):
@@ -92,6 +93,8 @@ async def _take(settings: Settings, saves: Path, snapshot: Snapshot) -> None:
     database = Database(settings.database_url)
     try:
         async with database.read() as session:
+            if not database.is_sqlite:
+                await session.execute(_AS_SLOW_AS_THE_DISK)
             snapshot.made_at = await database.now(session)
             await session.run_sync(lambda within: _take_rows(within.connection(), saves, snapshot))
     finally:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from sqlalchemy import Connection, make_url, text
+from sqlalchemy import Connection, MetaData, make_url, text
 
 from migrations.run import alone
 from orchestrator.backup import aftermath, building
@@ -95,13 +95,17 @@ def _ask_target(settings: Settings, *, may_replace: bool) -> None:
     if _sqlite_file(settings) is not None:
         return
 
-    def ask(connection: Connection) -> None:
-        if connection.scalar(_REPLICAS):
-            raise BackupRefused("A replica, or a command, works on this database. Stop all replicas first.")
-        if look(connection).tables and not may_replace:
-            raise BackupRefused("The database is not empty. Say with --replace that all of it gives way to the backup.")
+    asyncio.run(alone(settings.database_url, lambda connection: _there(connection, may_replace=may_replace)))
 
-    asyncio.run(alone(settings.database_url, ask))
+
+def _there(connection: Connection, *, may_replace: bool) -> MetaData:
+    """The tables that may give way."""
+    if connection.scalar(_REPLICAS):
+        raise BackupRefused("A replica, or a command, works on this database. Stop all replicas first.")
+    tables = look(connection)
+    if tables.tables and not may_replace:
+        raise BackupRefused("The database is not empty. Say with --replace that all of it gives way to the backup.")
+    return tables
 
 
 def _put_in_place(settings: Settings, staged: Path, *, may_replace: bool) -> Path | None:
@@ -110,10 +114,7 @@ def _put_in_place(settings: Settings, staged: Path, *, may_replace: bool) -> Pat
         return _put_file(staged, file.absolute())
 
     def fill(connection: Connection) -> None:
-        there = look(connection)
-        if there.tables and not may_replace:
-            raise BackupRefused("The database is not empty any more.")
-        there.drop_all(connection)
+        _there(connection, may_replace=may_replace).drop_all(connection)  # a replica may have started meanwhile
         building.copy(staged, connection)
 
     asyncio.run(alone(settings.database_url, fill))

@@ -2,7 +2,8 @@
 store knows is taken in.
 
 A bucket, or a folder that was not lost, has what hosts sent after the backup was made. Each such archive is taken as if
-its host sent it once more: fencing decides whether it is its slot's head or stands beside it.
+its host sent it once more: fencing decides whether it is its slot's head or stands beside it. What is of no placement
+that the rows know of, because that came after the backup or because its owner handed it in, stands beside it too.
 """
 
 import hashlib
@@ -21,7 +22,7 @@ from orchestrator.errors import NotFound
 from orchestrator.pictures.models import GamePicture
 from orchestrator.play.models import ERASED_OWNER, Session
 from orchestrator.saves.heads import Offer, record
-from orchestrator.saves.models import UPLOADED, SaveVersion, UnwantedArchive
+from orchestrator.saves.models import SaveVersion, UnwantedArchive
 from orchestrator.saves.store import ArchiveGone, ArchiveStore
 
 _A_DAY_S = 86_400.0
@@ -77,6 +78,8 @@ async def compare(database: Database, store: ArchiveStore) -> Found:
     taken_in = 0
     for each in sorted(sent):
         taken_in += await _take_in(database, store, each)
+    if taken_in:
+        named = await _named(database)  # some of them supersede what the store may have disposed of
     return Found(tuple(sorted(named - stored)), taken_in)
 
 
@@ -92,7 +95,7 @@ async def _named(database: Database) -> set[str]:
 
 def _sent(key: str) -> Iterable[_Sent]:
     told = _OF_A_HOST.fullmatch(key)
-    if told is None or int(told["generation"]) == UPLOADED:
+    if told is None:
         return ()
     numbers = int(told["generation"]), int(told["number"])
     return (_Sent(told["session"], *numbers, told["digest"], key, told["slot"]),)
@@ -105,18 +108,21 @@ async def _take_in(database: Database, store: ArchiveStore, sent: _Sent) -> bool
         unwanted = await session.get(UnwantedArchive, sent.key)
     if row is None or unwanted is not None or row.owner == ERASED_OWNER or row.slot_id != sent.slot_id:
         return False
-    if not 0 < sent.generation <= len(row.placed_on):
-        return False
     size_bytes = await _size_of(store, sent)
     if size_bytes is None:
         return False
     offer = Offer(sent.session_id, sent.generation, sent.digest, size_bytes, sent.number)
     async with database.write() as session:
         try:
-            await record(session, row.placed_on[sent.generation - 1], offer, sent.key, await database.now(session))
+            await record(session, _host_of(row, sent.generation), offer, sent.key, await database.now(session))
         except NotFound:
             return False
     return True
+
+
+def _host_of(row: Session, generation: int) -> str:
+    """Empty, which is no host and moves no head, of a placement that the rows do not know of."""
+    return row.placed_on[generation - 1] if 0 < generation <= len(row.placed_on) else ""
 
 
 async def _size_of(store: ArchiveStore, sent: _Sent) -> int | None:

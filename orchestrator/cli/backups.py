@@ -1,5 +1,6 @@
 """`orchestrator backup` and `restore`: a whole installation as one archive, and the other way round."""
 
+import errno
 import os
 import signal
 import stat
@@ -18,6 +19,7 @@ from orchestrator.settings import Settings
 _STREAM = "-"
 _PIECE_BYTES = 1024**2
 _SHOWN = 5
+_NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS})
 
 
 @click.command()
@@ -109,13 +111,22 @@ def _opened(file: str) -> Generator[Writable]:
             yield out
             out.flush()
             os.fsync(out.fileno())
-        try:
-            os.link(partial, path)  # never over another
-        except FileExistsError as error:
-            raise click.ClickException(f"{path} is there already.") from error
+        _name(partial, path)
     finally:
         with suppress(OSError):
             partial.unlink()
+
+
+def _name(partial: Path, path: Path) -> None:
+    """Never over another. Many a stick and network drive has no hard links: there it is renamed."""
+    try:
+        os.link(partial, path)
+    except FileExistsError as error:
+        raise click.ClickException(f"{path} is there already.") from error
+    except OSError as error:
+        if error.errno not in _NO_LINKS or path.exists():
+            raise
+        partial.rename(path)
 
 
 def _pieces(file: str) -> Iterator[bytes]:

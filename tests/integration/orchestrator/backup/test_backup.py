@@ -1,8 +1,9 @@
 """A whole installation backed up while somebody plays, and brought back where there was nothing."""
 
 import asyncio
+import hashlib
 import stat
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,7 +14,7 @@ from uuid import uuid4
 import httpx
 import pytest
 from litestar import Litestar
-from sqlalchemy import func, select
+from sqlalchemy import Connection, MetaData, func, select, text
 
 from agent_protocol import DesiredSession, ObservedState
 from orchestrator.accounts.models import Device
@@ -21,18 +22,23 @@ from orchestrator.backup import making, restoring
 from orchestrator.backup.errors import BackupRefused
 from orchestrator.backup.making import make
 from orchestrator.backup.manifest import Manifest
+from orchestrator.backup.reading import Unpacked
 from orchestrator.backup.restoring import Outcome
 from orchestrator.backup.store import compare
+from orchestrator.database import Database
 from orchestrator.doctor.gathering import gather
 from orchestrator.doctor.rules import findings
 from orchestrator.fleet.models import Host
+from orchestrator.saves.intake import TRANSFER_LIFE
 from orchestrator.saves.memory_store import MemoryStore
+from orchestrator.saves.models import UPLOADED, UnwantedArchive
 from orchestrator.services import Services, open_services
 from orchestrator.settings import Settings
 from orchestrator.webhooks.models import WebhookDelivery, WebhookEndpoint
 from tests.conftest import only_on
 from tests.integration.orchestrator.conftest import ScriptedHost, add_game
 from tests.integration.orchestrator.saves.playing import archives, evening, restored, saved, slots, start, versions
+from tests.integration.orchestrator.saves.test_disposal import let_time_pass, make_old
 from tests.postgresql import Databases
 
 PASSWORD = "correct horse battery"
@@ -252,6 +258,104 @@ async def test_what_the_store_has_beyond_the_backup_is_taken_in(
         assert await restored(host, await start(await house.sign_in(ADA), host)) == b"long after"
 
 
+def key_of(order: DesiredSession, slot_id: str, generation: int, number: int, content: bytes) -> str:
+    """Where an archive lies that a host has sent."""
+    digest = hashlib.sha256(content).hexdigest()
+    return f"{slot_id}/{order.session_id}-{generation}-{number}-{digest}-arc{number}.tar.zst"
+
+
+async def test_what_the_rows_cannot_know_of_is_kept_beside_the_head_and_not_swept_away(
+    settings: Settings, living: Callable[[Settings], Any], tmp_path: Path
+) -> None:
+    """Of a host to which the game went after the backup, handed in after it, and on its way while it was made."""
+    file = tmp_path / "backup.tar"
+    async with living(settings) as house:
+        host = await move_in(house)
+        ada = await house.sign_in(ADA, is_new=True)
+        order = await start(ada, host)
+        await saved(host, order, b"at the backup")
+        [slot] = await slots(ada)
+        sent = {
+            key_of(order, slot["id"], generation, number, content): content
+            for generation, number, content in (
+                (order.generation, 99, b"on its way"),
+                (order.generation + 1, 100, b"elsewhere"),
+                (UPLOADED, 0, b"handed in"),
+            )
+        }
+        async with house.services.database.write() as session:
+            since = await house.services.database.now(session) + TRANSFER_LIFE
+            session.add(UnwantedArchive(key=next(iter(sent)), since=since))
+        await asyncio.to_thread(back_up, settings, file)
+    for key, content in sent.items():
+        (settings.data / "saves" / key).write_bytes(content)
+        make_old(settings.data / "saves" / key)
+    done = await asyncio.to_thread(bring_back, settings, file, may_replace=True)
+    assert (done.found.taken_in, done.found.missing) == (3, ())
+    async with living(settings) as house:
+        await house.services.save_disposal.sweep()
+        await let_time_pass(house.services)
+        await house.services.save_disposal.round()
+        host.client = house.browser()
+        host.see(order, ObservedState.RUNNING)
+        await host.sync()
+        await host.end(order)
+        ada = await house.sign_in(ADA)
+        assert {path.read_bytes() for path in archives(settings)} == {b"at the backup", *sent.values()}
+        assert len(await versions(ada, slot["id"])) == 4
+        assert await restored(host, await start(ada, host)) == b"on its way", "whoever is fenced is no head"
+
+
+@only_on("sqlite")
+async def test_what_was_superseded_since_is_not_missed(settings: Settings, living: Callable[[Settings], Any]) -> None:
+    """A bucket goes on while a backup does not."""
+
+    async def once(content: bytes) -> AsyncIterator[bytes]:
+        yield content
+
+    async with living(settings) as house:
+        host = await move_in(house)
+        ada = await house.sign_in(ADA, is_new=True)
+        order = await start(ada, host)
+        for content in (b"1", b"2"):
+            await saved(host, order, content)
+        [slot] = await slots(ada)
+        bucket = MemoryStore()
+        for number, content in ((3, b"3"), (4, b"4")):
+            key = key_of(order, slot["id"], order.generation, number, content)
+            await bucket.put(key, hashlib.sha256(content).hexdigest(), len(content), once(content))
+        found = await compare(house.services.database, bucket)
+    assert (found.missing, found.taken_in) == ((), 2)
+
+
+@only_on("postgresql")
+async def test_a_replica_that_starts_during_a_restore_keeps_its_database(
+    settings: Settings,
+    elsewhere: Settings,
+    living: Callable[[Settings], Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with living(settings) as house:
+        await move_in(house)
+    await asyncio.to_thread(back_up, settings, tmp_path / "b")
+    loop, unpack = asyncio.get_running_loop(), restoring.unpack
+    database = Database(elsewhere.database_url)
+    async with AsyncExitStack() as stack:
+
+        async def begin() -> None:
+            await stack.enter_async_context(database.engine.connect())
+
+        def begin_meanwhile(pieces: Iterator[bytes], folder: Path) -> Unpacked:
+            asyncio.run_coroutine_threadsafe(begin(), loop).result()
+            return unpack(pieces, folder)
+
+        monkeypatch.setattr(restoring, "unpack", begin_meanwhile)
+        with pytest.raises(BackupRefused, match="Stop all replicas"):
+            await asyncio.to_thread(bring_back, elsewhere, tmp_path / "b")
+    await database.close()
+
+
 @only_on("sqlite")
 async def test_what_is_dropped_while_the_backup_is_written_is_in_it(
     settings: Settings,
@@ -274,6 +378,25 @@ async def test_what_is_dropped_while_the_backup_is_written_is_in_it(
     assert (await asyncio.to_thread(back_up, settings, tmp_path / "b")).missing == ()
     assert (await asyncio.to_thread(bring_back, elsewhere, tmp_path / "b")).found.missing == ()
     assert (elsewhere.data / "saves" / key).read_bytes() == b"chapter 1"
+
+
+@only_on("postgresql")
+async def test_a_slow_disk_does_not_end_the_snapshot(
+    settings: Settings, living: Callable[[Settings], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look, limits = making.look, list[str]()
+
+    def looked(connection: Connection) -> MetaData:
+        limits.append(connection.scalars(text("SHOW idle_in_transaction_session_timeout")).one())
+        return look(connection)
+
+    monkeypatch.setattr(making, "look", looked)
+    async with living(settings) as house:
+        await move_in(house)
+        await asyncio.to_thread(back_up, settings, tmp_path / "b")
+        async with house.services.database.read() as session:
+            assert await session.scalar(text("SHOW idle_in_transaction_session_timeout")) == "15s", "nobody else's"
+    assert limits == ["0"]
 
 
 @only_on("sqlite")

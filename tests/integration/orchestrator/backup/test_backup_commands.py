@@ -1,16 +1,21 @@
 """`orchestrator backup` and `restore` as an operator types them, and what they say when it does not go."""
 
+import errno
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from click.testing import CliRunner, Result
 
 from orchestrator import cli
+from orchestrator.backup.building import build
+from orchestrator.backup.errors import BackupRefused
+from orchestrator.backup.reading import unpack
 from orchestrator.replica import sole_replica
 from orchestrator.settings import Settings
 from tests.conftest import only_on
@@ -57,6 +62,22 @@ def test_a_backup_is_one_file_for_its_owner_alone_and_is_made_once(
     assert back.exit_code == 0, back.output
     assert back.output.startswith("Restored what was there at ")
     assert "ada@example.org" in run("users", "list").output
+
+
+@only_on("sqlite")
+def test_a_drive_without_hard_links_takes_a_backup_as_well(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> NoReturn:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    file = tmp_path / "night.tar"
+    made = run("backup", str(file))
+    assert made.exit_code == 0, made.output
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in tmp_path.iterdir() if "partial" in path.name] == []
+    assert run("backup", str(file)).output == f"Error: {file} is there already.\n"
 
 
 @only_on("sqlite")
@@ -116,6 +137,18 @@ def test_a_backup_that_is_damaged_leaves_nothing(
     assert refused.output.startswith("Error: ")
     assert [path.name for path in data.glob("*")] in ([], ["replica.lock"])
     assert list(data.glob(".*")) == []
+
+
+@only_on("sqlite")
+def test_a_row_that_no_database_holds_is_refused(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "night.tar"
+    assert run("backup", str(file)).exit_code == 0
+    (tmp_path / "unpacked").mkdir()
+    unpacked = unpack([file.read_bytes()], tmp_path / "unpacked")
+    rows = unpacked.file("rows/accounts.jsonl")
+    rows.write_bytes(rows.read_bytes().replace(b"ada@example.org", b"\\ud800"))
+    with pytest.raises(BackupRefused, match="do not fit"):
+        build(unpacked, tmp_path / "made.sqlite3")
 
 
 @only_on("sqlite")
