@@ -25,7 +25,7 @@ from sqlalchemy.pool import NullPool
 
 _FOLDER = Path(__file__).parent
 _ADVISORY_LOCK = 0x706C6179  # "play"
-_LOCK_NOT_AVAILABLE = "55P03"
+_LET_GO = frozenset({"55P03", "40P01"})  # a lock was not to be had in time; a deadlock
 _SHOWN_CHARACTERS = 100
 LOCK_WAIT_S = 5.0
 PAUSE_S = 5.0
@@ -50,8 +50,8 @@ class Revisions:
 
 
 async def migrate(url: str, revision: str = "head") -> Revisions:
-    """Upgrade the database at `url` to this revision, the newest unless said; what it was before. Does nothing to one
-    that is there, or further.
+    """Upgrade the database at `url` to this revision, which it has not passed, or to the newest; what it was before.
+    Does nothing to one that is there, or that a newer program has taken further.
 
     On PostgreSQL each revision is a transaction of its own, and none waits longer than `LOCK_WAIT_S` for a lock, for
     whoever wants the same table waits behind it. It lets go and tries again. Raises `MigrationBlocked`.
@@ -71,7 +71,7 @@ async def _patiently(url: str, revision: str) -> Revisions:
         try:
             return await alone(url, lambda connection: upgrade(connection, revision, by_steps=True))
         except DBAPIError as error:
-            if getattr(error.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE:
+            if getattr(error.orig, "sqlstate", None) not in _LET_GO:
                 raise
             statement = " ".join((error.statement or "").split())[:_SHOWN_CHARACTERS]
             if tries >= TRIES:

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from typing import Any
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from migrations import migrate, revisions, run
@@ -72,6 +74,27 @@ async def test_a_migration_that_finds_no_gap_gives_up_between_revisions(
     assert "\n" not in str(blocked.value)
     assert (await revisions(engine)).current == "0027"
     await migrate(empty_database_url)
+    assert (await revisions(engine)).is_current
+
+
+class Deadlock(Exception):
+    sqlstate = "40P01"
+
+
+@only_on("postgresql")
+async def test_a_migration_that_loses_a_deadlock_tries_again(
+    engine: AsyncEngine, empty_database_url: str, said: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone, failures = run.alone, [DBAPIError("ALTER TABLE sessions", None, Deadlock())]
+
+    async def unlucky(*arguments: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return await alone(*arguments)
+
+    monkeypatch.setattr(run, "alone", unlucky)
+    await migrate(empty_database_url)
+    assert said.events == ["migrations.wait_for_lock"]
     assert (await revisions(engine)).is_current
 
 
