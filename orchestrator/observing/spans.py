@@ -56,12 +56,12 @@ class TracedRequest(ASGIMiddleware):
         tracer: Tracer = scope["litestar_app"].state["tracer"]
         span = tracer.root(REQUEST, {METHOD: str(scope.get("method")), ROUTE: scope["path_template"]})
         scope.setdefault("state", {})[_KEPT] = span.traceparent
-        status = 0
+        statuses = list[int]()
 
         async def send_and_look(message: Message) -> None:
-            nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                statuses.append(status)
                 span.note({STATUS: status})
                 if status >= 500:
                     span.fail(str(status))
@@ -71,7 +71,7 @@ class TracedRequest(ASGIMiddleware):
             with bound_contextvars(**traced(span.traceparent)):
                 await next_app(scope, receive, send_and_look)
         finally:
-            if status != 401:
+            if statuses != [401]:
                 span.end()
 
 
