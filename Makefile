@@ -24,7 +24,7 @@ ON_A_STREAM := input_scripts pages_controls pages_firefox pages_on_a_seat pages_
 FLEETS := tests/chaos tests/crash $(addprefix tests/integration/,deploy embedded fleet replicas)
 STREAMS := tests/integration/streaming $(ON_A_STREAM:%=tests/browser/pages/test_%.py)
 PAGES := $(filter-out $(STREAMS),$(wildcard tests/browser/pages/test_*.py))
-BESIDE := test-hosts test-fleets test-services test-pages
+BESIDE := test-services test-fleets test-hosts test-pages
 APART := test-streams test-house
 
 .PHONY: help play games test test-services test-hosts test-fleets test-pages test-streams test-house setup setup-tests setup-bench lint format unit coverage chaos chaos-fleet soak input-scripts walk-pictures test-games bench-play bench-streaming bench-hour bench-chaos bench-soak bench-fleet bench-uploads bench-catalogue bench-api bench-arena simulate strength deploy-orchestrator deploy-agent images deb docs drawings fuzz audit clean
