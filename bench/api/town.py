@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import insert, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bench.fleet.town import GIB, add_hosts
+from bench.fleet.town import GIB, a_person, add_hosts, row_of
 from orchestrator.accounts import tokens
-from orchestrator.accounts.account import Account, AccountState, Role
+from orchestrator.accounts.account import Account
 from orchestrator.accounts.models import AccountRow, Device
 from orchestrator.catalog.definition import GameDefinition
 from orchestrator.catalog.images import EngineImage
@@ -43,12 +43,12 @@ async def filled(settings: Settings) -> list[Player]:
         for number in range(GAMES):
             await services.catalog.add_game(_game(number), EngineImage(f"sha256:{number:064}", GIB))
         hosts = [host.host_id for host in await add_hosts(services.database, HOSTS)]
-        people = [_person(number) for number in range(ACCOUNTS)]
+        people = [a_person(number) for number in range(ACCOUNTS)]
         playing = [(person, new_id("ses")) for person in people[:PLAYERS]]
         async with services.database.write() as session:
             now = await services.database.now(session)
             games = list(await session.execute(select(Game.id, Game.current_build_id).order_by(Game.slug)))
-            await _insert(session, AccountRow, (_account(person, now) for person in people))
+            await _insert(session, AccountRow, (row_of(each, now) for each in people))
             await _insert(session, Device, (_device(person, now) for person in people))
             liked = [{"account_id": person.id, "game_id": games[0].id} for person in people]
             await _insert(session, Favorite, liked)
@@ -88,21 +88,6 @@ def _game(number: int) -> GameDefinition:
             "build": {"version": "1.0", "image": f"playhouse/{slug_of(number)}:1.0"},
         }
     )
-
-
-def _person(number: int) -> Account:
-    return Account(new_id("clx"), f"person{number}@example.org", f"Person {number}", None, Role.PLAYER)
-
-
-def _account(person: Account, now: datetime) -> dict[str, Any]:
-    return {
-        "id": person.id,
-        "email": person.email,
-        "name": person.name,
-        "role": person.role,
-        "state": AccountState.ACTIVE,
-        "created_at": now,
-    }
 
 
 def _device(person: Account, now: datetime) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import time
 from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -48,6 +48,23 @@ class SimulatedHost:
         now = int(time.time())
         claims = {"iss": f"host:{self.host_id}", "aud": AGENT_AUDIENCE, "iat": now, "exp": now + 60}
         return f"Bearer {jwt.encode(claims, self.key, algorithm='EdDSA')}"
+
+
+def a_person(number: int) -> Account:
+    """One that nobody can sign in to."""
+    return Account(new_id("clx"), f"person{number}@example.org", f"Person {number}", None, Role.PLAYER)
+
+
+def row_of(account: Account, now: datetime) -> dict[str, object]:
+    """What the database holds of it."""
+    return {
+        "id": account.id,
+        "email": account.email,
+        "name": account.name,
+        "role": account.role,
+        "state": AccountState.ACTIVE,
+        "created_at": now,
+    }
 
 
 async def add_game(services: Services) -> None:
@@ -99,23 +116,10 @@ async def add_people(services: Services, count: int) -> list[str]:
     """Session cookies of as many new accounts."""
     async with services.database.write() as session:
         now = await services.database.now(session)
-        people = [
-            Account(new_id("clx"), f"person{number}@example.org", f"Person {number}", None, Role.PLAYER)
-            for number in range(count)
-        ]
-        rows = [
-            {
-                "id": person.id,
-                "email": person.email,
-                "name": person.name,
-                "role": person.role,
-                "state": AccountState.ACTIVE,
-                "created_at": now,
-            }
-            for person in people
-        ]
+        people = [a_person(number) for number in range(count)]
+        rows = [row_of(each, now) for each in people]
         await session.execute(insert(AccountRow), rows)
-    return [await services.accounts.issue_token(person) for person in people]
+    return [await services.accounts.issue_token(each) for each in people]
 
 
 async def add_sessions(database: Database, running_on: Sequence[str], waiting: int) -> list[str]:
