@@ -155,8 +155,8 @@ def doctor(
 ) -> None:
     """Look at all that games need on this host; exit code 1 when something is broken. Give it what `run` is given."""
     from diagnosis import exit_code, told  # noqa: PLC0415 - `run` needs none of it
-    from gameserver_agent.doctor.gathering import Asked, gather  # noqa: PLC0415
-    from gameserver_agent.doctor.rules import findings  # noqa: PLC0415
+    from gameserver_agent.doctor.gathering import Asked, gather  # noqa: PLC0415 - no other command needs it
+    from gameserver_agent.doctor.rules import findings  # noqa: PLC0415 - as above
 
     asked = Asked(
         orchestrator_url=orchestrator_url,

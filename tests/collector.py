@@ -103,7 +103,7 @@ def _spans(body: bytes) -> list[Seen]:
 
 
 def _plain(attributes: Iterable[object]) -> dict[str, object]:
-    return {each.key: getattr(each.value, each.value.WhichOneof("value")) for each in attributes}  # type: ignore[attr-defined]
+    return {each.key: getattr(each.value, each.value.WhichOneof("value")) for each in attributes}  # type: ignore[attr-defined] - made at run time
 
 
 @asynccontextmanager

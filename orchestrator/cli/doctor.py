@@ -14,7 +14,7 @@ from orchestrator.settings import Settings
 def doctor() -> None:
     """Look at all that a replica needs here; exit code 1 when something is broken."""
     from orchestrator.doctor.gathering import gather  # noqa: PLC0415 - no other command needs it
-    from orchestrator.doctor.rules import findings  # noqa: PLC0415
+    from orchestrator.doctor.rules import findings  # noqa: PLC0415 - as above
 
     with friendly():
         settings = Settings()

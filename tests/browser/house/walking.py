@@ -56,7 +56,7 @@ def count_in(picture: Image.Image) -> int | None:
     picture = picture.convert("RGB")
 
     def is_lit(column: int, row: int) -> bool:
-        red, _, blue = picture.getpixel((int((column + 0.5) * cell), int((row + 0.5) * cell)))  # type: ignore[misc]
+        red, _, blue = picture.getpixel((int((column + 0.5) * cell), int((row + 0.5) * cell)))  # type: ignore[misc] - RGB
         return red > blue
 
     number = ""

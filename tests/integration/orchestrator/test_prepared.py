@@ -93,7 +93,7 @@ async def test_whose_answer_nobody_waits_for_any_more_is_nobody_elses(database: 
 
 @only_on("postgresql")
 async def test_a_connection_that_owes_an_answer_is_nobodys(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    options = engine._POSTGRESQL_OPTIONS  # pyright: ignore[reportPrivateUsage]
+    options = engine._POSTGRESQL_OPTIONS  # pyright: ignore[reportPrivateUsage] - to wait less
     monkeypatch.setitem(options["connect_args"], "command_timeout", 2.0)
     who_answers = Prepared(select(func.pg_backend_pid().label("number")))
     database = Database(settings.database_url)
