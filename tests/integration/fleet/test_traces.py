@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from gameserver_agent import spans as agents
+from gameserver_agent.seats.places import SeatPlaces
 from orchestrator.observing import spans as replicas
+from streaming.worker import LOG
 from tests.chaos.machine import SLUG
 from tests.chaos.player import Player
 from tests.collector import Collector, Seen, collecting
@@ -100,11 +102,13 @@ async def of_one_launch(collector: Collector, fleet: Fleet, player: Player, here
     words = json.dumps([dict(span.attributes) for span in trace])
     assert row.owner.removeprefix("account:") not in words, "no trace names a person"
 
+    seat = SeatPlaces(here.seats, here.id).existing(session_id)
+    assert seat is not None
     leads_there = {"session": session_id, "trace_id": root.trace}
     logs = {
         "replica": [line for replica in fleet.replicas for line in lines(replica.log)],
         "agent": list(lines(here.agent.log)),
-        "seat": list(lines(next(here.seats.glob(f"*/{session_id}/seat/worker.log")))),
+        "seat": list(lines(seat.seat / LOG)),
     }
     for whose, events in logs.items():
         told = [event for event in events if leads_there.items() <= event.items()]
