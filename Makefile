@@ -21,7 +21,7 @@ PYTEST_WHOLE := --durations=25 --durations-min=1
 RUNS := .pytest_cache/jobs
 SERVICES := tests/api tests/compatibility tests/integration/orchestrator
 ON_A_STREAM := input_scripts pages_controls pages_firefox pages_on_a_seat pages_phone pages_play pages_running pages_watch
-FLEETS := tests/chaos tests/crash $(addprefix tests/integration/,deploy embedded fleet replicas)
+FLEETS := tests/chaos tests/crash $(addprefix tests/integration/,deploy embedded fleet guides replicas)
 STREAMS := tests/integration/streaming $(ON_A_STREAM:%=tests/browser/pages/test_%.py)
 PAGES := $(filter-out $(STREAMS),$(wildcard tests/browser/pages/test_*.py))
 BESIDE := test-services test-fleets test-hosts test-pages

@@ -66,6 +66,7 @@ class Player:
         transport = httpx.AsyncHTTPTransport(local_address=address)
         self._client = httpx.AsyncClient(timeout=ANSWER_WITHIN_S, transport=transport)
         self._frames_told_s = 0.0
+        self.email, self.password = f"{secrets.token_hex(4)}@example.org", secrets.token_hex(8)
         self.stop_took_s: list[float] = []
 
     async def __aenter__(self) -> Self:
@@ -83,16 +84,21 @@ class Player:
 
     async def register(self) -> None:
         """A new account, then out of the browser's memory and in again by its password."""
-        email, password = f"{secrets.token_hex(4)}@example.org", secrets.token_hex(8)
         token = (await self._ask("GET", "/api/auth/csrf"))["csrfToken"]
-        account = {"email": email, "password": password, "name": "Chaos", "csrfToken": token}
+        account = {"email": self.email, "password": self.password, "name": "Chaos", "csrfToken": token}
         await self._ask("POST", "/api/auth/register", account)
+        await self.sign_in()
+
+    async def sign_in(self) -> None:
+        """Out of the browser's memory, and in again by the password. Raises `Refused`."""
         self._client.cookies.clear()
         token = (await self._ask("GET", "/api/auth/csrf"))["csrfToken"]
-        form = {"email": email, "password": password, "csrfToken": token, "json": "true"}
+        form = {"email": self.email, "password": self.password, "csrfToken": token, "json": "true"}
         headers = {"Origin": self._origin}
         answer = await self._client.post(f"{self._origin}/api/auth/callback/credentials", data=form, headers=headers)
-        assert answer.status_code == 200, answer.text
+        if answer.status_code != 200:
+            content = _content(answer)
+            raise Refused(answer.status_code, str(content.get("error")), content)
 
     async def launch(self, slug: str, *, loses_answer: bool = False, twice: bool = False) -> str:
         """The id of the session that was asked for once, however often the words had to be repeated."""

@@ -1,8 +1,9 @@
 """What documents tell people to type are commands that there are: each is parsed as its program would parse it.
 
-What they do is tested where it is done. `arena-first-match.md` is run as it is written (`test_first_match.py`).
+And somebody types each of them in a test, or it is said why nobody does.
 """
 
+import itertools
 import re
 import shlex
 from collections.abc import Iterator
@@ -13,37 +14,50 @@ import pytest
 
 from gameserver_agent.cli import main as gameserver_agent
 from orchestrator.cli import main as orchestrator
+from tests.docs.reading import HOUSE, SHELL, blocks, shell_blocks
 
-HOUSE = Path(__file__).parents[2]
-PAGES = [HOUSE / "README.md", HOUSE / "CONTRIBUTING.md", *sorted((HOUSE / "docs").rglob("*.md"))]
+PAGES = ["README.md", "CONTRIBUTING.md", *(str(page.relative_to(HOUSE)) for page in (HOUSE / "docs").rglob("*.md"))]
 PROGRAMS: dict[str, click.Command] = {"orchestrator": orchestrator, "gameserver-agent": gameserver_agent}
 TARGETS = set(re.findall(r"^([a-z-]+):", (HOUSE / "Makefile").read_text(), re.MULTILINE))
 FEWEST = 60
+READERS = HOUSE / "tests" / "integration" / "guides"
+READ_ELSEWHERE = {
+    ("docs/arena-first-match.md", "*"): "tests/browser/pages/test_first_match.py types it",
+    ("docs/deploying.md", "An evening, in order"): "tests/integration/deploy/test_an_evening.py types it",
+    ("docs/deploying.md", "With containers"): "its images are those of a public registry",
+    ("docs/deploying.md", "On Kubernetes"): "it takes a cluster; a test holds what is deployed there to its schemas",
+    ("docs/benchmarks.md", "*"): "they take minutes to hours; their last results are in bench/results",
+    **{
+        (f"docs/{page}.md", "*"): "not yet"
+        for page in ["arena", "backup", "games", "operations", "publishers", "registry", "traces", "webhooks"]
+    },
+    ("CONTRIBUTING.md", "Working on it"): "it is what the gate itself does",
+}
+"""Blocks of shell by their page and heading, and why no reader of `READERS` types them."""
 DEPLOYED = "/opt/playhouse/bin/"
 OF_THE_SERVICE = ("GAMESERVER_AGENT_ORCHESTRATOR_URL", "https://play.example.org")
 """What a command that was deployed finds in its service's settings."""
 
 
-def simple_commands(text: str) -> Iterator[list[str]]:
-    """What stands in a page's blocks of shell, cut at pipes, brackets and redirections; comments and optional brackets
-    are left out, and lines whose quotes go on in the next.
+def simple_commands(block: str) -> Iterator[list[str]]:
+    """What stands in a block of shell, cut at pipes, brackets and redirections; comments and optional brackets are left
+    out, and lines whose quotes go on in the next.
     """
-    for block in re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
-        for line in block.splitlines():
-            lexer = shlex.shlex(re.sub(r"[\[\]]", "", line), posix=True, punctuation_chars=True)
-            lexer.whitespace_split = True
-            try:
-                words = list(lexer)
-            except ValueError:
-                continue
-            command: list[str] = []
-            for word in words:
-                if set(word) <= set("();<>|&"):
-                    yield command
-                    command = []
-                else:
-                    command.append(word)
-            yield command
+    for line in block.splitlines():
+        lexer = shlex.shlex(re.sub(r"[\[\]]", "", line), posix=True, punctuation_chars=True)
+        lexer.whitespace_split = True
+        try:
+            words = list(lexer)
+        except ValueError:
+            continue
+        command: list[str] = []
+        for word in words:
+            if set(word) <= set("();<>|&"):
+                yield command
+                command = []
+            else:
+                command.append(word)
+        yield command
 
 
 def of_ours(command: list[str]) -> tuple[str, list[str]] | None:
@@ -84,7 +98,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_every_command_of_the_documents_is_one_that_there_is(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     parsed = 0
     for page in PAGES:
-        for command in simple_commands(page.read_text()):
+        for command in itertools.chain.from_iterable(map(simple_commands, shell_blocks(page))):
             ours = of_ours(command)
             if ours is not None:
                 name, arguments = ours
@@ -93,21 +107,30 @@ def test_every_command_of_the_documents_is_one_that_there_is(desk: Path, monkeyp
                 try:
                     parse(PROGRAMS[name], name, arguments)
                 except click.UsageError as wrong:
-                    pytest.fail(f"{page.relative_to(HOUSE)}: {shlex.join(command)}: {wrong.format_message()}")
+                    pytest.fail(f"{page}: {shlex.join(command)}: {wrong.format_message()}")
                 monkeypatch.delenv(OF_THE_SERVICE[0], raising=False)
                 parsed += 1
             elif command[:1] == ["make"]:
                 targets = {word for word in command[1:] if "=" not in word}
-                assert targets <= TARGETS, f"{page.relative_to(HOUSE)}: {shlex.join(command)}"
+                assert targets <= TARGETS, f"{page}: {shlex.join(command)}"
                 parsed += 1
     assert parsed >= FEWEST, "they are found at all"
+
+
+def test_every_block_of_shell_is_typed_by_somebody() -> None:
+    sources = "".join(file.read_text() for file in READERS.glob("*.py"))
+    read = set(re.findall(r'reads\("(\S+)"', sources))
+    places = {(page, block.heading) for page in PAGES for block in blocks(page) if block.language == SHELL}
+    left = {(page, heading) for page, heading in places if page not in read}
+    assert not {place for place in left if not {place, (place[0], "*")} & READ_ELSEWHERE.keys()}
+    assert READ_ELSEWHERE.keys() <= left | {(page, "*") for page, _ in left}, "each is about something that is there"
 
 
 @pytest.mark.parametrize(
     "line", ["orchestrator hosts drian HOST", "orchestrator hosts drain HOST --mvoe", "orchestrator hosts drain"]
 )
 def test_a_command_that_is_not_there_is_found(line: str) -> None:
-    command = next(simple_commands(f"```sh\n{line}   # so\n```\n"))
+    command = next(simple_commands(f"{line}   # so\n"))
     ours = of_ours(command)
     assert ours is not None
     with pytest.raises(click.UsageError):

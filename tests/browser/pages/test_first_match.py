@@ -4,9 +4,7 @@ import asyncio
 import json
 import os
 import re
-import signal
 import socket
-import subprocess
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
@@ -15,58 +13,46 @@ import pytest_asyncio
 from playwright.async_api import Browser, expect
 
 from tests.browser.pages.conftest import Replica
+from tests.docs.reading import HOUSE, shell_blocks
+from tests.docs.terminal import Terminal
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-HOUSE = Path(__file__).parents[3]
-GUIDE = HOUSE / "docs" / "arena-first-match.md"
+GUIDE = "docs/arena-first-match.md"
 
 
 class Reader:
     """Whoever follows the guide in one terminal."""
 
-    def __init__(self, replica: Replica, home: Path) -> None:
+    def __init__(self, replica: Replica, terminal: Terminal) -> None:
         with socket.create_server(("localhost", 0)) as free:
             self.port = free.getsockname()[1]
-        text = GUIDE.read_text().replace("http://127.0.0.1:8000", replica.url).replace("5500", str(self.port))
-        self.blocks = re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-        self.script = re.findall(r'<script type="module">\n(.*?)</script>', text, re.DOTALL)[0]
-        home.mkdir()
-        self._environment = {**os.environ, "HOME": str(home), "ORCHESTRATOR_DATA": str(replica.data)}
-        self._shell = subprocess.Popen(
-            ["bash", "-e"],
-            cwd=HOUSE,
-            env=self._environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
+        self._here = {
+            "http://127.0.0.1:8000": replica.url,
+            "5500": str(self.port),
+            ".venv/bin": str(HOUSE / ".venv/bin"),
+        }
+        self.blocks = [self._filled(block) for block in shell_blocks(GUIDE)]
+        self.script = re.findall(r'<script type="module">\n(.*?)</script>', "".join(self.blocks), re.DOTALL)[0]
+        self._terminal = terminal
 
     def types(self, block: str) -> str:
         """What the terminal shows for one block."""
-        shell = self._shell
-        assert shell.stdin is not None
-        assert shell.stdout is not None
-        shell.stdin.write(f"{block}\necho 'that is all'\n")
-        shell.stdin.flush()
-        shown = ""
-        while not shown.endswith("that is all\n"):
-            line = shell.stdout.readline()
-            assert line, f"it ended: {block}\n{shown}"
-            shown += line
-        return shown.removesuffix("that is all\n")
+        said = self._terminal.types(block)
+        assert said.code == 0, f"{block}\n{said.text}"
+        return said.text
 
-    def close(self) -> None:
-        with self._shell:
-            os.killpg(self._shell.pid, signal.SIGTERM)
+    def _filled(self, block: str) -> str:
+        for word, here in self._here.items():
+            block = block.replace(word, here)
+        return block
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def reader(replica: Replica, tmp_path: Path) -> AsyncGenerator[Reader]:
-    reader = Reader(replica, tmp_path / "home")
-    yield reader
-    reader.close()
+    home = {"HOME": str(tmp_path), "ORCHESTRATOR_DATA": str(replica.data)}
+    with Terminal(tmp_path, {**os.environ, **home}) as terminal:
+        yield Reader(replica, terminal)
 
 
 async def test_the_guide_leads_to_a_match(reader: Reader, browser: Browser) -> None:

@@ -6,7 +6,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -16,8 +16,8 @@ from PIL import Image
 
 from bench.browser_player import Player, chromium
 from bench.soak.picture import Luma, is_lit
-from deploy.ssh.deploy import PROJECT
 from tests.browser.house.walking import count_once, register
+from tests.docs.reading import under, without_comment
 from tests.integration.deploy.scene import CERTIFICATE, CHECKOUT, DOMAIN, HOSTS, KEY, Scene, scene
 
 OTHERS = "and so on for the others"
@@ -103,14 +103,6 @@ class Operator:
         return release.removeprefix("releases/"), process
 
 
-def blocks(page: str, heading: str) -> Iterator[str]:
-    """What stands in fences below a heading of a document."""
-    text = (PROJECT / "docs" / page).read_text()
-    part = text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
-    for found in re.finditer(r"^```\w*\n(.*?)^```$", part, re.MULTILINE | re.DOTALL):
-        yield found[1]
-
-
 @pytest.fixture(scope="module")
 def operator() -> Generator[Operator]:
     folder = Path(tempfile.mkdtemp(prefix="evening-", dir="/tmp"))
@@ -131,7 +123,7 @@ def operator() -> Generator[Operator]:
 
 
 def go_through_the_page(operator: Operator) -> None:
-    for block in blocks("deploying.md", "An evening, in order"):
+    for block in under("docs/deploying.md", "An evening, in order"):
         print(f"{time.monotonic() - operator.began:.1f} s: {block.splitlines()[0]}")
         operator.follows(block)
         if "--check" in block:
@@ -165,7 +157,7 @@ def test_somebody_plays_there_and_the_save_follows_to_the_other_host(operator: O
         assert player.marks()["frames"] > newest
         assert player.stop()["status"] == "stopped"
 
-        drain = next(blocks("operations.md", "Drain a host for an upgrade")).splitlines()[0].partition("#")[0]
+        drain = without_comment(under("docs/operations.md", "Drain a host for an upgrade")[0].splitlines()[0])
         operator.operates(drain.replace("HOST", first))
         player.open_game("tiny-counter")
         player.play("button[aria-label^='Continue slot 1']")

@@ -1,0 +1,100 @@
+"""A house that was put up by the front page's own lines, for everybody who reads another page in it."""
+
+import time
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from bench.house import free_port
+from tests.chaos.player import Player
+from tests.docs.terminal import Terminal
+from tests.integration.guides.reader import Reader
+
+ADMIN = "ada@example.org"
+PASSWORD = "of a reader of pages"
+WITHIN_S = 60.0
+
+
+@dataclass
+class House:
+    """`environment` is that of a terminal on its machine."""
+
+    folder: Path
+    environment: Mapping[str, str]
+    port: int = field(default_factory=free_port)
+    host_port: int = field(default_factory=free_port)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def host_url(self) -> str:
+        """Of the host that runs from the beginning."""
+        return f"http://127.0.0.1:{self.host_port}"
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    def terminal(self, **more: str) -> Terminal:
+        """One with the replicas' settings."""
+        settings = {"ORCHESTRATOR_DATA": str(self.data), "ORCHESTRATOR_PUBLIC_URL": self.url}
+        return Terminal(self.folder, {**self.environment, **settings, **more})
+
+    @contextmanager
+    def reads(self, page: str, **knows: str) -> Generator[Reader]:
+        """Somebody at a terminal, who is at the page's end when the block is."""
+        with self.terminal() as terminal:
+            reader = Reader(page, terminal, **knows)
+            yield reader
+            reader.is_done()
+
+    def player(self) -> Player:
+        """Somebody without an account yet."""
+        return Player([self.url], print)
+
+    @contextmanager
+    def up(self) -> Generator[None]:
+        """By the lines of the front page. It is down again when the block ends."""
+        here = {
+            "http://10.0.0.5:8000": self.url,
+            "--port 8000": f"--port {self.port}",
+            "http://10.0.0.7:9100": self.host_url,
+        }
+        with self.reads("README.md", **here) as front:
+            self._put_up(front)
+            yield
+
+    def _put_up(self, front: Reader) -> None:
+        front.leaves("make play", "bench/play and tests/browser/house type it")
+        front.leaves("make test", "it is what runs this")
+        front.types("export ORCHESTRATOR_DATA=./data")
+        front.types("orchestrator migrate")
+        front.starts("orchestrator serve", "replica.log")
+        until_ready(self.url)
+        front.knows["uv run "] = ""  # the same programs, started sooner
+        front.types("users create", given=f"{PASSWORD}\n")
+        front.types("games add the-question")
+        front.types("hosts token > join-token")
+        del front.knows["uv run "]
+        front.terminal.types(f"export GAMESERVER_AGENT_PORT={self.host_port}")
+        front.starts("gameserver-agent run", "host.log")
+        until_ready(self.host_url)
+
+
+def until_ready(url: str) -> None:
+    deadline = time.monotonic() + WITHIN_S
+    while True:
+        try:
+            answer = httpx.get(f"{url}/health/ready")
+        except httpx.TransportError:
+            pass
+        else:
+            if answer.status_code == 200:
+                return
+        assert time.monotonic() < deadline, f"{url} never was ready"
+        time.sleep(0.1)
