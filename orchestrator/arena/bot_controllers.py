@@ -12,11 +12,13 @@ from orchestrator.arena.dependencies import (
     answer_tenant_bug,
     answer_tenant_error,
     answer_tenant_http_error,
+    provide_actor,
     provide_proven,
     with_tenant_key,
 )
 from orchestrator.arena.models import ArenaBot
 from orchestrator.arena.tenant_bots import TenantBots
+from orchestrator.audit.recording import Actor
 from orchestrator.errors import ApiError
 from orchestrator.http import AnyRequest, read_fields, utc_milliseconds
 from orchestrator.tenants.keys import Proven
@@ -29,7 +31,7 @@ class TenantBotController(Controller):
     path = "/v1/bots"
     include_in_schema = False  # `description` has it
     guards = (with_tenant_key,)
-    dependencies = {"proven": Provide(provide_proven)}
+    dependencies = {"proven": Provide(provide_proven), "actor": Provide(provide_actor)}
     exception_handlers = {
         ApiError: answer_tenant_error,
         HTTPException: answer_tenant_http_error,
@@ -43,10 +45,14 @@ class TenantBotController(Controller):
 
     @post(status_code=201)
     async def create_bot(
-        self, request: AnyRequest, tenant_bots: NamedDependency[TenantBots], proven: NamedDependency[Proven]
+        self,
+        request: AnyRequest,
+        tenant_bots: NamedDependency[TenantBots],
+        proven: NamedDependency[Proven],
+        actor: NamedDependency[Actor],
     ) -> Answer:
         """A new bot."""
-        return _bot(await tenant_bots.create(proven, await read_fields(request)))
+        return _bot(await tenant_bots.create(proven, await read_fields(request), by=actor))
 
     @get("/{bot_id:str}")
     async def get_bot(
@@ -62,23 +68,32 @@ class TenantBotController(Controller):
         request: AnyRequest,
         tenant_bots: NamedDependency[TenantBots],
         proven: NamedDependency[Proven],
+        actor: NamedDependency[Actor],
     ) -> Answer:
         """Other fields of a bot."""
-        return _bot(await tenant_bots.change(proven, bot_id, await read_fields(request)))
+        return _bot(await tenant_bots.change(proven, bot_id, await read_fields(request), by=actor))
 
     @delete("/{bot_id:str}", status_code=204)
     async def delete_bot(
-        self, bot_id: BotId, tenant_bots: NamedDependency[TenantBots], proven: NamedDependency[Proven]
+        self,
+        bot_id: BotId,
+        tenant_bots: NamedDependency[TenantBots],
+        proven: NamedDependency[Proven],
+        actor: NamedDependency[Actor],
     ) -> None:
         """It is gone with what it learned."""
-        await tenant_bots.delete(proven, bot_id)
+        await tenant_bots.delete(proven, bot_id, by=actor)
 
     @post("/{bot_id:str}/train", status_code=202)
     async def train_bot(
-        self, bot_id: BotId, tenant_bots: NamedDependency[TenantBots], proven: NamedDependency[Proven]
+        self,
+        bot_id: BotId,
+        tenant_bots: NamedDependency[TenantBots],
+        proven: NamedDependency[Proven],
+        actor: NamedDependency[Actor],
     ) -> Answer:
         """A learned bot learns from what was played by now."""
-        return _bot(await tenant_bots.train(proven, bot_id))
+        return _bot(await tenant_bots.train(proven, bot_id, by=actor))
 
 
 class PrefixedTenantBotController(TenantBotController):

@@ -4,6 +4,7 @@ from typing import Any
 
 from litestar import MediaType, Response
 from litestar.datastructures import MutableScopeHeaders
+from litestar.di import NamedDependency
 from litestar.enums import ScopeType
 from litestar.exceptions import HTTPException
 from litestar.handlers import BaseRouteHandler
@@ -11,6 +12,7 @@ from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from orchestrator.accounts.throttle import Tally
+from orchestrator.audit.recording import Actor, ActorKind
 from orchestrator.errors import ApiError, Forbidden, RateLimited, Unauthorized
 from orchestrator.http import AnyConnection, AnyRequest, address_of, answer_bug, request_id_of
 from orchestrator.tenants.keys import Proven, TenantKeys
@@ -42,6 +44,11 @@ async def with_tenant_key(connection: AnyConnection, _handler: BaseRouteHandler)
 async def provide_proven(request: AnyRequest) -> Proven:
     """Whose key this is; only behind the guard."""
     return proven_of(request)
+
+
+async def provide_actor(request: AnyRequest, proven: NamedDependency[Proven]) -> Actor:
+    """The key, as the audit log names it; only behind the guard."""
+    return Actor(ActorKind.TENANT_KEY, proven.key_id, address_of(request))
 
 
 def proven_of(connection: AnyConnection) -> Proven:

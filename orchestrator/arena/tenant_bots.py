@@ -15,6 +15,7 @@ from matches.values import Game
 from orchestrator.arena.bot_orders import BotOrder, BotType, changed, ordered
 from orchestrator.arena.models import ArenaBot
 from orchestrator.arena.presence import milliseconds
+from orchestrator.audit.recording import COMMAND_LINE, Action, Actor, record
 from orchestrator.database import Database
 from orchestrator.errors import Conflict, InvalidRequest, NotFound
 from orchestrator.ids import new_id
@@ -42,10 +43,10 @@ class TenantBots:
         self._database = database
         self._notices = notices
 
-    async def create(self, by: Proven, fields: Mapping[str, Any]) -> ArenaBot:
+    async def create(self, key: Proven, fields: Mapping[str, Any], *, by: Actor = COMMAND_LINE) -> ArenaBot:
         """InvalidRequest; Conflict where the player has a bot of this game, or the tenant all that it may have."""
         order = ordered(fields)
-        tenant_id, mode = by.tenant.id, by.mode.value
+        tenant_id, mode = key.tenant.id, key.mode.value
         async with self._database.write() as session:
             await self._database.lock(session, f"arena-bots:{tenant_id}:{mode}")
             mine = select(ArenaBot).filter_by(tenant_id=tenant_id, mode=mode)
@@ -67,27 +68,30 @@ class TenantBots:
             )
             _write(made, order)
             session.add(made)
+            record(session, by, Action.TENANT_BOT_MAKE, tenant_id, made.created_at, bot=made.id)
         log.info("arena.bot_made", bot=made.id, tenant=tenant_id, game=made.game, mode=mode, kind=made.bot_type)
         return made
 
-    async def owned(self, by: Proven) -> Sequence[ArenaBot]:
+    async def owned(self, key: Proven) -> Sequence[ArenaBot]:
         """The oldest first."""
-        query = select(ArenaBot).filter_by(tenant_id=by.tenant.id, mode=by.mode.value)
+        query = select(ArenaBot).filter_by(tenant_id=key.tenant.id, mode=key.mode.value)
         async with self._database.read() as session:
             return (await session.scalars(query.order_by(ArenaBot.created_at, ArenaBot.id))).all()
 
-    async def get(self, by: Proven, bot_id: str) -> ArenaBot:
+    async def get(self, key: Proven, bot_id: str) -> ArenaBot:
         """NotFound, also for another tenant's or the other environment's."""
         async with self._database.read() as session:
-            return _of(by, await session.get(ArenaBot, bot_id))
+            return _of(key, await session.get(ArenaBot, bot_id))
 
-    async def change(self, by: Proven, bot_id: str, fields: Mapping[str, Any]) -> ArenaBot:
+    async def change(
+        self, key: Proven, bot_id: str, fields: Mapping[str, Any], *, by: Actor = COMMAND_LINE
+    ) -> ArenaBot:
         """Matches that go on keep an algorithmic bot's level; a learned bot is in them too what it has become. One that
         shall be of another strength is trained and measured anew, after the training that goes on. NotFound,
         InvalidRequest.
         """
         async with self._database.write() as session:
-            row = _of(by, await session.get(ArenaBot, bot_id, with_for_update=True))
+            row = _of(key, await session.get(ArenaBot, bot_id, with_for_update=True))
             order = changed(_order(row), fields)
             was_taught = row.trained_at is not None or row.train_due_ms is not None
             if order.target_rating != row.target_rating and was_taught:
@@ -95,25 +99,32 @@ class TenantBots:
                 if row.training != "running":
                     await self._ask(session, row)
             _write(row, order)
+            await self._record(session, by, Action.TENANT_BOT_CHANGE, row)
             return row
 
-    async def delete(self, by: Proven, bot_id: str) -> None:
+    async def delete(self, key: Proven, bot_id: str, *, by: Actor = COMMAND_LINE) -> None:
         """It meets nobody any more; its matches that go on are played to their end at its level. NotFound."""
         async with self._database.write() as session:
-            await session.delete(_of(by, await session.get(ArenaBot, bot_id, with_for_update=True)))
-        log.info("arena.bot_removed", bot=bot_id, tenant=by.tenant.id)
+            row = _of(key, await session.get(ArenaBot, bot_id, with_for_update=True))
+            await session.delete(row)
+            await self._record(session, by, Action.TENANT_BOT_REMOVE, row)
+        log.info("arena.bot_removed", bot=bot_id, tenant=key.tenant.id)
 
-    async def train(self, by: Proven, bot_id: str) -> ArenaBot:
+    async def train(self, key: Proven, bot_id: str, *, by: Actor = COMMAND_LINE) -> ArenaBot:
         """It learns as soon as it is its turn, and has had its `REST`; asked again meanwhile, only once. NotFound,
         InvalidRequest.
         """
         async with self._database.write() as session:
-            row = _of(by, await session.get(ArenaBot, bot_id, with_for_update=True))
+            row = _of(key, await session.get(ArenaBot, bot_id, with_for_update=True))
             if row.bot_type != BotType.LEARNED.value:
                 raise InvalidRequest("Only learned bots are trained")
             if row.train_due_ms is None:
                 await self._ask(session, row)
+            await self._record(session, by, Action.TENANT_BOT_TRAIN, row)
             return row
+
+    async def _record(self, session: AsyncSession, by: Actor, action: Action, row: ArenaBot) -> None:
+        record(session, by, action, row.tenant_id, await self._database.now(session), bot=row.id)
 
     async def _ask(self, session: AsyncSession, row: ArenaBot) -> None:
         wait_for_training(row, await self._database.now(session))
@@ -136,8 +147,8 @@ async def require_no_bots(session: AsyncSession, tenant_id: str, mode: str, play
         raise InvalidRequest(f"The player {taken} is reserved for a bot")
 
 
-def _of(by: Proven, row: ArenaBot | None) -> ArenaBot:
-    if row is None or (row.tenant_id, row.mode) != (by.tenant.id, by.mode.value):
+def _of(key: Proven, row: ArenaBot | None) -> ArenaBot:
+    if row is None or (row.tenant_id, row.mode) != (key.tenant.id, key.mode.value):
         raise NotFound(_NO_BOT)
     return row
 

@@ -12,12 +12,13 @@ from orchestrator.arena.dependencies import (
     answer_tenant_error,
     answer_tenant_http_error,
     proven_of,
+    provide_actor,
     provide_proven,
     with_tenant_key,
 )
-from orchestrator.audit.recording import Actor, ActorKind
+from orchestrator.audit.recording import Actor
 from orchestrator.errors import ApiError, Forbidden
-from orchestrator.http import AnyConnection, AnyRequest, address_of
+from orchestrator.http import AnyConnection, AnyRequest
 from orchestrator.tenants.keys import Proven
 from orchestrator.tenants.plans import KeyMode
 from orchestrator.webhooks.controllers import Owner, WebhookHandlers
@@ -30,9 +31,8 @@ async def with_live_key(connection: AnyConnection, handler: BaseRouteHandler) ->
         raise Forbidden("Test API key cannot manage webhooks")
 
 
-async def provide_owner(request: AnyRequest, proven: NamedDependency[Proven]) -> Owner:
-    by = Actor(ActorKind.TENANT_KEY, proven.key_id, address_of(request))
-    return Owner(proven.tenant.id, proven.grants.webhook_retries, by)
+async def provide_owner(proven: NamedDependency[Proven], actor: NamedDependency[Actor]) -> Owner:
+    return Owner(proven.tenant.id, proven.grants.webhook_retries, actor)
 
 
 def answer_with_code(request: AnyRequest, error: ApiError) -> Response[Any]:
@@ -45,7 +45,11 @@ def answer_with_code(request: AnyRequest, error: ApiError) -> Response[Any]:
 class TenantWebhookController(WebhookHandlers):
     path = "/v1/webhooks"
     guards = (with_live_key,)
-    dependencies = {"proven": Provide(provide_proven), "owner": Provide(provide_owner)}
+    dependencies = {
+        "proven": Provide(provide_proven),
+        "actor": Provide(provide_actor),
+        "owner": Provide(provide_owner),
+    }
     exception_handlers = {
         ApiError: answer_with_code,
         HTTPException: answer_tenant_http_error,

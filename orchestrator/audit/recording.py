@@ -55,6 +55,11 @@ class Action(StrEnum):
     SESSION_STOP = "session.stop"
     GAME_ADD = "game.add"
     GAME_ACCESS = "game.access"
+    GAME_PUBLISH = "game.publish"
+    GAME_CHANGE = "game.change"
+    GAME_VERSION = "game.version"
+    GAME_UPLOAD = "game.upload"
+    GAME_UPLOAD_GIVE_UP = "game.upload_give_up"
     GAME_SUSPEND = "game.suspend"
     GAME_RESUME = "game.resume"
     CODES_MAKE = "codes.make"
@@ -76,6 +81,12 @@ class Action(StrEnum):
     TENANT_WEBHOOK_ROTATE = "tenant.webhook_rotate"
     TENANT_WEBHOOK_STOP = "tenant.webhook_stop"
     TENANT_WEBHOOK_RESTART = "tenant.webhook_restart"
+    TENANT_WEBHOOK_TEST = "tenant.webhook_test"
+    TENANT_WEBHOOK_REDELIVER = "tenant.webhook_redeliver"
+    TENANT_BOT_MAKE = "tenant.bot_make"
+    TENANT_BOT_CHANGE = "tenant.bot_change"
+    TENANT_BOT_REMOVE = "tenant.bot_remove"
+    TENANT_BOT_TRAIN = "tenant.bot_train"
 
     @property
     def subject_kind(self) -> str:

@@ -8,11 +8,10 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import JSONBody, PathParameter
 
 from orchestrator.accounts.dependencies import provide_actor, signed_in_as_admin
-from orchestrator.audit.recording import Actor, ActorKind
-from orchestrator.http import AnyRequest, address_of
+from orchestrator.audit.recording import Actor
 from orchestrator.publishers import views
 from orchestrator.publishers.controllers import SlugParameter
-from orchestrator.publishers.dependencies import provide_publisher, with_key
+from orchestrator.publishers.dependencies import provide_publisher, provide_publisher_actor, with_key
 from orchestrator.publishers.games import PublishedGames
 from orchestrator.publishers.keys import PublisherKeys
 from orchestrator.publishers.models import Publisher
@@ -107,7 +106,7 @@ class OwnKeysController(Controller):
     path = "/api/partners/keys"
     tags = ("Publishers",)
     guards = (with_key,)
-    dependencies = {"publisher": Provide(provide_publisher)}
+    dependencies = {"publisher": Provide(provide_publisher), "actor": Provide(provide_publisher_actor)}
 
     @get(operation_id="listOwnKeys")
     async def list_keys(
@@ -122,11 +121,10 @@ class OwnKeysController(Controller):
     @post("/rotate", status_code=201, operation_id="rotateOwnKey")
     async def rotate_own_key(
         self,
-        request: AnyRequest,
         data: JSONBody[Rotation],
         publisher_keys: NamedDependency[PublisherKeys],
         publisher: NamedDependency[Publisher],
+        actor: NamedDependency[Actor],
     ) -> MadeKey:
         """A new key, shown this once; those before it, this one too, stay good for `graceHours`."""
-        by = Actor(ActorKind.PUBLISHER, publisher.id, address_of(request))
-        return views.made(await publisher_keys.rotate(publisher.id, timedelta(hours=data.grace_hours), by=by))
+        return views.made(await publisher_keys.rotate(publisher.id, timedelta(hours=data.grace_hours), by=actor))

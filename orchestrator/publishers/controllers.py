@@ -6,9 +6,10 @@ from litestar import Controller, get, patch, post
 from litestar.di import NamedDependency, Provide
 from litestar.params import JSONBody, PathParameter
 
+from orchestrator.audit.recording import Actor
 from orchestrator.catalog.definition import MAX_SLUG_LENGTH, SLUG_PATTERN
 from orchestrator.publishers import views
-from orchestrator.publishers.dependencies import provide_publisher, with_key
+from orchestrator.publishers.dependencies import provide_publisher, provide_publisher_actor, with_key
 from orchestrator.publishers.games import OwnedGame, PublishedGames
 from orchestrator.publishers.models import Publisher
 from orchestrator.publishers.schemas import (
@@ -30,7 +31,7 @@ class PublishedGamesController(Controller):
     path = "/api/partners/games"
     tags = ("Publishers",)
     guards = (with_key,)
-    dependencies = {"publisher": Provide(provide_publisher)}
+    dependencies = {"publisher": Provide(provide_publisher), "actor": Provide(provide_publisher_actor)}
 
     @get(operation_id="listPublishedGames")
     async def list_games(
@@ -46,9 +47,10 @@ class PublishedGamesController(Controller):
         data: JSONBody[GameForm],
         published_games: NamedDependency[PublishedGames],
         publisher: NamedDependency[Publisher],
+        actor: NamedDependency[Actor],
     ) -> CreatedGame:
         """A new game, which waits for its archive. 409 `slug_taken`: slugs are unique in the whole installation."""
-        found = await published_games.create(publisher, data)
+        found = await published_games.create(publisher, data, by=actor)
         return CreatedGame(id=found.game.id, slug=found.game.slug, status=found.status)
 
     @get("/{slug:str}", operation_id="getPublishedGame")
@@ -68,9 +70,10 @@ class PublishedGamesController(Controller):
         data: JSONBody[GamePatch],
         published_games: NamedDependency[PublishedGames],
         publisher: NamedDependency[Publisher],
+        actor: NamedDependency[Actor],
     ) -> PublisherGameDetails:
         """Change what is said, nothing else. `launcher`, `renpyDir` and `savePaths` hold from the next upload on."""
-        return await _details(published_games, await published_games.change(publisher, slug, data))
+        return await _details(published_games, await published_games.change(publisher, slug, data, by=actor))
 
     @get("/{slug:str}/versions", operation_id="listVersions")
     async def list_versions(
@@ -87,9 +90,10 @@ class PublishedGamesController(Controller):
         version_id: VersionId,
         game_versions: NamedDependency[GameVersions],
         publisher: NamedDependency[Publisher],
+        actor: NamedDependency[Actor],
     ) -> Versions:
         """Launches get this version from now on; who plays another one plays on."""
-        await game_versions.activate(publisher, slug, version_id)
+        await game_versions.activate(publisher, slug, version_id, by=actor)
         found, builds = await game_versions.list(publisher, slug)
         return Versions(versions=[views.version(build, found.published) for build in builds])
 

@@ -79,7 +79,7 @@ class PublishedGames:
         owned_games = [OwnedGame(game, published, newest.get(game.id)) for game, published in rows]
         return sorted(owned_games, key=lambda each: (each.game.search_text, each.game.id))
 
-    async def create(self, publisher: Publisher, form: GameForm) -> OwnedGame:
+    async def create(self, publisher: Publisher, form: GameForm, *, by: Actor = COMMAND_LINE) -> OwnedGame:
         """A game that waits for its archive. InvalidRequest, Conflict `slug_taken`: slugs are unique everywhere."""
         _require_save(form.renpy_dir, form.save_paths)
         description = GameDescription.model_validate(form.model_dump(include={*_DESCRIBED, "slug"}))
@@ -100,6 +100,7 @@ class PublishedGames:
                 updated_at=now,
             )
             session.add(published)
+            record(session, by, Action.GAME_PUBLISH, form.slug, now, publisher=publisher.id)
         log.info("game.published", game=form.slug, publisher=publisher.id)
         return OwnedGame(game, published, None)
 
@@ -108,7 +109,7 @@ class PublishedGames:
         async with self._database.read() as session:
             return await owned(session, publisher, slug)
 
-    async def change(self, publisher: Publisher, slug: str, patch: GamePatch) -> OwnedGame:
+    async def change(self, publisher: Publisher, slug: str, patch: GamePatch, *, by: Actor = COMMAND_LINE) -> OwnedGame:
         """Take over what the patch says. What describes the title holds at once, how it is started with the next
         upload. InvalidRequest, NotFound, Forbidden.
         """
@@ -131,6 +132,7 @@ class PublishedGames:
                 setattr(found.published, name, said[name])
             _require_save(found.published.renpy_dir, found.published.save_paths)
             found.published.updated_at = now
+            record(session, by, Action.GAME_CHANGE, slug, now, fields=", ".join(sorted(patch.model_fields_set)))
             await mark_changed(self._database, session, [found.game.id])
         return found
 

@@ -16,11 +16,12 @@ from litestar.types import Method
 from litestar.types.internal_types import PathParameterDefinition
 
 from orchestrator.api_operations import takes
+from orchestrator.audit.recording import Actor
 from orchestrator.errors import InvalidRequest, UnsupportedVersion
 from orchestrator.http import AnyRequest, received
 from orchestrator.publishers import digests, views
 from orchestrator.publishers.controllers import SlugParameter
-from orchestrator.publishers.dependencies import provide_publisher, with_key
+from orchestrator.publishers.dependencies import provide_publisher, provide_publisher_actor, with_key
 from orchestrator.publishers.game_archive import MOST_ARCHIVE_BYTES
 from orchestrator.publishers.models import Publisher
 from orchestrator.publishers.schemas import Acceptance, UploadView
@@ -49,7 +50,7 @@ def _operation_id(_: HTTPRouteHandler, __: Method, path: list[str | PathParamete
 class ArchiveController(Controller):
     tags = ("Publishers",)
     guards = (with_key,)
-    dependencies = {"publisher": Provide(provide_publisher)}
+    dependencies = {"publisher": Provide(provide_publisher), "actor": Provide(provide_publisher_actor)}
 
     @put(
         [f"{_PARTNERS}/upload", "/api/games/{slug:str}/upload"],
@@ -64,6 +65,7 @@ class ArchiveController(Controller):
         slug: SlugParameter,
         uploads: NamedDependency[Uploads],
         publisher: NamedDependency[Publisher],
+        actor: NamedDependency[Actor],
         version: Version = None,
         repr_digest: Digest = None,
         content_digest: ContentDigest = None,
@@ -75,7 +77,7 @@ class ArchiveController(Controller):
         if request.content_type[0] not in _GZIP_TYPES:
             raise InvalidRequest("The body must be the archive itself, with Content-Type: application/gzip.")
         wanted = Wanted(_length(request), digests.announced(repr_digest, content_digest), version)
-        return _acceptance(await uploads.receive_whole(publisher, slug, wanted, received(request)))
+        return _acceptance(await uploads.receive_whole(publisher, slug, wanted, received(request), by=actor))
 
 
 class ResumableUploadController(Controller):
@@ -88,7 +90,7 @@ class ResumableUploadController(Controller):
     }
     tags = ("Publishers",)
     guards = (with_key,)
-    dependencies = {"publisher": Provide(provide_publisher)}
+    dependencies = {"publisher": Provide(provide_publisher), "actor": Provide(provide_publisher_actor)}
 
     @post(operation_id="beginUpload", status_code=201, responses={201: ResponseSpec(None, description="Begun.")})
     async def begin(
@@ -96,6 +98,7 @@ class ResumableUploadController(Controller):
         slug: SlugParameter,
         uploads: NamedDependency[Uploads],
         publisher: NamedDependency[Publisher],
+        actor: NamedDependency[Actor],
         tus_resumable: TusVersion,
         upload_length: Length,
         upload_metadata: Metadata = None,
@@ -109,7 +112,7 @@ class ResumableUploadController(Controller):
         version = said.get("version") or None
         if version is not None and (len(version) > 100 or "\0" in version):
             raise InvalidRequest("version: has at most 100 characters")
-        begun = await uploads.begin(publisher, slug, Wanted(upload_length, digest, version))
+        begun = await uploads.begin(publisher, slug, Wanted(upload_length, digest, version), by=actor)
         headers = {"Location": f"/api/partners/games/{slug}/uploads/{begun.upload.id}"}
         return Response(None, status_code=201, headers={**_tus_headers(begun), **headers})
 
@@ -174,9 +177,10 @@ class ResumableUploadController(Controller):
         upload_id: UploadId,
         uploads: NamedDependency[Uploads],
         publisher: NamedDependency[Publisher],
+        actor: NamedDependency[Actor],
     ) -> None:
         """Nothing of it stays. 409 `upload_closed` when it is complete."""
-        await uploads.give_up(publisher, slug, upload_id)
+        await uploads.give_up(publisher, slug, upload_id, by=actor)
 
 
 def _acceptance(received: Owned) -> Acceptance:

@@ -14,9 +14,10 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 import structlog
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import Delete, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from orchestrator.audit.recording import COMMAND_LINE, Action, Actor, record
 from orchestrator.database import Database
 from orchestrator.errors import Conflict, DatabaseUnavailable, InvalidRequest, NotFound, StoreUnavailable, TooLarge
 from orchestrator.ids import new_id
@@ -64,7 +65,7 @@ class Uploads:
         self._notices = notices
         self._spool = spool
 
-    async def begin(self, publisher: Publisher, slug: str, wanted: Wanted) -> Owned:
+    async def begin(self, publisher: Publisher, slug: str, wanted: Wanted, *, by: Actor = COMMAND_LINE) -> Owned:
         """Room for an archive. TooLarge, NotFound, Forbidden, Conflict `upload_in_progress`, StoreUnavailable."""
         if wanted.size_bytes is not None and wanted.size_bytes > MOST_ARCHIVE_BYTES:
             raise TooLarge(f"An archive may have {MOST_ARCHIVE_BYTES // 1024**3} GiB.")
@@ -97,17 +98,26 @@ class Uploads:
                 changed_at=now,
             )
             session.add(upload)
+            record(session, by, Action.GAME_UPLOAD, slug, now, upload=upload_id)
         if superseded is not None:
             await _on_disk(lambda: self._spool.remove(superseded))
         await _on_disk(lambda: self._spool.begin(upload_id))
         log.info("upload.begun", upload=upload_id, game=slug, bytes=wanted.size_bytes)
         return Owned(replace(found, newest=upload), upload)
 
-    async def receive_whole(self, publisher: Publisher, slug: str, wanted: Wanted, body: AsyncIterator[bytes]) -> Owned:
+    async def receive_whole(
+        self,
+        publisher: Publisher,
+        slug: str,
+        wanted: Wanted,
+        body: AsyncIterator[bytes],
+        *,
+        by: Actor = COMMAND_LINE,
+    ) -> Owned:
         """An archive in one go. Raises what `begin` raises, and `InvalidRequest` when it does not come whole: what came
         of one whose size is known can be gone on with; `digest_mismatch` when it is another, and nothing of it stays.
         """
-        begun = await self.begin(publisher, slug, wanted)
+        begun = await self.begin(publisher, slug, wanted, by=by)
         upload = begun.upload
         sha256 = hashlib.sha256()
         try:
@@ -157,12 +167,16 @@ class Uploads:
                 raise NotFound("What had arrived of this upload is gone.") from error
         return Owned(found, upload)
 
-    async def give_up(self, publisher: Publisher, slug: str, upload_id: str) -> None:
+    async def give_up(self, publisher: Publisher, slug: str, upload_id: str, *, by: Actor = COMMAND_LINE) -> None:
         """Nothing of it stays. NotFound, Forbidden, Conflict `upload_closed`."""
         upload = (await self.of(publisher, slug, upload_id)).upload
         if upload.state != UploadState.RECEIVING:
             raise Conflict("This upload is complete.", code="upload_closed")
-        await self._forget(upload_id)
+        async with self._database.write() as session:
+            await session.execute(_forgotten(upload_id))
+            now = await self._database.now(session)
+            record(session, by, Action.GAME_UPLOAD_GIVE_UP, slug, now, upload=upload_id)
+        await _on_disk(lambda: self._spool.remove(upload_id))
 
     async def run(self) -> None:
         """Clears away, until cancelled."""
@@ -248,12 +262,16 @@ class Uploads:
 
     async def _forget(self, upload_id: str) -> None:
         async with self._database.write() as session:
-            await session.execute(delete(Upload).where(Upload.id == upload_id, Upload.state == UploadState.RECEIVING))
+            await session.execute(_forgotten(upload_id))
         await _on_disk(lambda: self._spool.remove(upload_id))
 
     async def _require_reach(self, upload: Upload) -> None:
         if upload.spool != await _on_disk(lambda: self._spool.id):
             raise StoreUnavailable("This replica has not what arrived of the upload. Please try again.")
+
+
+def _forgotten(upload_id: str) -> Delete:
+    return delete(Upload).where(Upload.id == upload_id, Upload.state == UploadState.RECEIVING)
 
 
 async def _give_way(session: AsyncSession, found: OwnedGame, now: datetime) -> str | None:

@@ -7,6 +7,7 @@ import structlog
 from sqlalchemy import case, func, select
 
 from agent_protocol import EndCode
+from orchestrator.audit.recording import COMMAND_LINE, Action, Actor, record
 from orchestrator.catalog.models import Build
 from orchestrator.catalog.snapshot import mark_changed
 from orchestrator.database import Database
@@ -45,7 +46,7 @@ class GameVersions:
             query = select(Build).where(Build.game_id == found.game.id).order_by(Build.number.desc())
             return found, (await session.scalars(query)).all()
 
-    async def activate(self, publisher: Publisher, slug: str, build_id: str) -> None:
+    async def activate(self, publisher: Publisher, slug: str, build_id: str, *, by: Actor = COMMAND_LINE) -> None:
         """From now on launches get this build; who plays another plays on. NotFound, Forbidden."""
         async with self._database.write() as session:
             await self._database.lock(session, f"game:{slug}")
@@ -53,7 +54,9 @@ class GameVersions:
             build = await session.get(Build, build_id)
             if build is None or build.game_id != found.game.id:
                 raise NotFound(f"The game {slug!r} has no version {build_id!r}.")
-            play_build(found, build.id, await self._database.now(session))
+            now = await self._database.now(session)
+            play_build(found, build.id, now)
+            record(session, by, Action.GAME_VERSION, slug, now, build=build.id)
             await mark_changed(self._database, session, [found.game.id])
         log.info("build.activated", game=slug, build=build_id)
 

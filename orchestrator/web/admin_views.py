@@ -34,7 +34,8 @@ STAGES: Mapping[str, str] = {
     "ended": "Ended",
 }
 
-_DOINGS: Mapping[str, str] = {
+DOINGS: Mapping[str, str] = {
+    Action.INSTALLATION_RESTORE: "restored the installation from a backup:",
     Action.HOST_DRAIN: "drained the host",
     Action.HOST_RESUME: "let the host take sessions again",
     Action.HOST_LABEL: "labelled the host",
@@ -48,6 +49,11 @@ _DOINGS: Mapping[str, str] = {
     Action.SESSION_STOP: "stopped the session",
     Action.GAME_ADD: "added a build of",
     Action.GAME_ACCESS: "changed who may play",
+    Action.GAME_PUBLISH: "published",
+    Action.GAME_CHANGE: "changed what is said of",
+    Action.GAME_VERSION: "chose the version of",
+    Action.GAME_UPLOAD: "began an upload of",
+    Action.GAME_UPLOAD_GIVE_UP: "gave up an upload of",
     Action.GAME_SUSPEND: "took off the shelf",
     Action.GAME_RESUME: "put back on the shelf",
     Action.CODES_MAKE: "made codes: batch",
@@ -69,6 +75,12 @@ _DOINGS: Mapping[str, str] = {
     Action.TENANT_WEBHOOK_ROTATE: "changed the secret of a webhook of the tenant",
     Action.TENANT_WEBHOOK_STOP: "stopped a webhook of the tenant",
     Action.TENANT_WEBHOOK_RESTART: "restarted a webhook of the tenant",
+    Action.TENANT_WEBHOOK_TEST: "sent a test to a webhook of the tenant",
+    Action.TENANT_WEBHOOK_REDELIVER: "sent an event again to a webhook of the tenant",
+    Action.TENANT_BOT_MAKE: "made a bot of the tenant",
+    Action.TENANT_BOT_CHANGE: "changed a bot of the tenant",
+    Action.TENANT_BOT_REMOVE: "removed a bot of the tenant",
+    Action.TENANT_BOT_TRAIN: "let a bot of the tenant learn",
 }
 
 
@@ -249,7 +261,7 @@ def _line(entry: Entry) -> Line:
         entry,
         actor,
         event.actor_id or event.actor_kind,
-        _DOINGS.get(event.action, event.action),
+        DOINGS.get(event.action, event.action),
         entry.subject_name or gone,
         links.get(kind, ""),
         tuple((key.replace("_", " "), _fact(value)) for key, value in event.details.items()),

@@ -127,7 +127,7 @@ class WebhookHandlers(Controller):
         self, endpoint_id: Id, webhooks: NamedDependency[Webhooks], owner: NamedDependency[Owner]
     ) -> SentAgain:
         """A `webhook.test` is sent to it, whichever events it wants; the log shows what became of it."""
-        return SentAgain(event_id=await webhooks.send_test(owner.tenant_id, endpoint_id))
+        return SentAgain(event_id=await webhooks.send_test(owner.tenant_id, endpoint_id, by=owner.by))
 
     @get("/{endpoint_id:str}/deliveries", operation_class=asks(LogQuestion))
     async def log(
@@ -152,7 +152,7 @@ class WebhookHandlers(Controller):
         self, endpoint_id: Id, event_id: Id, webhooks: NamedDependency[Webhooks], owner: NamedDependency[Owner]
     ) -> SentAgain:
         """An event of the log is sent again, with all its retries."""
-        await webhooks.redeliver(owner.tenant_id, endpoint_id, event_id)
+        await webhooks.redeliver(owner.tenant_id, endpoint_id, event_id, by=owner.by)
         return SentAgain(event_id=event_id)
 
 

@@ -81,7 +81,7 @@ class Webhooks:
             if endpoint.stopped_at is None:
                 self._notices.publish_after_commit(session, TOPIC)
 
-    async def send_test(self, tenant_id: str, endpoint_id: str) -> str:
+    async def send_test(self, tenant_id: str, endpoint_id: str, *, by: Actor = COMMAND_LINE) -> str:
         """Send `TEST_EVENT`, in a session of its own, whichever events the endpoint wants; its event id. NotFound,
         Conflict where the endpoint is stopped.
         """
@@ -92,6 +92,7 @@ class Webhooks:
             now = await self._database.now(session)
             data: JsonDict = {"message": "This is how news of your sessions arrives."}
             session.add(_delivery(endpoint, event_id, str(uuid4()), _TEST_GAME, TEST_EVENT, data, now))
+            await self._record(session, by, Action.TENANT_WEBHOOK_TEST, endpoint, event=event_id)
             self._notices.publish_after_commit(session, TOPIC)
         return event_id
 
@@ -277,7 +278,7 @@ class Webhooks:
         async with self._database.read() as session:
             return (await session.scalars(query)).all()
 
-    async def redeliver(self, tenant_id: str, endpoint_id: str, event_id: str) -> None:
+    async def redeliver(self, tenant_id: str, endpoint_id: str, event_id: str, *, by: Actor = COMMAND_LINE) -> None:
         """Send an event again, or now instead of later, with all its retries. Events of its session that wait come
         after it. One that is on its way is left alone. NotFound, Conflict where the endpoint is stopped.
         """
@@ -294,11 +295,14 @@ class Webhooks:
             )
             if (await session.scalars(again)).first() is None:
                 await _require(session, endpoint.id, event_id)
+            await self._record(session, by, Action.TENANT_WEBHOOK_REDELIVER, endpoint, event=event_id)
             self._notices.publish_after_commit(session, TOPIC)
 
-    async def _record(self, session: AsyncSession, by: Actor, action: Action, endpoint: WebhookEndpoint) -> None:
+    async def _record(
+        self, session: AsyncSession, by: Actor, action: Action, endpoint: WebhookEndpoint, **details: str
+    ) -> None:
         now = await self._database.now(session)
-        record(session, by, action, endpoint.tenant_id, now, endpoint=endpoint.id)
+        record(session, by, action, endpoint.tenant_id, now, endpoint=endpoint.id, **details)
 
     def _check(self, url: str | None, events: Sequence[str], retries: int = 0) -> None:
         if url is not None:

@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator.audit.recording import Action
+from orchestrator.web.admin_views import DOINGS
 from orchestrator.web.asked import Asked, pages_of
 from orchestrator.web.plots import HEIGHT, WIDTH, Figures, plot
 from orchestrator.web.wording import ago_words, bytes_words, figure, moment_words, span_words
@@ -100,3 +102,7 @@ def test_everything_drawn_is_within_the_drawing(sessions: list[tuple[float, floa
         assert 0 < bar.height <= HEIGHT
         assert bar.y + bar.height == pytest.approx(HEIGHT)
     assert 2 <= len(drawn.ticks) <= 6
+
+
+def test_the_log_has_words_for_whatever_is_done() -> None:
+    assert set(DOINGS) == set(Action)

@@ -140,8 +140,8 @@ async def test_an_endpoint_is_tested_stopped_restarted_rotated_and_removed(
 
     log = await AuditLog(services.database).page(Question(subject=backend.tenant_id))
     by_key = [entry for entry in log.entries if entry.event.actor_kind == "tenant-key"]
-    did = ["webhook_make", "webhook_stop", "webhook_restart", "webhook_rotate", "webhook_rotate", "webhook_change"]
-    assert [each.event.action for each in reversed(by_key)] == [f"tenant.{word}" for word in (*did, "webhook_remove")]
+    did = ("make", "test", "stop", "restart", "rotate", "test", "rotate", "test", "change", "remove")
+    assert [each.event.action for each in reversed(by_key)] == [f"tenant.webhook_{word}" for word in did]
     [key] = {(each.event.actor_id, each.actor_name) for each in by_key}
     [live_id] = [each.id for each in await services.tenant_keys.keys_of(backend.tenant_id) if each.mode == "live"]
     [name] = {entry.subject_name for entry in by_key}
