@@ -23,7 +23,7 @@ _AWAY_OR_BUSY = (
     "57",  # shutting down, starting up, cancelled
     "58",  # its own system failed
 )
-_SQLITE_AWAY_OR_BUSY = ("locked", "busy", "disk i/o error", "unable to open", "database or disk is full")
+_SIGNS = ("locked", "busy", "disk i/o error", "unable to open", "database or disk is full", "connection is closed")
 _OF_DRIVERS = (asyncpg.PostgresError, asyncpg.InterfaceError, sqlite3.Error)
 
 
@@ -50,16 +50,16 @@ def is_away_or_busy(error: Exception) -> bool:
         if sqlstate := _sqlstate(error.orig):
             return sqlstate.startswith(_AWAY_OR_BUSY)
         text = str(error.orig).lower()
-        return _is_sign_of_sqlite(text) or (isinstance(error, InterfaceError) and "closed" in text)
+        return _is_sign(text) or (isinstance(error, InterfaceError) and "closed" in text)
     if isinstance(error, asyncpg.PostgresError):
         return _sqlstate(error).startswith(_AWAY_OR_BUSY)
-    if isinstance(error, sqlite3.Error):
-        return _is_sign_of_sqlite(str(error).lower())
+    if isinstance(error, asyncpg.InterfaceError | sqlite3.Error):
+        return _is_sign(str(error).lower())  # without one, the driver was used wrongly
     return True  # no connection was to be had
 
 
-def _is_sign_of_sqlite(text: str) -> bool:
-    return any(sign in text for sign in _SQLITE_AWAY_OR_BUSY)
+def _is_sign(text: str) -> bool:
+    return any(sign in text for sign in _SIGNS)
 
 
 def _is_about_a_value(error: Exception) -> bool:

@@ -4,10 +4,11 @@ import asyncio
 from datetime import UTC, timedelta
 from typing import Any
 
+import asyncpg
 import pytest
-from sqlalchemy import bindparam, func, select, text
+from sqlalchemy import bindparam, func, literal_column, select, text
 
-from orchestrator.database import Database, DatabaseNow, Prepared, engine
+from orchestrator.database import Database, DatabaseNow, Prepared, engine, failures
 from orchestrator.errors import DatabaseUnavailable, InvalidRequest
 from orchestrator.fleet.models import Host
 from orchestrator.settings import Settings
@@ -77,6 +78,22 @@ async def test_what_no_database_can_hold_is_refused_by_name(database: Database, 
         return
     with pytest.raises(InvalidRequest):
         await database.first(_HOST, {"host_id": value})
+
+
+@only_on("postgresql")
+async def test_a_mistake_of_ours_is_no_outage(database: Database) -> None:
+    lacks_its_argument = Prepared(select(literal_column("$1::int").label("number")))
+    with pytest.raises(asyncpg.InterfaceError, match="1 argument"):
+        await database.first(lacks_its_argument, {})
+
+
+@only_on("postgresql")
+async def test_a_connection_that_was_closed_under_the_query_is_an_outage(database: Database) -> None:
+    async with database.engine.connect() as connection:
+        driver: Any = (await connection.get_raw_connection()).driver_connection
+        await driver.close()
+    with pytest.raises(DatabaseUnavailable), failures.named():
+        await driver.fetch("SELECT 1")
 
 
 @only_on("postgresql")
