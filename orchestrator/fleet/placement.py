@@ -93,14 +93,16 @@ class Placement:
         without: Sequence[str] = (),
         latencies: Mapping[str, float] = NOT_MEASURED,
         span: Span = NO_SPAN,
+        *,
+        tells_vain: bool = True,
     ) -> Place | None:
         """The host with room for this build that now has the session, or None. Nobody else can take that room.
 
         `latencies` are the seconds that the player's page measured to some hosts. What was looked at is noted in
-        `span`.
+        `span`, of a look in vain if it `tells_vain`.
         """
         began_s = time.perf_counter()
-        found = await self._find(session, session_id, build, now, without, latencies, span)
+        found = await self._find(session, session_id, build, now, without, latencies, span, tells_vain=tells_vain)
         self._meter.observe(PLACEMENT_SECONDS, time.perf_counter() - began_s)
         if found is None:
             self._meter.count(PLACEMENTS, outcome=NO_ROOM)  # a look, whatever comes of the transaction
@@ -117,6 +119,8 @@ class Placement:
         without: Sequence[str],
         latencies: Mapping[str, float],
         span: Span,
+        *,
+        tells_vain: bool,
     ) -> Place | None:
         request = _request(build, await profiles.load(session, build.build_id))
         if latencies:
@@ -127,17 +131,17 @@ class Placement:
         for fresh_s in (KEPT_S, 0.0):
             fleet = await self._snapshot.look(session, now, fresh_s)
             request = among(fleet, request)
-            if span.is_told:
-                span.note({HOSTS: len(fleet), REFUSALS: told(refusals(fleet, request)), RACES: races})
             while best := pick(fleet, request, self._draw(), refused):
                 is_there = _is_there(fleet, best, request)
                 if await self._reserve(session, session_id, best.host_id, _claim(best, request, is_there), now):
+                    _note(span, fleet, request, races)
                     self._snapshot.took(best.host_id, request.resources)
                     return Place(best.host_id, request.resources, best, is_there)
                 self._meter.count(PLACEMENT_RACES)
                 races += 1
-                span.note({RACES: races})
                 refused.add(best.host_id)
+            if tells_vain:
+                _note(span, fleet, request, races)
         return None
 
     async def hosts(self, session: AsyncSession, now: datetime) -> list[HostView]:
@@ -179,6 +183,11 @@ class Placement:
                 return None
         self._meter.count(PLACEMENT_REFUSALS, reason=refusal)
         return why_nowhere(refusal, request)
+
+
+def _note(span: Span, fleet: Fleet, request: Request, races: int) -> None:
+    if span.is_told:
+        span.note({HOSTS: len(fleet), REFUSALS: told(refusals(fleet, request)), RACES: races})
 
 
 def _request(build: BuildSpec, learned: dict[str, Profile]) -> Request:

@@ -199,15 +199,24 @@ class Launching:
 
 
 async def place(
-    session: AsyncSession, row: Session, now: datetime, placement: Placement, moves: Moves, span: Span
+    session: AsyncSession,
+    row: Session,
+    now: datetime,
+    placement: Placement,
+    moves: Moves,
+    span: Span,
+    *,
+    tells_vain: bool = True,
 ) -> bool:
     """Give a waiting session a host and reserve its place there; False when none has room now. What was decided, and
-    why, is noted in `span`.
+    why, is noted in `span`, as by `Placement.find`.
     """
     span.note({spans.SESSION: row.id, spans.BUILD: row.build_id})
     build = await session.get_one(Build, row.build_id)
     spec = BuildSpec.model_validate(build.spec)
-    found = await placement.find(session, row.id, spec, now, row.failed_hosts, row.latencies, span)
+    found = await placement.find(
+        session, row.id, spec, now, row.failed_hosts, row.latencies, span, tells_vain=tells_vain
+    )
     if found is None:
         return False
     row.reserved_cpu_cores = found.resources.cpu_cores

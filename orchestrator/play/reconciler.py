@@ -226,8 +226,9 @@ class Reconciler:
 
         async def find_place(session: AsyncSession, row: Session) -> None:
             span = self._moves.tracer.begin(spans.PLACE, row.traceparent)
-            if await place(session, row, now, self._placement, self._moves, span):
-                span.end()  # a look in vain, once a second, is not told
+            # a look in vain, once a second, is not told
+            if await place(session, row, now, self._placement, self._moves, span, tells_vain=False):
+                span.end()
                 return
             if not row.failed_hosts:
                 full.add(row.build_id)  # where an earlier one of the same game found no place, no later one does

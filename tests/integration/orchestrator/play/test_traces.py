@@ -1,7 +1,7 @@
 """What a replica tells of a launch: one trace, whose place the row keeps for whoever goes on with it."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import httpx
 import pytest
@@ -9,8 +9,12 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from structlog.testing import capture_logs
 
+from orchestrator.fleet import placement
 from orchestrator.play.models import Session
 from orchestrator.services import Services
+from scheduler.fleet import Fleet
+from scheduler.placement import refusals
+from scheduler.values import Refusal, Request
 from tests.conftest import SignedIn
 from tests.integration.orchestrator.conftest import HostMaker, ScriptedHost
 from tests.integration.orchestrator.play.scenes import launch, reach, running, stop
@@ -106,13 +110,22 @@ async def test_whoever_places_it_later_goes_on_with_the_trace(
     signed_in: SignedIn,
     make_host: HostMaker,
     game: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     small = await make_host(cpu_cores=1.0)
     order = await running(player, small)
     other = await signed_in("other@example.org")
     session_id = (await launch(other)).json()["sessionId"]
-    await asyncio.sleep(0)
+    counted = 0
+
+    def counting(fleet: Fleet, request: Request) -> Mapping[Refusal, int]:
+        nonlocal counted
+        counted += 1
+        return refusals(fleet, request)
+
+    monkeypatch.setattr(placement, "refusals", counting)
     await services.reconciler.round()
+    assert counted == 0, "nobody is told of a look in vain while it waits"
     await small.end(order, "exited", "bye")
     await reach(other, session_id, "pulling")
     trace = of(await traces.told(), await place_of(services, session_id))
