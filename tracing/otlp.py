@@ -2,7 +2,7 @@
 
 Where to, which are sampled and how the rest is set is read from `OTEL_*` by the SDK itself. A collector that is away or
 hangs costs traces and nothing else: at most `MOST_WAITING` spans wait, later ones are dropped, and one line of the log
-says when that begins and one when it is over.
+says when that begins and why, and one when it is over. Settings of batches that cannot be are said, and left aside.
 """
 
 import logging
@@ -24,6 +24,9 @@ from tracing.tracer import CLOSED_WITHIN_S, NO_SPAN, NOTHING_MORE, Attributes, S
 from tracing.w3c import Place, read, written
 
 MOST_WAITING = 2048
+_USUAL_BATCH = 512
+_USUAL_DELAY_MS = 5000.0
+_EXPORTER = "opentelemetry.exporter.otlp.proto.http.trace_exporter"
 _MOST_CHARACTERS = 200
 
 _log = structlog.get_logger()
@@ -37,6 +40,8 @@ class OtlpTracer(Tracer):
     def __init__(self, service: str, instance: str, exporter: SpanExporter | None = None) -> None:
         for said_by_us in ("opentelemetry.exporter", "opentelemetry.sdk._shared_internal"):
             logging.getLogger(said_by_us).setLevel(logging.CRITICAL)
+        logging.getLogger(_EXPORTER).setLevel(logging.WARNING)
+        logging.getLogger(_EXPORTER).addFilter(_WHY)
         self._service, self._instance, self._version = service, instance, _version()
         self._processor = _Bounded(exporter or OTLPSpanExporter())
         self._tracers: dict[str, trace.Tracer] = {}
@@ -132,6 +137,45 @@ class _OtlpSpan(Span):
         self._span.end(ended_ns)
 
 
+class _Why(logging.Filter):
+    """Takes the exporter's own lines, and keeps of them why it could not send."""
+
+    last: str | None = None
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        self.last = why_not(record.args if isinstance(record.args, tuple) else ()) or self.last
+        return False
+
+
+_WHY = _Why()
+
+
+def why_not(told: tuple[object, ...]) -> str | None:
+    """The reason in what the exporter says of a failure, by its kind alone: texts may hold an address with a secret. A
+    status comes before its phrase, a passing failure before what was sent.
+    """
+    error = next((each for each in told if isinstance(each, BaseException)), None)
+    if error is not None:
+        return _innermost(error)
+    match told:
+        case (_, int() as status, str() as phrase):
+            return f"HTTP {status} {phrase}"
+        case (str() as phrase, _, _):
+            return phrase
+        case _:
+            return None
+
+
+def _innermost(error: BaseException) -> str:
+    """What the system says of it, such as `Connection refused`, or the name of its kind."""
+    inner: BaseException | None = error
+    while inner is not None:
+        if isinstance(inner, OSError) and inner.strerror:
+            return inner.strerror
+        inner = inner.__cause__ or inner.__context__
+    return type(error).__name__
+
+
 class _Outgoing(SpanExporter):
     """Behind the SDK's queue: counts what waits in it, and says what is lost and when that is over."""
 
@@ -161,7 +205,7 @@ class _Outgoing(SpanExporter):
         if self._is_away:
             self._unsent += len(spans)
             if not was_away:
-                _log.warning("traces.not_sent", spans=len(spans))
+                _log.warning("traces.not_sent", spans=len(spans), reason=_WHY.last or "out of time")
             return result
         with self._counting:
             dropped, self._dropped = self._dropped, 0
@@ -171,6 +215,7 @@ class _Outgoing(SpanExporter):
         return result
 
     def _sent(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        _WHY.last = None
         try:
             return self._exporter.export(spans)
         except Exception:
@@ -187,7 +232,7 @@ class _Bounded(SpanProcessor):
 
     def __init__(self, exporter: SpanExporter) -> None:
         self._outgoing = _Outgoing(exporter)
-        self._queue = BatchSpanProcessor(self._outgoing, max_queue_size=MOST_WAITING)
+        self._queue = _queue(self._outgoing)
 
     def on_end(self, span: ReadableSpan) -> None:
         if span.context is not None and span.context.trace_flags.sampled and self._outgoing.has_room():
@@ -198,6 +243,14 @@ class _Bounded(SpanProcessor):
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         return self._queue.force_flush(timeout_millis)
+
+
+def _queue(outgoing: SpanExporter) -> BatchSpanProcessor:
+    try:
+        return BatchSpanProcessor(outgoing, MOST_WAITING)
+    except ValueError as error:
+        _log.warning("traces.setting_left_aside", reason=str(error), spans=_USUAL_BATCH, delay_ms=_USUAL_DELAY_MS)
+        return BatchSpanProcessor(outgoing, MOST_WAITING, _USUAL_DELAY_MS, _USUAL_BATCH)
 
 
 def _version() -> str:

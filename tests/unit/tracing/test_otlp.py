@@ -1,6 +1,7 @@
 """Spans leave by a thread of their own, with their ids and parents; what cannot leave is dropped and said once."""
 
 import logging
+import socket
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -167,3 +168,49 @@ def test_the_environment_says_where_to_and_how_many(monkeypatch: pytest.MonkeyPa
     assert tracer.begin(STEP, PARENT).is_told, "whoever began it decided"
     tracer.close()
     assert logging.getLogger("opentelemetry.exporter").level == logging.CRITICAL
+
+
+def test_who_does_not_answer_is_said_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://ann:secret@127.0.0.1:{port}")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "3")
+    monkeypatch.setattr(otlp, "CLOSED_WITHIN_S", 60.0)
+    with capture_logs() as logs:
+        tracer = opened("test", "one")
+        tracer.root(STEP).end()
+        tracer.close()
+    [line] = [each for each in logs if each["event"] == "traces.not_sent"]
+    assert line["reason"] == "Connection refused"
+    assert "secret" not in str(logs)
+
+
+@pytest.mark.parametrize(
+    ("told", "reason"),
+    [
+        (("spans", 401, "Unauthorized"), "HTTP 401 Unauthorized"),
+        (("Service Unavailable", "spans", 1.5), "Service Unavailable"),
+        (("spans", None, TimeoutError("https://ann:secret@host")), "TimeoutError"),
+        (("spans",), None),
+        ((), None),
+    ],
+)
+def test_a_reason_is_told_by_its_kind(told: tuple[object, ...], reason: str | None) -> None:
+    assert otlp.why_not(told) == reason
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "2049"), ("OTEL_BSP_SCHEDULE_DELAY", "0")]
+)
+def test_batches_that_cannot_be_stop_nobody(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with capture_logs() as logs:
+        tracer = OtlpTracer("test", "one", collector)
+    tracer.root(STEP).end()
+    tracer.close()
+    assert len(collector.spans) == 1
+    [line] = logs
+    assert line["event"] == "traces.setting_left_aside"
+    assert "must be" in line["reason"]
