@@ -14,13 +14,16 @@ from streaming.protocol import SeatConfig
 from streaming.seat_client import SeatClient
 
 
-def test_each_moment_is_told_once_and_the_oldest_give_way() -> None:
+def test_each_moment_is_told_once_and_the_oldest_give_way(capsys: pytest.CaptureFixture[str]) -> None:
     moments = Moments()
     for number in range(MOST + 3):
         moments.note(f"step {number}", began_ns=number)
     taken = moments.taken()
     assert [moment["what"] for moment in taken] == [f"step {number}" for number in range(3, MOST + 3)]
     assert moments.taken() == []
+    begun, taken_with = (json.loads(line) for line in capsys.readouterr().err.splitlines())
+    assert begun["event"] == "moments.dropped"
+    assert (taken_with["event"], taken_with["dropped"]) == ("moments.taken", 3)
 
 
 @pytest.fixture
