@@ -36,14 +36,12 @@ class Meter:
         self._registry = CollectorRegistry(auto_describe=False)
         self._families: dict[str, _Child] = {}
         self._children: dict[tuple[str, ...], _Child] = {}
-        self._allowed: dict[str, Sequence[frozenset[str]]] = {}
+        self._allowed: dict[str, Sequence[Mapping[str, None]]] = {}
         ProcessCollector(registry=self._registry)
         for metric in table:
-            family = self._families[metric.name] = _made(metric, self._registry)
-            values = [allowed or known[label] for label, allowed in metric.labels.items()]
-            self._allowed[metric.name] = [frozenset(each) for each in values]
-            for labels in product(*values):
-                self._children[metric.name, *labels] = family.labels(*labels) if labels else family
+            self._families[metric.name] = _made(metric, self._registry)
+            values = (allowed or known[label] for label, allowed in metric.labels.items())
+            self._allowed[metric.name] = [dict.fromkeys(each) for each in values]
 
     def count(self, metric: Metric, amount: float = 1.0, **labels: str) -> None:
         """A counter grows."""
@@ -65,6 +63,9 @@ class Meter:
 
     def text(self) -> bytes:
         """Everything, in Prometheus' text format (`CONTENT_TYPE`)."""
+        for name, allowed in self._allowed.items():
+            for values in product(*allowed):
+                self._made_child(name, values)
         return generate_latest(self._registry)
 
     def _child(self, metric: Metric, labels: Mapping[str, str]) -> _Child:
@@ -72,8 +73,16 @@ class Meter:
         child = self._children.get((metric.name, *values))
         if child is None:
             pairs = zip(values, self._allowed[metric.name], strict=True)
-            values = tuple(value if value in allowed else OTHER for value, allowed in pairs)
-            child = self._children[metric.name, *values] = self._families[metric.name].labels(*values)
+            child = self._made_child(
+                metric.name, tuple(value if value in allowed else OTHER for value, allowed in pairs)
+            )
+        return child
+
+    def _made_child(self, name: str, values: tuple[str, ...]) -> _Child:
+        child = self._children.get((name, *values))
+        if child is None:
+            family = self._families[name]
+            child = self._children[name, *values] = family.labels(*values) if values else family
         return child
 
 
