@@ -16,6 +16,7 @@ from orchestrator.arena.run_ends import AFK_AFTER, LEFT_AFTER, Seen, due_end, re
 from orchestrator.arena.seams import Outbox, announce
 from orchestrator.database import Database, JsonDict
 from orchestrator.errors import Conflict, NoServers, NotFound
+from orchestrator.observing.committed import after_commit
 from orchestrator.play.lifecycle import Position, StopAsked
 from orchestrator.play.models import Session
 from orchestrator.play.moves import Moves
@@ -122,7 +123,8 @@ class Runs:
             self.outbox, session, found, "session.started", {"roomId": row.id, "players": found.players}, now
         )
         await session.flush()
-        log.info("arena.run_begun", session=found.id, run=row.id, tenant=found.tenant_id)
+        told = {"session": found.id, "run": row.id, "tenant": found.tenant_id}
+        after_commit(session, lambda: log.info("arena.run_begun", **told))
         return run
 
     async def _require_seat(self, session: AsyncSession, tenant_id: str) -> None:

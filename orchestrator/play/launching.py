@@ -20,6 +20,7 @@ from orchestrator.fleet.placement import Placement
 from orchestrator.ids import new_id
 from orchestrator.library.access import require_access
 from orchestrator.observing import spans
+from orchestrator.observing.committed import after_commit
 from orchestrator.observing.table import LAUNCHED, LAUNCHES, REPEATED
 from orchestrator.play.lifecycle import ACTIVE, Placed, new_life
 from orchestrator.play.models import LaunchAttempt, Session, store_life
@@ -135,14 +136,13 @@ class Launching:
         slot = SlotChoice(new_id("cls"), 0)
         span = self._moves.tracer.root(spans.DECIDE)  # whoever orders runs has no request for it
         order = replace(order, traceparent=span.traceparent)
-        try:
-            begun = await self._begin(session, order, game, build, slot, now, span, for_result=True)
-            if isinstance(begun, NoServers):
-                span.note({spans.OUTCOME: begun.code})
-                raise begun
-            span.note({spans.SESSION: begun.id, spans.BUILD: build.id, spans.OUTCOME: LAUNCHED})
-        finally:
+        begun = await self._begin(session, order, game, build, slot, now, span, for_result=True)
+        if isinstance(begun, NoServers):
+            span.note({spans.OUTCOME: begun.code})
             span.end()
+            raise begun
+        span.note({spans.SESSION: begun.id, spans.BUILD: build.id, spans.OUTCOME: LAUNCHED})
+        after_commit(session, span.end)  # what is taken back was not launched, and nobody is told so
         return begun
 
     async def _decide(self, session: AsyncSession, order: LaunchOrder, span: Span) -> Session | ApiError:

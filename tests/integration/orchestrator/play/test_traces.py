@@ -172,3 +172,19 @@ async def test_a_run_for_its_result_begins_a_trace_of_its_own(
     [decided] = trace["launch.decide"]
     assert decided.parent is None
     assert about(decided)["playhouse.session"] == row.id
+    assert about(decided)["playhouse.outcome"] == "launched"
+
+
+async def _begin_a_run_and_fail(services: Services, game: str) -> None:
+    async with services.database.write() as session:
+        await services.play.begin_run(session, "tenant:one:two", game)
+        raise ZeroDivisionError
+
+
+async def test_a_run_that_is_taken_back_was_never_launched(
+    traces: Traces, services: Services, host: ScriptedHost, game: str
+) -> None:
+    await host.sync()
+    with pytest.raises(ZeroDivisionError):
+        await _begin_a_run_and_fail(services, game)
+    assert "launched" not in {about(span).get("playhouse.outcome") for span in await traces.told()}
