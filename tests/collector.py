@@ -48,6 +48,17 @@ class Collector:
         await self._until(lambda: wanted <= {span.name for span in self._of(place.trace_id)}, lambda: place.trace_id)
         return self._of(place.trace_id)
 
+    async def launch(self, session_id: str, names: Iterable[str]) -> list[Seen]:
+        """All spans of a trace that this session is in, once those names are among them."""
+        traces: set[str] = set()
+
+        def holds() -> bool:
+            traces.update(span.trace for span in self.spans if span.attributes.get("playhouse.session") == session_id)
+            return any(set(names) <= {span.name for span in self._of(trace)} for trace in traces)
+
+        await self._until(holds, lambda: session_id)
+        return [span for trace in traces for span in self._of(trace)]
+
     async def until_asked(self, more: int) -> None:
         wanted = self.asked + more
         await self._until(lambda: self.asked >= wanted, lambda: f"{self.asked} of {wanted}")

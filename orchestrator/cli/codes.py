@@ -1,13 +1,17 @@
 """`orchestrator codes`: each puts a game into the library of one person."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import click
 
+from orchestrator.accounts.models import AccountRow
 from orchestrator.cli.calls import call, friendly
 from orchestrator.http import parse
+from orchestrator.library.models import LibraryCode
 from orchestrator.library.schemas import CodesRequest
 from orchestrator.library.service import MOST_CODES_AT_ONCE
+from orchestrator.services import Services
 from orchestrator.settings import Settings
 
 
@@ -63,12 +67,18 @@ def list_codes(slug: str | None) -> None:
 @click.argument("batch_id", metavar="BATCH")
 def show_codes(batch_id: str) -> None:
     """Print the codes of BATCH by their last characters, and what became of each."""
+
+    async def read(services: Services) -> tuple[Sequence[LibraryCode], Mapping[str, AccountRow]]:
+        codes = await services.library.codes(batch_id)
+        return codes, await services.standing.named([code.redeemed_by for code in codes if code.redeemed_by])
+
     with friendly():
-        found = call(Settings(), lambda services: services.library.codes(batch_id))
+        found, people = call(Settings(), read)
     for code in found:
         state = "revoked" if code.revoked_at else "unused"
         if code.redeemed_at:
-            state = f"redeemed {code.redeemed_at:%Y-%m-%d} by {code.redeemed_by or 'an account that is gone'}"
+            person = people.get(code.redeemed_by or "")
+            state = f"redeemed {code.redeemed_at:%Y-%m-%d} by {person.email if person else 'an account that is gone'}"
         click.echo(f"{code.id}\t…{code.ends_with}\t{state}")
 
 

@@ -100,6 +100,10 @@ class Player:
             content = _content(answer)
             raise Refused(answer.status_code, str(content.get("error")), content)
 
+    async def redeem(self, code: str) -> None:
+        """Raises `Refused`."""
+        await self._ask("POST", "/api/library/redeem", {"code": code})
+
     async def launch(self, slug: str, *, loses_answer: bool = False, twice: bool = False) -> str:
         """The id of the session that was asked for once, however often the words had to be repeated."""
         key, body = secrets.token_hex(8), {"gameSlug": slug, "timezone": "Europe/Vienna"}

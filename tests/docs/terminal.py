@@ -1,7 +1,5 @@
 """A shell into which the lines of a page are typed, one after the other."""
 
-import os
-import signal
 import subprocess
 import tempfile
 from collections.abc import Mapping
@@ -17,7 +15,9 @@ class Said(NamedTuple):
 
 
 class Terminal:
-    """`with`: one bash, which remembers what was set in it. Whatever still runs in it at the end gets SIGTERM."""
+    """`with`: one bash, which remembers what was set in it. What still runs in it at the end is told to end, and waited
+    for.
+    """
 
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
         self._folder, self._environment = folder, environment
@@ -39,7 +39,7 @@ class Terminal:
 
     def __exit__(self, *_: object) -> None:
         with self._shell:
-            os.killpg(self._shell.pid, signal.SIGTERM)
+            self.types("kill $(jobs -p); wait")
         self._own.cleanup()
 
     def types(self, command: str, given: str = "") -> Said:

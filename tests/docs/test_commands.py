@@ -27,10 +27,6 @@ READ_ELSEWHERE = {
     ("docs/deploying.md", "With containers"): "its images are those of a public registry",
     ("docs/deploying.md", "On Kubernetes"): "it takes a cluster; a test holds what is deployed there to its schemas",
     ("docs/benchmarks.md", "*"): "they take minutes to hours; their last results are in bench/results",
-    **{
-        (f"docs/{page}.md", "*"): "not yet"
-        for page in ["arena", "backup", "games", "operations", "publishers", "registry", "traces", "webhooks"]
-    },
     ("CONTRIBUTING.md", "Working on it"): "it is what the gate itself does",
 }
 """Blocks of shell by their page and heading, and why no reader of `READERS` types them."""

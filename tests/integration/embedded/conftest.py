@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from pathlib import Path
 
 import pytest
@@ -32,13 +32,18 @@ def runtime() -> Generator[Path]:
 
 
 def give_demo_image(docker_host: str, folder: Path) -> None:
-    """Images that pass for the demo game's and its base, so that a start builds no real ones: busybox alone."""
+    """So that a start builds no real ones."""
+    give_images(docker_host, folder, {DEMO: "playhouse/the-question:1.0", GAMES / "base": "playhouse/runtime:1"})
+
+
+def give_images(docker_host: str, folder: Path, images: Mapping[Path, str]) -> None:
+    """Images that pass for those of these recipes: busybox alone."""
     root = folder / "image"
-    (root / "bin").mkdir(parents=True)
+    (root / "bin").mkdir(parents=True, exist_ok=True)
     shutil.copy2(BUSYBOX, root / "bin" / "busybox")
     packed = folder / "image.tar"
     subprocess.run(["tar", "-C", str(root), "-cf", str(packed), "."], check=True)
-    for recipe, image in ((DEMO, "playhouse/the-question:1.0"), (GAMES / "base", "playhouse/runtime:1")):
+    for recipe, image in images.items():
         shown = subprocess.run(
             [sys.executable, str(GAMES / "build.py"), "--digest", str(recipe)],
             capture_output=True,

@@ -3,13 +3,15 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Generator
+from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from tests.chaos import machine, seeds
-from tests.chaos.clearing import clear, seat_uids
+from tests.chaos.clearing import clear
+from tests.collector import Collector, collecting
 from tests.docs.reading import HOUSE
 from tests.integration.docker_engine import DockerEngine
 from tests.integration.embedded.conftest import give_demo_image
@@ -17,16 +19,23 @@ from tests.integration.guides.house import House
 from tests.integration.guides.preloaded import preloaded
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def collector() -> AsyncGenerator[Collector]:
+    """Of the traces of the house."""
+    async with collecting() as collector:
+        yield collector
+
+
 @pytest.fixture(scope="module")
-def house(docker_engine: DockerEngine) -> Generator[House]:
+def house(docker_engine: DockerEngine, collector: Collector) -> Generator[House]:
     folder = Path(tempfile.mkdtemp(prefix="guides-", dir="/tmp"))
     folder.chmod(0o711)
     programs = folder / "programs"
     programs.mkdir()
-    give_demo_image(docker_engine.url, folder)
+    give_demo_image(docker_engine.url, programs)
     machine.build_image(docker_engine.url)
     with seeds.seat_runtime() as seat_runtime, preloaded(programs):
-        house = House(folder, _environment(folder, programs, docker_engine.url, seat_runtime))
+        house = House(folder, _environment(folder, programs, docker_engine.url, seat_runtime), collector.url)
         try:
             with house.up(), house.terminal() as terminal:
                 added = terminal.types(f"orchestrator games add {machine.TINY}/game.toml")
@@ -34,7 +43,7 @@ def house(docker_engine: DockerEngine) -> Generator[House]:
                 yield house
         finally:
             print(machine.log_tails(folder))
-            clear(folder, seat_uids(folder / "seats"))
+            clear(folder, set())
 
 
 def _environment(folder: Path, programs: Path, docker_host: str, seat_runtime: Path) -> dict[str, str]:
@@ -48,6 +57,7 @@ def _environment(folder: Path, programs: Path, docker_host: str, seat_runtime: P
         "UV_PROJECT": str(HOUSE),
         "UV_NO_SYNC": "1",
         "DOCKER_HOST": docker_host,
+        "OTEL_BSP_SCHEDULE_DELAY": "200",
         "GAMESERVER_AGENT_HOST": "127.0.0.1",
         "GAMESERVER_AGENT_DATA": str(folder / "agent"),
         "GAMESERVER_AGENT_SEAT_FOLDERS": str(folder / "seats"),

@@ -10,12 +10,34 @@ import httpx
 
 from bench.house import free_port
 from tests.chaos.player import Player
+from tests.docs.reading import commands, shell_blocks, without_comment
 from tests.docs.terminal import Terminal
 from tests.integration.guides.reader import Reader
 
 ADMIN = "ada@example.org"
 PASSWORD = "of a reader of pages"
 WITHIN_S = 60.0
+SETTINGS = (
+    ("docs/webhooks.md", "ORCHESTRATOR_WEBHOOK_NETWORKS="),
+    ("docs/traces.md", "OTEL_EXPORTER_OTLP_ENDPOINT="),
+    ("docs/operations.md", "openssl rand"),
+    ("docs/operations.md", "ORCHESTRATOR_METRICS_TOKEN_FILE="),
+)
+"""Lines of other pages that are for whoever starts a replica or an agent."""
+FIRST = "first"
+BEFORE = "the house was put up with it"
+
+
+@dataclass(frozen=True)
+class AnotherHost:
+    """`settings` are a line that says where a host of this name keeps its own."""
+
+    port: int
+    settings: str
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
 
 
 @dataclass
@@ -24,6 +46,7 @@ class House:
 
     folder: Path
     environment: Mapping[str, str]
+    collector_url: str
     port: int = field(default_factory=free_port)
     host_port: int = field(default_factory=free_port)
 
@@ -35,6 +58,11 @@ class House:
     def host_url(self) -> str:
         """Of the host that runs from the beginning."""
         return f"http://127.0.0.1:{self.host_port}"
+
+    @property
+    def metrics_token(self) -> Path:
+        """What it is told by, for replica and hosts."""
+        return self.folder / "metrics-token"
 
     @property
     def data(self) -> Path:
@@ -53,6 +81,15 @@ class House:
             yield reader
             reader.is_done()
 
+    def another_host(self, name: str) -> AnotherHost:
+        own = {
+            "NAME": name,
+            "DATA": self.folder / name / "agent",
+            "SEAT_FOLDERS": self.folder / name / "seats",
+        }
+        settings = " ".join(f"GAMESERVER_AGENT_{setting}={value}" for setting, value in own.items())
+        return AnotherHost(free_port(), f"export {settings}")
+
     def player(self) -> Player:
         """Somebody without an account yet."""
         return Player([self.url], print)
@@ -64,12 +101,18 @@ class House:
             "http://10.0.0.5:8000": self.url,
             "--port 8000": f"--port {self.port}",
             "http://10.0.0.7:9100": self.host_url,
+            "10.20.0.0/16": "127.0.0.0/8",
+            "http://collector.example:4318": self.collector_url,
+            "/etc/playhouse/metrics-token": str(self.metrics_token),
         }
         with self.reads("README.md", **here) as front:
             self._put_up(front)
             yield
 
     def _put_up(self, front: Reader) -> None:
+        for page, words in SETTINGS:
+            [setting] = [line for block in shell_blocks(page) for line in commands(block) if words in line]
+            front.does(f"set -a; {front.filled(without_comment(setting))}")
         front.leaves("make play", "bench/play and tests/browser/house type it")
         front.leaves("make test", "it is what runs this")
         front.types("export ORCHESTRATOR_DATA=./data")
@@ -81,7 +124,7 @@ class House:
         front.types("games add the-question")
         front.types("hosts token > join-token")
         del front.knows["uv run "]
-        front.terminal.types(f"export GAMESERVER_AGENT_PORT={self.host_port}")
+        front.does(f"export GAMESERVER_AGENT_NAME={FIRST} GAMESERVER_AGENT_PORT={self.host_port}")
         front.starts("gameserver-agent run", "host.log")
         until_ready(self.host_url)
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from tests.docs.reading import commands, shell_blocks, without_comment
-from tests.docs.terminal import Said, Terminal
+from tests.docs.terminal import Terminal
 
 
 class Reader:
@@ -16,15 +16,20 @@ class Reader:
         self.page, self.terminal, self.knows = page, terminal, dict(knows)
         self._left = [command for block in shell_blocks(page) for command in commands(block)]
 
-    def types(self, words: str, given: str = "", *, code: int = 0) -> str:
-        """What the page's next command prints, which is one of these words and ends with this code. Where it has
-        something in brackets it is typed without that and then with it; the latter is judged.
+    def types(self, words: str, given: str = "", *, once: bool = False) -> str:
+        """What the page's next command prints, which is one of these words. Where it has something in brackets it is
+        typed without that and then with it, unless it can be done `once` alone; the latter is what is judged.
         """
-        said = Said("", code)
-        for form in map(self.filled, forms(self.next(words))):
-            said = self.terminal.types(form, given)
-            print(f"$ {form}\n{said.text}")
-            assert said.code == code, f"{self.page}: {form} ended with {said.code}:\n{said.text}"
+        text = ""
+        for form in list(forms(self.next(words)))[-1 if once else 0 :]:
+            text = self.does(self.filled(form), given)
+        return text
+
+    def does(self, command: str, given: str = "") -> str:
+        """Types what no block of the page says, and what it says in words."""
+        said = self.terminal.types(command, given)
+        print(f"$ {command}\n{said.text}")
+        assert said.code == 0, f"{self.page}: {command} ended with {said.code}:\n{said.text}"
         return said.text
 
     def next(self, words: str) -> str:
@@ -34,10 +39,11 @@ class Reader:
         assert words in command, f"{self.page}: nobody has read `{command}`; they went on with `{words}`"
         return without_comment(command)
 
-    def starts(self, words: str, log: str) -> None:
+    def starts(self, words: str, log: str) -> str:
         """The page's next command, which is one of these words and goes on until the terminal is closed."""
         form = self.filled(self.next(words))
-        assert self.terminal.types(f"{form} >{log} 2>&1 &").code == 0
+        self.does(f"{form} >{log} 2>&1 &")
+        return form
 
     def leaves(self, words: str, because: str) -> None:
         """Goes past the next command, which something else tests."""
