@@ -14,6 +14,7 @@ from itertools import count
 from pathlib import Path
 
 from sqlalchemy import Connection, MetaData, make_url, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from migrations.run import alone
 from orchestrator.backup import aftermath, building
@@ -30,6 +31,9 @@ from orchestrator.services import open_services
 from orchestrator.settings import Settings
 
 STAGED = ".restore-"
+UNFINISHED = "restore-unfinished"
+"""Lies in the data folder from when something is put there until all is: such a folder counts as empty."""
+
 _MAY_BE_THERE = frozenset({"replica.lock", "lost+found"})
 _REPLICAS = text(
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'playhouse'"
@@ -60,12 +64,15 @@ def restore(settings: Settings, pieces: Iterable[bytes], *, may_replace: bool) -
         unpacked = unpack(pieces, folder)
         staged = folder / "orchestrator.sqlite3"
         building.build(unpacked, staged)
+        unfinished = settings.data / UNFINISHED
+        unfinished.touch()
         ended, stored, found = asyncio.run(_settle(settings, folder, staged, unpacked))
         building.settle(staged)
         replaced = _put_in_place(settings, staged, may_replace=may_replace)
         for name in unpacked.manifest.members:
             if name.startswith(FILES):
                 unpacked.file(name).replace(settings.data / name.removeprefix(FILES))
+        unfinished.unlink()
     return Outcome(unpacked.manifest, ended, stored, found, replaced)
 
 
@@ -80,9 +87,12 @@ async def _settle(settings: Settings, folder: Path, staged: Path, unpacked: Unpa
 
 def _require_empty(settings: Settings) -> None:
     here = {path.name for path in settings.data.iterdir()} if settings.data.exists() else set[str]()
-    left = sorted(name for name in here - _MAY_BE_THERE if not name.startswith(STAGED))
     database = _sqlite_file(settings)
-    if left or (database is not None and database.exists()):
+    has_database = database is not None and database.exists()
+    if UNFINISHED in here and not has_database:
+        return
+    left = sorted(name for name in here - _MAY_BE_THERE if not name.startswith(STAGED))
+    if left or has_database:
         what = ", ".join(left[:5]) or str(database)
         raise BackupRefused(
             f"{settings.data.absolute()} is not empty ({what}). Say with ORCHESTRATOR_DATA which folder is, or with "
@@ -122,22 +132,35 @@ def _put_in_place(settings: Settings, staged: Path, *, may_replace: bool) -> Pat
 
 
 def _put_file(staged: Path, file: Path) -> Path | None:
-    """At once. What had the name before stays beside it, with what SQLite has written beside that."""
+    """At once. What had the name before stays beside it, with what SQLite has written beside that. Whoever is stopped
+    in between leaves the one or the other, whole.
+    """
     file.parent.mkdir(parents=True, exist_ok=True)
     partial = file.with_name(f".{file.name}.restored")
     shutil.move(staged, partial)
     _on_disk(partial)
-    aside = None
-    if file.exists():
-        aside = next(
-            name for number in count(1) if not (name := file.with_name(f"{file.name}.replaced-{number}")).exists()
-        )
-        for beside in ("", "-wal", "-shm"):
-            with suppress(FileNotFoundError):
-                file.with_name(file.name + beside).rename(aside.with_name(aside.name + beside))
+    aside = next(name for number in count(1) if not (name := file.with_name(f"{file.name}.replaced-{number}")).exists())
+    with suppress(SQLAlchemyError):  # one that cannot be read stays aside as it is
+        if file.exists():
+            building.settle(file)
+    with suppress(FileNotFoundError):
+        _name_as_well(file, aside)
+    for beside in ("-wal", "-shm"):  # of one that could not be settled; the new one must not find them
+        with suppress(FileNotFoundError):
+            file.with_name(file.name + beside).rename(aside.with_name(aside.name + beside))
     partial.replace(file)
     _on_disk(file.parent)
-    return aside
+    return aside if aside.exists() else None
+
+
+def _name_as_well(file: Path, aside: Path) -> None:
+    """Raises FileNotFoundError."""
+    try:
+        aside.hardlink_to(file)
+    except FileNotFoundError:
+        raise
+    except OSError:  # a drive without hard links
+        file.rename(aside)
 
 
 def _on_disk(path: Path) -> None:

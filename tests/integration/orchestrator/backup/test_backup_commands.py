@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from orchestrator import cli
+from orchestrator.backup import restoring
 from orchestrator.backup.building import build
 from orchestrator.backup.errors import BackupRefused
 from orchestrator.backup.reading import unpack
@@ -110,6 +111,61 @@ def test_what_is_there_gives_way_only_when_it_is_told_and_is_kept(run: Run, sett
     assert "eve@example.org" not in run("users", "list").output
     (settings.data / "orchestrator.sqlite3.replaced-1").replace(settings.data / "orchestrator.sqlite3")
     assert "eve@example.org" in run("users", "list").output
+
+
+@only_on("sqlite")
+def test_a_restore_that_failed_in_the_middle_is_tried_again_as_it_was(
+    run: Run, elsewhere: Callable[[], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "night.tar"
+    assert run("backup", str(file)).exit_code == 0
+    data = elsewhere()
+
+    def fail(*_: object, **__: object) -> NoReturn:
+        (data / "saves").mkdir(exist_ok=True)
+        (data / "saves" / "an archive").touch()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(restoring, "_put_in_place", fail)
+        assert run("restore", str(file)).output == "Error: The disk is full.\n"
+    again = run("restore", str(file))
+    assert again.exit_code == 0, again.output
+    assert "ada@example.org" in run("users", "list").output
+    assert not (data / restoring.UNFINISHED).exists()
+    assert "--replace" in run("restore", str(file)).output, "now there is something"
+
+
+@only_on("sqlite")
+@pytest.mark.parametrize("has_links", [True, False])
+def test_at_every_moment_of_a_replacement_a_database_is_there(
+    run: Run, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_links: bool
+) -> None:
+    file, database = tmp_path / "night.tar", settings.data / "orchestrator.sqlite3"
+    assert run("backup", str(file)).exit_code == 0
+    assert run("users", "create", "eve@example.org", "--password-stdin", stdin="correct horse\n").exit_code == 0
+    (settings.data / "orchestrator.sqlite3-wal").touch()
+    last_step = Path.replace
+
+    def stopped(path: Path, target: Path) -> Path:
+        if target == database:
+            raise OSError(errno.EIO, "Input/output error")
+        return last_step(path, target)
+
+    def refused(_: Path, __: Path) -> NoReturn:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr(Path, "replace", stopped)
+        if not has_links:
+            interrupted.setattr(Path, "hardlink_to", refused)
+        assert run("restore", "--replace", str(file)).exit_code == 1
+    if has_links:
+        assert "eve@example.org" in run("users", "list").output
+    assert [path.name for path in settings.data.glob("*.sqlite3-wal")] in ([], [f"{database.name}-wal"])
+    done = run("restore", str(file), *(["--replace"] if has_links else []))
+    assert done.exit_code == 0, done.output
+    assert "eve@example.org" not in run("users", "list").output
 
 
 @only_on("sqlite")
