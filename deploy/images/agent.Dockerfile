@@ -30,7 +30,7 @@ RUN .venv/bin/python -m compileall -q agent_protocol diagnosis gameserver_agent 
 FROM python
 RUN apt-get update \
     && apt-get install -y --no-install-recommends \
-        e2fsprogs libxcb-shm0 libxcb1 libyuv0 mount pulseaudio tini util-linux xvfb \
+        e2fsprogs libxcb-shm0 libxcb1 libyuv0 mount pulseaudio systemd tini util-linux xvfb \
     && rm -rf /var/lib/apt/lists/*
 COPY --from=packages /opt/playhouse /opt/playhouse
 RUN /opt/playhouse/.venv/bin/python -P -c "import gameserver_agent.cli, gameserver_agent.service"
@@ -38,6 +38,6 @@ ENV PATH=/opt/playhouse/.venv/bin:$PATH PYTHONUNBUFFERED=1 GAMESERVER_AGENT_PORT
 EXPOSE 9100
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD ["python", "-c", \
     "import os, urllib.request as u; u.urlopen('http://127.0.0.1:' + os.environ['GAMESERVER_AGENT_PORT'] + '/health/ready', timeout=4)"]
-# Seats leave the agent that started them: who has no parent left is asked about by tini when it ends.
-ENTRYPOINT ["tini", "--", "python", "-P", "-m", "gameserver_agent"]
+# Seats leave the agent that started them: tini takes in who has no parent left, also where it is not the first process.
+ENTRYPOINT ["tini", "-s", "--", "python", "-P", "-m", "gameserver_agent"]
 CMD ["run"]

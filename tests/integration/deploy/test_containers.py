@@ -184,6 +184,18 @@ def test_the_engine_finds_what_an_agent_in_a_container_names(
     assert passed_on & set(data.parents)
 
 
+def test_an_agent_in_a_container_may_ask_systemd_for_scopes(
+    services: dict[str, Any], objects: list[dict[str, Any]]
+) -> None:
+    agent = services["services"]["agent"]
+    assert agent["pid"] == "host"
+    assert "/run/systemd:/run/systemd:rw" in agent["volumes"]
+    [pod] = [each["spec"]["template"]["spec"] for each in objects if each["kind"] == "DaemonSet"]
+    assert pod["hostPID"]
+    [mount] = [each for each in pod["containers"][0]["volumeMounts"] if each["mountPath"] == "/run/systemd"]
+    assert {"name": mount["name"], "hostPath": {"path": "/run/systemd", "type": "DirectoryOrCreate"}} in pod["volumes"]
+
+
 def test_caddy_takes_its_configuration(compose: Path) -> None:
     names = {"DOMAIN": "play.example.org", "EMAIL": "you@example.org"}
     adapted = json.loads(_said(_tool("caddy"), "adapt", "--config", "Caddyfile", "--validate", cwd=compose, env=names))
@@ -254,9 +266,9 @@ def test_images_are_made_of_what_is_there(role: str) -> None:
     assert set(copied) <= allowed
     assert any(line.startswith("HEALTHCHECK ") for line in lines)
     [starts] = [line.removeprefix("ENTRYPOINT ") for line in lines if line.startswith("ENTRYPOINT ")]
-    if role == "agent":  # its seats are nobody's children
-        assert json.loads(starts)[:2] == ["tini", "--"]
-        assert any(" tini " in line for line in lines)
+    if role == "agent":  # its seats are nobody's children, and scopes of the machine's systemd
+        assert json.loads(starts)[:3] == ["tini", "-s", "--"]
+        assert any(" systemd tini " in line for line in lines)
 
 
 def test_kubernetes_takes_every_object(objects: list[dict[str, Any]]) -> None:
