@@ -74,7 +74,7 @@ class Operator:
         if not file.strip():
             return name or host, self.types(name or "desk", lines)
         if file.endswith("Caddyfile"):  # as the page says of a CA of one's own
-            lines = re.sub(r"(?<= \{)$", f"\n    tls {CERTIFICATE} {KEY}", lines, flags=re.MULTILINE)
+            lines = re.sub(r"^(\S.* \{)$", rf"\1\n    tls {CERTIFICATE} {KEY}", lines, flags=re.MULTILINE)
         if file == "orchestrator.env":
             lines += "AWS_CA_BUNDLE=/etc/ssl/certs/ca-certificates.crt\n"
         self.scene.machines[name or "desk"].types(f"cd {CHECKOUT}; cat > {file}", given=lines)
