@@ -296,6 +296,30 @@ async def test_an_upload_is_seen_to_go_on_while_another_game_is_described(consol
     await expect(console.get_by_text("Active", exact=True)).to_be_visible()
 
 
+async def test_a_launcher_that_was_described_wrongly_is_mended_here(console: Page, tmp_path: Path) -> None:
+    slug = f"garden-{secrets.token_hex(4)}"
+    await describe(console, slug)
+    await choose(console, archive(tmp_path, "other.tar.gz", Packed("garden/other.sh", b"#!/bin/sh\n", mode=0o755)))
+    await expect(console.get_by_role("alert")).to_contain_text(f"There is no '{LAUNCHER}' in 'garden'")
+
+    await console.get_by_role("button", name="Change the description").click()
+    await expect(console.get_by_role("heading", name="Change Garden of Forking Paths")).to_be_visible()
+    await expect(console.get_by_label("Short name in its address")).to_be_hidden()
+    await expect(console.get_by_label("Tags", exact=True)).to_have_value("Mystery, Visual Novel")
+    await shot(console, "change")
+    await console.get_by_label("Title", exact=True).fill("The Garden")
+    await console.get_by_label("Launcher", exact=True).fill("other.sh")
+    await console.get_by_role("button", name="Save it").click()
+    await expect(console.get_by_text("other.sh", exact=True)).to_be_visible()
+    await expect(console.locator(".console-title strong")).to_have_text("The Garden")
+    await choose(console, archive(tmp_path, "other.tar.gz", Packed("garden/other.sh", b"#!/bin/sh\n", mode=0o755)))
+    await expect(console.locator(".console-state")).to_have_text("Active")
+
+    await console.get_by_role("button", name="Describe a game").click()
+    await expect(console.get_by_label("Title", exact=True)).to_have_value("")
+    await expect(console.get_by_label("Short name in its address")).to_be_visible()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_on_a_phone_nothing_is_cut_off(console: Page, tmp_path: Path, scheme: str) -> None:
     await console.emulate_media(color_scheme="dark" if scheme == "dark" else "light")

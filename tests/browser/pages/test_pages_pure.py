@@ -22,6 +22,11 @@ async def test_bytes_and_times_read_as_people_say_them(page: Page) -> None:
     assert ago == ["just now", "5 minutes ago", "2 hours ago", "yesterday"]
 
 
+async def test_what_is_told_often_is_told_at_a_pace(page: Page) -> None:
+    told = "(() => { const isTime = m.paced(500); return given.map((now) => isTime(now)); })()"
+    assert await ask(page, "rates", told, [0, 300, 499, 700, 900, 1200]) == [True, False, False, True, False, True]
+
+
 async def test_no_two_moments_in_a_list_read_the_same(page: Page) -> None:
     times = ["2026-11-20T19:30:05", "2026-11-20T19:30:41", "2026-11-20T19:41:00"]
     moments = await ask(

@@ -4,6 +4,7 @@ import { byId, create, failureNotice } from "./dom.js";
 import { formatAgo, formatBytes, formatDuration } from "./format.js";
 import { describeFailure } from "./messages.js";
 import { PartedUpload } from "./parts.js";
+import { paced } from "./rates.js";
 
 const KEY = "publisher-key";
 const LOOK_AGAIN_MS = 1500;
@@ -23,6 +24,7 @@ const newGame = byId("new-game");
 let call = null;
 let key = "";
 let upload = null;
+let described = null; // the slug of the game that the form changes
 let uploading = null; // {slug, box}: what is on its way, and what shows it
 const refusals = new Map(); // slug → why the newest upload from this page did not go through
 
@@ -110,7 +112,8 @@ async function showGame(slug, body) {
     if (uploading?.slug === slug) return;
     body.closest("details").querySelector(".console-state").replaceWith(stateOf(details)); // newer than the list's
     const refusal = refusals.has(slug) ? failureNotice(wordsFor(refusals.get(slug))) : "";
-    body.replaceChildren(refusal, facts(details, figures), news(details), uploadForm(details, body), picturesOf(details), versionList(slug, versions, body));
+    const change = create("button", { class: "button button-quiet button-small", type: "button", onclick: () => describe(details) }, "Change the description");
+    body.replaceChildren(refusal, facts(details, figures), create("p", {}, change), news(details), uploadForm(details, body), picturesOf(details), versionList(slug, versions, body));
     if (details.upload?.state === "processing") lookAgain(slug, body);
     followPictures(details, body);
   } catch (failure) {
@@ -194,7 +197,7 @@ async function send(details, file, version, body) {
   const box = create("div", { class: "console-progress" }, words, bar, stop);
   body.replaceChildren(box);
   const began = performance.now();
-  let told = 0;
+  const isTimeForWords = paced(500);
   let from = null;
   uploading = { slug, box };
   refusals.delete(slug);
@@ -210,8 +213,7 @@ async function send(details, file, version, body) {
       bar.value = sent;
       const seconds = (performance.now() - began) / 1000;
       const rate = sent > from && seconds > 1 ? `, ${formatBytes((sent - from) / seconds)} a second` : "";
-      if (sent === file.size || performance.now() - told > 500) words.textContent = `${formatBytes(sent)} of ${formatBytes(file.size)}${rate}`;
-      told = performance.now();
+      if (isTimeForWords(performance.now()) || sent === file.size) words.textContent = `${formatBytes(sent)} of ${formatBytes(file.size)}${rate}`;
     },
   });
   const newest = details.upload;
@@ -318,20 +320,39 @@ async function activate(slug, version, body) {
   }
 }
 
+/** Opens the form: for a new game as it was left, else with what is said of this one. */
+function describe(details) {
+  if (details !== null || described !== null) newGame.reset();
+  described = details?.slug ?? null;
+  byId("new-game-failure").replaceChildren();
+  byId("new-game-title").textContent = details ? `Change ${details.title}` : "Describe a game";
+  byId("new-game-submit").textContent = details ? "Save it" : "Create it";
+  byId("slug-field").hidden = newGame.elements.slug.disabled = details !== null;
+  byId("change-hint").hidden = details === null;
+  if (details !== null) {
+    for (const name of ["title", "developer", "description", "launcher"]) newGame.elements[name].value = details[name];
+    for (const name of ["tags", "savePaths"]) newGame.elements[name].value = details[name].join(", ");
+    newGame.elements.renpyDir.value = details.renpyDir ?? "";
+  }
+  byId("new-game-dialog").showModal();
+}
+
 function formOf(fields) {
   const text = (name) => String(fields.get(name) ?? "").trim();
   const list = (name) => text(name).split(",").map((part) => part.trim()).filter(Boolean);
-  const form = { slug: text("slug"), title: text("title"), developer: text("developer"), description: text("description"), tags: list("tags"), launcher: text("launcher") };
-  return { ...form, ...(text("renpyDir") ? { renpyDir: text("renpyDir") } : {}), ...(list("savePaths").length ? { savePaths: list("savePaths") } : {}) };
+  const form = { title: text("title"), developer: text("developer"), description: text("description"), tags: list("tags"), launcher: text("launcher") };
+  return { ...form, renpyDir: text("renpyDir") || null, savePaths: list("savePaths") };
 }
 
 newGame.addEventListener("submit", async (event) => {
   event.preventDefault();
   const failures = byId("new-game-failure");
   failures.replaceChildren();
-  const form = formOf(new FormData(newGame));
+  const fields = new FormData(newGame);
+  const slug = described ?? String(fields.get("slug")).trim();
   try {
-    await call("POST", "/api/partners/games", { body: form });
+    if (described === null) await call("POST", "/api/partners/games", { body: { slug, ...formOf(fields) } });
+    else await call("PATCH", gamePath(slug), { body: formOf(fields) });
   } catch (failure) {
     failures.replaceChildren(failureNotice(wordsFor(failure)));
     return;
@@ -344,11 +365,11 @@ newGame.addEventListener("submit", async (event) => {
     shelf.prepend(failureNotice(`The game is described, and here after a reload. ${wordsFor(failure)}`));
     return;
   }
-  const made = shelf.querySelector(`details[data-slug="${CSS.escape(form.slug)}"]`);
+  const made = shelf.querySelector(`details[data-slug="${CSS.escape(slug)}"]`);
   made.open = true;
   made.querySelector("summary").focus();
 });
-byId("new-game-button").addEventListener("click", () => byId("new-game-dialog").showModal());
+byId("new-game-button").addEventListener("click", () => describe(null));
 byId("new-game-close").addEventListener("click", () => byId("new-game-dialog").close());
 byId("leave").addEventListener("click", leave);
 door.addEventListener("submit", async (event) => {

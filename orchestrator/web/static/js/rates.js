@@ -1,5 +1,15 @@
 /** From two samples of WebRTC statistics, and what was seen of the frames, to what the numbers show. Pure. */
 
+/** Says of a moment whether it is time again: at most once in `everyMs`. */
+export function paced(everyMs) {
+  let last = -Infinity;
+  return (nowMs) => {
+    if (nowMs - last < everyMs) return false;
+    last = nowMs;
+    return true;
+  };
+}
+
 /** What we keep of an `RTCStatsReport` (any iterable of its entries). */
 export function sampleOf(entries) {
   const all = [...entries];
