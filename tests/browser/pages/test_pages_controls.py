@@ -16,6 +16,16 @@ navigator.getGamepads = () => [window.pad];
 """
 
 
+HIDES_ITS_POINTER = "window.seat.tell({type: 'cursor', visible: false})"
+MOVE = """(ms) => {
+  for (const at of [0, ms]) {
+    const moved = new PointerEvent('pointermove', {pointerType: 'mouse'});
+    Object.defineProperty(moved, 'timeStamp', {value: 1000 + at});
+    document.getElementById('stage').dispatchEvent(moved);
+  }
+}"""
+
+
 async def received(seat: Page, kind: str) -> list[dict[str, Any]]:
     messages: list[dict[str, Any]] = await seat.evaluate("window.seat.received")
     return [message for message in messages if message["type"] == kind]
@@ -77,14 +87,26 @@ async def test_a_captured_mouse_tells_how_far_it_went_and_lets_go_by_the_same_ke
     assert not [key for key in await received(seat, "key") if key["code"] == "KeyM"]
 
 
-async def test_a_game_that_hides_its_pointer_brings_an_offer_and_nothing_more(
+async def test_a_game_that_hides_a_moving_pointer_brings_an_offer_and_nothing_more(
     page: Page, api: FakeApi, seat: Page
 ) -> None:
     await play(page, api)
-    await seat.evaluate("window.seat.tell({type: 'cursor', visible: false})")
+    await seat.evaluate(HIDES_ITS_POINTER)
+    await until(page, "document.getElementById('stage').style.cursor === 'none'")
+    await page.evaluate(MOVE, 3_000)
     await expect(page.locator("#capture-hint")).to_be_visible()
     assert await page.evaluate("document.pointerLockElement") is None
     await page.locator("#capture-not").click()
+    await expect(page.locator("#capture-hint")).to_be_hidden()
+
+
+async def test_a_game_that_hides_a_resting_pointer_offers_nothing(page: Page, api: FakeApi, seat: Page) -> None:
+    await play(page, api)
+    await page.clock.install()
+    await seat.evaluate(HIDES_ITS_POINTER)
+    await until(page, "document.getElementById('stage').style.cursor === 'none'")
+    await page.clock.run_for(60_000)
+    await page.evaluate(MOVE, 500)
     await expect(page.locator("#capture-hint")).to_be_hidden()
 
 

@@ -8,7 +8,7 @@ import { OnScreenKeys } from "./onscreenkeys.js";
 import { PadMap } from "./padmap.js";
 import { pressedControls } from "./padstate.js";
 
-const HIDDEN_FOR_MS = 2000;
+const HIDDEN_FOR_MS = 2000; // while it moves: many a game hides a pointer that rests
 
 export class Controls {
   constructor({ stage, video, stream, onToolbarKey }) {
@@ -56,6 +56,7 @@ export class Controls {
       toggle();
     });
     byId("capture-not").addEventListener("click", () => this._closeHint());
+    stage.addEventListener("pointermove", ({ pointerType, timeStamp }) => pointerType === "mouse" && this._movedAt(timeStamp));
     byId("typing-button").addEventListener("click", () => byId("typing").focus());
     stream.addEventListener("message", ({ detail: message }) => this._hear(message));
   }
@@ -114,13 +115,16 @@ export class Controls {
   _showCursor(message) {
     this._stage.style.cursor = cursorStyle(message);
     this.input.capture.show(message);
-    clearTimeout(this._hidden);
+    this._isCursorHidden = !message.visible;
+    this._movesSince = null;
     if (message.visible) this._captureHint.hidden = true;
-    else this._hidden = setTimeout(() => this._offerCapture(), HIDDEN_FOR_MS);
   }
 
-  /** A game that hides its pointer may want the mouse itself; the person decides, and is asked once. */
-  _offerCapture() {
+  /** A game that hides a pointer that moves may want the mouse itself; the person decides, and is asked once. */
+  _movedAt(time) {
+    if (!this._isCursorHidden) return;
+    this._movesSince ??= time;
+    if (time - this._movesSince < HIDDEN_FOR_MS) return;
     if (this._captureButton.hidden || this.input.capture.isOn || this._hasAnswered) return;
     this._captureHint.hidden = false;
   }
