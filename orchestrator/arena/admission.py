@@ -14,6 +14,7 @@ from matches.reading import flag, items, mapping, text, whole
 from matches.values import Game
 from orchestrator.errors import Forbidden, InvalidRequest
 from orchestrator.tenants.plans import KeyMode
+from orchestrator.tenants.theme import SCHEME, theme_of
 
 SUBWAY_RUNNER: Final = "subway-runner"
 GAMES: Final = (*(game.value for game in Game), SUBWAY_RUNNER)
@@ -163,6 +164,7 @@ def _theme(value: object) -> dict[str, object]:
     theme = dict(mapping(value))
     if len(json.dumps(theme)) > _LONGEST_THEME:
         raise ValueError("larger than 4 KiB")
+    theme_of({SCHEME: theme.get(SCHEME)})
     return theme
 
 

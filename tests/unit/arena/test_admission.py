@@ -68,6 +68,8 @@ def test_training_makes_its_players_up() -> None:
         ({"botDifficulty": "godlike"}, LIVE, InvalidRequest("botDifficulty: 'godlike' is not a valid Difficulty")),
         ({"afkTimeoutEnabled": "no"}, LIVE, InvalidRequest("afkTimeoutEnabled: not true or false")),
         ({"theme": {"a": "x" * 5000}}, LIVE, InvalidRequest("theme: larger than 4 KiB")),
+        ({"theme": {"colorScheme": "plaid"}}, LIVE, InvalidRequest("colorScheme is light or dark.")),
+        ({"theme": {"colorScheme": ["dark"]}}, LIVE, InvalidRequest("colorScheme is light or dark.")),
         ({"mode": "training", "playerCount": 3}, LIVE, InvalidRequest("playerCount: not a whole number in its range")),
     ],
 )
