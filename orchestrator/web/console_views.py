@@ -40,6 +40,10 @@ CSS_NAMES: Final[Mapping[str, str]] = {
 PLOT_WIDTH, PLOT_HEIGHT = 600.0, 140.0
 PHONE_DAYS, PHONE_WIDTH = 14, 240.0
 _TICKS: Final = 4
+_CELLS: Final = (
+    *("top left", "top middle", "top right", "middle left", "centre"),
+    *("middle right", "bottom left", "bottom middle", "bottom right"),
+)
 _GLYPHS: Final = {"k": "♚", "q": "♛", "r": "♜", "b": "♝", "n": "♞", "p": "♟"}
 _TEXT: Final = "\ufe0e"  # a glyph as text, not as a picture of the device's own
 _SAMPLES: Final[Mapping[Game, str]] = {
@@ -180,18 +184,23 @@ def moves_of(detail: SessionDetail) -> Sequence[tuple[int, str, str, datetime]]:
 
 
 def move_words(game: Game, ply: Ply) -> str:
-    """As the API numbers squares, cells and columns, from 0."""
+    """As the players' own boards name it."""
     wire = ply.move.wire()
     match game:
         case Game.CHESS:
             return str(wire["san"])
         case Game.CHECKERS:
             taken = wire.get("captures")
-            return f"{wire['from']}{'x' if taken else '-'}{wire['to']}"
+            return f"{_draughts(wire['from'])}{'x' if taken else '-'}{_draughts(wire['to'])}"
         case Game.CONNECT4:
-            return f"column {wire['column']}"
+            return f"column {int(str(wire['column'])) + 1}"
         case Game.TICTACTOE:
-            return f"cell {wire['position']}"
+            return _CELLS[int(str(wire["position"]))]
+
+
+def _draughts(cell: Json) -> int:
+    """The number of draughts, 1 to 32 over the dark squares, of a cell from 0 to 63."""
+    return int(str(cell)) // 2 + 1
 
 
 def players_of(players: Sequence[Mapping[str, Any]]) -> str:

@@ -55,9 +55,9 @@ def test_columns_stand_on_the_ground_and_fit_under_a_round_number() -> None:
     ("game", "moves", "words", "marked", "pieces"),
     [
         (Game.CHESS, ["e4", "e5"], "e5", [(4, 1), (4, 3)], 32),
-        (Game.CHECKERS, [{"from": 40, "to": 33}], "40-33", [(0, 5), (1, 4)], 24),
-        (Game.CONNECT4, [{"column": 3}], "column 3", [(3, 5)], 1),
-        (Game.TICTACTOE, [{"position": 4}], "cell 4", [(1, 1)], 1),
+        (Game.CHECKERS, [{"from": 40, "to": 33}], "21-17", [(0, 5), (1, 4)], 24),
+        (Game.CONNECT4, [{"column": 3}], "column 4", [(3, 5)], 1),
+        (Game.TICTACTOE, [{"position": 4}], "centre", [(1, 1)], 1),
     ],
 )
 def test_a_position_is_drawn_with_its_last_move(
@@ -81,7 +81,7 @@ def test_sides_and_kings_are_told_apart() -> None:
 def test_a_capture_is_written_as_one() -> None:
     moves = ((40, 33), (21, 28), (46, 37), (28, 46))
     line = played(Game.CHECKERS, *({"from": start, "to": to} for start, to in moves))
-    assert move_words(Game.CHECKERS, line[-1]) == "28x46"
+    assert move_words(Game.CHECKERS, line[-1]) == "15x24"
 
 
 def detail(result: dict[str, object] | None) -> SessionDetail:
@@ -101,7 +101,7 @@ def test_an_end_is_said_in_a_sentence() -> None:
     assert result_words(SessionDetail(lost, None, (), (), NOW)) == "No score: host lost."
     assert moves_of(SessionDetail(run, None, (), (), NOW)) == ()
     [(number, who, what, _)] = moves_of(detail(None))
-    assert (number, who, what) == (1, "X", "cell 4")
+    assert (number, who, what) == (1, "X", "centre")
 
 
 def test_a_key_works_ends_or_has_ended() -> None:
