@@ -37,7 +37,7 @@ STAGES: Mapping[str, str] = {
 DOINGS: Mapping[str, str] = {
     Action.INSTALLATION_RESTORE: "restored the installation from a backup:",
     Action.HOST_DRAIN: "drained the host",
-    Action.HOST_RESUME: "let the host take sessions again",
+    Action.HOST_RESUME: "ended the draining of the host",
     Action.HOST_LABEL: "labelled the host",
     Action.HOST_REMOVE: "removed the host",
     Action.JOIN_TOKEN_MAKE: "made the join token",

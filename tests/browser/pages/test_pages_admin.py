@@ -131,7 +131,7 @@ async def test_by_keyboard_alone_a_host_is_drained_and_resumed(page: Page) -> No
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("button", name="Drain…")).to_be_visible()
     await page.get_by_role("link", name="What operators did to it").click()
-    await expect(page.locator(".row-log").first).to_contain_text("Boss let the host take sessions again host-010")
+    await expect(page.locator(".row-log").first).to_contain_text("Boss ended the draining of the host host-010")
     await expect(page.locator(".row-log").nth(1)).to_contain_text("moves: yes")
     await expect(page.locator(".row-log").first).to_contain_text("from 127.0.0.1")
 
@@ -268,6 +268,8 @@ async def test_every_page_fits_and_reads(
     for name, address in pages.items():
         await page.goto(address)
         assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} scrolls sideways"
+        ends = "[...document.querySelectorAll('.admin-ways a')].map((way) => way.getBoundingClientRect().right)"
+        assert await page.evaluate(f"Math.max(...{ends}) <= innerWidth"), f"{name} cuts ways off"
         small = await page.evaluate(
             "[...document.querySelectorAll('main button, .admin-ways a')].filter((each) => each.checkVisibility()"
             " && each.getBoundingClientRect().height < 24).map((each) => each.textContent)"

@@ -148,6 +148,5 @@ making?.addEventListener("submit", async (event) => {
   }
 });
 
-document.querySelector(".admin-ways [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" }); // on a phone they do not all fit
 
 if (byIdOrNull("live")?.hasAttribute("data-live")) keepFresh(() => document.querySelector("dialog[open]") === null);

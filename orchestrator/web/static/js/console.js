@@ -155,6 +155,5 @@ ifThere("change-webhook", (form) =>
 
 ifThere("theme-form", (form) => editTheme(form, { preview: byId("theme-preview"), hints: byId("theme-hints"), note: byId("theme-note"), save: (theme) => callAdmin("PUT", path("theme"), { theme }), wordsFor }));
 
-document.querySelector(".admin-ways [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" }); // on a phone they do not all fit
 
 if (document.getElementById("live")?.hasAttribute("data-live")) keepFresh(() => document.querySelector("dialog[open]") === null);
