@@ -25,6 +25,7 @@ def create_partner(name: str) -> None:
     with friendly():
         wanted = parse(PublisherForm, {"name": name}).name
         made = call(Settings(), lambda services: services.publisher_keys.create(wanted))
+    click.echo("The publisher's id and its key, shown this once:", err=True)
     click.echo(f"{made.publisher.id}\t{made.secret}")
 
 

@@ -33,6 +33,7 @@ def create_tenant(name: str, plan: str, origins: tuple[str, ...]) -> None:
     with friendly():
         wanted = parse(PublisherForm, {"name": name}).name
         live, test = call(Settings(), lambda services: services.tenant_keys.create(wanted, Plan(plan), origins))
+    click.echo("The tenant's id, its live key and its test key, shown this once:", err=True)
     click.echo(f"{live.tenant.id}\t{live.secret}\t{test.secret}")
 
 

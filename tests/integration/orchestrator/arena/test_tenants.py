@@ -9,10 +9,13 @@ from orchestrator.settings import Settings
 
 
 def test_an_operator_makes_changes_and_rotates_on_the_command_line(settings: Settings) -> None:
+    told: list[str] = []
+
     def run(*words: str) -> str:
         result = CliRunner().invoke(cli.main, ["tenants", *words])
         assert result.exit_code == 0, result.output
-        return result.output
+        told.append(result.stderr)
+        return result.stdout
 
     def refused(*words: str) -> str:
         result = CliRunner().invoke(cli.main, ["tenants", *words])
@@ -21,6 +24,7 @@ def test_an_operator_makes_changes_and_rotates_on_the_command_line(settings: Set
 
     assert "no tenants yet" in run("list")
     tenant_id, live, test = run("create", "Acme", "--origin", "https://Games.example/").strip().split("\t")
+    assert told[-1] == "The tenant's id, its live key and its test key, shown this once:\n"
     assert re.fullmatch(r"bg_live_\w{48}", live)
     assert re.fullmatch(r"bg_test_\w{48}", test)
     assert refused("create", "Acme") == "Error: A tenant of this name exists already.\n"

@@ -110,13 +110,17 @@ async def test_players_may_not_make_publishers(player: httpx.AsyncClient) -> Non
 
 
 def test_an_operator_makes_rotates_and_revokes_on_the_command_line(settings: Settings) -> None:
+    told: list[str] = []
+
     def run(*words: str) -> str:
         result = CliRunner().invoke(cli.main, ["partners", *words])
         assert result.exit_code == 0, result.output
-        return result.output
+        told.append(result.stderr)
+        return result.stdout
 
     assert "no publishers yet" in run("list")
     publisher_id, _, secret = run("create", "Albert").strip().partition("\t")
+    assert told[-1] == "The publisher's id and its key, shown this once:\n"
     assert secret.startswith("ppk_")
     assert run("list").splitlines()[1].split() == [publisher_id, "Albert"]
     fresh = run("rotate", "Albert", "--grace-hours", "2").strip()
