@@ -94,7 +94,7 @@ def _database(facts: DatabaseFacts) -> Iterator[Finding]:
         return
     yield of_clock("clock", "the database's", facts.skew)
     if facts.ready_hosts:
-        yield Finding(Level.OK, "hosts", f"{facts.ready_hosts} are ready.")
+        yield Finding(Level.OK, "hosts", f"{facts.ready_hosts} {'is' if facts.ready_hosts == 1 else 'are'} ready.")
     else:
         mend = "`orchestrator hosts list` shows those there are; `orchestrator hosts token` lets another one join."
         yield Finding(Level.HINT, "hosts", "None is ready: nobody can launch.", mend)

@@ -8,6 +8,7 @@ it has the base image. A link stays one where it leads to what is in the folder,
 Standard library only: it runs under any Python from 3.11.
 """
 
+import argparse
 import gzip
 import io
 import os
@@ -99,7 +100,11 @@ def followed(root: Path, path: str) -> Path:
 
 
 def main() -> None:
-    folder = Path(sys.argv[1])
+    parser = argparse.ArgumentParser(
+        description="Packs Debian's Ren'Py tutorial, for uploading it as a publisher does."
+    )
+    parser.add_argument("folder", type=Path)
+    folder: Path = parser.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / "renpy-demo-linux.tar.gz"
     with (

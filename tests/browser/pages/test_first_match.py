@@ -76,7 +76,7 @@ async def test_the_guide_leads_to_a_match(reader: Reader, browser: Browser) -> N
             await ann.reload()
         await window.frame_locator("iframe").locator(f".live .cell >> nth={cell}").click()
     await expect(ann.locator("#news")).to_have_text("You won")
-    await expect(bob.locator("#news")).to_have_text("You lost: victory")
+    await expect(bob.locator("#news")).to_have_text("You lost")
     shown = await asyncio.to_thread(reader.types, result)
     told = json.loads(shown[shown.index("{") :])  # after what the web server says of itself
     assert (told["status"], told["result"]["winner"], told["result"]["reason"]) == ("ended", "ann", "victory")

@@ -36,6 +36,9 @@ def test_where_all_is_well_nothing_needs_mending() -> None:
     found = findings(WELL)
     assert {finding.level for finding in found} == {Level.OK}
     assert not any(finding.mend for finding in found)
+    assert "2 are ready." in {finding.says for finding in found}
+    alone = findings(replace(WELL, database=replace(DATABASE, ready_hosts=1)))
+    assert "1 is ready." in {finding.says for finding in alone}
     assert {finding.subject for finding in found} >= {"database", "migrations", "store of saves", "relay", "mail"}
 
 

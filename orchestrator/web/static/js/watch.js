@@ -201,8 +201,7 @@ function draw() {
 function end(scene) {
   hasPicture = false;
   people = NOBODY;
-  byId("give-back-button").hidden = true;
-  byId("controls-note").hidden = true;
+  for (const id of ["give-back-button", "typing-button", "controls-note"]) byId(id).hidden = true;
   byId("who-plays").textContent = "";
   stage.inert = true;
   show(scene);
