@@ -27,6 +27,7 @@ class EngineFacts:
     """It runs with `--live-restore`."""
     free_bytes: int = 0
     total_bytes: int = 0
+    """0 where it was not measured: the engine is on another machine."""
     storage_folder: str = ""
 
 
@@ -126,6 +127,9 @@ def _engine(facts: EngineFacts) -> Iterator[Finding]:
         yield Finding(Level.HINT, "engine", says, mend)
     if facts.total_bytes:
         yield of_disk("disk of games", facts.storage_folder, facts.free_bytes, facts.total_bytes)
+    elif facts.version:
+        says = f"The disk of games was not measured: {facts.address} is another machine's engine."
+        yield Finding(Level.HINT, "disk of games", says, f"Run df -h {facts.storage_folder} there.")
 
 
 def _programs(facts: Facts) -> Iterator[Finding]:

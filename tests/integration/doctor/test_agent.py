@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 from click.testing import CliRunner
 
 from diagnosis import looking
@@ -110,3 +111,22 @@ def test_a_user_who_may_not_enter_the_agents_folder_is_told_whose_it_is_to_ask(t
     assert "cannot be entered by this user" in ended.stdout
     assert "Run it as the agent's user" in ended.stdout
     assert "has not joined" not in ended.stdout
+
+
+async def test_the_disk_of_another_machines_engine_is_not_ours(tmp_path: Path) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        about = {"ServerVersion": "27.1.1", "DockerRootDir": "/"} if request.path.endswith("/info") else {}
+        return web.json_response({"ApiVersion": "1.44", "MinAPIVersion": "1.24", **about})
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    listener = socket.create_server(("127.0.0.1", 0))
+    await web.SockSite(runner, listener).start()
+    try:
+        facts = await gather(asked(tmp_path, f"tcp://127.0.0.1:{listener.getsockname()[1]}"))
+    finally:
+        await runner.cleanup()
+    assert (facts.engine.trouble, facts.engine.version) == ("", "27.1.1")
+    assert (facts.engine.free_bytes, facts.engine.total_bytes) == (0, 0)

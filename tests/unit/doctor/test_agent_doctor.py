@@ -79,6 +79,7 @@ def test_where_all_is_well_nothing_needs_mending() -> None:
         ({"engine": replace(ENGINE, has_cgroup_2=False)}, "hint", "isolation", "unified_cgroup"),
         ({"engine": replace(ENGINE, keeps_games=False)}, "hint", "engine", "live-restore"),
         ({"engine": replace(ENGINE, free_bytes=1)}, "broken", "disk of games", "du -xh"),
+        ({"engine": replace(ENGINE, total_bytes=0)}, "hint", "disk of games", "df -h /var/lib/docker"),
         ({"programs": without("Xvfb")}, "broken", "Xvfb", "apt-get install xvfb"),
         ({"programs": without("libyuv.so.0")}, "hint", "libyuv.so.0", "libyuv0"),
         ({"programs": without("mkfs.ext4")}, "broken", "mkfs.ext4", "e2fsprogs"),
@@ -116,7 +117,6 @@ def test_each_trouble_is_named_with_what_mends_it(change: dict[str, Any], level:
         {"certificate_days": None, "skew": None},
         {"is_root": False, "has_loop_devices": False},
         {"has_joined": None},
-        {"engine": replace(ENGINE, total_bytes=0)},
     ],
 )
 def test_what_is_not_asked_for_is_no_trouble(change: dict[str, Any]) -> None:
