@@ -29,6 +29,7 @@ MODULE = "js/arena/arena.js"
 _WITHOUT = "This page needs the token of a session: /embed?token=…"
 _TOO_OLD = "This link is not one of ours, or it is more than an hour old. Start the game again."
 _NO_SUCH_PLAYER = "The player that this page is for is not one of this session."
+_WHICH_PLAYER = "Two players share this token: the address of this page needs &player= with the id of one of them."
 _UNAVAILABLE = "The games are away for a moment. Please try again soon."
 
 Token = Annotated[str, QueryParameter(name="token", max_length=16_384)]
@@ -62,7 +63,7 @@ class EmbedController(Controller):
             return _failure(error.status, _UNAVAILABLE)
         me = _player(opened, player)
         if me is None and room is None:
-            return _failure(400, _NO_SUCH_PLAYER)
+            return _failure(400, _WHICH_PLAYER if player is None else _NO_SUCH_PLAYER)
         session = opened.session
         environment = KeyMode.TEST if session.mode == Mode.TEST.value else KeyMode.LIVE
         origins = await tenant_keys.origins_of(session.tenant_id, environment)
@@ -100,10 +101,11 @@ async def arena_module(request: AnyRequest) -> Response[bytes]:
 
 
 def _player(opened: Opened, asked: str | None) -> dict[str, Any] | None:
-    """Whoever the token is for, else who is asked for, else the first: `players[0]` is "me" to clients."""
-    wanted = opened.claims.player_id or asked
-    players = opened.session.players
-    return next((player for player in players if wanted in {None, player["id"]}), None)
+    """Whoever the token is for, else who is asked for, else the only one: two must not both sit down as the first."""
+    wanted, players = opened.claims.player_id or asked, opened.session.players
+    if wanted is None:
+        return players[0] if len(players) == 1 else None
+    return next((player for player in players if player["id"] == wanted), None)
 
 
 def _failure(status: int, text: str) -> Template:

@@ -208,3 +208,22 @@ async def test_rooms_are_for_those_who_prove_their_tenant(backend: Backend, clie
 async def test_a_plan_is_a_tenants(services: Services, client: httpx.AsyncClient) -> None:
     starter = await new_backend(services, client, "Small Games", Plan.STARTER)
     assert (await starter.get("/v1/sessions/x")).headers["x-ratelimit-limit"] == "60"
+
+
+async def test_a_page_of_a_shared_token_asks_which_of_the_two_it_is_for(
+    backend: Backend, client: httpx.AsyncClient
+) -> None:
+    shared = (await backend.session("chess", "ann", "bob", matchType="private"))["sessionToken"]
+    alone = (await backend.session("chess", "ann", matchType="bot"))["sessionToken"]
+
+    async def page(token: str, **asked: str) -> tuple[int, str]:
+        answer = await client.get("/embed", params={"token": token, **asked})
+        return answer.status_code, answer.text
+
+    status, text = await page(shared)
+    assert status == 400
+    assert "Two players share this token" in text
+    assert (await page(shared, player="bob"))[0] == 200
+    assert (await page(shared, player="eve"))[0] == 400
+    assert (await page(shared, room="elsewhere"))[0] == 200, "whoever watches sits nowhere"
+    assert (await page(alone))[0] == 200
