@@ -30,7 +30,7 @@ APART := test-streams test-house
 .PHONY: help play games test test-services test-hosts test-fleets test-pages test-streams test-house setup setup-tests setup-bench lint format unit coverage chaos chaos-fleet soak input-scripts walk-pictures test-games bench-play bench-streaming bench-hour bench-chaos bench-soak bench-fleet bench-uploads bench-catalogue bench-api bench-arena simulate strength deploy-orchestrator deploy-agent images deb docs drawings fuzz audit clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1mmake %-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1mmake %-19s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "  make play PORT=8001 DATA=./data2 BIND=0.0.0.0   another port, another folder, open to your network"
 

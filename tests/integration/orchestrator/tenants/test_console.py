@@ -394,16 +394,17 @@ async def test_sessions_are_found_and_shown_with_their_moves(
     scene: TenantScene, services: Services, member: httpx.AsyncClient
 ) -> None:
     here = f"/console/{scene.tenant_id}/sessions"
-    for game, words in (
-        ("chess", "Qxf7#"),
-        ("checkers", "15x24"),
-        ("connect4", "column 4"),
-        ("tictactoe", "centre"),
+    for game, words, drawn in (
+        ("chess", "Qxf7#", "♛"),
+        ("checkers", "15x24", 'class="piece-side"'),
+        ("connect4", "column 4", 'class="piece-line"'),
+        ("tictactoe", "centre", 'class="piece-stroke"'),
     ):
         page = (await member.get(f"{here}/{scene.sessions[game]}")).text
         assert words in page
         assert f'class="board board-{game}"' in page
         assert "Bob</bdi> <code><bdi>" in page
+        assert drawn in page
     assert "game.ended" in (await member.get(f"{here}/{scene.sessions['chess']}")).text
     for query, count in (("?game=chess", 1), ("?game=chess&mode=test", 0), (f"?search={scene.sessions['chess']}", 1)):
         page = (await member.get(here + query)).text
