@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import structlog
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from matches.bots.levels import Level
@@ -21,6 +21,7 @@ from orchestrator.errors import Conflict, InvalidRequest, NotFound
 from orchestrator.ids import new_id
 from orchestrator.notices import Notices
 from orchestrator.tenants.keys import Proven
+from orchestrator.tenants.models import Tenant
 
 TRAINING: Final = "arena-training"
 """The topic of bots that are to be trained."""
@@ -29,7 +30,7 @@ MOST_BOTS: Final = 20
 """Of one tenant in one environment, live or test."""
 
 REST: Final = timedelta(minutes=10)
-"""From when a bot's training began, it is trained no other time."""
+"""From when a bot's training began, neither it is trained another time nor one that was made in its place."""
 
 _NO_BOT: Final = "Bot not found"
 
@@ -107,6 +108,10 @@ class TenantBots:
         async with self._database.write() as session:
             row = _of(key, await session.get(ArenaBot, bot_id, with_for_update=True))
             await session.delete(row)
+            if row.tried_at is not None:
+                is_later = Tenant.bots_tried_at.is_(None) | (Tenant.bots_tried_at < row.tried_at)
+                of_tenant = update(Tenant).where(Tenant.id == row.tenant_id, is_later)
+                await session.execute(of_tenant.values(bots_tried_at=row.tried_at))
             await self._record(session, by, Action.TENANT_BOT_REMOVE, row)
         log.info("arena.bot_removed", bot=bot_id, tenant=key.tenant.id)
 
@@ -127,13 +132,16 @@ class TenantBots:
         record(session, by, action, row.tenant_id, await self._database.now(session), bot=row.id)
 
     async def _ask(self, session: AsyncSession, row: ArenaBot) -> None:
-        wait_for_training(row, await self._database.now(session))
+        await wait_for_training(session, row, await self._database.now(session))
         self._notices.publish_after_commit(session, TRAINING)
 
 
-def wait_for_training(row: ArenaBot, now: datetime) -> None:
-    """It is due now, or as soon as it has had its `REST`."""
-    rested_at = now if row.tried_at is None else row.tried_at + REST
+async def wait_for_training(session: AsyncSession, row: ArenaBot, now: datetime) -> None:
+    """It is due now, or as soon as it has had its `REST`; one that was never trained, that of those that are gone."""
+    tried_at = row.tried_at
+    if tried_at is None:
+        tried_at = await session.scalar(select(Tenant.bots_tried_at).where(Tenant.id == row.tenant_id))
+    rested_at = now if tried_at is None else tried_at + REST
     row.training, row.failure, row.train_due_ms = "waiting", None, milliseconds(max(now, rested_at))
 
 

@@ -31,6 +31,7 @@ from orchestrator.background import rounds
 from orchestrator.database import Database, JsonDict
 from orchestrator.errors import DatabaseUnavailable
 from orchestrator.notices import Notices
+from orchestrator.tenants.models import Tenant
 
 LEASE_MS: Final = 300_000
 COUNT_EVERY_S: Final = 60.0
@@ -102,7 +103,7 @@ class Training:
                 now = await self._database.now(session)
                 rows = select(ArenaBot).where(ArenaBot.id.in_(due), is_counted)
                 for row in await session.scalars(rows.with_for_update(skip_locked=True)):
-                    wait_for_training(row, now)
+                    await wait_for_training(session, row, now)
 
     async def _has_enough(self, bot: ArenaBot) -> bool:
         since = ArenaMatch.ended_at.is_not(None) if bot.tried_at is None else ArenaMatch.ended_at > bot.tried_at
@@ -176,7 +177,7 @@ class Training:
             if row.target_rating == pupil.stars:
                 row.strength, row.failure, row.training, row.train_due_ms = told_of(scores), None, "done", None
             else:
-                wait_for_training(row, now)
+                await wait_for_training(session, row, now)
         log.info("arena.bot_trained", bot=pupil.bot_id, matches=lessons.matches, positions=len(lessons.moves))
 
     async def _fail(self, pupil: Pupil, failure: str) -> None:
@@ -194,7 +195,10 @@ def _next(now_ms: int) -> Select[ArenaBot]:
         other.tenant_id == ArenaBot.tenant_id, other.training == "running", other.train_due_ms > now_ms
     )
     due = select(ArenaBot).where(ArenaBot.train_due_ms <= now_ms, ~is_busy)
-    last = of_tenant.correlate(ArenaBot).scalar_subquery()
+    of_those_gone = select(Tenant.bots_tried_at).where(Tenant.id == ArenaBot.tenant_id)
+    last = func.coalesce(
+        of_tenant.correlate(ArenaBot).scalar_subquery(), of_those_gone.correlate(ArenaBot).scalar_subquery()
+    )
     return due.order_by(last.asc().nulls_first(), ArenaBot.train_due_ms, ArenaBot.id).limit(1)
 
 

@@ -10,7 +10,7 @@ from orchestrator.database import Base, JsonDict
 
 class Tenant(Base):
     """A partner account. `monthly_sessions`, `requests_a_minute` and `seats` stand in place of the plan's, where
-    agreed.
+    agreed. `bots_tried_at` is when the last training of a bot began that is gone by now.
     """
 
     __tablename__ = "tenants"
@@ -23,6 +23,7 @@ class Tenant(Base):
     seats: Mapped[int | None]
     theme: Mapped[JsonDict]
     is_active: Mapped[bool]
+    bots_tried_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
 
 

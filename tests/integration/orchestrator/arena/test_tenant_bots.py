@@ -290,6 +290,24 @@ async def test_a_bot_is_not_trained_over_and_over(backend: Backend, services: Se
             assert row.train_due_ms == milliseconds(row.tried_at + REST)
 
 
+async def test_nobody_gets_around_the_rest_by_another_bot(backend: Backend, services: Services) -> None:
+    first = await made(backend, LEARNED)
+    await backend.post(f"/v1/bots/{first['id']}/train", {})
+    await trained(backend, first["id"])
+    async with services.database.read() as session:
+        tried_at = (await session.scalars(select(ArenaBot.tried_at))).one()
+    assert tried_at is not None
+    assert (await send(backend, "DELETE", f"/v1/bots/{first['id']}")).status_code == 204
+    for player in ("bot_ada", "bot_bob"):
+        another = await made(backend, LEARNED, playerId=player)
+        asked = await backend.post(f"/v1/bots/{another['id']}/train", {})
+        assert asked.json()["training"]["status"] == "waiting"
+        async with services.database.read() as session:
+            row = await session.get_one(ArenaBot, another["id"])
+            assert row.train_due_ms == milliseconds(tried_at + REST)
+        assert (await send(backend, "DELETE", f"/v1/bots/{another['id']}")).status_code == 204
+
+
 @pytest.mark.usefixtures("without_rest")
 async def test_who_is_asked_for_another_strength_meanwhile_is_measured_once_more(
     backend: Backend, services: Services, monkeypatch: pytest.MonkeyPatch
