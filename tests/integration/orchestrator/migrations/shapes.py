@@ -1,7 +1,8 @@
 """What a program may rely on of a database's tables, and which changes of them break a program from before.
 
-A change that only adds is an expansion: a program of the revision before goes on working. Whatever else happens is a
-contraction.
+A change that only adds is an expansion: a program of the revision before goes on working. So is a column that gets
+longer or takes NULL; no shape tells whether somebody writes there already what that program cannot read. Whatever else
+happens is a contraction.
 """
 
 from collections.abc import Iterator, Mapping

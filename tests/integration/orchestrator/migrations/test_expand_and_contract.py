@@ -40,6 +40,8 @@ def changed(**columns: Column | None) -> Shapes:
         (changed(name=Column("str")), []),
         (changed(name=Column("str", is_nullable=False, has_default=True)), []),
         (changed(id=Column("str", 41, is_nullable=True)), []),
+        (changed(id=Column("str", 41, is_nullable=False)), []),
+        (changed(id=Column("str", is_nullable=False)), []),
         ({"hosts": Shape(HOSTS["hosts"].columns)}, []),
         ({}, ["hosts is gone"]),
         (changed(seats=None), ["hosts.seats is gone"]),
