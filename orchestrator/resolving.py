@@ -1,4 +1,4 @@
-"""How Litestar resolves what a handler depends on: all that touches its insides.
+"""How Litestar resolves what a handler depends on: all that touches its insides, for which its minor version is pinned.
 
 Stock, a task is started for each dependency, and a handler of ours has up to six: services, which are there, and who is
 asking, which one statement tells. Here one is resolved after the other, which is what a task each would come to.

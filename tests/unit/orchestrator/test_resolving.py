@@ -1,13 +1,29 @@
 """What a handler depends on is resolved in the task of its request."""
 
 import asyncio
+import re
+import tomllib
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from litestar import Litestar, get
 from litestar.di import NamedDependency, Provide
 from litestar.testing import AsyncTestClient
+from packaging.specifiers import SpecifierSet
 
 from orchestrator.resolving import resolve_one_by_one
+
+
+def test_whose_insides_are_touched_stays_as_it_is() -> None:
+    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]
+    [asked] = [
+        need for needs in project["optional-dependencies"].values() for need in needs if re.match(r"litestar\b", need)
+    ]
+    major, minor, *_ = version("litestar").split(".")
+    allowed = SpecifierSet(asked.removeprefix("litestar"))
+    assert version("litestar") in allowed
+    assert f"{major}.{int(minor) + 1}.0" not in allowed
 
 
 async def test_no_task_is_started_for_a_dependency() -> None:
