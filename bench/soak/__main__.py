@@ -68,8 +68,8 @@ def _of_visits(soaked: Soaked) -> list[Row]:
         Row("stop_p50_s", median(stops), "s"),
         Row("stop_p95_s", percentile(stops, 0.95), "s", "<= 3"),
         Row("stop_max_s", max(stops), "s"),
-        Row("launch_to_running_p50_s", median(launches), "s"),
-        Row("launch_to_running_p95_s", percentile(launches, 0.95), "s"),
+        Row("launch_to_running_p50_s", median(launches), "s", "<= 2.5"),
+        Row("launch_to_running_p95_s", percentile(launches, 0.95), "s", "<= 5"),
     ]
 
 
@@ -85,7 +85,7 @@ def _of_latency(soaked: Soaked, is_judged: bool) -> list[Row]:
     assert values, "nobody saw the lamp while nothing was broken"
     return [
         Row("presses", len(presses), ""),
-        Row("presses_lost_in_calm", len(calm) - len(seen), ""),
+        Row("presses_lost_in_calm", len(calm) - len(seen), "", "0"),
         Row("input_to_picture_p50_ms", median(values), "ms"),
         Row("input_to_picture_p95_ms", percentile(values, 0.95), "ms"),
         Row("input_to_picture_p50_last_over_first", last_over_first(seen, 0.5), "", "<= 1.25" if is_judged else None),

@@ -124,6 +124,26 @@ def test_what_nobody_could_look_at_is_not_taken_for_well() -> None:
         rows_of(half_an_hour(is_asked=False), 30)
 
 
+def test_a_press_that_nobody_saw_is_a_goal_missed_unless_something_was_broken() -> None:
+    soaked = half_an_hour()
+    soaked.visits[0].presses.append((20.0, None))
+    [told] = missed(rows_of(soaked, 30))
+    assert told.startswith("presses_lost_in_calm is 1")
+    soaked.faults.append((19.0, 22.0))
+    assert not missed(rows_of(soaked, 30))
+
+
+def test_launches_that_take_long_are_goals_missed() -> None:
+    soaked = half_an_hour()
+    soaked.visits[0].launch_s = 4.0
+    assert [told.split()[0] for told in missed(rows_of(soaked, 30))] == ["launch_to_running_p50_s"]
+    soaked.visits[0].launch_s = 6.0
+    assert [told.split()[0] for told in missed(rows_of(soaked, 30))] == [
+        "launch_to_running_p50_s",
+        "launch_to_running_p95_s",
+    ]
+
+
 def test_everybody_comes_within_the_time_and_comes_back_to_their_chair() -> None:
     chair = Chair(7, 12)
     visits = [chair.next(step / 40) for step in range(40)]
