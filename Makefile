@@ -27,7 +27,7 @@ PAGES := $(filter-out $(STREAMS),$(wildcard tests/browser/pages/test_*.py))
 BESIDE := test-services test-fleets test-hosts test-pages
 APART := test-streams test-house
 
-.PHONY: help play games test test-services test-hosts test-fleets test-pages test-streams test-house setup setup-tests setup-bench lint format unit coverage chaos chaos-fleet soak input-scripts walk-pictures test-games bench-play bench-streaming bench-hour bench-chaos bench-soak bench-fleet bench-uploads bench-catalogue bench-api bench-arena simulate strength deploy-orchestrator deploy-agent images deb docs drawings fuzz audit clean
+.PHONY: help play games test test-services test-hosts test-fleets test-pages test-streams test-house setup setup-tests setup-bench lint format unit coverage chaos chaos-fleet soak input-scripts walk-pictures test-games test-deploy bench-play bench-streaming bench-hour bench-chaos bench-soak bench-fleet bench-uploads bench-catalogue bench-api bench-arena simulate strength deploy-orchestrator deploy-agent images deb docs drawings fuzz audit clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1mmake %-19s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -118,6 +118,9 @@ walk-pictures: setup-tests ## Walk through the house as a player and as a publis
 
 test-games: setup-tests ## Play each of the four games of `make games` for a minute through the stream (GAMES_PLAY_S=60); keeps pictures in test-artifacts/games
 	GAMES_PLAY_S=$(GAMES_PLAY_S) $(RUN)pytest tests/browser/house/test_real_games.py
+
+test-deploy: setup-tests ## Boot a Debian with systemd, deploy to it by package and by images, and play there while agents start anew (needs root and the network)
+	$(RUN)python -m tests.booted
 
 soak: MINUTES = 30
 soak: setup-tests ## A day in half an hour: fifty people on two hosts, with faults, and nothing may grow; writes bench/results/soak.json (MINUTES=30)

@@ -140,6 +140,10 @@ class Player:
         """The right to connect to the session's seat, which is there once it runs."""
         return str((await self._ask("GET", f"/api/game/session-status?sessionId={session_id}"))["streamToken"])
 
+    async def stream_url(self, session_id: str) -> str:
+        """Where offers go, once it runs; it ends with a slash."""
+        return str((await self._ask("GET", f"/api/game/session-status?sessionId={session_id}"))["containerUrl"])
+
     async def until(
         self,
         session_id: str,
