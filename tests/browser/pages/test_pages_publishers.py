@@ -289,6 +289,7 @@ async def test_an_upload_is_seen_to_go_on_while_another_game_is_described(consol
     await console.route("**/uploads/*", hold)
     await choose(console, archive(tmp_path, "right.tar.gz", launcher()))
     await expect(console.get_by_role("progressbar")).to_be_visible()
+    await expect(console.locator(".console-state")).to_have_text("On its way")
     await describe(console, f"another-{secrets.token_hex(4)}")
     await expect(console.locator(".console-state")).to_have_count(2)
     await expect(console.get_by_role("progressbar")).to_be_visible()

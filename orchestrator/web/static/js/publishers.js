@@ -80,7 +80,8 @@ function empty() {
   return create("div", { class: "empty" }, create("h2", {}, "No games yet"), create("p", {}, "Describe your first one, then upload its archive."));
 }
 
-function stateOf({ status }) {
+function stateOf({ slug, status }) {
+  if (uploading?.slug === slug) return create("span", { class: "console-state console-processing" }, "On its way");
   return create("span", { class: `console-state console-${status}` }, STATUS[status] ?? status);
 }
 
@@ -200,6 +201,7 @@ async function send(details, file, version, body) {
   const isTimeForWords = paced(500);
   let from = null;
   uploading = { slug, box };
+  body.closest("details").querySelector(".console-state").replaceWith(stateOf(details));
   refusals.delete(slug);
   upload = new PartedUpload({
     key,
