@@ -8,7 +8,7 @@ control plane   ControlPlane      the orchestrator           contract/test_contr
 SeatLauncher    -                 DetachedLauncher, a scope  integration/gameserver_agent/test_seat_launcher.py
 """
 
-from tests.integration.conftest import docker_engine, tiny_image
-from tests.integration.gameserver_agent.conftest import seat_runtime, short_folder
+from tests.integration.conftest import docker_engine, seat_runtime, tiny_image
+from tests.integration.gameserver_agent.conftest import short_folder
 
 __all__ = ["docker_engine", "seat_runtime", "short_folder", "tiny_image"]

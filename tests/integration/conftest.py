@@ -1,9 +1,11 @@
-"""A private Docker Engine for the tests, and a tiny image in it."""
+"""A private Docker Engine for the tests, a tiny image in it, and what the seats of all agents share."""
 
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 
+from tests.chaos import seeds
 from tests.integration.docker_engine import DockerEngine, RunningEngine, import_tiny_image
 
 
@@ -11,6 +13,12 @@ from tests.integration.docker_engine import DockerEngine, RunningEngine, import_
 def docker_engine() -> Generator[DockerEngine]:
     with RunningEngine() as engine:
         yield engine
+
+
+@pytest.fixture(scope="session")
+def seat_runtime() -> Generator[Path]:
+    with seeds.seat_runtime() as folder:
+        yield folder
 
 
 @pytest.fixture(scope="session")

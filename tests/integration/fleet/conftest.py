@@ -1,21 +1,14 @@
 """A fleet that is opened for one test."""
 
 import secrets
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
 
-from tests.chaos import seeds
 from tests.integration.docker_engine import DockerEngine
 from tests.integration.fleet.fleet import Fleet
 from tests.s3_server import S3Server, faulty_way
-
-
-@pytest.fixture(scope="session")
-def seat_runtime() -> Generator[Path]:
-    with seeds.seat_runtime() as folder:
-        yield folder
 
 
 @pytest.fixture

@@ -21,15 +21,6 @@ def short_folder() -> Generator[Path]:
     shutil.rmtree(folder)
 
 
-@pytest.fixture(scope="session")
-def seat_runtime() -> Generator[Path]:
-    """Installed by the first agent of the test run."""
-    folder = Path(tempfile.mkdtemp(prefix="seat-runtime-", dir="/tmp"))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
-
-
 @pytest.fixture
 async def control_plane() -> AsyncGenerator[ControlPlane]:
     async with ControlPlane() as plane:

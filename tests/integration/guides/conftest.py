@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.chaos import machine, seeds
+from tests.chaos import machine
 from tests.chaos.clearing import clear
 from tests.collector import Collector, collecting
 from tests.docs.reading import HOUSE
@@ -27,14 +27,14 @@ async def collector() -> AsyncGenerator[Collector]:
 
 
 @pytest.fixture(scope="module")
-def house(docker_engine: DockerEngine, collector: Collector) -> Generator[House]:
+def house(docker_engine: DockerEngine, seat_runtime: Path, collector: Collector) -> Generator[House]:
     folder = Path(tempfile.mkdtemp(prefix="guides-", dir="/tmp"))
     folder.chmod(0o711)
     programs = folder / "programs"
     programs.mkdir()
     give_demo_image(docker_engine.url, programs)
     machine.build_image(docker_engine.url)
-    with seeds.seat_runtime() as seat_runtime, preloaded(programs):
+    with preloaded(programs):
         house = House(folder, _environment(folder, programs, docker_engine.url, seat_runtime), collector.url)
         try:
             with house.up(), house.terminal() as terminal:

@@ -268,6 +268,7 @@ async def test_operations(house: House, tmp_path: Path) -> None:
             arguments = page.starts("gameserver-agent run", "host7.log").partition(" run ")[2]
             until_ready(host.url)
             assert re.search("host7 .*ready.*gpu=yes", page.does("orchestrator hosts list"))
+            assert "No token waits" in page.does("orchestrator hosts tokens"), "it was good once"
             await drains(page, player, house)
             doctors(page)
             page.leaves("openssl rand", BEFORE)
@@ -299,8 +300,8 @@ async def drains(page: Reader, player: Player, house: House) -> None:
 
 
 def doctors(page: Reader) -> None:
-    for words in ("orchestrator doctor", "gameserver-agent doctor"):
-        assert "broken" not in page.types(words)
+    assert "broken" not in page.types("orchestrator doctor")
+    assert "An agent answers on" in page.types("gameserver-agent doctor")
     page.leaves("/opt/playhouse/bin/gameserver-agent doctor", "the evening of docs/deploying.md types it")
 
 
