@@ -5,7 +5,6 @@ webhooks have to tell, in one transaction.
 """
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -14,12 +13,12 @@ from typing import Final
 from weakref import WeakValueDictionary
 
 from sqlalchemy import ColumnElement, delete, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from matches.deadlines import next_deadline
 from matches.events import Effect, Event, Looked, Refused
 from matches.ratings import Rating, after_match
-from matches.rows import from_row, line_row
+from matches.rows import line_row
 from matches.state import Match, started
 from matches.step import step
 from matches.terms import Terms
@@ -42,7 +41,7 @@ from orchestrator.arena.news import Told, told_of, webhooks_of
 from orchestrator.arena.payloads import Payload, Room, Seated
 from orchestrator.arena.presence import Presence, milliseconds
 from orchestrator.arena.quick import MOST_AT_ONCE, Asked, Quick, Sitting
-from orchestrator.arena.reading import events_of, heads_of, rooms_of
+from orchestrator.arena.reading import Rooms, events_of, heads_of
 from orchestrator.arena.seams import Outbox
 from orchestrator.database import Database, insert_unless_there
 from orchestrator.errors import NotFound
@@ -51,7 +50,6 @@ from orchestrator.lots import Lots
 from orchestrator.notices import Notices
 from orchestrator.observing.table import ARENA_MOVES
 
-_MOST_REMEMBERED: Final = 4_096
 _TOLD_FOR: Final = timedelta(hours=1)
 _BATCH: Final = 100
 
@@ -88,8 +86,8 @@ class Ledger:
         self._notices = notices
         self._presence = presence
         self.outbox = outbox
-        self._remembered: OrderedDict[str, tuple[int, Room]] = OrderedDict()
-        self._quick = Quick(database, notices, presence, self._known, self._announce_effect)
+        self._rooms = Rooms()
+        self._quick = Quick(database, notices, presence, self._rooms, self._announce_effect)
         self._turns = WeakValueDictionary[str, asyncio.Lock]()
         self._lots = Lots(self._quick.happen, attrgetter("match_id"), MOST_AT_ONCE)
 
@@ -129,7 +127,7 @@ class Ledger:
     ) -> Happened:
         """The same to a row that the caller holds. `socket_id` is that of a player who left."""
         now_ms = milliseconds(await self._database.now(session))
-        room = await self._room(session, row)
+        room = (await self._rooms.at(await session.connection(), [row]))[row.id]
         events = [*await self._lost(session, row, now_ms), event]
         match, effects = room.match, list[Effect]()
         for each in events:
@@ -188,32 +186,24 @@ class Ledger:
 
     async def seats(self, match_id: str) -> tuple[Seated, Seated]:
         """Who plays: that never changes. NotFound."""
-        known = self._remembered.get(match_id)
-        return (known[1] if known is not None else (await self.look(match_id)).room).seats
+        return (self._rooms.remembered(match_id) or (await self.look(match_id)).room).seats
 
     async def look(self, match_id: str) -> Look:
         """NotFound."""
-        async with self._database.read() as session:
-            row = await self._found(session, match_id)
-            return await self._look(session, row)
+        async with self._database.statements(is_write=False) as session:
+            look = (await self._look(await session.connection(), [match_id])).get(match_id)
+        if look is None:
+            raise NotFound("There is no such room.")
+        return look
 
     async def told_since(self, told: Mapping[str, int]) -> Mapping[str, tuple[Look, Sequence[Told]]]:
         """These matches as they are, and their events after the given ones; without those that are not there."""
-        async with self._database.read() as session:
+        async with self._database.statements(is_write=False) as session:
             connection = await session.connection()
-            rows = await heads_of(connection, sorted(told))
-            rooms = {row.id: self._known(row.id, row.version) for row in rows}
-            unknown = [match_id for match_id, room in rooms.items() if room is None]
-            read = await rooms_of(connection, unknown) if unknown else {}
-            numbers = [(row.id, seq) for row in rows for seq in range(told[row.id] + 1, row.events + 1)]
+            looks = await self._look(connection, sorted(told))
+            numbers = [(each, seq) for each, look in looks.items() for seq in range(told[each] + 1, look.seq + 1)]
             events = await events_of(connection, numbers)
-        found: dict[str, tuple[Look, Sequence[Told]]] = {}
-        for row in rows:
-            room = rooms[row.id] or read[row.id]
-            self._keep(row.version, room)
-            look = Look(room, row.events, milliseconds(self._database.told(row.now)))
-            found[row.id] = look, events.get(row.id, ())
-        return found
+        return {match_id: (look, events.get(match_id, ())) for match_id, look in looks.items()}
 
     async def with_news(self, told: Mapping[str, int]) -> set[str]:
         """Of these matches, each with how many of its events are known, those that have more."""
@@ -236,7 +226,7 @@ class Ledger:
         moves = sum(told.kind == "move" for told in happened.told)
         if moves:
             self._meter.count(ARENA_MOVES, moves, game=happened.room.match.terms.game)
-        self._keep(happened.version, happened.room)
+        self._rooms.keep(happened.version, happened.room)
 
     async def _happen(self, asked: Asked) -> Happened:
         happened = await self._lots.ask(asked)
@@ -256,42 +246,12 @@ class Ledger:
         self.remember(happened)
         return happened
 
-    async def _found(self, session: AsyncSession, match_id: str) -> ArenaMatch:
-        row = await session.get(ArenaMatch, match_id)
-        if row is None:
-            raise NotFound("There is no such room.")
-        return row
-
-    async def _look(self, session: AsyncSession, row: ArenaMatch) -> Look:
-        now_ms = milliseconds(await self._database.now(session))
-        return Look(await self._room(session, row), row.events, now_ms)
-
-    async def _room(self, session: AsyncSession, row: ArenaMatch) -> Room:
-        known = self._known(row.id, row.version)
-        if known is not None:
-            return known
-        moves = select(ArenaMove.row).where(ArenaMove.match_id == row.id).order_by(ArenaMove.ply)
-        plies = list(await session.scalars(moves))
-        seats = await session.scalars(select(ArenaSeat).where(ArenaSeat.match_id == row.id).order_by(ArenaSeat.seat))
-        first, second = (
-            Seated(seat.player_id, seat.display_name, seat.session_id, seat.tenant_id, seat.is_bot) for seat in seats
-        )
-        room = Room(row.id, from_row({**row.state, "plies": plies}), (first, second))
-        self._keep(row.version, room)
-        return room
-
-    def _known(self, match_id: str, version: int) -> Room | None:
-        found = self._remembered.get(match_id)
-        if found is None or found[0] != version:
-            return None
-        self._remembered.move_to_end(match_id)
-        return found[1]
-
-    def _keep(self, version: int, room: Room) -> None:
-        self._remembered[room.id] = (version, room)
-        self._remembered.move_to_end(room.id)
-        while len(self._remembered) > _MOST_REMEMBERED:
-            self._remembered.popitem(last=False)
+    async def _look(self, connection: AsyncConnection, match_ids: Sequence[str]) -> Mapping[str, Look]:
+        heads = await heads_of(connection, match_ids)
+        rooms = await self._rooms.at(connection, heads)
+        return {
+            head.id: Look(rooms[head.id], head.events, milliseconds(self._database.told(head.now))) for head in heads
+        }
 
     async def _lost(self, session: AsyncSession, row: ArenaMatch, now_ms: int) -> Sequence[Event]:
         """What became of the match while replicas were away; the row and its sockets' say so from then on."""

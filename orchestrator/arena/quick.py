@@ -26,7 +26,7 @@ from orchestrator.arena.models import ArenaConnection, ArenaEvent, ArenaMatch, A
 from orchestrator.arena.news import Told, told_of
 from orchestrator.arena.payloads import Room
 from orchestrator.arena.presence import Presence, milliseconds
-from orchestrator.arena.reading import rooms_of
+from orchestrator.arena.reading import Rooms
 from orchestrator.database import Database, DatabaseNow
 from orchestrator.errors import DatabaseUnavailable
 from orchestrator.notices import Notices
@@ -36,7 +36,8 @@ MOST_AT_ONCE: Final = 64
 # Tables, not the classes mapped to them: nothing is to be made of these rows, and that takes half the time.
 _TABLE: Final = ArenaMatch.metadata.tables[ArenaMatch.__tablename__]
 _COLUMNS: Final = [
-    _TABLE.c[name] for name in ("id", "mode", "version", "plies", "events", "ended_at", "excused_ms", "deadline_ms")
+    _TABLE.c[name]
+    for name in ("id", "mode", "version", "state", "plies", "events", "ended_at", "excused_ms", "deadline_ms")
 ]
 _CHANGED: Final = ("version", "state", "plies", "events", "deadline_ms", "bot_due_ms", "excused_ms")
 _SOCKETS: Final = ArenaConnection.metadata.tables[ArenaConnection.__tablename__]
@@ -100,20 +101,18 @@ class _Found:
 
 
 class Quick:
-    """`remembered` knows a match of this id and version, or does not."""
-
     def __init__(
         self,
         database: Database,
         notices: Notices,
         presence: Presence,
-        remembered: Callable[[str, int], Room | None],
+        rooms: Rooms,
         announce: Announce,
     ) -> None:
         self._database = database
         self._notices = notices
         self._presence = presence
-        self._remembered = remembered
+        self._rooms = rooms
         self._announce = announce
         query = select(*_COLUMNS, presence.quietest().label("quietest_ms"), DatabaseNow().label("now"))
         self._query = (
@@ -151,15 +150,13 @@ class Quick:
             for row in await connection.execute(self._query, {"ids": sorted(match_ids)})
             if row.ended_at is None
         ]
-        rooms = {row.id: self._remembered(row.id, row.version) for row, _ in rows}
-        unknown = [match_id for match_id, room in rooms.items() if room is None]
-        read = await rooms_of(connection, unknown) if unknown else {}
+        rooms = await self._rooms.at(connection, [row for row, _ in rows])
         disturbed = [row.id for row, now_ms in rows if self._presence.is_dead(row.quietest_ms, now_ms)]
         connected: defaultdict[str, list[Any]] = defaultdict(list)
         if disturbed:
             for each in await connection.execute(_CONNECTED, {"ids": disturbed}):
                 connected[each.match_id].append(each)
-        return {row.id: _Found(row, now_ms, rooms[row.id] or read[row.id], connected[row.id]) for row, now_ms in rows}
+        return {row.id: _Found(row, now_ms, rooms[row.id], connected[row.id]) for row, now_ms in rows}
 
     async def _one(self, session: AsyncSession, asked: Asked, found: _Found | None, rows: _Rows) -> Happened | None:
         if found is None:

@@ -69,6 +69,29 @@ async def test_what_another_replica_did_meanwhile_is_read_before_anything_else_h
     assert row.deadline_ms > 1
 
 
+async def test_of_a_match_that_is_known_only_the_moves_since_are_read(
+    clients: Clients, backend: Backend, services: Services
+) -> None:
+    rooms = [(await paired(clients, backend, "tictactoe"))[1][0]["roomId"] for _ in range(2)]
+    one, other = (Ledger(services.database, Notices(), services.arena_presence, services.webhooks) for _ in range(2))
+    for number, made in enumerate((1, 3)):
+        for ply in range(made):
+            await one.happen(rooms[number], MoveSent(1 if ply % 2 else 0, {"position": ply}))
+    known = await other.told_since(dict.fromkeys(rooms, 0))
+    for number, made in enumerate((1, 3)):
+        await one.happen(rooms[number], MoveSent(1, {"position": made}))
+    anew = await Ledger(services.database, Notices(), services.arena_presence, services.webhooks).told_since(
+        {room: look.seq for room, (look, _) in known.items()}
+    )
+    async with services.database.write() as session:
+        await session.execute(delete(ArenaSeat))
+        await session.execute(update(ArenaMove).where(ArenaMove.ply == 0).values(row={}))
+    found = await other.told_since({room: look.seq for room, (look, _) in known.items()})
+    for room in rooms:
+        assert found[room][0].room == anew[room][0].room
+        assert [told.kind for told in found[room][1]] == ["move"]
+
+
 async def test_a_draw_that_is_accepted_after_a_mate_comes_too_late(
     clients: Clients, backend: Backend, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -296,6 +296,24 @@ async def test_news_that_no_notice_told_of_is_found(
         assert (await each.hears("game:move:made"))["position"] == 4
 
 
+@only_on("sqlite")
+async def test_more_news_than_are_read_by_one_statement_are_all_told_at_once(
+    app: Litestar, clients: Clients, backend: Backend, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrator.arena.reading.MOST_EVENTS", 2)
+    monkeypatch.setattr("orchestrator.arena.telling._REREAD_S", 3600.0)
+    pairs = [await paired(clients, backend, "tictactoe") for _ in range(2)]
+    elsewhere = Ledger(services.database, Notices(), services.arena_presence, services.webhooks)
+    for _, (started, _) in pairs:
+        for ply in range(5):
+            await elsewhere.happen(started["roomId"], MoveSent(1 if ply % 2 else 0, {"position": 4 - ply}))
+    arena: Arena = app.state["arena"]
+    await arena.telling.look_again()
+    for pair, _ in pairs:
+        for each in pair:
+            assert [(await each.hears("game:move:made"))["position"] for _ in range(5)] == [4, 3, 2, 1, 0]
+
+
 async def test_news_of_a_match_that_cannot_be_read_keep_no_other_from_being_told(
     app: Litestar, clients: Clients, backend: Backend, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
