@@ -8,6 +8,8 @@ import pytest
 
 from tests.api.served import Served, served
 
+pytest.register_assert_rewrite("tests.api.stolen")
+
 
 @pytest.fixture(scope="module")
 def replica(tmp_path_factory: pytest.TempPathFactory, migrated_template: Path) -> Generator[Served]:
