@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from gameserver_agent.errors import SeatError
-from gameserver_agent.seats.places import SeatPlace, SeatPlaces
+from gameserver_agent.seats.places import PlacesAside, SeatPlace, SeatPlaces
 from gameserver_agent.seats.seat import Seat
 from streaming.audience import Role
 from streaming.protocol import Hello, Introduction, Moment, SeatConfig, SeatEvent, SeatStatus, SessionDescription
@@ -143,32 +143,14 @@ class FakeSeat:
             raise SeatError("the seat worker is gone")
 
 
-class FakeSeats:
+class FakeSeats(PlacesAside):
     """Real folders and uids, imagined workers. With `boots` a seat shows its first frame as soon as it is up."""
 
     def __init__(self, places: SeatPlaces, *, boots: bool = True) -> None:
-        self._places = places
+        super().__init__(places)
         self._boots = boots
         self.living: dict[str, FakeSeat] = {}
         self.refuses: str | None = None
-
-    async def claim(self, session_id: str) -> SeatPlace:
-        return await asyncio.to_thread(self._places.claim, session_id)
-
-    async def claim_waiting(self) -> SeatPlace:
-        return await asyncio.to_thread(self._places.claim_waiting)
-
-    async def bind(self, place: SeatPlace, session_id: str) -> None:
-        await asyncio.to_thread(self._places.bind, place, session_id)
-
-    async def known(self) -> tuple[str, ...]:
-        return await asyncio.to_thread(self._places.known)
-
-    async def waiting(self) -> tuple[SeatPlace, ...]:
-        return await asyncio.to_thread(self._places.waiting)
-
-    async def existing(self, session_id: str) -> SeatPlace | None:
-        return await asyncio.to_thread(self._places.existing, session_id)
 
     async def open(self, place: SeatPlace, config: SeatConfig) -> Seat:
         if self.refuses is not None:

@@ -5,6 +5,7 @@ agents never share a uid. One under which anything runs is taken as well. A seat
 bound to it by a link in its folder, which can be made once. All calls block and are run in a thread.
 """
 
+import asyncio
 import fcntl
 import os
 import secrets
@@ -156,6 +157,31 @@ class SeatPlaces:
             yield
         finally:
             os.close(descriptor)
+
+
+class PlacesAside:
+    """The same, asked beside the event loop: what all `Seats` of a host do alike."""
+
+    def __init__(self, places: SeatPlaces) -> None:
+        self._places = places
+
+    async def claim(self, session_id: str) -> SeatPlace:
+        return await asyncio.to_thread(self._places.claim, session_id)
+
+    async def claim_waiting(self) -> SeatPlace:
+        return await asyncio.to_thread(self._places.claim_waiting)
+
+    async def bind(self, place: SeatPlace, session_id: str) -> None:
+        await asyncio.to_thread(self._places.bind, place, session_id)
+
+    async def known(self) -> tuple[str, ...]:
+        return await asyncio.to_thread(self._places.known)
+
+    async def waiting(self) -> tuple[SeatPlace, ...]:
+        return await asyncio.to_thread(self._places.waiting)
+
+    async def existing(self, session_id: str) -> SeatPlace | None:
+        return await asyncio.to_thread(self._places.existing, session_id)
 
 
 def _session_of(folder: Path) -> str | None:

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from gameserver_agent.errors import SeatError
 from gameserver_agent.seats.launcher import SeatLauncher
-from gameserver_agent.seats.places import X_SOCKETS, SeatPlace, SeatPlaces
+from gameserver_agent.seats.places import X_SOCKETS, PlacesAside, SeatPlace, SeatPlaces
 from gameserver_agent.tasks import finished_despite_cancellation
 from streaming.audience import Role
 from streaming.errors import SeatError as WorkerError
@@ -184,30 +184,12 @@ class WorkerSeat:
         await self._client.close()
 
 
-class HostSeats:
+class HostSeats(PlacesAside):
     """Seat workers as processes of this host."""
 
     def __init__(self, places: SeatPlaces, launcher: SeatLauncher) -> None:
-        self._places = places
+        super().__init__(places)
         self._launcher = launcher
-
-    async def claim(self, session_id: str) -> SeatPlace:
-        return await asyncio.to_thread(self._places.claim, session_id)
-
-    async def claim_waiting(self) -> SeatPlace:
-        return await asyncio.to_thread(self._places.claim_waiting)
-
-    async def bind(self, place: SeatPlace, session_id: str) -> None:
-        await asyncio.to_thread(self._places.bind, place, session_id)
-
-    async def known(self) -> tuple[str, ...]:
-        return await asyncio.to_thread(self._places.known)
-
-    async def waiting(self) -> tuple[SeatPlace, ...]:
-        return await asyncio.to_thread(self._places.waiting)
-
-    async def existing(self, session_id: str) -> SeatPlace | None:
-        return await asyncio.to_thread(self._places.existing, session_id)
 
     async def open(self, place: SeatPlace, config: SeatConfig) -> Seat:
         await asyncio.to_thread(_write_config, place, config)

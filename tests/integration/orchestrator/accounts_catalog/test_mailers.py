@@ -10,16 +10,11 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from orchestrator.app import create_app
 from orchestrator.mail.folder import KEPT_FOR, LETTERS_KEPT, FolderMailer
@@ -28,6 +23,7 @@ from orchestrator.mail.opening import mailer_of
 from orchestrator.mail.smtp import SmtpMailer
 from orchestrator.mail.smtp_url import Privacy, SmtpServer
 from orchestrator.settings import Settings
+from tests.certificates import trusted
 
 SENDER = "Playhouse <play@example.org>"
 LETTER = Letter("ada@example.org", "Zwölf Grüße", "Hello,\n\n    https://play.example/reset-password#s3cret\n\n🎩\n")
@@ -63,28 +59,7 @@ def postbox() -> Postbox:
 @pytest.fixture
 def certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
     """For 127.0.0.1, and trusted by this process."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.now(UTC)
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(minutes=1))
-        .not_valid_after(now + timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, SHA256())
-    )
-    path = tmp_path / "server.pem"
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    path.write_bytes(signed.public_bytes(Encoding.PEM) + private)
-    monkeypatch.setenv("SSL_CERT_FILE", str(path))
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(path)
-    return context
+    return trusted("127.0.0.1", tmp_path, monkeypatch)
 
 
 @asynccontextmanager
