@@ -2,7 +2,7 @@
 four at once, while something always breaks: nothing may grow, nothing may be left, and it stays as quick as it was.
 
 A soak of less than half an hour is shown and not written; one of less than twenty minutes does not tell slopes,
-nor are its launches judged: too many of them are the first on their host.
+nor are its launches judged, of which there are too few.
 Exits with 1 when a goal is missed.
 """
 
