@@ -127,7 +127,7 @@ def _engine(facts: EngineFacts) -> Iterator[Finding]:
         yield Finding(Level.HINT, "engine", says, mend)
     if facts.total_bytes:
         yield of_disk("disk of games", facts.storage_folder, facts.free_bytes, facts.total_bytes)
-    elif facts.version:
+    else:
         says = f"The disk of games was not measured: {facts.address} is another machine's engine."
         yield Finding(Level.HINT, "disk of games", says, f"Run df -h {facts.storage_folder} there.")
 
