@@ -27,7 +27,7 @@ class EngineFacts:
     """It runs with `--live-restore`."""
     free_bytes: int = 0
     total_bytes: int = 0
-    """0 where it was not measured: the engine is on another machine."""
+    """0 where it was not measured: the engine may be on another machine."""
     storage_folder: str = ""
 
 
@@ -128,8 +128,8 @@ def _engine(facts: EngineFacts) -> Iterator[Finding]:
     if facts.total_bytes:
         yield of_disk("disk of games", facts.storage_folder, facts.free_bytes, facts.total_bytes)
     else:
-        says = f"The disk of games was not measured: {facts.address} is another machine's engine."
-        yield Finding(Level.HINT, "disk of games", says, f"Run df -h {facts.storage_folder} there.")
+        says = f"The disk of games was not measured: {facts.address} may be another machine's engine."
+        yield Finding(Level.HINT, "disk of games", says, f"Run df -h {facts.storage_folder} where it runs.")
 
 
 def _programs(facts: Facts) -> Iterator[Finding]:

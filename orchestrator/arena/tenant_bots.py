@@ -125,7 +125,7 @@ class TenantBots:
                 raise InvalidRequest("Only learned bots are trained")
             if row.train_due_ms is None:
                 await self._ask(session, row)
-            await self._record(session, by, Action.TENANT_BOT_TRAIN, row)
+                await self._record(session, by, Action.TENANT_BOT_TRAIN, row)
             return row
 
     async def _record(self, session: AsyncSession, by: Actor, action: Action, row: ArenaBot) -> None:

@@ -144,7 +144,7 @@ class Uploads:
         """
         upload = (await self.of(publisher, slug, upload_id)).upload
         if upload.state != UploadState.RECEIVING:
-            raise Conflict("This upload is complete.", code="upload_closed")
+            raise _closed()
         received = await self._receive(upload, offset, body, None)
         if received == upload.size_bytes:
             return await self._arrived(publisher, slug, upload_id, received)
@@ -171,9 +171,11 @@ class Uploads:
         """Nothing of it stays. NotFound, Forbidden, Conflict `upload_closed`."""
         upload = (await self.of(publisher, slug, upload_id)).upload
         if upload.state != UploadState.RECEIVING:
-            raise Conflict("This upload is complete.", code="upload_closed")
+            raise _closed()
         async with self._database.write() as session:
-            await session.execute(_forgotten(upload_id))
+            await self._database.lock(session, f"game:{slug}")
+            if await session.scalar(_forgotten(upload_id).returning(Upload.id)) is None:
+                raise _closed()  # the last of it has just arrived
             now = await self._database.now(session)
             record(session, by, Action.GAME_UPLOAD_GIVE_UP, slug, now, upload=upload_id)
         await _on_disk(lambda: self._spool.remove(upload_id))
@@ -293,6 +295,10 @@ async def _coming_bytes(session: AsyncSession, spool_id: str, now: datetime) -> 
     coming_bytes = func.sum(size_bytes * _ROOM_FACTOR - Upload.received_bytes)
     query = select(coming_bytes).where(_IS_OPEN, is_awaited, Upload.spool == spool_id)
     return int(await session.scalar(query) or 0)
+
+
+def _closed() -> Conflict:
+    return Conflict("This upload is complete.", code="upload_closed")
 
 
 def _in_progress() -> Conflict:

@@ -101,6 +101,7 @@ class House:
         """By the lines of the front page. It is down again when the block ends."""
         here = {
             "http://10.0.0.5:8000": self.url,
+            "--host 0.0.0.0": "--host 127.0.0.1",
             "--port 8000": f"--port {self.port}",
             "http://10.0.0.7:9100": self.host_url,
             "10.20.0.0/16": "127.0.0.0/8",

@@ -17,6 +17,8 @@ from orchestrator.arena.models import ArenaBot, ArenaLesson, ArenaMatch, ArenaRa
 from orchestrator.arena.presence import milliseconds
 from orchestrator.arena.tenant_bots import REST, TRAINING
 from orchestrator.arena.training import Training
+from orchestrator.audit.models import AuditEvent
+from orchestrator.audit.recording import Action
 from orchestrator.services import Services
 from tests.integration.orchestrator.arena.conftest import Backend, new_backend
 from tests.integration.orchestrator.arena.past import DIAGONAL_WINS, play
@@ -288,6 +290,20 @@ async def test_a_bot_is_not_trained_over_and_over(backend: Backend, services: Se
             row = (await session.scalars(select(ArenaBot))).one()
             assert row.tried_at is not None
             assert row.train_due_ms == milliseconds(row.tried_at + REST)
+
+
+async def test_who_asks_again_while_it_waits_changes_nothing_and_leaves_no_line(
+    backend: Backend, services: Services
+) -> None:
+    bot = await made(backend, LEARNED)
+    await backend.post(f"/v1/bots/{bot['id']}/train", {})
+    await trained(backend, bot["id"])
+    for _ in range(3):
+        asked = await backend.post(f"/v1/bots/{bot['id']}/train", {})
+        assert asked.json()["training"]["status"] == "waiting"
+    async with services.database.read() as session:
+        lines = select(func.count()).where(AuditEvent.action == Action.TENANT_BOT_TRAIN)
+        assert await session.scalar(lines) == 2
 
 
 async def test_nobody_gets_around_the_rest_by_another_bot(backend: Backend, services: Services) -> None:

@@ -15,10 +15,12 @@ import httpx
 import pytest
 from sqlalchemy import select, update
 
+from orchestrator.audit.models import AuditEvent
+from orchestrator.audit.recording import Action
 from orchestrator.catalog.images import ImageUnavailable
-from orchestrator.publishers.models import Upload
+from orchestrator.publishers.models import Publisher, Upload
 from orchestrator.publishers.spool import FLOOR_BYTES, Spool
-from orchestrator.publishers.uploads import NEWS
+from orchestrator.publishers.uploads import NEWS, Owned, Uploads
 from orchestrator.services import Services
 from orchestrator.settings import Settings
 from tests.conftest import SignedIn
@@ -192,6 +194,28 @@ async def test_parts_are_put_together(publisher: httpx.AsyncClient, garden: str,
     closed = await send(publisher, url, len(archive), b"more")
     assert (closed.status_code, closed.json()["error"]) == (409, "upload_closed")
     assert (await publisher.delete(url)).status_code == 409
+
+
+async def test_what_has_just_arrived_is_not_given_up(
+    publisher: httpx.AsyncClient, garden: str, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = good_archive()
+    url = (await begin(publisher, len(archive))).headers["Location"]
+    looked = Uploads.of
+
+    async def looks_while_it_arrives(uploads: Uploads, by: Publisher, slug: str, upload_id: str) -> Owned:
+        found = await looked(uploads, by, slug, upload_id)
+        monkeypatch.setattr(Uploads, "of", looked)
+        assert (await send(publisher, url, 0, archive)).status_code == 204
+        return found
+
+    monkeypatch.setattr(Uploads, "of", looks_while_it_arrives)
+    late = await publisher.delete(url)
+    assert (late.status_code, late.json()["error"]) == (409, "upload_closed")
+    assert (await settled(publisher))["status"] == "active"
+    async with services.database.read() as session:
+        given_up = select(AuditEvent.id).where(AuditEvent.action == Action.GAME_UPLOAD_GIVE_UP)
+        assert (await session.scalars(given_up)).all() == []
 
 
 async def test_a_part_from_elsewhere_is_refused_with_where_it_goes_on(

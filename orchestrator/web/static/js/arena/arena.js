@@ -13,7 +13,7 @@
 /**
  * @typedef {object} Options
  * @property {string} token the `sessionToken` that your backend was given
- * @property {string} [player] which of two players who share a token this is; else the first
+ * @property {string} [player] which of two players who share a token this is; needed then
  * @property {string} [room] watch this room of yours instead of playing
  * @property {string} [serverUrl] where Playhouse is, if not where this module came from
  * @property {string} [title] what the frame is called for screen readers
