@@ -246,6 +246,7 @@ class Arena:
                 failures = 0
             except DatabaseUnavailable:
                 self._presence.doubt()
+                self._ledger.forget()
                 failures = min(failures + 1, 10)
                 wait_s = min(_LONGEST_BACKOFF_S, 2.0**failures)
             try:

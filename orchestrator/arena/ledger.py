@@ -228,6 +228,10 @@ class Ledger:
             self._meter.count(ARENA_MOVES, moves, game=happened.room.match.terms.game)
         self._rooms.keep(happened.version, happened.room)
 
+    def forget(self) -> None:
+        """The database was away: whatever is asked of a match next is read anew."""
+        self._rooms.forget()
+
     async def _happen(self, asked: Asked) -> Happened:
         happened = await self._lots.ask(asked)
         if happened is None:

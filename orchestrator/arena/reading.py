@@ -60,6 +60,10 @@ class Rooms:
         while len(self._remembered) > _MOST_REMEMBERED:
             self._remembered.popitem(last=False)
 
+    def forget(self) -> None:
+        """What was committed may be gone: after an outage another database may answer, which has not all of it."""
+        self._remembered.clear()
+
     async def at(self, connection: AsyncConnection, heads: Sequence[Any]) -> Mapping[str, Room]:
         """Each match as its committed row says: `id`, `version`, `state` and `plies`."""
         rooms, changed = dict[str, Room](), list[Any]()

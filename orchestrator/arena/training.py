@@ -12,7 +12,7 @@ from itertools import groupby
 from typing import Final
 
 import structlog
-from sqlalchemy import ColumnElement, Select, Text, cast, delete, exists, func, insert, select
+from sqlalchemy import ColumnElement, Select, Text, case, cast, delete, exists, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -191,14 +191,13 @@ def _next(now_ms: int) -> Select[ArenaBot]:
     """Of the bots that are due, the one whose turn it is."""
     other = aliased(ArenaBot)
     of_tenant = select(func.max(other.tried_at)).where(other.tenant_id == ArenaBot.tenant_id)
+    of_those_gone = select(Tenant.bots_tried_at).where(Tenant.id == ArenaBot.tenant_id)
+    there, gone = (query.correlate(ArenaBot).scalar_subquery() for query in (of_tenant, of_those_gone))
+    last = case((gone > there, gone), else_=func.coalesce(there, gone))
     is_busy = exists().where(
         other.tenant_id == ArenaBot.tenant_id, other.training == "running", other.train_due_ms > now_ms
     )
     due = select(ArenaBot).where(ArenaBot.train_due_ms <= now_ms, ~is_busy)
-    of_those_gone = select(Tenant.bots_tried_at).where(Tenant.id == ArenaBot.tenant_id)
-    last = func.coalesce(
-        of_tenant.correlate(ArenaBot).scalar_subquery(), of_those_gone.correlate(ArenaBot).scalar_subquery()
-    )
     return due.order_by(last.asc().nulls_first(), ArenaBot.train_due_ms, ArenaBot.id).limit(1)
 
 

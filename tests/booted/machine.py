@@ -1,5 +1,6 @@
 """A Debian that was booted: systemd is its first process, and what it has is what its packages brought."""
 
+import hashlib
 import os
 import shutil
 import signal
@@ -34,7 +35,8 @@ _ENVIRONMENT = {
 
 def debian(name: str, packages: tuple[str, ...]) -> Path:
     """A root file system of Debian 12 with these, as a tar. What was made before is taken again."""
-    made = KEPT / f"{name}.tar"
+    digest = hashlib.sha256(" ".join(packages).encode()).hexdigest()[:8]
+    made = KEPT / f"{name}-{digest}.tar"
     if not made.exists():
         KEPT.mkdir(parents=True, exist_ok=True)
         half = KEPT / f"{name}.half.tar"
@@ -66,7 +68,7 @@ class Booted:
                     done
                     echo $$ > $group/cgroup.procs
                 done
-                exec unshare --mount --pid --uts --ipc --net --cgroup --fork --kill-child "$0"
+                exec setpriv --pdeathsig KILL unshare --mount --pid --uts --ipc --net --cgroup --fork --kill-child "$0"
             """
             variables = {**os.environ, "ROOT": str(self.root), "UV_CACHE": _uv("cache", "dir")}
             with (self.folder / "log").open("wb") as log:
@@ -89,12 +91,16 @@ class Booted:
             self._first.send_signal(signal.SIGKILL)
             self._first.wait()
         for group in self._groups():
+            for frozen in group.glob("**/freezer.state"):
+                frozen.write_text("THAWED")  # what is frozen does not hear that it is killed
             deadline = time.monotonic() + 60
             for each in sorted(group.glob("**/"), reverse=True):
-                while each.exists() and time.monotonic() < deadline:
+                while each.exists():
                     try:
                         each.rmdir()
                     except OSError:  # its last process has not gone yet
+                        if time.monotonic() > deadline:
+                            raise
                         time.sleep(0.1)
         shutil.rmtree(self.folder)
 

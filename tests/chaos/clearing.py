@@ -32,9 +32,9 @@ def clear_abandoned() -> None:
 
 
 def kill_everything(folder: Path, uids: set[int]) -> None:
-    """Every process that names this house or runs as one of its seats. Forking games need several rounds."""
+    """Every process that names this house, works in it, or is one of its seats. Forking ones need several rounds."""
     for _ in range(50):
-        ours = [process for process, words in processes() if str(folder) in words]
+        ours = [process for process, words in processes() if str(folder) in words or _works_in(process, folder)]
         ours += [process for process, _ in processes_of(uids)]
         if not ours:
             return
@@ -42,6 +42,13 @@ def kill_everything(folder: Path, uids: set[int]) -> None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
         time.sleep(0.05)
+
+
+def _works_in(process: int, folder: Path) -> bool:
+    try:
+        return Path(f"/proc/{process}/cwd").readlink().is_relative_to(folder)
+    except OSError:
+        return False
 
 
 def unmount(folder: Path, keep: Path | None = None) -> None:

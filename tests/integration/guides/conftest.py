@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from tests.chaos import machine
-from tests.chaos.clearing import clear
+from tests.chaos.clearing import OWNER, PREFIX, clear
 from tests.collector import Collector, collecting
 from tests.docs.reading import HOUSE
 from tests.integration.docker_engine import DockerEngine
@@ -28,8 +28,9 @@ async def collector() -> AsyncGenerator[Collector]:
 
 @pytest.fixture(scope="module")
 def house(docker_engine: DockerEngine, seat_runtime: Path, collector: Collector) -> Generator[House]:
-    folder = Path(tempfile.mkdtemp(prefix="guides-", dir="/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir="/tmp"))
     folder.chmod(0o711)
+    (folder / OWNER).write_text(str(os.getpid()))
     programs = folder / "programs"
     programs.mkdir()
     give_demo_image(docker_engine.url, programs)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from litestar import Litestar
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 
 from matches.events import MoveSent
 from orchestrator.arena.arena import Arena
@@ -312,6 +312,39 @@ async def test_more_news_than_are_read_by_one_statement_are_all_told_at_once(
     for pair, _ in pairs:
         for each in pair:
             assert [(await each.hears("game:move:made"))["position"] for _ in range(5)] == [4, 3, 2, 1, 0]
+
+
+@only_on("postgresql")
+async def test_a_move_that_was_lost_with_its_database_is_not_remembered(
+    app: Litestar, clients: Clients, backend: Backend, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, (started, _) = await paired(clients, backend, "tictactoe")
+    room, kept = started["roomId"], ("version", "state", "plies", "events", "deadline_ms")
+    arena: Arena = app.state["arena"]
+    async with services.database.read() as session:
+        row = await session.get_one(ArenaMatch, room)
+        before = {name: getattr(row, name) for name in kept}
+    await arena.happen(room, MoveSent(0, {"position": 4}))
+    async with services.database.write() as session:
+        await session.execute(update(ArenaMatch).values(before))
+        await session.execute(delete(ArenaMove))
+        await session.execute(delete(ArenaEvent).where(ArenaEvent.seq > before["events"]))
+    elsewhere = Ledger(services.database, Notices(), services.arena_presence, services.webhooks)
+    for seat, position in enumerate((0, 8)):
+        await elsewhere.happen(room, MoveSent(1 if seat else 0, {"position": position}))
+    was_away = asyncio.Event()
+
+    async def is_away(_: Arena) -> float:
+        was_away.set()
+        raise DatabaseUnavailable
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Arena, "_round", is_away)
+        running = asyncio.create_task(arena.run())
+        await was_away.wait()
+        running.cancel()
+    look = await arena.look(room)
+    assert look.room.match == (await elsewhere.look(room)).room.match
 
 
 async def test_news_of_a_match_that_cannot_be_read_keep_no_other_from_being_told(

@@ -20,6 +20,7 @@ from orchestrator.arena.training import Training
 from orchestrator.audit.models import AuditEvent
 from orchestrator.audit.recording import Action
 from orchestrator.services import Services
+from orchestrator.tenants.models import Tenant
 from tests.integration.orchestrator.arena.conftest import Backend, new_backend
 from tests.integration.orchestrator.arena.past import DIAGONAL_WINS, play
 from tests.integration.orchestrator.arena.players import Client, Clients, until
@@ -409,6 +410,13 @@ async def test_tenants_take_turns_with_their_trainings(services: Services) -> No
     await is_now("m2", due_ms=None, tried_s=3)
     assert await claimed(replicas[1]) == "f1"
     assert await claimed(replicas[0]) == "m3"
+
+    for name, tried_s in {"m1": None, "m2": None, "m3": 3, "f1": 4}.items():
+        await is_now(name, due_ms=1 if tried_s else None, tried_s=tried_s)
+    async with services.database.write() as session:
+        since_removed = update(Tenant).where(Tenant.id == many.tenant_id)
+        await session.execute(since_removed.values(bots_tried_at=datetime.fromtimestamp(5, UTC)))
+    assert await claimed(replicas[0]) == "f1"
 
 
 @pytest.mark.usefixtures("without_rest")
