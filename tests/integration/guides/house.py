@@ -20,7 +20,7 @@ WITHIN_S = 60.0
 SETTINGS = (
     ("docs/webhooks.md", "ORCHESTRATOR_WEBHOOK_NETWORKS="),
     ("docs/traces.md", "OTEL_EXPORTER_OTLP_ENDPOINT="),
-    ("docs/operations.md", "openssl rand"),
+    ("docs/operations.md", "(umask 077; openssl rand"),
     ("docs/operations.md", "ORCHESTRATOR_METRICS_TOKEN_FILE="),
 )
 """Lines of other pages that are for whoever starts a replica or an agent."""
