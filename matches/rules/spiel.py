@@ -2,12 +2,13 @@
 
 Its parsers write to stderr and its assertions are exceptions for the whole process to see, so text of strangers never
 reaches it: we list the legal actions and choose among them. How it numbers actions is its own affair and never stored.
+It is loaded with the first position: it takes 15 MB, and a house without tenants has none.
 """
 
 from collections.abc import Sequence
-from typing import Final, Protocol, Self
-
-import pyspiel
+from functools import cache
+from importlib import import_module
+from typing import Any, Final, Protocol, Self
 
 
 class State(Protocol):
@@ -52,23 +53,17 @@ class _ChessModule(Protocol):
     def action_to_move(self, action: int, board: ChessBoard) -> ChessMove: ...
 
 
-_chess: Final[_ChessRules] = pyspiel.load_game("chess")
-_chess_moves: Final[_ChessModule] = pyspiel.chess
-_checkers: Final[_Rules] = pyspiel.load_game("checkers")
-_connect_four: Final[_Rules] = pyspiel.load_game("connect_four")
-_tic_tac_toe: Final[_Rules] = pyspiel.load_game("tic_tac_toe")
-
 _cells_of: Final[dict[tuple[int, int], tuple[int, int]]] = {}
 
 
 def chess(fen: str) -> ChessState:
     """The position of a FEN that this module wrote."""
-    return _chess.new_initial_state(fen)
+    return _chess().new_initial_state(fen)
 
 
 def chess_lan(state: ChessState, action: int) -> str:
     """A legal action as `e2e4` or `e7e8q`; castling is the king's move."""
-    return _chess_moves.action_to_move(action, state.board()).to_lan()
+    return _chess_moves().action_to_move(action, state.board()).to_lan()
 
 
 def chess_cells(state: ChessState, action: int) -> tuple[int, int]:
@@ -82,17 +77,37 @@ def chess_cells(state: ChessState, action: int) -> tuple[int, int]:
 
 def checkers(actions: Sequence[int]) -> State:
     """Checkers after these actions, each a step or one jump. All of them are legal."""
-    return _after(_checkers, actions)
+    return _after(_rules("checkers"), actions)
 
 
 def connect_four(columns: Sequence[int]) -> State:
     """Connect four after pieces in these columns. All of them are legal."""
-    return _after(_connect_four, columns)
+    return _after(_rules("connect_four"), columns)
 
 
 def tic_tac_toe(cells: Sequence[int]) -> State:
     """Tic-tac-toe after marks in these cells. All of them are legal."""
-    return _after(_tic_tac_toe, cells)
+    return _after(_rules("tic_tac_toe"), cells)
+
+
+@cache
+def _open_spiel() -> Any:
+    return import_module("pyspiel")
+
+
+@cache
+def _rules(game: str) -> _Rules:
+    return _open_spiel().load_game(game)
+
+
+@cache
+def _chess() -> _ChessRules:
+    return _open_spiel().load_game("chess")
+
+
+@cache
+def _chess_moves() -> _ChessModule:
+    return _open_spiel().chess
 
 
 def _cell(square: str) -> int:
