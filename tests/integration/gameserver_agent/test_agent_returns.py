@@ -5,6 +5,7 @@ import signal
 from datetime import UTC, datetime, timedelta
 
 from agent_protocol import ObservedState
+from gameserver_agent.sessions.record import SessionFolder
 from tests.integration.docker_engine import DockerEngine
 from tests.integration.gameserver_agent.agent_process import AgentProcess
 from tests.integration.gameserver_agent.control_plane import (
@@ -18,9 +19,20 @@ from tests.integration.gameserver_agent.processes import programs_of
 _SLEEP = "trap 'echo bye > /home/player/end; exit 0' TERM; while :; do sleep 0.1; done"
 
 
+async def until_recorded(folder: SessionFolder) -> None:
+    """Players are told that it runs before the next agent could know."""
+    async with asyncio.timeout(60):
+        while True:
+            record = folder.read()
+            if record is not None and record.state is ObservedState.RUNNING:
+                return
+            await asyncio.sleep(0.02)
+
+
 async def test_games_outlive_the_agent_and_are_taken_up_again(agent: AgentProcess, tiny_image: str) -> None:
     await agent.start()
     before = await agent.play(desired_session("ses1", tiny_image, _SLEEP))
+    await until_recorded(SessionFolder(agent.folder / "data" / "sessions" / "ses1"))
     await agent.kill_group()
     await agent.start()
     await agent.control_plane.until_synced(2)
