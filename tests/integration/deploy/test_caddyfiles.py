@@ -38,7 +38,10 @@ def proxy_lines(file: str, upstream: str) -> str:
 
 
 async def answer(_: web.Request) -> web.Response:
-    return web.Response(text="here")
+    """The connection's last one, as a replica's that goes."""
+    response = web.Response(text="here")
+    response.force_close()
+    return response
 
 
 @asynccontextmanager
