@@ -118,7 +118,8 @@ def find_the_save_at_a_title_that_waited(house: House, player: Player, empty_pla
 
 
 def until_a_title_waits(house: House, player: Player) -> None:
-    for _ in player.frames(60):
+    """None does while other tests keep the machine busy."""
+    for _ in player.frames(300):
         gone = sum(len(titles(house, f"title.{what}")) for what in ("taken", "lost", "given_up"))
         if len(titles(house, "title.waits")) > gone:
             return
