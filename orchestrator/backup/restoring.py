@@ -133,7 +133,7 @@ def _put_in_place(settings: Settings, staged: Path, *, may_replace: bool) -> Pat
 
 def _put_file(staged: Path, file: Path) -> Path | None:
     """At once. What had the name before stays beside it, with what SQLite has written beside that. Whoever is stopped
-    in between leaves the one or the other, whole.
+    in between leaves the one or the other, whole unless somebody had the old database open, so that it is not settled.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     partial = file.with_name(f".{file.name}.restored")

@@ -22,8 +22,8 @@ from pathlib import Path
 GAMES = Path(__file__).parents[1]
 sys.path.insert(0, str(GAMES))
 
-from image_builder import debian, engine  # noqa: E402  # found only now
-from image_builder.recipe import BASE, read_recipe  # noqa: E402
+from image_builder import debian, engine  # noqa: E402 - found only now
+from image_builder.recipe import BASE, read_recipe  # noqa: E402 - as above
 
 TOP = "renpy-demo-linux"
 LAUNCHER_PATH = f"{TOP}/renpy-demo.sh"
