@@ -21,6 +21,7 @@ import aiohttp
 import uvloop
 
 from bench.arena.scripts import Script, drawn
+from matches.terms import documented_afk
 from matches.values import Game
 
 PATIENCE_S = 60.0
@@ -194,9 +195,9 @@ class Crowd:
             self._matches.append(match)
 
     async def connect(self) -> dict[str, Any]:
-        """Everybody comes for the first time."""
+        """Everybody comes for the first time; whoever may be idle the shortest comes last: all wait for the others."""
         began_s = time.monotonic()
-        await asyncio.gather(*(self._join(match) for match in self._matches))
+        await asyncio.gather(*(self._join(match) for match in sorted(self._matches, key=_idle_ms, reverse=True)))
         return {"took_s": time.monotonic() - began_s}
 
     async def play(self, seconds: float, per_s: float) -> dict[str, Any]:
@@ -271,6 +272,10 @@ class Crowd:
     async def _look(self, match: Match) -> None:
         async with self._at_once:
             await match.seats[0].greeted("game:reconnect")
+
+
+def _idle_ms(match: Match) -> int:
+    return documented_afk(Game(match.plan.game)).timeout_ms
 
 
 async def main() -> None:
