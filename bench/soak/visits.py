@@ -54,6 +54,7 @@ class Guest:
             await self._visit(plan, visited)
         finally:
             visited.ended_s = time.time()
+            await self.player.hang_up()
             broken = [begin for begin, end in self._faults if end >= visited.began_s and begin <= visited.ended_s]
             self._least, before = least_number(self._least, visited.numbers, broken, MOST_LOST_S), self._least
         if visited.numbers and visited.numbers[0][1] < before:

@@ -63,8 +63,8 @@ class Player:
         self._urls = itertools.cycle(urls)
         self._origin = urls[0]
         self._note = note
-        transport = httpx.AsyncHTTPTransport(local_address=address)
-        self._client = httpx.AsyncClient(timeout=ANSWER_WITHIN_S, transport=transport)
+        self._transport = httpx.AsyncHTTPTransport(local_address=address)
+        self._client = httpx.AsyncClient(timeout=ANSWER_WITHIN_S, transport=self._transport)
         self._frames_told_s = 0.0
         self.email, self.password = f"{secrets.token_hex(4)}@example.org", secrets.token_hex(8)
         self.stop_took_s: list[float] = []
@@ -81,6 +81,10 @@ class Player:
 
     async def close(self) -> None:
         await self._client.aclose()
+
+    async def hang_up(self) -> None:
+        """Close the connections that wait for more, as a browser does when its last page is closed."""
+        await self._transport.aclose()
 
     async def register(self) -> None:
         """A new account, then out of the browser's memory and in again by its password."""
