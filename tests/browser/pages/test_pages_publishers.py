@@ -193,19 +193,27 @@ async def test_an_upload_goes_on_where_the_network_broke(console: Page, tmp_path
     await describe(console, f"garden-{secrets.token_hex(4)}")
     await expect(console.locator(".console-state")).to_have_text("Waits for its archive")
     offsets: list[str] = []
+    is_back, is_seen = asyncio.Event(), asyncio.Event()
 
-    async def breaks_once(route: Route) -> None:
-        if route.request.method != "PATCH":
-            await route.continue_()
-            return
-        offsets.append(await route.request.header_value("upload-offset") or "")
-        if len(offsets) == 2:
-            await route.abort("connectionreset")
-        else:
-            await route.continue_()
+    async def break_once(route: Route) -> None:
+        if route.request.method == "PATCH":
+            offsets.append(await route.request.header_value("upload-offset") or "")
+            if len(offsets) == 2:
+                await route.abort("connectionreset")
+                return
+            if len(offsets) == 3:
+                await is_seen.wait()
+        elif len(offsets) == 2:
+            await is_back.wait()
+        await route.continue_()
 
-    await console.route("**/uploads/*", breaks_once)
+    await console.route("**/uploads/*", break_once)
     await choose(console, archive(tmp_path, "large.tar.gz", launcher(), Packed("garden/noise", os.urandom(9_000_000))))
+    await expect(console.locator(".console-state")).to_have_text("Waits for the network")
+    await shot(console, "waits-for-network")
+    is_back.set()
+    await expect(console.locator(".console-state")).to_have_text("On its way")
+    is_seen.set()
     await expect(console.locator(".console-state")).to_have_text("Active")
     assert offsets == ["0", "8388608", "8388608"]
 

@@ -25,7 +25,7 @@ let call = null;
 let key = "";
 let upload = null;
 let described = null; // the slug of the game that the form changes
-let uploading = null; // {slug, box}: what is on its way, and what shows it
+let uploading = null; // {slug, box, isWaiting}: what is on its way, what shows it, and whether the network is away
 const refusals = new Map(); // slug → why the newest upload from this page did not go through
 
 const gamePath = (slug) => `/api/partners/games/${encodeURIComponent(slug)}`;
@@ -81,8 +81,12 @@ function empty() {
 }
 
 function stateOf({ slug, status }) {
-  if (uploading?.slug === slug) return create("span", { class: "console-state console-processing" }, "On its way");
+  if (uploading?.slug === slug) return create("span", { class: "console-state console-processing" }, uploading.isWaiting ? "Waits for the network" : "On its way");
   return create("span", { class: `console-state console-${status}` }, STATUS[status] ?? status);
+}
+
+function showState(details) {
+  byId(`game-${details.slug}`).closest("details").querySelector(".console-state").replaceWith(stateOf(details));
 }
 
 function gameItem(game, isOpen) {
@@ -111,7 +115,7 @@ async function showGame(slug, body) {
   try {
     const [details, { versions }, figures] = await Promise.all([call("GET", gamePath(slug)), call("GET", `${gamePath(slug)}/versions`), call("GET", `${gamePath(slug)}/statistics`)]);
     if (uploading?.slug === slug) return;
-    body.closest("details").querySelector(".console-state").replaceWith(stateOf(details)); // newer than the list's
+    showState(details); // newer than the list's
     const refusal = refusals.has(slug) ? failureNotice(wordsFor(refusals.get(slug))) : "";
     const change = create("button", { class: "button button-quiet button-small", type: "button", onclick: () => describe(details) }, "Change the description");
     body.replaceChildren(refusal, facts(details, figures), create("p", {}, change), news(details), uploadForm(details, body), picturesOf(details), versionList(slug, versions, body));
@@ -200,13 +204,17 @@ async function send(details, file, version, body) {
   const began = performance.now();
   const isTimeForWords = paced(500);
   let from = null;
-  uploading = { slug, box };
-  body.closest("details").querySelector(".console-state").replaceWith(stateOf(details));
+  uploading = { slug, box, isWaiting: false };
+  showState(details);
   refusals.delete(slug);
   upload = new PartedUpload({
     key,
     file,
     progress: (sent, isWaiting) => {
+      if (isWaiting !== uploading.isWaiting) {
+        uploading.isWaiting = isWaiting;
+        showState(details);
+      }
       if (isWaiting) {
         words.textContent = "The network is away. The upload goes on when it is back.";
         return;
@@ -226,6 +234,7 @@ async function send(details, file, version, body) {
     if (failure.name !== "AbortError") refusals.set(slug, failure);
   }
   uploading = null;
+  showState(details);
   await showGame(slug, byId(`game-${slug}`));
 }
 
