@@ -92,10 +92,13 @@ class PagesController(Controller):
         return _entrance("register.html", _REGISTRATION_FAILURES, visit, failure, callback_url)
 
     @get("/games/{slug:str}")
-    async def game(self, visit: NamedDependency[Visit], slug: FromPath[str]) -> Template | Redirect:
-        """One game with its save slots."""
+    async def game(
+        self, visit: NamedDependency[Visit], catalog: NamedDependency[Catalog], slug: FromPath[str]
+    ) -> Template | Redirect:
+        """One game with its save slots. NotFound."""
         if visit.account is None:
             return visit.to_sign_in()
+        await catalog.get_game(slug, visit.account)
         return visit.playing_page("game.html", slug=slug)
 
     @get("/history")
