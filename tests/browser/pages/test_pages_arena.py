@@ -249,7 +249,7 @@ async def test_a_draw_is_offered_and_a_game_is_given_up(tenant: Tenant, window: 
     await black.get_by_role("button", name="Resign").click()
     await expect(black.get_by_role("dialog")).to_be_visible()
     assert await violations(black, {"type": "tag", "values": LEVELS}) == []
-    await black.get_by_role("button", name="Play on").click()
+    await black.get_by_role("button", name="Go on playing").click()
     await black.get_by_role("button", name="Resign").click()
     await black.get_by_role("dialog").get_by_role("button", name="Resign").click()
     await expect(white.get_by_role("heading", name="You won")).to_be_visible()

@@ -16,7 +16,7 @@ async def test_a_running_game_is_offered_in_the_library_and_in_the_history(page:
     api.sessions = [running()]
     await page.goto(path)
     await expect(page.get_by_text("The Question is still running")).to_be_visible()
-    await expect(page.get_by_role("link", name="Continue")).to_have_attribute("href", f"/play/{SESSION}")
+    await expect(page.get_by_role("link", name="Go on playing")).to_have_attribute("href", f"/play/{SESSION}")
 
 
 async def test_play_goes_on_in_the_slot_last_played(page: Page, api: FakeApi) -> None:
@@ -93,7 +93,7 @@ async def test_another_running_game_can_be_gone_to(page: Page, api: FakeApi) -> 
     await page.goto("/games/the-question")
     await page.locator("#play-button").click()
     dialog = page.get_by_role("dialog", name="Salt and Stars is still running")
-    await expect(dialog.get_by_role("link", name="Go on with the running game")).to_be_focused()
+    await expect(dialog.get_by_role("link", name="Go on playing")).to_be_focused()
     await expect(dialog.get_by_role("link")).to_have_attribute("href", "/play/sesother")
     await page.keyboard.press("Escape")
     await expect(dialog).to_be_hidden()
@@ -161,8 +161,9 @@ async def test_a_refused_launch_says_what_to_do(
         await page.wait_for_url(f"**/play/{SESSION}")
 
 
-async def test_a_game_that_is_not_there_says_so(page: Page) -> None:
-    await page.goto("/games/nowhere")
+async def test_a_game_that_goes_while_its_page_is_open_says_so(page: Page, api: FakeApi) -> None:
+    api.games = []
+    await page.goto("/games/the-question")
     await expect(page.get_by_role("heading", name="There is no such game")).to_be_visible()
 
 

@@ -81,8 +81,8 @@ function busy(isBusy) {
   }
 }
 
-const ANOTHER_GAME = "One game at a time: go on with the running one, or stop it and start this one. Stopping saves it first.";
-const SAME_GAME = "You can go on where you are. A game is saved as you play.";
+const BEFORE_A_STOP = "One game at a time. If you stop it, what you have not saved in it is lost. Your saves are kept.";
+const IN_PLACE = "You can go on where you are.";
 
 /** Whether what was ordered is another save than the one that is being played; that it has none yet makes it a new game's. */
 async function isForAnotherSlot({ saveSlotId, fresh }) {
@@ -99,10 +99,11 @@ async function askAboutRunning(failure) {
   const name = running?.gameTitle ?? "Another game";
   const isSame = running?.gameSlug === slug;
   byId("session-active-title").textContent = isSame ? `${name} is running already` : `${name} is still running`;
-  byId("session-active-text").textContent = isSame ? SAME_GAME : ANOTHER_GAME;
+  const canStop = sessionId && (!isSame || (await isForAnotherSlot(order.wanted)));
+  byId("session-active-text").textContent = canStop ? BEFORE_A_STOP : IN_PLACE;
   byId("session-active-go").href = sessionId ? playPath(sessionId) : "/";
   byId("session-active-stop").textContent = isSame ? "Stop it and play the other save" : "Stop it and start this one";
-  byId("session-active-stop").hidden = !sessionId || (isSame && !(await isForAnotherSlot(order.wanted)));
+  byId("session-active-stop").hidden = !canStop;
   byId("session-active-stop").dataset.sessionId = sessionId ?? "";
   byId("session-active-failure").hidden = true;
   dialog.showModal();
@@ -135,8 +136,8 @@ function playButton(words, wanted, look) {
 }
 
 /** The way back into the running game; nothing while it is about to end. */
-function goOn(running, words, look) {
-  return running && create("a", { class: `button ${look}`, href: playPath(running.sessionId) }, icon("play"), words);
+function goOn(running, look) {
+  return running && create("a", { class: `button ${look}`, href: playPath(running.sessionId) }, icon("play"), "Go on playing");
 }
 
 function ticket({ number, save }, facts) {
@@ -147,7 +148,7 @@ function ticket({ number, save }, facts) {
   const older = save && create("button", { class: "button button-plain button-small", type: "button", "data-earlier": save.id, "aria-label": `Earlier saves of slot ${number}`, onclick: () => earlier.open(save) }, "Earlier saves");
   const manage = save && create("button", { class: "button button-plain button-small", type: "button", "data-care": save.id, "aria-label": `Manage slot ${number}`, onclick: () => care.open(save) }, "Manage");
   const button = save?.inUse
-    ? goOn(facts.running, "Go on", "button-lit")
+    ? goOn(facts.running, "button-lit")
     : save
     ? playButton("Continue", { ...facts, saveSlotId: save.id }, "button-quiet")
     : playButton("New game", { ...facts, fresh: true }, "button-quiet");
@@ -267,16 +268,16 @@ function lockedPanel() {
   return create("section", { class: "locked panel", "aria-labelledby": "locked-title" }, create("h2", { id: "locked-title" }, "You need a code for this game"), create("p", { class: "hint" }, "Once you have redeemed one, the game is yours to play whenever you like."), form);
 }
 
-const RUNNING = "It is running now. Without you it stops by itself, saved, after half an hour.";
+const RUNNING = "It is running now. After half an hour without you it stops by itself; your saves are kept.";
 
 function show(game, { saves, deleted }, running) {
   const facts = { gameSlug: game.slug, title: game.title, thumbnail: game.thumbnail, running };
   document.title = `${game.title} · Playhouse`;
   const latest = lastPlayed(saves);
-  const main = goOn(running, "Go on playing", "button-large") ?? playButton("Play", latest ? { ...facts, saveSlotId: latest.id } : facts, "button-large");
+  const main = goOn(running, "button-large") ?? playButton("Play", latest ? { ...facts, saveSlotId: latest.id } : facts, "button-large");
   main.id = "play-button";
   const isLocked = !game.inLibrary && !running;
-  const promise = running ? RUNNING : latest ? `Goes on in slot ${latest.slot}, where you were last.` : "Starts a new game in a free slot.";
+  const promise = running ? RUNNING : latest ? `Continues in slot ${latest.slot}, where you were last.` : "Starts a new game in a free slot.";
   page.replaceChildren(
     create(
       "div",

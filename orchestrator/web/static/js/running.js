@@ -19,8 +19,8 @@ export function runningBanner(session) {
       "p",
       { class: "running-text" },
       create("strong", {}, `${session.gameTitle} is still running`),
-      create("span", {}, `Started ${formatAgo(session.startedAt, Date.now())}. It stops by itself, saved, after half an hour without you.`),
+      create("span", {}, `Started ${formatAgo(session.startedAt, Date.now())}. After half an hour without you it stops by itself; your saves are kept.`),
     ),
-    create("a", { class: "button button-lit", href: playPath(session.sessionId) }, "Continue"),
+    create("a", { class: "button button-lit", href: playPath(session.sessionId) }, "Go on playing"),
   );
 }

@@ -132,7 +132,7 @@ export class Table {
 
   async #askToResign() {
     const yes = create("button", { class: "button", value: "yes" }, "Resign");
-    const no = create("button", { class: "button quiet", value: "no" }, "Play on");
+    const no = create("button", { class: "button quiet", value: "no" }, "Go on playing");
     const form = create("form", { method: "dialog", class: "button-row" }, yes, no);
     const dialog = create("dialog", { class: "question", "aria-labelledby": "resign-title" }, create("h2", { id: "resign-title" }, "Resign this game?"), create("p", {}, "The other player wins."), form);
     document.body.append(dialog);
