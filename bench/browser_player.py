@@ -162,10 +162,12 @@ class Player:
             yield
 
     def stop(self) -> dict[str, Any]:
-        """Press Stop and answer the documented figures, as the server gave them."""
+        """Press Stop, say yes where the page asks, and answer the documented figures as the server gave them."""
         self.page.keyboard.press("Control+Alt+Enter")  # the toolbar, wherever the pointer is
         with self.page.expect_response("**/api/game/stop") as answer:
             self.page.click("#stop-button")
+            if self.page.is_visible("#stop-question"):
+                self.page.click("#stop-yes")
         return answer.value.json()
 
 

@@ -345,6 +345,18 @@ async def play(page: Page, api: FakeApi, **more: Any) -> None:
     await expect(page.locator("#curtain")).to_be_hidden()
 
 
+async def press_stop(page: Page) -> None:
+    """In the toolbar, wherever the pointer is."""
+    await page.keyboard.press("Control+Alt+Enter")
+    await page.locator("#stop-button").click()
+
+
+async def stop(page: Page) -> None:
+    """Stops a game that is played, and says yes to the question whether."""
+    await press_stop(page)
+    await page.get_by_role("button", name="Stop it").click()
+
+
 async def until_called(page: Page, api: FakeApi, path: str, times: int = 1) -> list[Any]:
     """The bodies of the calls of a path, once there are so many."""
     for _ in range(500):

@@ -6,7 +6,22 @@ import pytest
 from playwright.async_api import Page, expect
 
 from orchestrator.play import reasons
-from tests.browser.pages.pages_support import FIGURES, PLAY, SESSION, FakeApi, ask, ended, play, status, until, why
+from tests.browser.pages.pages_support import (
+    FIGURES,
+    PLAY,
+    SESSION,
+    FakeApi,
+    ask,
+    ended,
+    play,
+    press_stop,
+    seated,
+    status,
+    stop,
+    until,
+    until_called,
+    why,
+)
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -112,30 +127,89 @@ async def test_stop_shows_the_final_figures_and_play_again_takes_the_same_slot(
     await page.evaluate(
         f"(known) => sessionStorage.setItem('playhouse:session:{SESSION}', JSON.stringify(known))", order
     )
-    await page.keyboard.press("Control+Alt+Enter")
-    await page.locator("#stop-button").click()
+    await stop(page)
     await expect(page.locator("#figure-duration")).to_have_text("12 min 34 s")
     await expect(page.locator("#figure-cpu")).to_have_text("120.4 s")
     await expect(page.locator("#figure-memory")).to_have_text("412 MB")
-    await page.get_by_role("button", name="Play again").click()
-    await page.wait_for_url(f"**{PLAY}")
+    async with page.expect_response("**/api/game/launch"):
+        await page.get_by_role("button", name="Play again").click()
     [again] = api.called("/api/game/launch")
     assert (again["gameSlug"], again["saveSlotId"]) == ("the-question", "cls2")
 
 
+async def test_stop_asks_first_and_the_game_notices_nothing_of_a_no(page: Page, api: FakeApi, seat: Page) -> None:
+    await play(page, api)
+    question = page.get_by_role("dialog", name="Stop the game?")
+    for say_no in (
+        lambda: page.keyboard.press("Escape"),
+        lambda: page.keyboard.press("Enter"),
+        lambda: page.mouse.click(400, 500),
+        lambda: page.get_by_role("button", name="Go on playing").click(),
+    ):
+        await press_stop(page)
+        await expect(question).to_be_visible()
+        await expect(page.get_by_role("button", name="Go on playing")).to_be_focused()
+        await seat.evaluate("window.seat.received.length = 0")
+        await say_no()
+        await expect(question).to_be_hidden()
+        await expect(page.locator("#stage")).to_be_focused()
+        await page.keyboard.press("KeyA")
+        await until(seat, "window.seat.received.some((m) => m.type === 'key' && m.code === 'KeyA' && !m.down)")
+        told = await seat.evaluate("window.seat.received.filter((m) => ['key', 'button'].includes(m.type))")
+        assert [(each["type"], each.get("code")) for each in told] == [("key", "KeyA")] * 2
+    assert api.called("/api/game/stop") == []
+
+
+async def test_stop_lets_go_of_a_captured_mouse_and_can_be_answered_by_it(page: Page, api: FakeApi, seat: Page) -> None:
+    await play(page, api)
+    await page.mouse.move(600, 400)
+    await page.keyboard.press("Control+Alt+KeyM")
+    await until(page, "document.pointerLockElement === document.getElementById('stage')")
+    await page.keyboard.press("Control+Alt+Enter")
+    await page.locator("#stop-button").focus()
+    await page.keyboard.press("Enter")
+    await until(page, "document.pointerLockElement === null")
+    await page.get_by_role("button", name="Stop it").click()
+    await until_called(page, api, "/api/game/stop")
+
+
+async def test_a_start_is_cancelled_at_once(page: Page, api: FakeApi) -> None:
+    await api.push(status("starting", "pulling"))
+    await page.goto(PLAY)
+    await expect(page.locator("#curtain")).to_contain_text("Fetching the game")
+    await page.locator("#stop-button").click()
+    await until_called(page, api, "/api/game/stop")
+
+
+async def test_a_game_that_ends_meanwhile_takes_the_question_with_it(page: Page, api: FakeApi, seat: Page) -> None:
+    await play(page, api)
+    await press_stop(page)
+    await api.push(status("stopped", statistics=FIGURES, error=why("game_exited", "The game was closed.", "game")))
+    await expect(page.get_by_role("heading", name="The game was closed")).to_be_focused()
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+    assert api.called("/api/game/stop") == []
+
+
+async def test_a_game_that_was_played_and_moves_is_not_stopped_unasked(page: Page, api: FakeApi, seat: Page) -> None:
+    await play(page, api)
+    api.connect_failures = 1000
+    await api.push(seated("starting", "restoring"))
+    await expect(page.locator("#curtain")).to_be_visible()
+    await page.locator("#stop-button").click()
+    await expect(page.get_by_role("dialog", name="Stop the game?")).to_be_visible()
+
+
 async def test_a_stop_whose_save_did_not_arrive_says_so(page: Page, api: FakeApi, seat: Page) -> None:
     await play(page, api)
-    await page.keyboard.press("Control+Alt+Enter")
     api.after_stop = status("stopped", statistics=FIGURES, error=why("save_failed", "", "host"))
-    await page.locator("#stop-button").click()
+    await stop(page)
     await expect(page.get_by_role("heading", name="Your save is still on its way")).to_be_visible()
 
 
 async def test_a_slow_stop_tells_what_goes_on_and_waits_for_the_figures(page: Page, api: FakeApi, seat: Page) -> None:
     api.stop = (200, {"status": "stopping", "duration": None, "cpuSeconds": None, "peakMemoryMb": None})
     await play(page, api)
-    await page.keyboard.press("Control+Alt+Enter")
-    await page.locator("#stop-button").click()
+    await stop(page)
     await expect(page.get_by_role("heading", name="Keeping your saves")).to_be_visible()
     await expect(page.get_by_text("This takes longer than usual")).to_have_count(0)
     await expect(page.get_by_text("This takes longer than usual")).to_be_visible()

@@ -27,6 +27,7 @@ import { saveScreenshot } from "./screenshot.js";
 import { Sound } from "./sound.js";
 import { SoundBehind } from "./soundbehind.js";
 import { StatusFeed } from "./status.js";
+import { StopQuestion } from "./stopquestion.js";
 import { NO_WAY, Stream } from "./stream.js";
 import { Toolbar } from "./toolbar.js";
 
@@ -84,6 +85,7 @@ const firstPicture = new FirstPicture(video, {
   },
 });
 const feed = new StatusFeed(sessionId, { onStatus: learn, onTrouble: meetTrouble });
+const stopQuestion = new StopQuestion({ dialog: byId("stop-question"), stage, onYes: stop });
 const keepalive = new Keepalive(sessionId, {
   isNeeded: () => ["starting", "running"].includes(status?.status) && !isStopping && stream.state !== "replaced",
   count: countFrames,
@@ -269,9 +271,10 @@ function showStopping() {
       draw();
     }, LONG_STOP_MS);
   }
-  const hasPlayed = hasPicture || Boolean(recall(sessionId)?.hasPlayed);
-  show(`stopping ${isLongStop}`, () => stoppingScene({ hasPlayed, isLong: isLongStop }));
+  show(`stopping ${isLongStop}`, () => stoppingScene({ hasPlayed: hasPlayed(), isLong: isLongStop }));
 }
+
+const hasPlayed = () => hasPicture || Boolean(recall(sessionId)?.hasPlayed);
 
 function showEnd() {
   const { gameTitle, gameSlug, statistics } = status;
@@ -293,6 +296,7 @@ function show(scene, make) {
   controls.allow(isPlaying);
   toolbar.allowTucking(isPlaying);
   if (!isPlaying) for (const id of ["settings", "people"]) byId(id).hidePopover();
+  stopQuestion.close();
   if (isPlaying) {
     sharpen();
     stage.focus({ preventScroll: true });
@@ -365,7 +369,7 @@ async function stop() {
   }
 }
 
-byId("stop-button").addEventListener("click", stop);
+byId("stop-button").addEventListener("click", () => (hasPlayed() ? stopQuestion.ask() : stop()));
 byId("controls-note").addEventListener("click", () => people.hand(null));
 byId("screenshot-button").addEventListener("click", () => saveScreenshot(video, status?.gameTitle ?? ""));
 stage.addEventListener("pointermove", () => document.body.classList.add("is-pointing"), { once: true });

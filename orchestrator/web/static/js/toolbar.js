@@ -106,7 +106,7 @@ export class Toolbar {
 
   _isInUse() {
     // A button that was clicked keeps the focus, and is not in use for that.
-    return this._bar.matches(":hover") || this._toolbar.querySelector(":focus-visible") !== null || this._toolbar.querySelector(":popover-open") !== null;
+    return this._bar.matches(":hover") || this._toolbar.querySelector(":focus-visible") !== null || this._toolbar.querySelector(":popover-open, dialog[open]") !== null;
   }
 }
 
