@@ -1,8 +1,15 @@
 """What `make audit` says: a hole by its name, and never that all is well when nobody was asked."""
 
+import os
+import shutil
+import subprocess
+from pathlib import Path
 from typing import Any
 
+import pytest
+
 from deploy.audit import verdict
+from deploy.ssh.deploy import PROJECT
 
 FINE: dict[str, Any] = {"name": "yarl", "version": "1.25.1", "vulns": []}
 UNKNOWN: dict[str, Any] = {"name": "six", "skip_reason": "Dependency not found on PyPI"}
@@ -30,3 +37,25 @@ def test_all_is_well_of_those_that_were_asked_about_alone() -> None:
     assert status == 2
     assert "none of 2 packages could be asked about" in text
     assert "known to be broken" not in text
+
+
+@pytest.mark.parametrize(
+    ("words", "fails", "asked", "status"),
+    [
+        ((), "", ["test", "audit"], 0),
+        ((), "test", ["test"], 3),
+        ((), "audit", ["test", "audit"], 0),
+        (("audit",), "audit", ["audit"], 3),
+    ],
+)
+def test_ci_asks_for_it_and_every_night_it_fails(
+    tmp_path: Path, words: tuple[str, ...], fails: str, asked: list[str], status: int
+) -> None:
+    (tmp_path / ".ci").mkdir()
+    run = shutil.copy(PROJECT / ".ci" / "run", tmp_path / ".ci" / "run")
+    make = tmp_path / "make"
+    make.write_text(f'#!/bin/sh\necho "$1" >> {tmp_path}/asked\n[ "$1" != "{fails}" ] || exit 3\n')
+    make.chmod(0o755)
+    ended = subprocess.run([run, *words], env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}, check=False)
+    assert ended.returncode == status
+    assert (tmp_path / "asked").read_text().split() == asked
