@@ -6,16 +6,15 @@ repeatable with spaces between.
 
 import asyncio
 import ipaddress
-import logging
 import os
 import socket
 import sys
 from pathlib import Path
 
 import click
-import structlog
 
 from gameserver_agent import settings as defaults
+from gameserver_agent.logging import configure_logging
 from gameserver_agent.settings import AgentSettings
 
 PORTS_PER_SEAT = 12  # a player and eight watchers, and some that are just leaving
@@ -106,7 +105,7 @@ def run(
     """Join if needed, then run the sessions that the orchestrator wants here, until SIGTERM."""
     from gameserver_agent.service import serve  # noqa: PLC0415 - `--help` must not load the engine's SDK
 
-    _configure_logging(verbose=verbose)
+    configure_logging(verbose=verbose)
     ports = None if udp_ports is None else _port_range(udp_ports, seats or 1)
     settings = AgentSettings(
         orchestrator_url=orchestrator_url,
@@ -203,22 +202,6 @@ def _address(text: str) -> str:
         return str(ipaddress.ip_address(text))
     except ValueError as error:
         raise click.BadParameter(f"{text!r} is no IP address", param_hint="--public-ip") from error
-
-
-def _configure_logging(*, verbose: bool) -> None:
-    renderer = structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            renderer,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if verbose else logging.INFO),
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )
 
 
 if __name__ == "__main__":

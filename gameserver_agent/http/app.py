@@ -1,6 +1,7 @@
 """The agent's HTTP server. It decides who may connect (`stream_token`) and passes the rest to what it is given."""
 
 import hmac
+import secrets
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
@@ -190,6 +191,11 @@ class _Server:
                 response = _problem(error.status, _CODES.get(error.status, "refused"), error.reason)
             else:
                 response = error
+        except Exception:
+            request_id = f"req{secrets.token_hex(11)}"
+            log.exception("request.failed", method=request.method, path=request.path, request_id=request_id)
+            words = f"Something went wrong on our side. The host's log has it under {request_id}."
+            response = _problem(500, "internal_error", words)
         if request.path.startswith("/session/") or request.path == "/api/health":  # pages time the second one
             response.headers["Access-Control-Allow-Origin"] = self._play_url
             response.headers["Access-Control-Allow-Methods"] = "POST, OPTIONS"

@@ -203,7 +203,7 @@ class Ending:
         if live.result is None and live.meter is not None and live.saves.home.exists():
             with contextlib.suppress(SaveError, OSError):
                 await asyncio.to_thread(live.saves.home.found_again)
-            live.result = await asyncio.to_thread(read_result, live.saves.home.path)
+            live.result = await asyncio.to_thread(read_result, live.saves.home.path, live.session_id)
 
     async def _send(self, letter: Letter, end: EndReport) -> EndReport:
         try:

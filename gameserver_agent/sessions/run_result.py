@@ -36,14 +36,14 @@ def make_folder(home: Path, session: Path, owner: Owner) -> None:
             os.chown(folder, owner.uid, owner.gid)
 
 
-def read_result(home: Path) -> RunResult | None:
-    """What the game told last; None when that is nothing, or nothing that can be taken. Blocks."""
+def read_result(home: Path, session_id: str) -> RunResult | None:
+    """What this session's game told last; None when that is nothing, or nothing that can be taken. Blocks."""
     try:
         told = RunResult.model_validate_json(_read(home))
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        log.info("result.refused", reason=_reason(error))
+        log.info("result.refused", session=session_id, reason=_reason(error))
         return None
     return told
 

@@ -8,6 +8,7 @@ import jwt
 import pytest
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from structlog.testing import capture_logs
 
 from agent_protocol import Capacity, ObservedSession, ObservedState, Usage
 from gameserver_agent.errors import SeatError
@@ -214,6 +215,24 @@ async def test_a_watcher_comes_as_such_and_hears_why_not(
     agent.held.refusal = SeatError("no", code)
     got, problem = await connect(browser, "ses1", watcher)
     assert (got, problem["error"]) == (status, wire)
+
+
+async def test_a_mistake_of_ours_says_nothing_but_the_id_under_which_it_is_logged(
+    browser: aiohttp.ClientSession, agent: OneSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_session_id: str) -> PlayableSession | None:
+        raise RuntimeError("the secret of the host")
+
+    monkeypatch.setattr(agent, "session", broken)
+    with capture_logs() as logs:
+        async with browser.post("/session/ses1/connect", json={"token": token(), "offer": OFFER}) as answer:
+            problem = await answer.json()
+            assert answer.headers["Access-Control-Allow-Origin"] == "https://play.example"
+    assert (answer.status, problem["error"]) == (500, "internal_error")
+    assert "secret" not in problem["message"]
+    [logged] = [event for event in logs if event["event"] == "request.failed"]
+    assert logged["path"] == "/session/ses1/connect"
+    assert logged["request_id"] in problem["message"]
 
 
 async def test_a_raised_epoch_ends_older_tokens(browser: aiohttp.ClientSession, agent: OneSession) -> None:

@@ -39,12 +39,12 @@ def file_of(home: Path) -> Path:
 
 def test_what_a_game_told_is_read(home: Path) -> None:
     file_of(home).write_text(json.dumps(TOLD))
-    assert read_result(home) == RESULT
+    assert read_result(home, "ses1") == RESULT
 
 
 def test_nothing_told_is_no_result(home: Path) -> None:
-    assert read_result(home) is None
-    assert read_result(home / "elsewhere") is None
+    assert read_result(home, "ses1") is None
+    assert read_result(home / "elsewhere", "ses1") is None
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_nothing_told_is_no_result(home: Path) -> None:
 )
 def test_what_is_not_such_an_object_is_no_result(home: Path, content: bytes) -> None:
     file_of(home).write_bytes(content)
-    assert read_result(home) is None
+    assert read_result(home, "ses1") is None
 
 
 @pytest.mark.parametrize(
@@ -78,14 +78,14 @@ def test_what_is_not_such_an_object_is_no_result(home: Path, content: bytes) -> 
 )  # fmt: skip
 def test_a_figure_that_cannot_be_is_no_result(home: Path, field: str, value: object) -> None:
     file_of(home).write_text(json.dumps(TOLD | {field: value}))
-    assert read_result(home) is None
+    assert read_result(home, "ses1") is None
 
 
 def test_a_huge_file_is_not_read_to_its_end(home: Path) -> None:
     with file_of(home).open("wb") as file:
         file.truncate(512 * 1024**2)
     tracemalloc.start()
-    assert read_result(home) is None
+    assert read_result(home, "ses1") is None
     _, peak_bytes = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak_bytes < 1024**2
@@ -125,7 +125,7 @@ def test_no_link_is_followed_and_no_pipe_waited_for(
     secret.parent.mkdir()
     secret.write_text(json.dumps(TOLD))
     does(home, secret)
-    assert read_result(home) is None
+    assert read_result(home, "ses1") is None
 
 
 async def test_the_result_comes_with_the_end_and_nothing_is_saved(host: Host) -> None:
