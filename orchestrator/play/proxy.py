@@ -24,6 +24,7 @@ CONNECT_TIMEOUT_S = 15.0
 MAX_OFFER_BYTES = 256 * 1024
 MAX_ANSWER_BYTES = 256 * 1024
 VIA = "1.1 playhouse"
+_WITHOUT_BODY = frozenset({204, 205, 304})
 
 
 class HostUnreachable(ApiError):
@@ -51,12 +52,7 @@ class SeatProxy:
             raise NotFound("there is no such session here")
         address = urlsplit(host.public_url)
         url = f"{address.scheme}://{address.netloc}/session/{session_id}/connect"
-        try:
-            headers = {"Content-Type": "application/json", "Via": VIA}
-            async with self._http().post(url, data=body, headers=headers, allow_redirects=False) as answer:
-                return answer.status, await _bounded(answer.content)
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise HostUnreachable("the game's host does not answer at the moment") from error
+        return await passed_on(self._http(), url, body)
 
     async def close(self) -> None:
         if self._client is not None:
@@ -67,6 +63,20 @@ class SeatProxy:
         if self._client is None:
             self._client = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=CONNECT_TIMEOUT_S))
         return self._client
+
+
+async def passed_on(client: aiohttp.ClientSession, url: str, body: bytes) -> tuple[int, bytes]:
+    """Status and body of a host's answer, which may be any bytes. Raises `HostUnreachable` where they are none that a
+    browser could be given.
+    """
+    headers = {"Content-Type": "application/json", "Via": VIA}
+    try:
+        async with client.post(url, data=body, headers=headers, allow_redirects=False) as answer:
+            if not 200 <= answer.status < 600 or answer.status in _WITHOUT_BODY:
+                raise HostUnreachable("the game's host answers what nobody asked for")
+            return answer.status, await _bounded(answer.content)
+    except (aiohttp.ClientError, TimeoutError) as error:
+        raise HostUnreachable("the game's host does not answer at the moment") from error
 
 
 async def _bounded(content: aiohttp.StreamReader) -> bytes:

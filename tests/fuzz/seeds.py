@@ -1,6 +1,7 @@
 """Where fuzzing begins: small inputs that are right, and the words of each language, among them those that hurt."""
 
 import base64
+import gzip
 import io
 import json
 import tarfile
@@ -47,6 +48,15 @@ SDPS: Final = [Path(__file__).with_name("offer.sdp").read_bytes().replace(b"\n",
 OFFERS: Final = [
     *SDPS,
     *_json({"token": "x.y.z", "offer": {"type": "offer", "sdp": "v=0\r\n"}, "page": "p", "again": True}),
+]
+PROXIED: Final = [
+    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\n" + b'{"answer": 1}',
+    b'HTTP/1.1 409 Conflict\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"a":\r\n2\r\n1}\r\n0\r\n\r\n',
+    b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nConnection: close\r\n\r\n"
+    + gzip.compress(bytes(512 * 1024), mtime=0),
+    b"HTTP/1.1 307 Elsewhere\r\nLocation: http://169.254.169.254/\r\nSet-Cookie: a=b; Path=/\r\n\r\n",
+    b"HTTP/1.0 999 So\r\n\r\n",
+    b"",
 ]
 GAMES: Final = [
     _RAW + tar(renpy_distribution()),
@@ -140,6 +150,32 @@ SDP_WORDS: Final = [
     ),
     *(b"a=fingerprint:sha-256 ", b"a=setup:", b"a=mid:", b"a=rtcp-fb:", b"\r\n", b"-1", b"99999999999999999999", b"/"),
     *(b"a=simulcast:send 1;2", b"a=msid:", b"b=AS:", b"a=ice-options:trickle", b"a=end-of-candidates", b"\x00"),
+]
+HTTP_WORDS: Final = [
+    *(
+        b"HTTP/1.1 ",
+        b"HTTP/1.1 100 Continue\r\n\r\n",
+        b"HTTP/1.1 101 Switching Protocols\r\n",
+        b"\r\n\r\n",
+        b" 204 ",
+        b" 600 ",
+    ),
+    *(b"Content-Length: -1\r\n", b"Content-Length: 99999999999999999999\r\n", b"Transfer-Encoding: chunked\r\n"),
+    *(
+        b"Content-Encoding: deflate\r\n",
+        b"Content-Encoding: br\r\n",
+        b"Content-Encoding: zstd\r\n",
+        b"Upgrade: websocket\r\n",
+    ),
+    *(
+        b"Content-Type: ;;=\r\n",
+        b"Set-Cookie: =;\x00\r\n",
+        b"fffffffff\r\n",
+        b"0\r\n\r\n",
+        b"\xff",
+        b"\x00",
+        b"x" * 9000,
+    ),
 ]
 TAR_WORDS: Final = [
     *(

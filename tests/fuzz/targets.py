@@ -20,6 +20,7 @@ from ipaddress import IPv4Address
 from typing import Any, Final
 from urllib.parse import urljoin, urlsplit
 
+import aiohttp
 import pydantic
 import zstandard
 from aiortc import sdp as aiortc_sdp
@@ -44,6 +45,7 @@ from orchestrator.http import local_path, sender
 from orchestrator.installation import Installation
 from orchestrator.outside.reach import Reach, UnfitUrl, address_in, is_public
 from orchestrator.pictures import redraw
+from orchestrator.play.proxy import MAX_ANSWER_BYTES, HostUnreachable, passed_on
 from orchestrator.publishers import digests
 from orchestrator.publishers.game_archive import look_into, read_game
 from orchestrator.saves.archive_check import MOST_ENTRIES, NotASave, SaveShape, check
@@ -106,6 +108,27 @@ async def _answered(sdp: str) -> None:
             assert answer.sdp.startswith("v=0")
     finally:
         await peer.close()
+
+
+def proxied(data: bytes) -> None:
+    """What a host answers, byte for byte, to an offer that a replica passes on: an answer for a browser, or none."""
+    _LOOP.run_until_complete(_proxied(data))
+
+
+async def _proxied(data: bytes) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError, asyncio.IncompleteReadError):
+            await reader.readuntil(b"{}")
+            writer.write(data)
+            await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server, aiohttp.ClientSession() as client:
+        port = server.sockets[0].getsockname()[1]
+        with suppress(HostUnreachable):
+            status, body = await passed_on(client, f"http://127.0.0.1:{port}/session/ses1/connect", b"{}")
+            assert 200 <= status < 600
+            assert len(body) <= MAX_ANSWER_BYTES
 
 
 class _Nobody:
@@ -262,6 +285,7 @@ TARGETS: Final[Mapping[str, Target]] = {
     "channel-messages": Target(channel_messages, seeds.CHANNEL_MESSAGES, 4_000, seeds.JSON_WORDS),
     "offers": Target(offers, [*seeds.OFFERS, *seeds.found("offers")], 800, seeds.SDP_WORDS),
     "answers": Target(answers, [*seeds.SDPS, *seeds.found("answers")], 12, seeds.SDP_WORDS),
+    "proxied": Target(proxied, seeds.PROXIED, 400, seeds.HTTP_WORDS),
     "games": Target(games, seeds.GAMES, 1_200, seeds.TAR_WORDS),
     "saves": Target(saves, [*seeds.SAVES, *seeds.found("saves")], 1_200, seeds.TAR_WORDS),
     "socket-messages": Target(socket_messages, seeds.SOCKET_MESSAGES, 1_500, seeds.JSON_WORDS),

@@ -4,9 +4,11 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import httpx
+import pytest
 from aiohttp import web
 
 from orchestrator.play.proxy import MAX_ANSWER_BYTES, VIA
+from tests.conftest import only_on
 from tests.integration.orchestrator.conftest import HostMaker
 from tests.integration.orchestrator.play.scenes import running
 
@@ -41,6 +43,20 @@ async def test_an_offer_and_its_answer_pass_as_they_are(
         passed_on = await client.post(f"/session/{order.session_id}/connect", content=b'{"offer": 1}')
         assert (passed_on.status_code, passed_on.json()) == (409, {"answer": "yes"})
         assert heard == [(b'{"offer": 1}', VIA)]
+
+
+@only_on("sqlite")
+@pytest.mark.parametrize("status", [204, 304, 600, 999])
+async def test_a_status_that_no_browser_could_be_given_is_no_answer(
+    player: httpx.AsyncClient, client: httpx.AsyncClient, make_host: HostMaker, game: str, status: int
+) -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(status=status, reason="So")
+
+    async with answering(answer) as url:
+        order = await running(player, await make_host(public_url=url))
+        passed_on = await client.post(f"/session/{order.session_id}/connect", content=b"{}")
+    assert (passed_on.status_code, passed_on.json()["error"]) == (502, "host_unreachable")
 
 
 async def test_a_host_leads_us_nowhere_and_fills_no_memory(
