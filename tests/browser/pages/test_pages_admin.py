@@ -160,7 +160,7 @@ async def test_a_join_token_is_told_once(page: Page) -> None:
     await page.get_by_role("button", name="Add a host…").click()
     dialog = page.get_by_role("dialog", name="Add a host")
     await expect(dialog.locator(".told")).to_have_text(
-        re.compile(r"gameserver-agent run --orchestrator http://.* --token join_\S+ --port 9100")
+        re.compile(r"^PLAYHOUSE_HOST_TOKEN=join_\S+ gameserver-agent run --orchestrator http://\S+ --port 9100")
     )
     await dialog.get_by_role("button", name="Close").click()
     await expect(dialog).to_be_hidden()

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import secrets
+import shlex
 import shutil
 import socket
 import subprocess
@@ -34,6 +35,7 @@ from orchestrator.play.relays import IceServer, Relays
 from orchestrator.settings import Settings
 from streaming.display import X_SOCKETS
 from streaming.protocol import Hello
+from tests.docs.reading import under, without_comment
 from tests.integration.gameserver_agent.control_plane import desired_session
 
 _DEPLOY = PROJECT / "deploy"
@@ -279,6 +281,43 @@ def test_kubernetes_takes_every_object(objects: list[dict[str, Any]]) -> None:
         *("Namespace", "ConfigMap", "Job", "Deployment", "Service", "PodDisruptionBudget", "Ingress", "DaemonSet"),
         "NetworkPolicy",
     }
+
+
+def test_what_the_page_puts_into_secrets_is_in_no_command_line_and_what_pods_look_for(
+    objects: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    """`kubectl` makes each of them here, and sends it to nobody."""
+    [page] = [block for block in under("docs/deploying.md", "On Kubernetes") if "kubectl create namespace" in block]
+    assert not [word for word in ("--docker-password", "--from-literal", "$PASSWORD") if word in page]
+    (tmp_path / "registry").mkdir()
+    for name in ("orchestrator.env", "registry/config.json", "metrics-token", "node7"):
+        (tmp_path / name).write_text('{"auths": {}}' if name.endswith("json") else "NAME=secret\n")
+    made: dict[str, set[str]] = {}
+    for line in map(without_comment, page.splitlines()):
+        if " create secret " in line:
+            secret = yaml.safe_load(_said(*shlex.split(line), "--dry-run=client", "--output=yaml", cwd=tmp_path))
+            made[secret["metadata"]["name"]] = set(secret["data"])
+    assert made.pop("playhouse-orchestrator")
+    assert made.pop("playhouse-agents") == {"node7"}
+    assert made == {"playhouse-registry": {".dockerconfigjson"}, "playhouse-metrics": {"metrics-token"}}
+    for kind, name in (("Deployment", "orchestrator"), ("DaemonSet", "agent")):
+        [pod] = [each["spec"]["template"]["spec"] for each in objects if each["kind"] == kind]
+        [container] = pod["containers"]
+        [file] = [each["value"] for each in container["env"] if each["name"].endswith("_METRICS_TOKEN_FILE")]
+        mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+        [secret] = [each["secret"] for each in pod["volumes"] if "secret" in each and each["name"] == "metrics"]
+        assert (file, secret) == (f"{mounts['metrics']}/metrics-token", {"secretName": "playhouse-metrics"}), name
+
+
+def test_pods_are_asked_how_they_are_and_never_all_taken_away(objects: list[dict[str, Any]]) -> None:
+    found = {each["kind"]: each["spec"] for each in objects if each["kind"] in {"Deployment", "DaemonSet"}}
+    for kind, port in (("Deployment", "http"), ("DaemonSet", 9100)):
+        [container] = found[kind]["template"]["spec"]["containers"]
+        asked = {name: container[f"{name}Probe"]["httpGet"] for name in ("startup", "liveness", "readiness")}
+        live, ready = ({"path": f"/health/{name}", "port": port} for name in ("live", "ready"))
+        assert asked == {"startup": live, "liveness": live, "readiness": ready}
+    [budget] = [each["spec"] for each in objects if each["kind"] == "PodDisruptionBudget"]
+    assert 0 < budget["minAvailable"] < found["Deployment"]["replicas"]
 
 
 def test_what_objects_of_kubernetes_name_is_there(objects: list[dict[str, Any]]) -> None:

@@ -111,7 +111,7 @@ async function addHost() {
   await tell({
     title: "Add a host",
     text: "On a Linux machine with Docker, after make setup. The token is shown this once, is good for one machine and for a day. Say with --public-url where browsers reach the machine.",
-    secret: `gameserver-agent run --orchestrator ${location.origin} --token ${token} --port 9100 --public-url https://HOST.example`,
+    secret: `PLAYHOUSE_HOST_TOKEN=${token} gameserver-agent run --orchestrator ${location.origin} --port 9100 --public-url https://HOST.example`,
   });
 }
 
