@@ -235,9 +235,25 @@ def test_no_broken_release_takes_a_house_down(operator: Operator) -> None:
     assert "not today" in operator.types("play", f"cat /opt/playhouse/orchestrator/current/{SERVICE}")
     assert operator.types("play", "ls /opt/playhouse/orchestrator/environments | wc -l").strip() == "1"
 
-    # What mends it comes to both by the same line.
+    # What mends it comes to both by the same line, and whoever plays meanwhile plays on in one connection.
     operator.changes("\n    raise RuntimeError('not today')", "  # tomorrow")
-    operator.types("desk", ALL_AGENTS)
+    with chromium(f"https://play.{DOMAIN}", program=str(operator.scene.browser)) as player, telling(player):
+        player.page.set_default_timeout(60_000)
+        register(player, "Otto")
+        player.open_game("tiny-counter")
+        player.play()
+        counted = count_once(player, lambda count: count > 0)
+        was = player.marks()
+        with ThreadPoolExecutor(1) as beside:
+            deploying = beside.submit(operator.types, "desk", ALL_AGENTS)
+            while not deploying.done():
+                player.page.wait_for_timeout(100)
+            deploying.result()
+        assert count_once(player, lambda count: count > counted)
+        now = player.marks()
+        assert (now["connections"], now["connectionState"]) == (was["connections"], "connected")
+        assert now["status"]["containerUrl"] == was["status"]["containerUrl"]
+        assert player.stop()["status"] == "stopped"
     [mended] = {operator.runs(machine, "agent")[0] for machine in HOSTS}
     assert mended != before[HOSTS[0]][0]
     for machine in HOSTS:
