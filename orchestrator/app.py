@@ -236,6 +236,7 @@ def _loops(services: Services, arena: Arena) -> Sequence[Loop]:
         services.catalog_upkeep.run,
         services.prepulling.run,
         services.agent_sync.watch,
+        services.signing_keys.run,
         services.postman.run,
         services.postman.keep_tidy,
         services.uploads.run,

@@ -46,6 +46,7 @@ from orchestrator.fleet.spare_images import SpareImages
 from orchestrator.fleet.sync import AgentSync
 from orchestrator.fleet.warm import WarmOrders
 from orchestrator.installation import Installation, load_or_create
+from orchestrator.installation.signing import SigningKeys
 from orchestrator.library.service import Library
 from orchestrator.mail.opening import mailer_of
 from orchestrator.notices import Hearing, Notices
@@ -103,6 +104,7 @@ class Services:
     facts: Facts
     database: Database
     installation: Installation
+    signing_keys: SigningKeys
     notices: Notices
     hearing: Hearing
     clock: ClockWatch
@@ -180,6 +182,7 @@ async def open_services(
         installation = await load_or_create(database)
         async with open_store(settings) as store:
             services = _wire(settings, meter, tracer, database, installation, store)
+            await services.signing_keys.look()
             try:
                 yield services
             finally:
@@ -227,6 +230,7 @@ def _wire(
     webhook_secret_of = partial(secret_of, installation.cookie_secret)
     webhooks = Webhooks(database, notices, reach, webhook_secret_of)
     session_tokens = SessionTokens(installation)
+    signing_keys = SigningKeys(database, notices, installation)
     presence = Presence(database)
     match_ledger = MatchLedger(database, notices, presence, webhooks, meter)
     play = Play(database, notices, catalog, saves, placement, moves, meter)
@@ -238,6 +242,7 @@ def _wire(
         facts=Facts(database, store_watch, meter),
         database=database,
         installation=installation,
+        signing_keys=signing_keys,
         notices=notices,
         hearing=Hearing(database, notices),
         clock=clock,
@@ -265,11 +270,11 @@ def _wire(
         session_operations=SessionOperations(database, moves),
         invites=Invites(database, moves),
         reconciler=Reconciler(database, notices, placement, moves, clock, fleet_operations, runs),
-        stream_access=StreamAccess(installation),
+        stream_access=StreamAccess(signing_keys),
         relays=Relays(settings.stun_urls, settings.turn_urls, settings.turn_secret.get_secret_value()),
         seat_proxy=SeatProxy(database),
         identities=HostIdentities(database),
-        agent_sync=AgentSync(database, notices, ledger, warm_orders, spare, installation.jwks(), random.random, meter),
+        agent_sync=AgentSync(database, notices, ledger, warm_orders, spare, signing_keys.jwks, random.random, meter),
         placement=placement,
         fleet_overview=FleetOverview(database, ledger),
         fleet_maps=FleetMaps(database, ledger),

@@ -42,6 +42,7 @@ class Action(StrEnum):
     """What can be done. The first word says what it is done to."""
 
     INSTALLATION_RESTORE = "installation.restore"
+    INSTALLATION_KEY_ROTATE = "installation.key_rotate"
     HOST_DRAIN = "host.drain"
     HOST_RESUME = "host.resume"
     HOST_LABEL = "host.label"

@@ -12,6 +12,7 @@ from orchestrator.cli.codes import codes
 from orchestrator.cli.doctor import doctor
 from orchestrator.cli.games import games
 from orchestrator.cli.hosts import hosts
+from orchestrator.cli.keys import keys
 from orchestrator.cli.partners import partners
 from orchestrator.cli.serving import migrate, serve, up
 from orchestrator.cli.tenants import tenants
@@ -25,5 +26,5 @@ def main() -> None:
     configure_logging(logging.WARNING)
 
 
-for command in (serve, up, migrate, backup, restore, doctor, users, games, codes, partners, tenants, hosts):
+for command in (serve, up, migrate, backup, restore, doctor, users, games, codes, partners, tenants, hosts, keys):
     main.add_command(command)

@@ -10,6 +10,7 @@ from orchestrator.fleet.identity import HostIdentities
 from orchestrator.fleet.sync import AgentSync
 from orchestrator.http import AnyConnection, AnyRequest
 from orchestrator.installation import Installation
+from orchestrator.installation.signing import SigningKeys
 
 MOST_SYNC_BYTES = 8 * 1024**2  # a host that is refused for its report's size could never make it smaller
 _CACHE = "host"
@@ -38,10 +39,11 @@ class AgentController(Controller):
         data: JSONBody[JoinRequest],
         identities: NamedDependency[HostIdentities],
         installation: NamedDependency[Installation],
+        signing_keys: NamedDependency[SigningKeys],
     ) -> JoinResponse:
         """A new host: the token is good once, the public key is that of every later request of the host."""
         host_id = await identities.join(data)
-        return JoinResponse(host_id=host_id, installation=installation.installation_id, keys=installation.jwks())
+        return JoinResponse(host_id=host_id, installation=installation.installation_id, keys=signing_keys.jwks())
 
     @post(
         "/sync",

@@ -53,7 +53,7 @@ def interval_s(hosts: int) -> float:
 
 
 class AgentSync:
-    """`keys` is the JWKS that agents verify stream tokens with; `draw` gives a number in [0, 1) for jitter."""
+    """`keys` tells the JWKS that agents verify stream tokens with; `draw` gives a number in [0, 1) for jitter."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class AgentSync:
         ledger: SessionLedger,
         warm: WarmOrders,
         spare: SpareImages,
-        keys: dict[str, object],
+        keys: Callable[[], dict[str, object]],
         draw: Callable[[], float],
         meter: Meter = UNMETERED,
     ) -> None:
@@ -183,7 +183,7 @@ class AgentSync:
             warm_titles=warm.titles,
             next_sync_ms=int(1000 * interval_s(hosts) * (0.9 + 0.2 * self._draw())),
             lease_until=lease_until,
-            keys=self._keys,
+            keys=self._keys(),
             prepulls=prepulls,
             spare_images=None if spare is None else tuple(sorted(spare)),
         )

@@ -1,4 +1,4 @@
-"""The one row that makes a deployment this deployment."""
+"""The one row that makes a deployment this deployment, and the keys that came after its first one."""
 
 from datetime import datetime
 
@@ -20,3 +20,14 @@ class InstallationRow(Base):
     signing_key_pem: Mapped[str] = mapped_column(Text)
     key_id: Mapped[str] = mapped_column(String(40))
     created_at: Mapped[datetime]
+
+
+class SigningKeyRow(Base):
+    """Hosts are told the keys before it until `former_until`."""
+
+    __tablename__ = "signing_keys"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    pem: Mapped[str] = mapped_column(Text)
+    signs_from: Mapped[datetime]
+    former_until: Mapped[datetime]

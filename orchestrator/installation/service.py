@@ -1,12 +1,10 @@
-"""Who we are: the installation's id, the secret of its cookies, and the key that signs what hosts must believe.
-
-It is made once, on the first start, and never changes; nothing here decides what may be signed.
+"""Who we are: the installation's id and the secret of its cookies, made once, on the first start, and never changed.
+With them comes the first of the keys that sign what hosts must believe (`signing`).
 """
 
 import secrets
 from dataclasses import dataclass, field
 
-import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -14,7 +12,6 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_pem_private_key,
 )
-from jwt.algorithms import OKPAlgorithm
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
@@ -28,19 +25,7 @@ class Installation:
     """The deployment's identity. Its secrets never show in a `repr`."""
 
     installation_id: str
-    key_id: str
     cookie_secret: bytes = field(repr=False)
-    signing_key: Ed25519PrivateKey = field(repr=False)
-
-    def sign(self, claims: dict[str, object]) -> str:
-        """`claims` as an EdDSA JWT (RFC 8037) that names its key; the issuer is this installation unless they say."""
-        issued = {"iss": self.installation_id, **claims}
-        return jwt.encode(issued, self.signing_key, algorithm="EdDSA", headers={"kid": self.key_id})
-
-    def jwks(self) -> dict[str, object]:
-        """The public half as a JSON Web Key Set, for whoever verifies."""
-        key: dict[str, object] = OKPAlgorithm.to_jwk(self.signing_key.public_key(), as_dict=True)
-        return {"keys": [{**key, "kid": self.key_id, "alg": "EdDSA", "use": "sig"}]}
 
 
 async def load_or_create(database: Database) -> Installation:
@@ -53,10 +38,21 @@ async def load_or_create(database: Database) -> Installation:
             row = await _load(database)
     if row is None:
         raise RuntimeError("the installation's row has vanished")
-    key = load_pem_private_key(row.signing_key_pem.encode(), password=None)
+    return Installation(row.id, bytes.fromhex(row.cookie_secret))
+
+
+def new_pem() -> str:
+    """A new signing key, as it is kept."""
+    made = Ed25519PrivateKey.generate()
+    return made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
+def private_key(pem: str) -> Ed25519PrivateKey:
+    """Raises `TypeError` for one of another kind."""
+    key = load_pem_private_key(pem.encode(), password=None)
     if not isinstance(key, Ed25519PrivateKey):
         raise TypeError("the installation's signing key is not an Ed25519 key")
-    return Installation(row.id, row.key_id, bytes.fromhex(row.cookie_secret), key)
+    return key
 
 
 async def _load(database: Database) -> InstallationRow | None:
@@ -65,13 +61,12 @@ async def _load(database: Database) -> InstallationRow | None:
 
 
 async def _create(database: Database) -> InstallationRow:
-    pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     async with database.write() as session:
         row = InstallationRow(
             singleton=1,
             id=new_id("ins"),
             cookie_secret=secrets.token_hex(32),
-            signing_key_pem=pem.decode(),
+            signing_key_pem=new_pem(),
             key_id=new_id("key"),
             created_at=await database.now(session),
         )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
-from orchestrator.installation import Installation
+from orchestrator.installation.signing import SigningKeys
 from orchestrator.play.models import Session
 
 TOKEN_LIFE = timedelta(minutes=5)
@@ -33,8 +33,8 @@ class Address:
 
 
 class StreamAccess:
-    def __init__(self, installation: Installation) -> None:
-        self._installation = installation
+    def __init__(self, keys: SigningKeys) -> None:
+        self._keys = keys
 
     def address(self, host: SeatHost, session_id: str, origin: str) -> Address:
         """`origin` is how the asking browser reaches this replica."""
@@ -48,7 +48,7 @@ class StreamAccess:
         for five minutes from `now`, a moment of the database's clock like everything that hosts judge by. `person` is
         the same for all connections of one watcher.
         """
-        return self._installation.sign(
+        return self._keys.sign(
             {
                 "aud": f"host:{host.id}",
                 "iat": int(now.timestamp()),

@@ -36,6 +36,7 @@ STAGES: Mapping[str, str] = {
 
 DOINGS: Mapping[str, str] = {
     Action.INSTALLATION_RESTORE: "restored the installation from a backup:",
+    Action.INSTALLATION_KEY_ROTATE: "made a new signing key of the installation",
     Action.HOST_DRAIN: "drained the host",
     Action.HOST_RESUME: "ended the draining of the host",
     Action.HOST_LABEL: "labelled the host",

@@ -278,7 +278,7 @@ _KEY: Final = Ed25519PrivateKey.generate()
 _KEYS: Mapping[str, Any] = {
     "keys": [{"kty": "OKP", "crv": "Ed25519", "x": public_key_text(_KEY), "kid": "k1", "alg": "EdDSA"}]
 }
-_INSTALLATION: Final = Installation("ins1", "k1", b"s" * 32, _KEY)
+_INSTALLATION: Final = Installation("ins1", b"s" * 32)
 _INSTALLATION_MADE: Final = datetime(2026, 1, 1, tzinfo=UTC)
 
 TARGETS: Final[Mapping[str, Target]] = {

@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from orchestrator.accounts import tokens
 from orchestrator.accounts.account import Account, Role
@@ -14,7 +13,7 @@ ACCOUNT = Account("clx1", "ada@example.org", "Ada", None, Role.ADMIN)
 
 
 def make_installation(name: str = "ins1", secret: bytes = b"s" * 32) -> Installation:
-    return Installation(name, "key1", secret, Ed25519PrivateKey.generate())
+    return Installation(name, secret)
 
 
 def test_a_token_names_its_account_and_lives_thirty_days() -> None:

@@ -147,6 +147,8 @@ COMMANDS: Mapping[str, Action] = {
     "tenants webhooks stop {endpoint}": Action.TENANT_WEBHOOK_STOP,
     "tenants webhooks restart {endpoint}": Action.TENANT_WEBHOOK_RESTART,
     "tenants webhooks remove {endpoint}": Action.TENANT_WEBHOOK_REMOVE,
+    "keys rotate": Action.INSTALLATION_KEY_ROTATE,
+    "keys rotate --now": Action.INSTALLATION_KEY_ROTATE,
     "users close bo@example.org": Action.USER_CLOSE,
     "hosts drain {host}": Action.HOST_DRAIN,
     "hosts undrain {host}": Action.HOST_RESUME,

@@ -212,7 +212,7 @@ async def test_an_order_between_look_and_renewal_is_in_the_answer(services: Serv
     [session_id] = waiting = await add_sessions(services.database, [], 1)
     warm = Interrupted(services, [*waiting])
     ledger = Ledger(Moves(services.notices), services.saves, services.clock)
-    host.agent_sync = AgentSync(services.database, services.notices, ledger, warm, SpareImages(), {}, lambda: 0.5)
+    host.agent_sync = AgentSync(services.database, services.notices, ledger, warm, SpareImages(), dict, lambda: 0.5)
     answer = await host.sync()
     if services.database.is_sqlite:
         assert answer.sessions == ()
