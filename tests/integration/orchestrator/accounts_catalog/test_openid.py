@@ -32,12 +32,14 @@ EMAIL, PASSWORD = "ada@example.org", "correct horse"
 CLIENT_ID, CLIENT_SECRET = "playhouse", "s3cret"
 
 
+KEY = RSAKey.generate_key(2048, {"kid": "one"}, auto_kid=False)
+
+
 class Provider:
     """Says what a test wants it to say of whoever comes, and holds its clients to the protocol."""
 
     def __init__(self) -> None:
-        self.key = RSAKey.generate_key(2048, {"kid": "one"}, auto_kid=False)
-        self.signing_key = self.key
+        self.key = self.signing_key = KEY
         self.claims: dict[str, Any] = {"sub": "g-1", "email": EMAIL, "email_verified": True, "name": "Ada L."}
         self.wrong_claims: dict[str, Any] = {}
         self.codes: dict[str, dict[str, str]] = {}
