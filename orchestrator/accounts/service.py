@@ -4,7 +4,7 @@ Who tries to sign in learns nothing but yes or no: an unknown address, a wrong p
 last alike.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 import structlog
 from sqlalchemy import Select, bindparam, delete, or_, select
@@ -129,7 +129,7 @@ class Accounts:
             return await self._admit(session, account, device)
 
     async def _admit(self, session: AsyncSession, account: Account, device: str) -> str:
-        now, token_id = datetime.now(UTC), new_id("tok")
+        now, token_id = await self._database.now(session), new_id("tok")
         await session.execute(delete(Device).where(Device.id.in_(_outlived(account, now))))
         device_row = Device(
             id=token_id, account_id=account.id, name=device, signed_in_at=now, expires_at=now + tokens.LIFETIME

@@ -39,6 +39,12 @@ def test_a_token_names_its_device() -> None:
     assert claims.token_id == "tok2"
 
 
+def test_a_token_is_good_where_the_clock_is_behind() -> None:
+    installation = make_installation()
+    token = tokens.issue(ACCOUNT, "tok1", installation, datetime.now(UTC) + timedelta(minutes=1))
+    assert tokens.read(token, installation) is not None
+
+
 def test_an_expired_token_is_nothing() -> None:
     installation = make_installation()
     token = tokens.issue(ACCOUNT, "tok1", installation, datetime.now(UTC) - timedelta(days=30, seconds=1))

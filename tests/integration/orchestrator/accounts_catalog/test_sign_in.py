@@ -1,7 +1,7 @@
 """Signing in, staying signed in, signing out: the documented `/api/auth`, as a browser and as a script meet it."""
 
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from http.cookies import SimpleCookie
 
 import bcrypt
@@ -9,7 +9,7 @@ import httpx
 import pytest
 from sqlalchemy import select, update
 
-from orchestrator.accounts import throttle, tokens
+from orchestrator.accounts import service, throttle, tokens
 from orchestrator.accounts.account import Account, AccountState, Role
 from orchestrator.accounts.models import AccountRow, Device, SignInThrottle
 from orchestrator.accounts.service import MOST_DEVICES
@@ -160,6 +160,24 @@ async def test_signing_out_twice_is_the_same(account: Account, services: Service
     await services.accounts.sign_out("no token")
     assert await services.accounts.authenticate(token) is None
     assert await services.accounts.authenticate(other) is not None
+
+
+class Fast(datetime):
+    """The clock of a machine that is a year ahead."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:
+        return datetime.now(tz) + timedelta(days=365)
+
+
+async def test_a_replica_whose_clock_is_wrong_signs_nobody_out(
+    account: Account, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Invariant 9: when a device's time is over the database's clock says."""
+    before = await services.accounts.issue_token(account)
+    monkeypatch.setattr(service, "datetime", Fast)
+    assert await services.accounts.authenticate(await services.accounts.issue_token(account)) is not None
+    assert await services.accounts.authenticate(before) is not None
 
 
 async def test_a_sign_in_forgets_devices_whose_time_is_over_and_keeps_a_bounded_number(
