@@ -29,10 +29,10 @@ import structlog
 from gameserver_agent.errors import StartUpError
 
 log = structlog.get_logger()
-_ROOTS = ("aiortc", "av", "numpy", "pydantic", "structlog", "xcffib")
+_ROOTS = ("aiortc", "av", "numpy", "pydantic", "xcffib")
 _OURS = re.compile(r"\.*[0-9a-f]{16}(\.[0-9a-f]{8})*")  # a version, in the making or on its way out
 _REQUIREMENT_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*")
-_PRIME = "import pydantic, structlog, av, aiortc, numpy, xcffib, streaming.worker, streaming.studio"
+_PRIME = "import pydantic, av, aiortc, numpy, xcffib, streaming.worker, streaming.studio"
 
 
 @dataclass(frozen=True)
