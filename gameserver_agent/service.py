@@ -63,20 +63,14 @@ async def serve(settings: AgentSettings) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ordered_to_end.set)
-    working = asyncio.ensure_future(_serve(settings, ordered_to_end))
-    waiting = asyncio.ensure_future(ordered_to_end.wait())
     try:
-        await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
-        return await working
+        return await _serve(settings, ordered_to_end)
     except ControlPlaneRefusedError as error:
-        log.error("agent.refused", status=error.status, code=error.code, message=error.message)  # noqa: TRY400
+        log.error("agent.refused", status=error.status, code=error.code, message=error.message)  # noqa: TRY400 - the operator needs the text, not the stack
         return EXIT_REFUSED
     except StartUpError as error:
-        log.error("agent.cannot_start", reason=str(error))  # noqa: TRY400 - the operator needs the text, not the stack
+        log.error("agent.cannot_start", reason=str(error))  # noqa: TRY400 - as above
         return EXIT_CANNOT_START
-    finally:
-        await cancelled(working)
-        await cancelled(waiting)
 
 
 async def _serve(settings: AgentSettings, ordered_to_end: asyncio.Event) -> int:

@@ -251,11 +251,3 @@ def prepare_x_sockets() -> None:
     about = X_SOCKETS.lstat()
     if stat.S_ISDIR(about.st_mode) and about.st_uid == os.geteuid() and stat.S_IMODE(about.st_mode) != 0o1777:
         X_SOCKETS.chmod(0o1777)
-
-
-def default_root() -> Path:
-    """A short path: a socket's may be 107 bytes long."""
-    if os.geteuid() == 0:
-        return Path("/run/playhouse-agent")
-    runtime = os.environ.get("XDG_RUNTIME_DIR")
-    return Path(runtime, "playhouse-agent") if runtime else Path(f"/tmp/playhouse-agent-{os.getuid()}")  # noqa: S108

@@ -8,7 +8,7 @@ import base64
 import contextlib
 import re
 import stat
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Generator
 from pathlib import Path
 from typing import Protocol
 
@@ -122,16 +122,12 @@ class WorkerSeat:
         return self._hello
 
     async def take(self, config: SeatConfig) -> None:
-        try:
+        with _as_our_error():
             await self._client.take(config, timeout_s=2)
-        except WorkerError as error:
-            raise SeatError(error.message) from error
 
     async def is_drawn(self) -> bool:
-        try:
+        with _as_our_error():
             return await self._client.is_drawn(timeout_s=5)
-        except WorkerError as error:
-            raise SeatError(error.message) from error
 
     async def connect(
         self, offer: SessionDescription, role: Role = Role.PLAYER, who: Introduction | None = None
@@ -151,10 +147,8 @@ class WorkerSeat:
                 raise SeatError(error.message) from error
 
     async def status(self) -> SeatStatus:
-        try:
+        with _as_our_error():
             return await self._client.status(timeout_s=5)
-        except WorkerError as error:
-            raise SeatError(error.message) from error
 
     async def thumbnail(self) -> bytes:
         try:
@@ -167,21 +161,26 @@ class WorkerSeat:
             yield event
 
     async def moments(self) -> tuple[Moment, ...]:
-        try:
+        with _as_our_error():
             return await self._client.moments(timeout_s=5)
-        except WorkerError as error:
-            raise SeatError(error.message) from error
 
     async def shutdown(self) -> None:
         try:
-            await self._client.shutdown(timeout_s=5)
-        except WorkerError as error:
-            raise SeatError(error.message) from error
+            with _as_our_error():
+                await self._client.shutdown(timeout_s=5)
         finally:
             await self._client.close()
 
     async def leave(self) -> None:
         await self._client.close()
+
+
+@contextlib.contextmanager
+def _as_our_error() -> Generator[None]:
+    try:
+        yield
+    except WorkerError as error:
+        raise SeatError(error.message) from error
 
 
 class HostSeats(PlacesAside):
