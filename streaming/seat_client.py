@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import pydantic
 
-from streaming import SPOKEN_PROTOCOLS
+from streaming import SPOKEN_PROTOCOLS, log
 from streaming.audience import Role
 from streaming.errors import SeatError, SeatUnavailable
 from streaming.moments import MOST
@@ -44,6 +44,7 @@ class SeatClient:
         self._identities = itertools.count(1)
         self._pending: dict[int, asyncio.Future[Mapping[str, object]]] = {}
         self._events: asyncio.Queue[SeatEvent | None] = asyncio.Queue(EVENTS_KEPT)
+        self._has_dropped = False
         self._closed = False
         self._reading = asyncio.create_task(self._read())
 
@@ -127,7 +128,9 @@ class SeatClient:
         await self.call("shutdown", {}, timeout_s)
 
     async def events(self) -> AsyncIterator[SeatEvent]:
-        """News in order, for one consumer; what is not consumed is kept up to a bound, then the oldest is dropped."""
+        """News in order, for one consumer. What is not consumed is kept up to a bound, then the oldest is dropped: the
+        log says so once.
+        """
         while (event := await self._events.get()) is not None:
             yield event
 
@@ -188,6 +191,9 @@ class SeatClient:
     def _keep(self, event: SeatEvent | None) -> None:
         if self._events.full():
             self._events.get_nowait()
+            if not self._has_dropped:
+                log.warning("seat.events_dropped", most_kept=EVENTS_KEPT)
+            self._has_dropped = True
         self._events.put_nowait(event)
 
 

@@ -10,7 +10,7 @@ import pytest
 from streaming.control_server import LINE_LIMIT_BYTES, ControlServer
 from streaming.errors import SeatError, SeatUnavailable
 from streaming.protocol import SeatConfig
-from streaming.seat_client import SeatClient
+from streaming.seat_client import EVENTS_KEPT, SeatClient
 
 
 async def echo(method: str, parameters: Mapping[str, object]) -> Mapping[str, object]:
@@ -65,6 +65,17 @@ async def test_events_reach_every_client(server: ControlServer, client: SeatClie
     for each in (client, other):
         assert (await anext(each.events())).count == 1
     await other.close()
+
+
+async def test_of_events_that_nobody_takes_the_oldest_are_dropped_and_the_log_says_so_once(
+    server: ControlServer, client: SeatClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await client.call("say", {}, 60)
+    for number in range(EVENTS_KEPT + 2):
+        server.broadcast({"event": "peers", "count": number})
+    await client.call("say", {}, 60)  # its answer comes after them
+    assert (await anext(client.events())).count == 2
+    assert capsys.readouterr().err.count("seat.events_dropped") == 1
 
 
 async def test_a_vanished_worker_is_unavailable(server: ControlServer, client: SeatClient, tmp_path: Path) -> None:
