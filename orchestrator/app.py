@@ -218,7 +218,6 @@ def _arena(services: Services, bots: Bots) -> Arena:
         services.match_ledger,
         services.pairing,
         services.arena_sessions,
-        services.session_tokens,
         services.tenant_keys,
         bots,
     )

@@ -29,13 +29,13 @@ from orchestrator.arena.models import (
 from orchestrator.arena.pairing import STARTS, Joined, JoinRefused, Pairing, Wish
 from orchestrator.arena.presence import Presence, milliseconds
 from orchestrator.arena.quick import Sitting
-from orchestrator.arena.session_tokens import Claims, SessionTokens
+from orchestrator.arena.session_tokens import Claims
 from orchestrator.arena.sessions import Sessions
 from orchestrator.arena.telling import Telling
 from orchestrator.arena.thinking import Thinking
 from orchestrator.background import rounds
 from orchestrator.database import Database, DatabaseNow
-from orchestrator.errors import DatabaseUnavailable, NotFound, RateLimited
+from orchestrator.errors import DatabaseUnavailable, NotFound, RateLimited, Unauthorized
 from orchestrator.notices import Notices
 from orchestrator.tenants.keys import TenantKeys
 from orchestrator.tenants.plans import KeyMode
@@ -65,7 +65,6 @@ class Arena:
         ledger: Ledger,
         pairing: Pairing,
         sessions: Sessions,
-        tokens: SessionTokens,
         keys: TenantKeys,
         bots: Bots,
     ) -> None:
@@ -75,7 +74,6 @@ class Arena:
         self._ledger = ledger
         self._pairing = pairing
         self._sessions = sessions
-        self._tokens = tokens
         self._keys = keys
         self.thinking = Thinking(database, ledger, self._bot_plays, bots)
         self._news = asyncio.Event()
@@ -90,23 +88,11 @@ class Arena:
 
     async def claims(self, token: object) -> tuple[Claims, str] | None:
         """Of a token that is good: not expired, or of a session that has begun; and whose session it is."""
-        async with self._database.read() as session:
-            found = self._tokens.read(token, await self._database.now(session))
-            if found is None:
-                return None
-            query = select(ArenaSession.status, ArenaSession.tenant_id).where(ArenaSession.id == found.session_id)
-            row = (await session.execute(query)).first()
-        if row is None or (found.is_expired and row.status == "pending"):
+        try:
+            opened = await self._sessions.opened(token)
+        except Unauthorized:
             return None
-        return found, row.tenant_id
-
-    async def tenant_of_session(self, session_id: str) -> tuple[str, list[str]]:
-        """Whose session this is, and its mode. NotFound."""
-        async with self._database.read() as session:
-            found = await session.get(ArenaSession, session_id)
-        if found is None:
-            raise NotFound("Session not found")
-        return found.tenant_id, [found.mode]
+        return opened.claims, opened.session.tenant_id
 
     async def tenant_of_origin(self, origin: str | None) -> tuple[str, frozenset[KeyMode]] | None:
         """Whose page this is, by the origins of keys."""

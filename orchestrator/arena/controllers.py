@@ -1,6 +1,7 @@
 """`/v1` and `/api/v1`: sessions and rooms for tenants' backends and their pages. HTTP only."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Annotated, Any
 
 from litestar import Controller, Response, asgi, get, post
@@ -83,12 +84,11 @@ class ArenaController(Controller):
         request: AnyRequest,
         arena_sessions: NamedDependency[Sessions],
         tenant_keys: NamedDependency[TenantKeys],
-        arena: NamedDependency[Arena],
     ) -> Response[Answer]:
         """The tenant's matches that may be watched. Who asks is known by key, by session token or by the page's
         origin.
         """
-        tenant_id, modes = await _who_asks(request, arena, tenant_keys)
+        tenant_id, modes = await _who_asks(request, arena_sessions, tenant_keys)
         listed = await arena_sessions.rooms(tenant_id, modes, request.query_params.get("game"))
         rooms = [
             {
@@ -108,12 +108,12 @@ async def socket_io(scope: Scope, receive: Receive, send: Send) -> None:
     await arena.sockets.engine(scope, receive, send)
 
 
-async def _who_asks(request: AnyRequest, arena: Arena, keys: TenantKeys) -> tuple[str, list[str]]:
+async def _who_asks(request: AnyRequest, sessions: Sessions, keys: TenantKeys) -> tuple[str, list[str]]:
     header, origin = request.headers.get("authorization"), request.headers.get("origin")
     if header:
-        claimed = await arena.claims(header.partition(" ")[2].strip())
-        if claimed is not None:
-            return await arena.tenant_of_session(claimed[0].session_id)
+        with suppress(Unauthorized):  # then it is no token, and may be a key
+            opened = await sessions.opened(header.partition(" ")[2].strip())
+            return opened.session.tenant_id, [opened.session.mode]
         await with_tenant_key(request, request.route_handler)
         proven = await provide_proven(request)
         return proven.tenant.id, [proven.mode.value]
