@@ -8,8 +8,9 @@ import asyncio
 import contextlib
 import json
 import tarfile
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator, Callable, Generator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -30,6 +31,8 @@ from orchestrator.publishers.image import (
     manifest_of,
 )
 from orchestrator.publishers.layer import Layer
+
+Body = Callable[[], AsyncIterator[bytes] | bytes]
 
 _READ_BYTES = 1024**2
 _LOAD_DEADLINE_S = 1800
@@ -62,9 +65,9 @@ class RegistryDestination:
         async with open_registry(target, insecure=self.insecure, deadline_s=None) as registry:
             base = await self._base(registry, base_at, target)
             blob = Blob(layer.digest, layer.size_bytes)
-            await _put_blob(registry, target, blob, file)
+            await _put(registry, target, blob, partial(_pieces, file))
             config = config_of(base, layer, launcher)
-            await _put_bytes(registry, target, config)
+            await _put(registry, target, Blob(digest_of(config), len(config)), lambda: config)
             manifest = manifest_of(config, [*base.layers, blob])
             path = f"/v2/{target.repository}/manifests/{digest_of(manifest)}"
             headers = {"Content-Type": MANIFEST_TYPE}
@@ -198,42 +201,32 @@ async def _bring(
             async for piece in layer.content.iter_chunked(_READ_BYTES):
                 yield piece
 
-    headers = {"Content-Length": str(blob.size_bytes), "Content-Type": "application/octet-stream"}
-    async with registry.ask("PUT", _closing(location, blob.digest), headers=headers, body=copied, fine=(201,)):
-        pass
+    await _upload(registry, location, blob, copied)
 
 
-async def _put_blob(registry: RegistrySession, target: ImageReference, blob: Blob, file: Path) -> None:
+async def _put(registry: RegistrySession, target: ImageReference, blob: Blob, body: Body) -> None:
+    """Into the repository, unless it is there."""
     if await _has(registry, target, blob.digest):
         return
     async with registry.ask("POST", f"/v2/{target.repository}/blobs/uploads/", fine=(202,)) as answer:
         location = answer.headers["Location"]
+    await _upload(registry, location, blob, body)
 
-    async def pieces() -> AsyncIterator[bytes]:
-        with await asyncio.to_thread(file.open, "rb") as handle:
-            while piece := await asyncio.to_thread(handle.read, _READ_BYTES):
-                yield piece
 
+async def _upload(registry: RegistrySession, location: str, blob: Blob, body: Body) -> None:
+    """All of it at once, to where the registry said."""
+    url = f"{location}{'&' if '?' in location else '?'}digest={blob.digest}"
     headers = {"Content-Length": str(blob.size_bytes), "Content-Type": "application/octet-stream"}
-    async with registry.ask("PUT", _closing(location, blob.digest), headers=headers, body=pieces, fine=(201,)):
+    async with registry.ask("PUT", url, headers=headers, body=body, fine=(201,)):
         pass
 
 
-async def _put_bytes(registry: RegistrySession, target: ImageReference, content: bytes) -> None:
-    digest = digest_of(content)
-    if await _has(registry, target, digest):
-        return
-    async with registry.ask("POST", f"/v2/{target.repository}/blobs/uploads/", fine=(202,)) as answer:
-        location = answer.headers["Location"]
-    headers = {"Content-Type": "application/octet-stream"}
-    async with registry.ask("PUT", _closing(location, digest), headers=headers, body=lambda: content, fine=(201,)):
-        pass
+async def _pieces(file: Path) -> AsyncIterator[bytes]:
+    with await asyncio.to_thread(file.open, "rb") as handle:
+        while piece := await asyncio.to_thread(handle.read, _READ_BYTES):
+            yield piece
 
 
 async def _has(registry: RegistrySession, target: ImageReference, digest: str) -> bool:
     async with registry.ask("HEAD", f"/v2/{target.repository}/blobs/{digest}", fine=(200, 404)) as answer:
         return answer.status == 200
-
-
-def _closing(location: str, digest: str) -> str:
-    return f"{location}{'&' if '?' in location else '?'}digest={digest}"

@@ -8,11 +8,10 @@ No try leaves anything behind.
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Generator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Protocol
 
 import structlog
 from sqlalchemy import select, update
@@ -49,8 +48,7 @@ _WAITS = {
 log = structlog.get_logger()
 
 
-class FindDestination(Protocol):
-    def __call__(self) -> Awaitable[Destination]: ...
+FindDestination = Callable[[], Awaitable[Destination]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,10 @@ for `HELD` rests: it gives way to a new one of the same game, is promised no roo
 import asyncio
 import hashlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TypeVar
 
 import structlog
 from sqlalchemy import Delete, delete, func, or_, select, update
@@ -39,7 +38,6 @@ _CLEAR_EVERY_S = 600.0
 _IS_OPEN = Upload.state.in_([UploadState.RECEIVING, UploadState.PROCESSING])
 
 log = structlog.get_logger()
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +69,8 @@ class Uploads:
             raise TooLarge(f"An archive may have {MOST_ARCHIVE_BYTES // 1024**3} GiB.")
         async with self._database.read() as session:
             await owned(session, publisher, slug)  # nobody learns of our disk before
-        spool_id = await _on_disk(lambda: self._spool.id)
-        free_bytes = await _on_disk(self._spool.free_bytes)
+        spool_id = await asyncio.to_thread(lambda: self._spool.id)
+        free_bytes = await asyncio.to_thread(self._spool.free_bytes)
         upload_id = new_id("upl")
         async with self._database.write() as session:
             await self._database.lock(session, f"game:{slug}")
@@ -100,8 +98,8 @@ class Uploads:
             session.add(upload)
             record(session, by, Action.GAME_UPLOAD, slug, now, upload=upload_id)
         if superseded is not None:
-            await _on_disk(lambda: self._spool.remove(superseded))
-        await _on_disk(lambda: self._spool.begin(upload_id))
+            await asyncio.to_thread(self._spool.remove, superseded)
+        await asyncio.to_thread(self._spool.begin, upload_id)
         log.info("upload.begun", upload=upload_id, game=slug, bytes=wanted.size_bytes)
         return Owned(replace(found, newest=upload), upload)
 
@@ -162,7 +160,7 @@ class Uploads:
         if upload.state == UploadState.RECEIVING:
             await self._require_reach(upload)
             try:
-                upload.received_bytes = await _on_disk(lambda: self._spool.received_bytes(upload_id))
+                upload.received_bytes = await asyncio.to_thread(self._spool.received_bytes, upload_id)
             except FileNotFoundError as error:
                 raise NotFound("What had arrived of this upload is gone.") from error
         return Owned(found, upload)
@@ -178,7 +176,7 @@ class Uploads:
                 raise _closed()  # the last of it has just arrived
             now = await self._database.now(session)
             record(session, by, Action.GAME_UPLOAD_GIVE_UP, slug, now, upload=upload_id)
-        await _on_disk(lambda: self._spool.remove(upload_id))
+        await asyncio.to_thread(self._spool.remove, upload_id)
 
     async def run(self) -> None:
         """Clears away, until cancelled."""
@@ -202,7 +200,7 @@ class Uploads:
             for upload_id in {*ended, *self._spool.left_since(time.time() - kept.total_seconds())} - still_open:
                 self._spool.remove(upload_id)
 
-        await _on_disk(remove)
+        await asyncio.to_thread(remove)
         for upload_id in ended:
             log.info("upload.cleared", upload=upload_id)
 
@@ -211,7 +209,7 @@ class Uploads:
         await self._require_reach(upload)
         most_bytes = MOST_ARCHIVE_BYTES if upload.size_bytes is None else upload.size_bytes
         try:
-            writing = await _on_disk(lambda: Writing(self._spool, upload.id))
+            writing = await asyncio.to_thread(Writing, self._spool, upload.id)
         except BeingWritten as error:
             raise _in_progress() from error
         except FileNotFoundError as error:
@@ -222,7 +220,7 @@ class Uploads:
                 raise Conflict(told, code="wrong_offset", details={"offset": str(writing.size_bytes)})
 
             async def tell() -> None:
-                await self._note(upload.id, writing.size_bytes, HELD)
+                await self._note(upload.id, writing.size_bytes)
 
             await tell()
             try:
@@ -249,10 +247,10 @@ class Uploads:
         log.info("upload.arrived", upload=upload_id, game=slug, bytes=size_bytes)
         return Owned(replace(found, newest=upload), upload)
 
-    async def _note(self, upload_id: str, received_bytes: int, held: timedelta) -> None:
+    async def _note(self, upload_id: str, received_bytes: int) -> None:
         async with self._database.write() as session:
             now = await self._database.now(session)
-            values = {"received_bytes": received_bytes, "changed_at": now, "busy_until": now + held}
+            values = {"received_bytes": received_bytes, "changed_at": now, "busy_until": now + HELD}
             is_it = (Upload.id == upload_id, Upload.state == UploadState.RECEIVING)
             await session.execute(update(Upload).where(*is_it).values(**values))
 
@@ -265,10 +263,10 @@ class Uploads:
     async def _forget(self, upload_id: str) -> None:
         async with self._database.write() as session:
             await session.execute(_forgotten(upload_id))
-        await _on_disk(lambda: self._spool.remove(upload_id))
+        await asyncio.to_thread(self._spool.remove, upload_id)
 
     async def _require_reach(self, upload: Upload) -> None:
-        if upload.spool != await _on_disk(lambda: self._spool.id):
+        if upload.spool != await asyncio.to_thread(lambda: self._spool.id):
             raise StoreUnavailable("This replica has not what arrived of the upload. Please try again.")
 
 
@@ -307,7 +305,3 @@ def _in_progress() -> Conflict:
 
 def _no_room() -> StoreUnavailable:
     return StoreUnavailable("There is no room for this archive at the moment.")
-
-
-def _on_disk(work: Callable[[], Result]) -> Awaitable[Result]:
-    return asyncio.to_thread(work)
