@@ -31,6 +31,7 @@ from orchestrator.arena.session_tokens import SessionTokens
 from orchestrator.arena.sessions import Sessions as ArenaSessions
 from orchestrator.arena.tenant_bots import TenantBots
 from orchestrator.audit.log import AuditLog
+from orchestrator.backup.workplace import UNFINISHED
 from orchestrator.catalog.service import Catalog
 from orchestrator.catalog.snapshot import CatalogSnapshot
 from orchestrator.catalog.upkeep import CatalogUpkeep
@@ -180,6 +181,7 @@ async def open_services(
         if not (await revisions(database.engine)).is_current:
             raise NotMigrated(f"The database {shown_url(url)} is not up to date. Run `orchestrator migrate` first.")
         installation = await load_or_create(database)
+        (settings.data / UNFINISHED).unlink(missing_ok=True)  # whoever works here has begun it anew
         async with open_store(settings) as store:
             services = _wire(settings, meter, tracer, database, installation, store)
             await services.signing_keys.look()

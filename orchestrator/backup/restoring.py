@@ -24,15 +24,13 @@ from orchestrator.backup.manifest import FILES, Manifest
 from orchestrator.backup.reading import Unpacked, unpack
 from orchestrator.backup.store import Found
 from orchestrator.backup.tables import look
-from orchestrator.backup.workplace import workplace
+from orchestrator.backup.workplace import UNFINISHED, workplace
 from orchestrator.replica import sole_replica
 from orchestrator.saves.opening import open_store
 from orchestrator.services import open_services
 from orchestrator.settings import Settings
 
 STAGED = ".restore-"
-UNFINISHED = "restore-unfinished"
-"""Lies in the data folder from when something is put there until all is: such a folder counts as empty."""
 
 _MAY_BE_THERE = frozenset({"replica.lock", "lost+found"})
 _REPLICAS = text(

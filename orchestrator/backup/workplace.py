@@ -8,6 +8,10 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+UNFINISHED = "restore-unfinished"
+"""Lies in the data folder from when a restore puts something there until all is, or until somebody works there: such a
+folder counts as empty."""
+
 
 @contextmanager
 def workplace(parent: Path, prefix: str) -> Generator[Path]:

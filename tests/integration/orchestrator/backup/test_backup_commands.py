@@ -17,6 +17,7 @@ from orchestrator.backup import restoring
 from orchestrator.backup.building import build
 from orchestrator.backup.errors import BackupRefused
 from orchestrator.backup.reading import unpack
+from orchestrator.backup.workplace import UNFINISHED
 from orchestrator.replica import sole_replica
 from orchestrator.settings import Settings
 from tests.conftest import only_on
@@ -132,8 +133,24 @@ def test_a_restore_that_failed_in_the_middle_is_tried_again_as_it_was(
     again = run("restore", str(file))
     assert again.exit_code == 0, again.output
     assert "ada@example.org" in run("users", "list").output
-    assert not (data / restoring.UNFINISHED).exists()
+    assert not (data / UNFINISHED).exists()
     assert "--replace" in run("restore", str(file)).output, "now there is something"
+
+
+@only_on("sqlite")
+def test_a_folder_that_is_begun_anew_after_a_restore_that_failed_is_not_empty(
+    run: Run, elsewhere: Callable[[], Path], tmp_path: Path
+) -> None:
+    file = tmp_path / "night.tar"
+    assert run("backup", str(file)).exit_code == 0
+    data = elsewhere()
+    data.mkdir()
+    (data / UNFINISHED).touch()
+    assert run("migrate").exit_code == 0
+    assert run("users", "list").exit_code == 0
+    (data / "saves").mkdir(exist_ok=True)
+    (data / "orchestrator.sqlite3").unlink()
+    assert "is not empty (" in run("restore", str(file)).output
 
 
 @only_on("sqlite")
