@@ -13,7 +13,7 @@ import numpy as np
 from scheduler.copies import Image
 from scheduler.fleet import Fleet
 from scheduler.placement import among, costs, pick
-from scheduler.prepull import INTERVAL_S, NOTHING_PLANNED, WINDOW_S, WINDOWS, Plan, demand, plan_of
+from scheduler.prepull import INTERVAL_S, WINDOW_S, WINDOWS, Plan, demand, plan_of
 from scheduler.simulator import Policy
 from scheduler.trace import Game
 from scheduler.transfers import Numbers
@@ -28,7 +28,7 @@ class OnlyChoosing:
     """Leaves every cache to what is asked for."""
 
     def plan(self, fleet: Fleet, games: Sequence[Game]) -> Plan:
-        return NOTHING_PLANNED
+        return Plan((), {}, {})
 
 
 class Preferring(OnlyChoosing, ABC):

@@ -35,9 +35,6 @@ class Plan:
     spare: Mapping[str, frozenset[str]]
 
 
-NOTHING_PLANNED = Plan((), {}, {})
-
-
 def demand(launches: Sequence[int]) -> float:
     """How much an image is asked for, from its launches in each window, the newest first."""
     return float(sum(count * 0.5**age for age, count in enumerate(launches)))

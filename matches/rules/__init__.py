@@ -39,16 +39,3 @@ RULES: Final[Mapping[Game, Rules]] = {
     Game.CONNECT4: connect4,
     Game.TICTACTOE: tictactoe,
 }
-
-
-def replayed(game: Game, plies: Sequence[Ply]) -> tuple[Ply, ...]:
-    """The same moves, played anew from the start: equal to `plies` when they are a game by the rules.
-
-    Raises `MoveRefused` when one of them is not legal.
-    """
-    line: list[Ply] = []
-    for ply in plies:
-        wire = ply.move.wire()
-        played = RULES[game].play(line, {"move": wire, **wire})
-        line.append(Ply(played.move, played.after, ply.at_ms))
-    return tuple(line)

@@ -22,7 +22,6 @@ MOST_COVERS = 160
 MOST_ROOMY_HOSTS = 40
 MOST_FREE_SEATS = 24
 MIB = 1024.0**2
-GIB = 1024.0**3
 
 LOOKS = ("running", "paused", "starting", "stopping")
 ORDERS: Mapping[str, str] = {"trouble": "Trouble first", "load": "Fullest first", "name": "By name"}

@@ -24,6 +24,16 @@ def line(game: Game, moves: Iterable[object]) -> tuple[Ply, ...]:
     return tuple(plies)
 
 
+def replayed(game: Game, plies: Iterable[Ply]) -> tuple[Ply, ...]:
+    """The same moves, played anew from the start: equal to `plies` when they are a game by the rules."""
+    line: list[Ply] = []
+    for ply in plies:
+        wire = ply.move.wire()
+        played = RULES[game].play(line, {"move": wire, **wire})
+        line.append(Ply(played.move, played.after, ply.at_ms))
+    return tuple(line)
+
+
 def last(game: Game, moves: Iterable[object]) -> Played:
     """What the last of these moves did."""
     *before, move = moves

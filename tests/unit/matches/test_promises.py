@@ -24,11 +24,12 @@ from matches.events import (
     Resigned,
 )
 from matches.rows import from_row, to_row
-from matches.rules import RULES, replayed
+from matches.rules import RULES
 from matches.state import Match, clocks_at, started
 from matches.step import step
 from matches.terms import Afk, Terms
 from matches.values import Game
+from tests.unit.matches.boards import replayed
 
 
 @dataclass(frozen=True)

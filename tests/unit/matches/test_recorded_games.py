@@ -4,10 +4,10 @@ import re
 
 import pytest
 
-from matches.rules import RULES, replayed
+from matches.rules import RULES
 from matches.rules.pgn import pgn
 from matches.values import Game, Played, Ply, Reason
-from tests.unit.matches.boards import random_game
+from tests.unit.matches.boards import random_game, replayed
 
 OPERA = (
     "1. e4 e5 2. Nf3 d6 3. d4 Bg4 4. dxe5 Bxf3 5. Qxf3 dxe5 6. Bc4 Nf6 7. Qb3 Qe7 8. Nc3 c6 9. Bg5 b5 10. Nxb5 cxb5 "
