@@ -1,7 +1,7 @@
 """What a replica tells of a launch: one trace, whose place the row keeps for whoever goes on with it."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import httpx
 import pytest
@@ -13,8 +13,8 @@ from orchestrator.fleet import placement
 from orchestrator.play.models import Session
 from orchestrator.services import Services
 from scheduler.fleet import Fleet
-from scheduler.placement import refusals
-from scheduler.values import Refusal, Request
+from scheduler.placement import pick, refusals
+from scheduler.values import Refusal, Request, Score
 from tests.conftest import SignedIn
 from tests.integration.orchestrator.conftest import HostMaker, ScriptedHost
 from tests.integration.orchestrator.play.scenes import launch, reach, running, stop
@@ -116,15 +116,22 @@ async def test_whoever_places_it_later_goes_on_with_the_trace(
     order = await running(player, small)
     other = await signed_in("other@example.org")
     session_id = (await launch(other)).json()["sessionId"]
-    counted = 0
+    looked = counted = 0
+
+    def looking(fleet: Fleet, request: Request, draw: float, without: Collection[str]) -> Score | None:
+        nonlocal looked
+        looked += 1
+        return pick(fleet, request, draw, without)
 
     def counting(fleet: Fleet, request: Request) -> Mapping[Refusal, int]:
         nonlocal counted
         counted += 1
         return refusals(fleet, request)
 
+    monkeypatch.setattr(placement, "pick", looking)
     monkeypatch.setattr(placement, "refusals", counting)
     await services.reconciler.round()
+    assert looked
     assert counted == 0, "nobody is told of a look in vain while it waits"
     await small.end(order, "exited", "bye")
     await reach(other, session_id, "pulling")
