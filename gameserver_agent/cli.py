@@ -134,7 +134,7 @@ def run(
 
 @main.command(context_settings={"auto_envvar_prefix": "GAMESERVER_AGENT"})
 @click.option("--orchestrator", "orchestrator_url", required=True, help="Where the orchestrator answers.")
-@click.option("--host", default="0.0.0.0", show_default=True, help="Address that the agent listens on.")  # noqa: S104
+@click.option("--host", default="0.0.0.0", show_default=True, help="Address that the agent listens on.")  # noqa: S104 - as above
 @click.option("--port", type=click.IntRange(1, 65535), default=9100, show_default=True)
 @click.option("--public-url", default=None, help="Where players reach the agent.")
 @click.option("--docker-host", default=None, help="The Docker Engine, unix://… or tcp://…")

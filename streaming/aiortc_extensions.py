@@ -117,7 +117,7 @@ def install(ice_addresses: Sequence[str]) -> None:
         if codec.rtcpFeedback and TRANSPORT_FEEDBACK not in codec.rtcpFeedback:
             codec.rtcpFeedback.append(TRANSPORT_FEEDBACK)
     rtp.HeaderExtensionsMap = OurExtensionsMap
-    setattr(rtcrtpsender, "RTP_HISTORY_SIZE", HISTORY_PACKETS)  # noqa: B010 -- a copy that the module keeps for itself
+    setattr(rtcrtpsender, "RTP_HISTORY_SIZE", HISTORY_PACKETS)  # a copy that the module keeps for itself
     rtcsctptransport.SCTP_RTO_INITIAL = SCTP_RTO_INITIAL_S
     rtcsctptransport.SCTP_RTO_MIN = SCTP_RTO_MIN_S
     aioice.ice.CONSENT_FAILURES = CONSENT_FAILURES
@@ -151,17 +151,17 @@ def keep_to_ports(loop: asyncio.AbstractEventLoop, first: int, last: int) -> Non
         raise OSError(errno.EADDRINUSE, f"no free UDP port from {first} to {last}")
 
     original = loop.create_datagram_endpoint
-    setattr(loop, "create_datagram_endpoint", create)  # noqa: B010 -- on this one loop
+    setattr(loop, "create_datagram_endpoint", create)  # on this one loop
 
 
 def on_keyframe_request(sender: RTCRtpSender, callback: Callable[[], None]) -> None:
     """`callback` hears of every PLI and FIR for this sender."""
-    setattr(sender, "_send_keyframe", callback)  # noqa: B010 -- a method of aiortc's, replaced on this one object
+    setattr(sender, "_send_keyframe", callback)  # a method of aiortc's, replaced on this one object
 
 
 def separate_stream(transceiver: RTCRtpTransceiver) -> None:
     """Gives what this transceiver sends a stream of its own in the answer."""
-    setattr(transceiver.sender, "_stream_id", str(uuid.uuid4()))  # noqa: B010 -- as above
+    setattr(transceiver.sender, "_stream_id", str(uuid.uuid4()))  # as above
 
 
 def prefer_h264(transceiver: RTCRtpTransceiver) -> None:
@@ -310,18 +310,18 @@ class Tap:
         self._listener = listener
         self._number_identity = number_identity
         transport = sender.transport
-        self._send_rtp: Callable[[bytes], Awaitable[None]] = getattr(transport, "_send_rtp")  # noqa: B009
-        self._handle_data: Callable[[bytes], Awaitable[None]] = getattr(transport, "_handle_rtcp_data")  # noqa: B009
-        self._handle_packet: Callable[[object], Awaitable[None]] = getattr(sender, "_handle_rtcp_packet")  # noqa: B009
-        self._retransmit: Callable[[int], Awaitable[None]] = getattr(sender, "_retransmit")  # noqa: B009
+        self._send_rtp: Callable[[bytes], Awaitable[None]] = getattr(transport, "_send_rtp")
+        self._handle_data: Callable[[bytes], Awaitable[None]] = getattr(transport, "_handle_rtcp_data")
+        self._handle_packet: Callable[[object], Awaitable[None]] = getattr(sender, "_handle_rtcp_packet")
+        self._retransmit: Callable[[int], Awaitable[None]] = getattr(sender, "_retransmit")
         self._streams = {
             sender_ssrc(sender, "_ssrc").to_bytes(4): Stream.PICTURE,
             sender_ssrc(sender, "_rtx_ssrc").to_bytes(4): Stream.REPEAT,
         }
         self._ssrc = sender_ssrc(sender, "_ssrc")
-        setattr(transport, "_send_rtp", self._leaving)  # noqa: B010 -- on this one object, as below
-        setattr(transport, "_handle_rtcp_data", self._arriving)  # noqa: B010
-        setattr(sender, "_handle_rtcp_packet", self._told)  # noqa: B010
+        setattr(transport, "_send_rtp", self._leaving)  # on this one object, as below
+        setattr(transport, "_handle_rtcp_data", self._arriving)
+        setattr(sender, "_handle_rtcp_packet", self._told)
 
     @property
     def is_numbered(self) -> bool:

@@ -27,6 +27,7 @@ from diagnosis.looking import (
 from gameserver_agent.doctor.rules import LIBRARIES, PROGRAMS, EngineFacts, Facts
 
 _SBIN = f"{os.pathsep}/usr/sbin{os.pathsep}/sbin"
+_EVERYWHERE = "0.0.0.0"  # noqa: S104 - nothing listens there: an agent may
 _LOOP, _SHM = Path("/dev/loop-control"), Path("/dev/shm")  # noqa: S108 - its size is what is asked
 _ENGINE_DEADLINE_S = 5
 
@@ -140,10 +141,10 @@ def _udp_ports(ports: tuple[int, int] | None) -> tuple[str, bool]:
     if ports is None:
         return "", True
     first, last = ports
-    taken = [port for port in range(first, last + 1) if trouble_of_binding("0.0.0.0", port, socket.SOCK_DGRAM)]  # noqa: S104
+    taken = [port for port in range(first, last + 1) if trouble_of_binding(_EVERYWHERE, port, socket.SOCK_DGRAM)]
     trouble = f"{len(taken)} of {first}-{last} are taken, {taken[0]} first" if taken else ""
     return trouble, len(taken) <= last - first
 
 
 def _reachable(host: str) -> str:
-    return "127.0.0.1" if host in {"0.0.0.0", ""} else f"[{host}]" if ":" in host else host  # noqa: S104
+    return "127.0.0.1" if host in {_EVERYWHERE, ""} else f"[{host}]" if ":" in host else host

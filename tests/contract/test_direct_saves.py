@@ -19,6 +19,7 @@ from sqlalchemy import select
 from agent_protocol import DesiredSession, DirectUpload, SavedVersion
 from gameserver_agent.errors import ControlPlaneRefusedError, ControlPlaneUnreachableError, SaveError, StoreAwayError
 from gameserver_agent.saves import direct
+from orchestrator.saves.heads import Offer
 from orchestrator.saves.intake import SaveIntake
 from orchestrator.saves.models import SaveVersion
 from orchestrator.saves.s3_store import S3Store
@@ -146,8 +147,8 @@ async def test_a_host_without_a_way_to_the_store_sends_through_the_replica_and_t
     direct_way, fetch_way = SaveIntake.direct_way, Saves.direct_way
     asked: list[str] = []
 
-    async def unreachable(intake: SaveIntake, host_id: str, offer: object) -> object:
-        found = await direct_way(intake, host_id, offer)  # pyright: ignore[reportArgumentType]
+    async def unreachable(intake: SaveIntake, host_id: str, offer: Offer) -> object:
+        found = await direct_way(intake, host_id, offer)
         assert found is not None
         asked.append("put")
         return replace(found, way=replace(found.way, url=found.way.url.replace(storing.way.url, elsewhere)))

@@ -5,7 +5,9 @@ import socket
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -34,18 +36,9 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gathering, "_ENGINE_DEADLINE_S", 60)
 
 
-def asked(data: Path, docker_host: str, **more: object) -> Asked:
-    fields: dict[str, object] = {
-        "orchestrator_url": "http://127.0.0.1:9",
-        "docker_host": docker_host,
-        "data": data,
-        "seat_runtime": data / "runtime",
-        "host": "127.0.0.1",
-        "port": 9,
-        "public_url": None,
-        "udp_ports": None,
-    }
-    return Asked(**{**fields, **more})  # pyright: ignore[reportArgumentType]
+def asked(data: Path, docker_host: str, **more: Any) -> Asked:
+    usual = Asked("http://127.0.0.1:9", docker_host, data, data / "runtime", "127.0.0.1", 9, None, None)
+    return replace(usual, **more)
 
 
 async def test_an_engine_and_what_games_need_are_seen(docker_engine: DockerEngine, tmp_path: Path) -> None:
@@ -84,7 +77,7 @@ async def test_a_seat_runtime_that_seats_cannot_enter_is_seen(
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
-        os.chmod(folder, mode)  # noqa: PTH101
+        os.chmod(folder, mode)  # noqa: PTH101 - by a path it would be ASYNC240
         facts = await gather(asked(tmp_path, f"unix://{tmp_path}/nothing.sock", seat_runtime=Path(folder) / "runtime"))
     assert ("closed to the users of seats" in facts.runtime_trouble) == (mode == 0o700)
 

@@ -43,7 +43,7 @@ async def want_title(agent: AgentProcess, plane: ControlPlane, image_id: str) ->
     """The seat's place of a title that waits, once it does."""
     plane.warm_titles = (WarmTitles(build=build(image_id), count=1, memory_bytes=2**28),)
     async with asyncio.timeout(60):
-        while not (places := agent.places.waiting()) or not (places[0].seat / "control.sock").exists():  # noqa: ASYNC110
+        while not (places := agent.places.waiting()) or not (places[0].seat / "control.sock").exists():  # noqa: ASYNC110 - a folder tells nobody
             await asyncio.sleep(0.05)
     (place,) = places
     await paint(place)
@@ -67,15 +67,15 @@ async def paint(place: SeatPlace) -> None:
 
 async def until_file(path: Path) -> bytes:
     async with asyncio.timeout(60):
-        while not path.exists() or not path.read_bytes():  # noqa: ASYNC110, ASYNC240
+        while not path.exists() or not path.read_bytes():  # noqa: ASYNC110, ASYNC240 - as above, and it is short
             await asyncio.sleep(0.05)
-    return path.read_bytes()  # noqa: ASYNC240
+    return path.read_bytes()  # noqa: ASYNC240 - as above
 
 
 async def until_no_home_is_left(agent: AgentProcess) -> None:
     """It goes last."""
     async with asyncio.timeout(60):
-        while any((agent.folder / "data" / "titles").iterdir()):  # noqa: ASYNC110
+        while any((agent.folder / "data" / "titles").iterdir()):  # noqa: ASYNC110 - as above
             await asyncio.sleep(0.05)
 
 

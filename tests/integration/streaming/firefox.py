@@ -118,9 +118,9 @@ async def _address(said: Path) -> str:
     """Where it listens; raises `TimeoutError` with what it said when it never does."""
     try:
         async with asyncio.timeout(START_S):
-            while (found := LISTENING.search(said.read_text())) is None:  # noqa: ASYNC110, ASYNC240
+            while (found := LISTENING.search(said.read_text())) is None:  # noqa: ASYNC110, ASYNC240 - a short file
                 await asyncio.sleep(0.05)
     except TimeoutError as error:
-        error.add_note(said.read_text())  # noqa: ASYNC240
+        error.add_note(said.read_text())  # noqa: ASYNC240 - as above
         raise
     return found[1]

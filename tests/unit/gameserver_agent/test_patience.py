@@ -48,7 +48,7 @@ def test_what_moves_has_all_its_time_and_what_does_not_has_a_minute() -> None:
         with asyncio.Runner(loop_factory=SkippingLoop) as runner:
             with pytest.raises(TimeoutError):
                 runner.run(received(total_s, *pauses_s))
-            assert runner.get_loop().time() == pytest.approx(ends_s)  # pyright: ignore[reportUnknownMemberType]
+            assert runner.get_loop().time() == pytest.approx(ends_s)
 
 
 def test_a_file_that_is_taken_slowly_is_sent_whole(tmp_path: Path) -> None:

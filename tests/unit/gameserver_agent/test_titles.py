@@ -245,7 +245,7 @@ async def test_one_that_dies_is_replaced_and_one_that_is_not_wanted_goes(host: H
         (first,) = await title_containers(host)
         await host.runtime.signal(first, "SIGKILL")
         async with asyncio.timeout(60):
-            while await title_containers(host) in ([], [first]) or not host.services.titles.report():  # noqa: ASYNC110
+            while await title_containers(host) in ([], [first]) or not host.services.titles.report():  # noqa: ASYNC110 - as above
                 await asyncio.sleep(0.01)
         host.services.titles.want(())
         await until(lambda: host.services.titles.report() == ())

@@ -3,12 +3,14 @@
 import asyncio
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from agent_protocol import BuildSpec, EndReport, ObservedSession, ObservedState
 from gameserver_agent.errors import ControlPlaneUnreachableError, SaveRefusedError, SeatError
 from gameserver_agent.runtime.fake_runtime import FakeProgram, FakeRuntime
+from gameserver_agent.runtime.port import ContainerSpec
 from gameserver_agent.seats.fake_seats import FakeSeat
 from gameserver_agent.sessions import ending, kept, pictures
 from gameserver_agent.sessions.record import SessionFolder, SessionRecord
@@ -111,10 +113,10 @@ async def test_a_start_on_an_engine_that_never_answers_is_told_in_time(
     monkeypatch.setattr(ending, "_KILLED_WITHIN_S", 0.1)
     create = FakeRuntime.create
 
-    async def lost(self: FakeRuntime, spec: object) -> str:
-        await create(self, spec)  # pyright: ignore[reportArgumentType]
+    async def lost(self: FakeRuntime, spec: ContainerSpec) -> str:
+        await create(self, spec)
         self.is_away = True
-        return await create(self, spec)  # pyright: ignore[reportArgumentType]
+        return await create(self, spec)
 
     monkeypatch.setattr(FakeRuntime, "create", lost)
     task = host.session()
@@ -278,9 +280,9 @@ async def test_a_checkpoint_that_did_not_reach_the_store_is_sent_though_nothing_
     tried = asyncio.Event()
     upload = host.store.upload_save
 
-    async def counted(*arguments: object, number: int) -> object:
+    async def counted(*arguments: Any, number: int) -> object:
         tried.set()
-        return await upload(*arguments, number=number)  # pyright: ignore[reportArgumentType]
+        return await upload(*arguments, number=number)
 
     monkeypatch.setattr(host.store, "upload_save", counted)
     task = host.session()

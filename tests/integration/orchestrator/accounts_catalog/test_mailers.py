@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+from pydantic import SecretStr
 
 from orchestrator.app import create_app
 from orchestrator.mail.folder import KEPT_FOR, LETTERS_KEPT, FolderMailer
@@ -44,7 +45,7 @@ class Postbox:
             envelope.rcpt_tos.append(address)
         return self.answer
 
-    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - as above
         content = envelope.content
         assert isinstance(content, bytes)
         self.taken.append((envelope.mail_from, envelope.rcpt_tos, message_from_bytes(content, policy=policy.default)))
@@ -214,7 +215,8 @@ def test_the_settings_say_which_way_letters_go(tmp_path: Path) -> None:
     folder = mailer_of(Settings(data=tmp_path))
     assert isinstance(folder, FolderMailer)
     assert folder.folder == tmp_path / "mail"
-    assert isinstance(mailer_of(Settings(smtp_url="smtps://mail.example", mail_from=SENDER)), SmtpMailer)  # pyright: ignore[reportArgumentType]
+    server = Settings(smtp_url=SecretStr("smtps://mail.example"), mail_from=SENDER)
+    assert isinstance(mailer_of(server), SmtpMailer)
 
 
 @pytest.mark.parametrize(

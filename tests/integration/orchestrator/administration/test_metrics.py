@@ -101,7 +101,7 @@ async def test_a_path_that_is_nobodys_makes_no_series(client: httpx.AsyncClient,
 @pytest.fixture
 def from_afar(app: Litestar, settings: Settings) -> Callable[..., httpx.AsyncClient]:
     def make(**headers: str) -> httpx.AsyncClient:
-        transport = httpx.ASGITransport(app, client=("203.0.113.9", 5000))  # pyright: ignore[reportArgumentType]
+        transport = httpx.ASGITransport(app, client=("203.0.113.9", 5000))  # pyright: ignore[reportArgumentType] - an ASGI application by another name
         return httpx.AsyncClient(transport=transport, base_url=settings.public_url, headers=headers)
 
     return make

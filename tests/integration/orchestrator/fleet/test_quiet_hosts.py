@@ -230,7 +230,7 @@ async def test_a_notice_that_was_lost_is_made_up_for(services: Services, host: Q
                 await asyncio.sleep(0.01)
         floor = asyncio.create_task(services.agent_sync.watch())
         with counted(services) as sent:
-            while not any(statement.startswith(LOOK) for statement in sent):  # noqa: ASYNC110
+            while not any(statement.startswith(LOOK) for statement in sent):  # noqa: ASYNC110 - as above
                 await asyncio.sleep(0.01)
         assert not waiting.done()
         async with services.database.write() as session:  # and publishes nothing

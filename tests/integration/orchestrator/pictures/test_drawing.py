@@ -23,7 +23,7 @@ def opened(content: bytes) -> Image.Image:
 def test_a_picture_looks_the_same_and_is_a_webp(kind: str) -> None:
     drawn = opened(drawn_anew(picture(kind)))
     assert (drawn.size, drawn.mode) == ((460, 215), "RGB")
-    red, green, blue = drawn.getpixel((10, 10))  # pyright: ignore[reportGeneralTypeIssues]
+    red, green, blue = drawn.getpixel((10, 10))  # pyright: ignore[reportGeneralTypeIssues] - RGB
     assert max(abs(red - 0x2B), abs(green - 0x6C), abs(blue - 0xB0)) < 6
 
 

@@ -98,7 +98,7 @@ async def test_of_two_launches_at_the_same_instant_the_database_refuses_one(
     """Invariant 1, also where both looked before either wrote: the index says who was first."""
     session_id = (await launch(player)).json()["sessionId"]
     looked = 0
-    look = launching._session_active  # pyright: ignore[reportPrivateUsage]
+    look = launching._session_active  # pyright: ignore[reportPrivateUsage] - what looks first
 
     async def too_early(session: AsyncSession, owner: str) -> object:
         nonlocal looked
