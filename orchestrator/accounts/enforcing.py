@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 import structlog
 from sqlalchemy import case, delete, exists, literal, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from orchestrator.accounts.account import AccountState, owner_of
@@ -18,7 +17,7 @@ from orchestrator.accounts.models import AccountRow
 from orchestrator.accounts.standing import TOPIC
 from orchestrator.audit.log import AuditLog, forget_person
 from orchestrator.background import rounds
-from orchestrator.database import Database
+from orchestrator.database import Database, insert_into
 from orchestrator.notices import Notices
 from orchestrator.play.lifecycle import ACTIVE, Position, StopAsked
 from orchestrator.play.models import ERASED_OWNER, Invite, LaunchAttempt, Session
@@ -114,9 +113,8 @@ class Enforcer:
         pictures = select(SaveVersion.picture_key, literal(now, UnwantedArchive.since.type)).where(
             versions, SaveVersion.picture_key.is_not(None)
         )
-        insert = sqlite.insert if self._database.is_sqlite else postgresql.insert
         for keys in (archives, pictures):
-            unwanted = insert(UnwantedArchive).from_select(["key", "since"], keys)
+            unwanted = insert_into(session, UnwantedArchive).from_select(["key", "since"], keys)
             await session.execute(unwanted.on_conflict_do_nothing())
         await session.execute(delete(SaveVersion).where(versions))
         await session.execute(delete(SaveSlot).where(SaveSlot.owner == owner))

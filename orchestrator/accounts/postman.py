@@ -10,7 +10,6 @@ import asyncio
 import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from hashlib import sha256
 
 import structlog
 from sqlalchemy import delete, select
@@ -21,7 +20,7 @@ from orchestrator.accounts.letters import LIFETIMES, Purpose, write_letter
 from orchestrator.accounts.models import AccountRow, MailOrder, MailToken
 from orchestrator.background import rounds
 from orchestrator.database import Database
-from orchestrator.ids import new_id
+from orchestrator.ids import hash_of, new_id
 from orchestrator.mail.letter import Letter, MailAway, Mailer, MailRefused
 from orchestrator.notices import Notices
 
@@ -144,8 +143,3 @@ async def _reader(session: AsyncSession, order: MailOrder) -> AccountRow | None:
         if is_taken or await session.get(MailOrder, order.id) is None:
             return None
     return person if person is not None and person.state is AccountState.ACTIVE else None
-
-
-def hash_of(secret: str) -> str:
-    """By what a secret is known here."""
-    return sha256(secret.encode()).hexdigest()

@@ -14,9 +14,10 @@ from orchestrator.accounts.account import Account, AccountState
 from orchestrator.accounts.letters import Purpose
 from orchestrator.accounts.models import AccountRow, Device, MailOrder, MailToken
 from orchestrator.accounts.passwords import Passwords
-from orchestrator.accounts.postman import Postman, hash_of
+from orchestrator.accounts.postman import Postman
 from orchestrator.database import Database
 from orchestrator.errors import Forbidden, InvalidRequest, Unauthorized
+from orchestrator.ids import hash_of
 
 log = structlog.get_logger()
 

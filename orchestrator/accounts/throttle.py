@@ -9,11 +9,10 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 
 from sqlalchemy import case, delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from orchestrator.accounts.models import SignInThrottle
-from orchestrator.database import Database
+from orchestrator.database import Database, insert_into
 from orchestrator.errors import RateLimited
 
 
@@ -73,8 +72,8 @@ class Throttle:
             now = await self._database.now(session)
             await _clear(session, now)
             is_over = SignInThrottle.ends_at <= now
-            insert = sqlite.insert if self._database.is_sqlite else postgresql.insert
-            statement = insert(SignInThrottle).values(key=_key(limit, subject), tries=1, ends_at=now + limit.window)
+            first = {"key": _key(limit, subject), "tries": 1, "ends_at": now + limit.window}
+            statement = insert_into(session, SignInThrottle).values(first)
             row = (
                 await session.execute(
                     statement.on_conflict_do_update(

@@ -17,6 +17,7 @@ from orchestrator.database import Database
 from orchestrator.errors import NotFound
 from orchestrator.play.models import Session as Run
 from orchestrator.tenants.models import TenantMonth
+from orchestrator.tenants.plans import end_of_month
 
 DAYS_SHOWN = 30
 MONTHS_SHOWN = 6
@@ -54,8 +55,7 @@ class Usage:
 
     @property
     def month_ends_at(self) -> datetime:
-        now = self.now
-        return datetime(now.year + now.month // 12, now.month % 12 + 1, 1, tzinfo=UTC)
+        return end_of_month(self.now)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,12 @@ import json
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import uuid4
 
 import structlog
 from sqlalchemy import delete, exists, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from matches.matchmaking import Mode
@@ -22,11 +21,11 @@ from orchestrator.arena.seams import Outbox, announce
 from orchestrator.arena.session_tokens import LIFETIME, Claims, SessionTokens
 from orchestrator.arena.tenant_bots import require_no_bots
 from orchestrator.catalog.models import Game as StreamedGame
-from orchestrator.database import Database, JsonDict
+from orchestrator.database import Database, JsonDict, insert_into
 from orchestrator.errors import Conflict, InvalidRequest, NotFound, RateLimited, Unauthorized
 from orchestrator.tenants.keys import Proven
 from orchestrator.tenants.models import TenantMonth
-from orchestrator.tenants.plans import KeyMode
+from orchestrator.tenants.plans import KeyMode, end_of_month
 
 JOIN_WITHIN: Final = timedelta(minutes=5)
 JOIN_WITHIN_BY_CODE: Final = timedelta(minutes=10)
@@ -190,18 +189,20 @@ class Sessions:
 
     async def _charge(self, session: AsyncSession, by: Proven, now: datetime, *, is_walk_in: bool) -> None:
         """One session more in this month, in the transaction that makes it."""
-        insert = sqlite.insert if self._database.is_sqlite else postgresql.insert
         month, walk_ins = now.strftime("%Y-%m"), int(is_walk_in)
-        statement = insert(TenantMonth).values(tenant_id=by.tenant.id, month=month, sessions=1, walk_ins=walk_ins)
-        counted = statement.on_conflict_do_update(
-            index_elements=[TenantMonth.tenant_id, TenantMonth.month],
-            set_={"sessions": TenantMonth.sessions + 1, "walk_ins": TenantMonth.walk_ins + walk_ins},
+        first = {"tenant_id": by.tenant.id, "month": month, "sessions": 1, "walk_ins": walk_ins}
+        counted = (
+            insert_into(session, TenantMonth)
+            .values(first)
+            .on_conflict_do_update(
+                index_elements=[TenantMonth.tenant_id, TenantMonth.month],
+                set_={"sessions": TenantMonth.sessions + 1, "walk_ins": TenantMonth.walk_ins + walk_ins},
+            )
         )
         used = (await session.execute(counted.returning(TenantMonth.sessions, TenantMonth.walk_ins))).one()
         limit, part = by.grants.monthly_sessions, by.grants.monthly_walk_ins
         if limit is not None and used.sessions > limit:
-            next_month = datetime(now.year + now.month // 12, now.month % 12 + 1, 1, tzinfo=UTC)
-            retry_after_s = int((next_month - now).total_seconds()) + 1
+            retry_after_s = int((end_of_month(now) - now).total_seconds()) + 1
             raise RateLimited("Monthly session quota exceeded", retry_after_s=retry_after_s)
         if is_walk_in and part is not None and used.walk_ins > part:
             raise JoinRefused("walk_ins_used_up", "This month's games without an invitation are used up.")

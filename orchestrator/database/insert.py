@@ -1,4 +1,4 @@
-"""Inserting a row that another replica may insert at the same moment."""
+"""Inserting rows that may be there, or that another replica may insert at the same moment."""
 
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -6,8 +6,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from orchestrator.database.types import Base
 
 
+def insert_into(session: AsyncSession, table: type[Base]) -> sqlite.Insert | postgresql.Insert:
+    """One that can say what happens `on_conflict`, in the words that both databases know."""
+    return (sqlite if session.get_bind().dialect.name == "sqlite" else postgresql).insert(table)
+
+
 async def insert_unless_there(session: AsyncSession, table: type[Base], **values: object) -> None:
     """A row of these values, unless one with its key is there. Waits for whoever is just inserting the same."""
-    is_sqlite = session.get_bind().dialect.name == "sqlite"
-    insert = sqlite.insert if is_sqlite else postgresql.insert
-    await session.execute(insert(table).values(**values).on_conflict_do_nothing())
+    await session.execute(insert_into(session, table).values(**values).on_conflict_do_nothing())

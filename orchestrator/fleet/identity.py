@@ -1,7 +1,6 @@
 """Who an agent is: join tokens buy an identity, and a short-lived EdDSA token proves it on every call."""
 
 import base64
-import hashlib
 import secrets
 from collections.abc import Mapping
 from datetime import timedelta
@@ -17,7 +16,7 @@ from orchestrator.audit.recording import COMMAND_LINE, Action, Actor, record
 from orchestrator.database import Database
 from orchestrator.errors import HostRemoved, InvalidRequest, NotFound, Unauthorized
 from orchestrator.fleet.models import Host, JoinToken
-from orchestrator.ids import new_id
+from orchestrator.ids import hash_of, new_id
 
 JOIN_TOKEN_LIFE = timedelta(hours=24)
 AGENT_AUDIENCE = "orchestrator"
@@ -40,7 +39,7 @@ class HostIdentities:
             token_id = new_id("jtk")
             session.add(
                 JoinToken(
-                    token_hash=_hash(token),
+                    token_hash=hash_of(token),
                     id=token_id,
                     labels=dict(labels),
                     created_at=now,
@@ -73,13 +72,13 @@ class HostIdentities:
         """
         _public_key(request.public_key)
         async with self._database.read() as session:
-            known = select(JoinToken.id).where(JoinToken.token_hash == _hash(request.token))
+            known = select(JoinToken.id).where(JoinToken.token_hash == hash_of(request.token))
             if await session.scalar(known) is None:
                 raise Unauthorized(_NO_TOKEN)
         host_id = new_id("hst")
         async with self._database.write() as session:
             now = await self._database.now(session)
-            has_joined = (JoinToken.token_hash == _hash(request.token)) & (Host.public_key == request.public_key)
+            has_joined = (JoinToken.token_hash == hash_of(request.token)) & (Host.public_key == request.public_key)
             joined = select(Host.id).join(JoinToken, JoinToken.host_id == Host.id)
             joined_as = await session.scalar(joined.where(has_joined, Host.removed_at.is_(None)))
             if joined_as is not None:
@@ -104,7 +103,7 @@ class HostIdentities:
             used = await session.execute(
                 update(JoinToken)
                 .where(
-                    JoinToken.token_hash == _hash(request.token),
+                    JoinToken.token_hash == hash_of(request.token),
                     JoinToken.host_id.is_(None),
                     JoinToken.expires_at > now,
                 )
@@ -163,10 +162,6 @@ class HostIdentities:
             raise Unauthorized("this host is not known here")
         key = self._keys[host_id] = _public_key(encoded)
         return key
-
-
-def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def _public_key(encoded: str) -> Ed25519PublicKey:

@@ -159,13 +159,13 @@ class FleetOverview:
             host = await session.get(Host, host_id)
             if host is None:
                 raise NotFound(f"there is no host '{host_id}'")
-            reserved = (await self._ledger.reserved(session)).get(host_id, NOTHING)
+            reserved = (await self._ledger.reserved(session, host_id)).get(host_id, NOTHING)
             sessions = await self._ledger.on_host(session, host_id)
             return HostDetail(_overview(host, now, reserved, len(sessions)), sessions)
 
 
 def _profile_of(build: Build, rows: list[BuildProfile]) -> GameProfile:
-    spec = BuildSpec.model_validate(build.spec)
+    spec = build.build_spec
     learned: list[LearnedProfile] = []
     for row in rows:
         profile = restored(row.profile)

@@ -79,17 +79,13 @@ class FleetSnapshot:
         for host_id in self._marks.keys() - marks.keys():
             self._fleet.remove(host_id)
         for host in hosts:
-            self._fleet.put(self.view(host, reserved.get(host.id, NOTHING), now))
+            self._fleet.put(host_view(host, reserved.get(host.id, NOTHING), now, self._layers))
         for host_id in marks:
             if host_id in self._fleet:
                 self._fleet.reserve(host_id, reserved.get(host_id, NOTHING))
         self._marks = {host_id: mark for host_id, mark in marks.items() if host_id in self._fleet}
         self._reserved = reserved
         self._holds_until = min((row.lease_until for row in rows), default=None)
-
-    def view(self, host: Host, reserved: Resources, now: datetime) -> HostView:
-        """One row as `scheduler` sees it, with what is reserved there."""
-        return host_view(host, reserved, now, self._layers)
 
 
 class ImageLayers:
@@ -114,7 +110,9 @@ class ImageLayers:
 
 
 def host_view(host: Host, reserved: Resources, now: datetime, known: ImageLayers | None = None) -> HostView:
-    """The row alone; its layers only where it is `known` which image has which."""
+    """One row as `scheduler` sees it, with what is reserved there; its layers only where it is `known` which image has
+    which.
+    """
     capacity = host.capacity
     waiting = warm(host)
     image_ids = reports.image_ids(host)

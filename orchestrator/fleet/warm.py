@@ -95,7 +95,7 @@ class WarmOrders:
         current = set(await session.scalars(select(Game.current_build_id).where(Game.current_build_id.is_not(None))))
         found = _Demand()
         for row in await session.scalars(select(Build).where(Build.id.in_({*launches, *current}))):
-            build = BuildSpec.model_validate(row.spec)
+            build = row.build_spec
             size = seat_pixels(build.display.width, build.display.height)
             seen = launches.get(row.id, 0) / LATELY.total_seconds()
             expected = seen + (LAUNCHES_OF_A_BUILD_PER_S if row.id in current else 0.0)

@@ -4,7 +4,6 @@ The secret is in the link alone; the database has its hash. Who was let in is kn
 few minutes, and taking the invitations back raises the session's epoch, which ends all watchers there.
 """
 
-import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,10 +16,11 @@ from orchestrator.catalog.models import Game
 from orchestrator.database import Database
 from orchestrator.errors import Conflict, Forbidden
 from orchestrator.fleet.models import Host
-from orchestrator.play.lifecycle import FINAL, Position
+from orchestrator.ids import hash_of
+from orchestrator.play.lifecycle import FINAL
 from orchestrator.play.models import Invite, Session
 from orchestrator.play.moves import Moves
-from orchestrator.play.service import session_of
+from orchestrator.play.service import require_alive, session_of
 from orchestrator.play.stream_access import TOKEN_LIFE, SeatHost
 
 INVITES_LIMIT = 20
@@ -62,14 +62,14 @@ class Invites:
         secret = secrets.token_urlsafe(24)
         async with self._database.write() as session:
             row = await session_of(session, owner, session_id, for_update=True)
-            _require_alive(row)
+            require_alive(row)
             await self._clear(session, owner)
             count = select(func.count()).select_from(Invite).where(Invite.session_id == session_id)
             if (await session.scalar(count) or 0) >= INVITES_LIMIT:
                 message = f"There are {INVITES_LIMIT} invitations already. Use one of them, or take all of them back."
                 raise Conflict(message, code="invites_full")
             now = await self._database.now(session)
-            session.add(Invite(secret_hash=_hash(secret), session_id=session_id, created_at=now))
+            session.add(Invite(secret_hash=hash_of(secret), session_id=session_id, created_at=now))
             return NewInvite(secret, row.ends_at)
 
     async def revoke(self, owner: str, session_id: str) -> None:
@@ -83,11 +83,11 @@ class Invites:
     async def accept(self, session_id: str, secret: str) -> Watch:
         """Raises `Forbidden` when the secret opens nothing (any more), `Conflict` `session_ended` after the end."""
         async with self._database.read() as session:
-            invite = await session.get(Invite, _hash(secret))
+            invite = await session.get(Invite, hash_of(secret))
             if invite is None or not secrets.compare_digest(invite.session_id, session_id):
                 raise Forbidden("This invitation does not work, or not any more.")
             row = await session.get_one(Session, session_id)
-            _require_alive(row)
+            require_alive(row)
             game = await session.get_one(Game, row.game_id)
             found = await session.get(Host, row.host_id) if row.host_id else None
             host = SeatHost(found.id, found.public_url) if found else None
@@ -100,16 +100,7 @@ class Invites:
         await session.execute(delete(Invite).where(Invite.session_id.in_(over)))
 
 
-def _require_alive(row: Session) -> None:
-    if row.position in _FINAL or row.position == Position.STOPPING.value:
-        raise Conflict("this session has ended", code="session_ended")
-
-
 async def _name_of(session: AsyncSession, owner: str) -> str:
     kind, _, account_id = owner.partition(":")
     account = await session.get(AccountRow, account_id) if kind == "account" else None
     return _SOMEBODY if account is None else account.name or _SOMEBODY
-
-
-def _hash(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()

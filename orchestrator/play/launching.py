@@ -10,7 +10,6 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from agent_protocol import BuildSpec
 from metering import UNMETERED, Meter
 from orchestrator.catalog.models import Build, Game
 from orchestrator.catalog.service import Catalog
@@ -173,7 +172,7 @@ class Launching:
         *,
         for_result: bool = False,
     ) -> Session | NoServers:
-        why_nowhere = await self._placement.why_nowhere(session, BuildSpec.model_validate(build.spec), now)
+        why_nowhere = await self._placement.why_nowhere(session, build.build_spec, now)
         if why_nowhere is not None:
             return NoServers(why_nowhere, retry_after_s=30)
         row = await _new_session(session, order, game, build, slot, now, for_result=for_result)
@@ -212,10 +211,9 @@ async def place(
     why, is noted in `span`, as by `Placement.find`.
     """
     span.note({spans.SESSION: row.id, spans.BUILD: row.build_id})
-    build = await session.get_one(Build, row.build_id)
-    spec = BuildSpec.model_validate(build.spec)
+    build = (await session.get_one(Build, row.build_id)).build_spec
     found = await placement.find(
-        session, row.id, spec, now, row.failed_hosts, row.latencies, span, tells_vain=tells_vain
+        session, row.id, build, now, row.failed_hosts, row.latencies, span, tells_vain=tells_vain
     )
     if found is None:
         return False

@@ -79,42 +79,10 @@ class Ledger:
         return {build_id: int(count) for build_id, count in await session.execute(counted)}
 
     async def on_host(self, session: AsyncSession, host_id: str) -> tuple[SessionOnHost, ...]:
-        mine = (
-            select(Session, Game.slug)
-            .join(Game, Game.id == Session.game_id)
-            .where(Session.host_id == host_id, reservation.IS_ON_HOST)
-            .order_by(Session.created_at, Session.id)
-        )
-        return tuple(
-            SessionOnHost(
-                row.id, slug, row.position, row.created_at, row.is_paused, row.peers, last_input_at=row.last_input_at
-            )
-            for row, slug in await session.execute(mine)
-        )
+        return (await _places(session, Session.host_id == host_id)).get(host_id, ())
 
     async def on_hosts(self, session: AsyncSession) -> Mapping[str, tuple[SessionOnHost, ...]]:
-        everybody = (
-            select(
-                Session.host_id,
-                Session.id,
-                Game.slug,
-                Session.position,
-                Session.created_at,
-                Session.is_paused,
-                Session.peers,
-                Session.last_input_at,
-            )
-            .join(Game, Game.id == Session.game_id)
-            .where(reservation.IS_ON_HOST, Session.host_id.is_not(None))
-            .order_by(Session.created_at, Session.id)
-        )
-        found: dict[str, list[SessionOnHost]] = {}
-        for host_id, session_id, slug, position, began, is_paused, peers, last_input_at in await session.execute(
-            everybody
-        ):
-            there = SessionOnHost(session_id, slug, position, began, is_paused, peers, last_input_at)
-            found.setdefault(str(host_id), []).append(there)
-        return {host_id: tuple(there) for host_id, there in found.items()}
+        return await _places(session, Session.host_id.is_not(None))
 
     async def unplaced(self, session: AsyncSession) -> int:
         waiting = select(func.count()).select_from(Session).where(reservation.IS_ACTIVE)
@@ -222,7 +190,7 @@ class Ledger:
         host = await session.get_one(Host, host_id)
         for lesson in sorted(lessons, key=lambda lesson: lesson.build_id):
             build = await session.get_one(Build, lesson.build_id)
-            sample = _sample(lesson, BuildSpec.model_validate(build.spec))
+            sample = _sample(lesson, build.build_spec)
             self._compare(session, lesson.promised, sample)
             await profiles.record(session, lesson.build_id, profiles.host_class(host), sample, now)
 
@@ -283,6 +251,30 @@ class Ledger:
         if build_id not in self._builds:
             self._builds[build_id] = (await session.get_one(Build, build_id)).build_spec
         return self._builds[build_id]
+
+
+async def _places(session: AsyncSession, condition: ColumnElement[bool]) -> Mapping[str, tuple[SessionOnHost, ...]]:
+    """By host, the sessions of the condition that have a place there, the oldest first."""
+    query = (
+        select(
+            Session.host_id,
+            Session.id,
+            Game.slug,
+            Session.position,
+            Session.created_at,
+            Session.is_paused,
+            Session.peers,
+            Session.last_input_at,
+        )
+        .join(Game, Game.id == Session.game_id)
+        .where(reservation.IS_ON_HOST, condition)
+        .order_by(Session.created_at, Session.id)
+    )
+    found: dict[str, list[SessionOnHost]] = {}
+    for host_id, session_id, slug, position, began, is_paused, peers, last_input_at in await session.execute(query):
+        there = SessionOnHost(session_id, slug, position, began, is_paused, peers, last_input_at)
+        found.setdefault(str(host_id), []).append(there)
+    return {host_id: tuple(there) for host_id, there in found.items()}
 
 
 def _order(

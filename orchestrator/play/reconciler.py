@@ -13,7 +13,6 @@ import structlog
 from sqlalchemy import ColumnElement, delete, exists, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from agent_protocol import BuildSpec
 from orchestrator.catalog.models import Build
 from orchestrator.database import Database
 from orchestrator.errors import DatabaseUnavailable
@@ -233,7 +232,7 @@ class Reconciler:
             if not row.failed_hosts:
                 full.add(row.build_id)  # where an earlier one of the same game found no place, no later one does
                 return
-            build = BuildSpec.model_validate((await session.get_one(Build, row.build_id)).spec)
+            build = (await session.get_one(Build, row.build_id)).build_spec
             if await self._placement.why_nowhere(session, build, now, row.failed_hosts) is not None:
                 await self._moves.apply(session, row, NowhereElse(), now)
 

@@ -162,8 +162,7 @@ class Play:
         """
         async with self._database.write() as session:
             row = await session_of(session, owner, session_id, for_update=True)
-            if row.position in _FINAL or row.position == Position.STOPPING.value:
-                raise Conflict("this session has ended", code="session_ended")
+            require_alive(row)
             now = await self._database.now(session)
             if frames_decoded:
                 row.last_frame_at = now
@@ -210,6 +209,12 @@ async def session_of(session: AsyncSession, owner: str, session_id: str, *, for_
     """The owner's session of this id. Raises `NotFound`, or `Forbidden` for another person's."""
     row = await session.get(Session, session_id, with_for_update=for_update or None)
     return _owned(row, owner, session_id)
+
+
+def require_alive(row: Session) -> None:
+    """Raises `Conflict` `session_ended` when it is over, or about to be."""
+    if row.position in _FINAL or row.position == Position.STOPPING.value:
+        raise Conflict("this session has ended", code="session_ended")
 
 
 def _owned(row: Row | None, owner: str, session_id: str) -> Row:

@@ -56,4 +56,4 @@ class WaitingLine:
 
 async def _builds(session: AsyncSession, build_ids: set[str]) -> list[BuildSpec]:
     rows = await session.scalars(select(Build).where(Build.id.in_(build_ids)))
-    return [BuildSpec.model_validate(build.spec) for build in rows]
+    return [build.build_spec for build in rows]

@@ -3,7 +3,6 @@
 A key is shown once, when it is made. Rotating makes a new one and gives those before it a time of grace.
 """
 
-import hashlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from orchestrator.accounts.throttle import Limit, Throttle
 from orchestrator.audit.recording import COMMAND_LINE, Action, Actor, record
 from orchestrator.database import Database
 from orchestrator.errors import Conflict, NotFound, Unauthorized
-from orchestrator.ids import new_id
+from orchestrator.ids import hash_of, new_id
 from orchestrator.publishers.models import Publisher, PublisherKey
 
 REQUESTS = Limit("publisher-requests", 600, timedelta(minutes=1))
@@ -90,7 +89,7 @@ class PublisherKeys:
 
     async def authenticate(self, secret: str | None, *, address: str) -> Publisher:
         """Whose key this is. Unauthorized, RateLimited."""
-        digest = _digest(secret or "")
+        digest = hash_of(secret or "")
         async with self._database.read() as session:
             now = await self._database.now(session)
             is_good = or_(PublisherKey.expires_at.is_(None), PublisherKey.expires_at > now)
@@ -134,7 +133,7 @@ def _new_key(session: AsyncSession, publisher: Publisher, now: datetime) -> NewK
     key = PublisherKey(
         id=new_id("pky"),
         publisher_id=publisher.id,
-        key_hash=_digest(secret),
+        key_hash=hash_of(secret),
         hint=secret[: len(_PREFIX) + 4],
         created_at=now,
     )
@@ -151,7 +150,3 @@ async def _publisher(session: AsyncSession, publisher_id: str) -> Publisher:
 
 def _no_such_publisher(word: str) -> NotFound:
     return NotFound(f"There is no publisher {word!r}.")
-
-
-def _digest(secret: str) -> str:
-    return hashlib.sha256(secret.encode(errors="surrogateescape")).hexdigest()

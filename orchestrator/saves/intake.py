@@ -13,7 +13,7 @@ from datetime import timedelta
 import structlog
 from sqlalchemy import update
 
-from agent_protocol import BuildSpec, transfer_within_s
+from agent_protocol import transfer_within_s
 from orchestrator.catalog.models import Build
 from orchestrator.database import Database
 from orchestrator.errors import Forbidden, InvalidRequest, NotFound
@@ -107,7 +107,7 @@ class SaveIntake:
             if host_id not in _hosts_of(row):
                 raise Forbidden("this session was never placed on this host")
             build = await session.get_one(Build, row.build_id)
-        most_bytes = BuildSpec.model_validate(build.spec).limits.save_bytes + ARCHIVE_OVERHEAD_BYTES
+        most_bytes = build.build_spec.limits.save_bytes + ARCHIVE_OVERHEAD_BYTES
         if offer.size_bytes > most_bytes:
             raise InvalidRequest(f"an archive of this game has at most {most_bytes} bytes", code="save_too_large")
         return row.owner, f"{row.slot_id}/{row.id}-{offer.generation}-{offer.number}-{offer.digest}-{transfer}.tar.zst"

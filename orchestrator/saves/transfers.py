@@ -17,7 +17,6 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from agent_protocol import BuildSpec
 from orchestrator.catalog.models import Build, Game
 from orchestrator.database import Database
 from orchestrator.errors import Conflict, InvalidRequest, NotFound, RateLimited, StoreUnavailable
@@ -142,7 +141,7 @@ async def _shape_of(session: AsyncSession, slot: SaveSlot) -> SaveShape:
     build = await session.scalar(current)
     if build is None:
         raise NotFound("this game cannot be played at the moment")
-    spec = BuildSpec.model_validate(build.spec)
+    spec = build.build_spec
     return SaveShape(spec.save_paths, spec.save_excludes, spec.limits.save_bytes)
 
 

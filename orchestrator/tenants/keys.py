@@ -3,7 +3,6 @@
 A key is shown once, when it is made. Rotating makes a new one and gives those of the same mode 60 seconds more.
 """
 
-import hashlib
 import re
 import secrets
 import string
@@ -20,7 +19,7 @@ from orchestrator.accounts.throttle import Limit, Tally, Throttle
 from orchestrator.audit.recording import COMMAND_LINE, Action, Actor, record
 from orchestrator.database import Database
 from orchestrator.errors import Conflict, InvalidRequest, NotFound, Unauthorized
-from orchestrator.ids import new_id
+from orchestrator.ids import hash_of, new_id
 from orchestrator.tenants.models import Tenant, TenantKey, TenantOrigin
 from orchestrator.tenants.plans import GRANTS, Grants, KeyMode, Plan, granted
 from orchestrator.tenants.theme import theme_of
@@ -187,7 +186,7 @@ class TenantKeys:
 
     async def authenticate(self, secret: str, *, address: str) -> Proven:
         """Whose key this is; counts one request. Unauthorized, RateLimited."""
-        digest = _digest(secret)
+        digest = hash_of(secret)
         async with self._database.read() as session:
             now = await self._database.now(session)
             query = select(TenantKey, Tenant).join(Tenant, Tenant.id == TenantKey.tenant_id)
@@ -293,7 +292,7 @@ async def _new_key(
         id=new_id("tky"),
         tenant_id=tenant.id,
         mode=mode.value,
-        key_hash=_digest(secret),
+        key_hash=hash_of(secret),
         hint=secret[: len(prefix) + 4],
         created_at=now,
     )
@@ -340,7 +339,3 @@ async def _tenant(session: AsyncSession, tenant_id: str) -> Tenant:
 
 def _no_such_tenant(word: str) -> NotFound:
     return NotFound(f"There is no tenant {word!r}.")
-
-
-def _digest(secret: str) -> str:
-    return hashlib.sha256(secret.encode(errors="surrogateescape")).hexdigest()

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
 
@@ -45,6 +46,11 @@ GRANTS: Final[Mapping[Plan, Grants]] = {
     Plan.PRO: Grants(100_000, 600, 50, 5),
     Plan.ENTERPRISE: Grants(None, 6_000, 500, 8),
 }
+
+
+def end_of_month(now: datetime) -> datetime:
+    """When the sessions of the month that is, in UTC, count no more."""
+    return datetime(now.year + now.month // 12, now.month % 12 + 1, 1, tzinfo=UTC)
 
 
 def granted(plan: str, monthly_sessions: int | None, requests_a_minute: int | None, seats: int | None) -> Grants:
