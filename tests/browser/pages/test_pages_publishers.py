@@ -305,6 +305,20 @@ async def test_an_upload_is_seen_to_go_on_while_another_game_is_described(consol
     await expect(console.get_by_text("Active", exact=True)).to_be_visible()
 
 
+async def test_a_description_that_is_refused_says_so_beside_its_button_and_opens_at_its_top(console: Page) -> None:
+    slug = f"garden-{secrets.token_hex(4)}"
+    await describe(console, slug)
+    await expect(console.locator(".console-state")).to_be_visible()
+    await console.set_viewport_size({"width": 390, "height": 844})
+    await describe(console, slug)
+    await expect(console.get_by_role("alert")).to_be_in_viewport(ratio=1)
+    await shot(console, "description-refused-phone")
+    await console.get_by_role("button", name="Cancel").click()
+    await console.get_by_role("button", name="Describe a game").click()
+    await expect(console.get_by_role("heading", name="Describe a game")).to_be_in_viewport(ratio=1)
+    assert await console.locator("#new-game-dialog").evaluate("(dialog) => dialog.scrollTop") == 0
+
+
 async def test_a_launcher_that_was_described_wrongly_is_mended_here(console: Page, tmp_path: Path) -> None:
     slug = f"garden-{secrets.token_hex(4)}"
     await describe(console, slug)

@@ -346,6 +346,7 @@ function describe(details) {
     newGame.elements.renpyDir.value = details.renpyDir ?? "";
   }
   byId("new-game-dialog").showModal();
+  byId("new-game-dialog").scrollTop = 0; // it may have been left at its end
 }
 
 function formOf(fields) {
