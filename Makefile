@@ -184,9 +184,9 @@ drawings: setup-tests ## Draw anew what the documents say in Mermaid, for the si
 	$(RUN)python -m docs.site.draw
 
 fuzz: MINUTES = 10
-fuzz: setup-tests ## Throw guided nonsense at every parser that strangers reach, each for MINUTES (MINUTES=10 ARGS="--only games")
+fuzz: setup-tests ## Throw guided nonsense at every parser that strangers reach, each for MINUTES, JOBS at once (MINUTES=10 ARGS="--only games"); writes bench/results/fuzz.json
 	@deploy/setup fuzz
-	$(RUN)python -m tests.fuzz --minutes $(MINUTES) $(ARGS)
+	$(RUN)python -m tests.fuzz --minutes $(MINUTES) --jobs $(JOBS) $(ARGS)
 
 audit: setup ## Ask PyPI's advisories about every package of uv.lock; fails when one is known to be broken (1), or none could be asked about (2)
 	@deploy/setup audit
