@@ -136,6 +136,7 @@ async def test_a_host_is_told_at_no_further_cost_which_images_enough_others_hold
     assert (await launch(player, "hit")).status_code == 202
     [order] = (await host.sync()).sessions
     await host.end(order)
+    await services.reconciler.round()  # it is over, and the player may launch another
     assert (await host.sync()).spare_images is None, "this replica has decided nothing yet"
     revision = (await host.sync()).revision
     await services.prepulling.round()
