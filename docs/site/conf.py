@@ -16,7 +16,7 @@ from sphinx.util.docutils import SphinxDirective
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from docs.site.draw import drawn  # noqa: E402
+from docs.site.draw import drawn  # noqa: E402 - found only now
 
 FRONT = "docs/README"
 ORDER: dict[str, dict[str, list[str]]] = {
