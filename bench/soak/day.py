@@ -167,7 +167,7 @@ class Day:
             player = Player(self._town.urls, note, f"127.2.{chair}.{number + 1}")
             try:
                 await player.register()
-            except (httpx.HTTPError, AssertionError):  # the form is sent once: who has bad luck fills another one
+            except (httpx.HTTPError, AssertionError, Refused):  # a form is sent once: who has bad luck begins anew
                 await player.close()
                 if time.monotonic() > deadline:
                     raise
