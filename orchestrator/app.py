@@ -26,6 +26,7 @@ from orchestrator.accounts import tokens
 from orchestrator.accounts.account_controllers import AccountController
 from orchestrator.accounts.admin_controllers import UserAdminController
 from orchestrator.accounts.controllers import AuthController
+from orchestrator.accounts.dependencies import known_account
 from orchestrator.accounts.openid_controllers import OpenIdController
 from orchestrator.accounts.recovery_controllers import ConfirmationController, RecoveryController
 from orchestrator.api_description import WholeDescription
@@ -84,10 +85,11 @@ from orchestrator.web.admin_controllers import AdminPagesController
 from orchestrator.web.console_controllers import ConsolePagesController
 from orchestrator.web.controllers import PagesController, favicon, static_file
 from orchestrator.web.embed_controllers import EmbedController, arena_module
-from orchestrator.web.failures import failure_page, wants_page
+from orchestrator.web.failures import failure_page, find_reader, wants_page
 from orchestrator.web.redeeming import RedeemPageController
 from orchestrator.web.rendering import template_config
 from orchestrator.web.security import guarding
+from orchestrator.web.visit import Visit
 from tracing import Tracer, opened
 
 FailureType = TypeVar("FailureType", bound=Exception)
@@ -160,6 +162,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
         dependencies={
             name: _from_state(state, name) for name in (_ARENA, _LEAVING, *(field.name for field in fields(Services)))
         },
+        after_exception=[find_reader],
         before_send=[guarding(is_secure=chosen.is_secure)],
         middleware=[Requests(), RequestIds(), SameOriginChanges(chosen.public_url, tokens.COOKIE), TenantHeaders()],
         exception_handlers={
@@ -261,7 +264,9 @@ def _for_its_reader(answer: Answer[FailureType]) -> Answer[FailureType]:
         response = answer(request, failure)
         if not wants_page(request):
             return response
-        return failure_page(response.status_code or 500, request_id_of(request.scope))
+        state = request.app.state
+        visit = Visit(request, known_account(request), state.accounts, state.settings)
+        return failure_page(visit, response.status_code or 500, request_id_of(request.scope))
 
     return answer_its_reader
 

@@ -46,6 +46,12 @@ async def provide_optional_account(request: AnyRequest) -> Account | None:
     return found.account if found else None
 
 
+def known_account(request: AnyRequest) -> Account | None:
+    """Whom this request was already found to come from; nobody is asked."""
+    found: SignedIn | None = request.state.get(_CACHE)
+    return found.account if found else None
+
+
 async def provide_signed_in(request: AnyConnection) -> SignedIn | None:
     """The account with the token that proves it, None when nobody is signed in."""
     if _CACHE not in request.state:

@@ -33,6 +33,7 @@ from orchestrator.catalog.references import is_plain_http
 from orchestrator.database import Database, shown_url
 from orchestrator.doctor.rules import DatabaseFacts, Facts
 from orchestrator.embedded.engine import USUAL_SOCKET, private_engine_of
+from orchestrator.embedded.lock import url_of_holder
 from orchestrator.errors import ApiError
 from orchestrator.fleet.models import Host
 from orchestrator.ids import new_id
@@ -45,7 +46,10 @@ _PATIENCE_S = 15.0
 
 
 async def gather(settings: Settings) -> Facts:
-    """What this machine has of what these settings name. The store gets one small archive, and loses it again."""
+    """What this machine has of what these settings name. The store gets one small archive, and loses it again. Where no
+    public URL was given, it is that of the `make play` of this data folder.
+    """
+    settings = _as_played(settings)
     live = f"{settings.public_url}/health/live"
     async with asyncio.TaskGroup() as together:
         database = together.create_task(_database(settings))
@@ -83,6 +87,12 @@ async def gather(settings: Settings) -> Facts:
         mail=_mail_server(settings),
         mail_trouble=mail.result(),
     )
+
+
+def _as_played(settings: Settings) -> Settings:
+    if "public_url" in settings.model_fields_set:
+        return settings
+    return settings.model_copy(update={"public_url": url_of_holder(settings.data) or settings.public_url})
 
 
 async def _database(settings: Settings) -> DatabaseFacts:

@@ -29,9 +29,10 @@ def run(host: str, port: int, data: Path) -> int:
     try:
         if not data.exists():  # a start that is refused leaves no folder behind
             addresses.require_free(address)
-        with sole_holder(data, port):
+        settings = _settings(address, data)
+        with sole_holder(data, port, settings.public_url):
             addresses.require_free(address)
-            asyncio.run(_serve(_settings(address, data), address, terminal))
+            asyncio.run(_serve(settings, address, terminal))
     except OSError as error:  # a full disk, a folder without rights: said as it is, not as a bug
         raise PartFailed(f"{error.strerror}: {error.filename}" if error.filename else str(error)) from error
     return 0

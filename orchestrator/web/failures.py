@@ -1,10 +1,16 @@
 """Failures as pages: for a person who opened an address in a browser, never for a program that asked the API."""
 
-from litestar.enums import MediaType
-from litestar.response import Template
+import contextlib
 
-from orchestrator.http import AnyRequest
-from orchestrator.web.security import PAGE_HEADERS
+from litestar.enums import MediaType
+from litestar.exceptions import HTTPException
+from litestar.response import Template
+from litestar.types import Scope
+
+from orchestrator.accounts.dependencies import provide_optional_account
+from orchestrator.errors import ApiError
+from orchestrator.http import AnyRequest, BoundedRequest
+from orchestrator.web.visit import Visit
 
 _WORDS = {
     403: ("This is not yours to see", "It belongs to another account."),
@@ -23,14 +29,21 @@ def wants_page(request: AnyRequest) -> bool:
     return takes_html and not request.url.path.startswith(_NOT_PAGES)
 
 
-def failure_page(status: int, request_id: str | None = None) -> Template:
+async def find_reader(error: Exception, scope: Scope) -> None:
+    """Before a failure becomes a page: who is signed in, for `known_account`. Where our side fails nobody is asked."""
+    is_refused = isinstance(error, ApiError | HTTPException) and _status_of(error) < 500
+    if scope["type"] == "http" and is_refused and wants_page(request := BoundedRequest(scope)):
+        with contextlib.suppress(ApiError):
+            await provide_optional_account(request)
+
+
+def failure_page(visit: Visit, status: int, request_id: str | None = None) -> Template:
     """The page of a failure. `request_id` is shown for a bug alone: that is what the log holds under it."""
     title, text = _WORDS.get(status, _REFUSED if status < 500 else _BROKEN)
-    shown_id = request_id if status == 500 else None
-    return Template(
-        "error.html",
-        context={"account": None, "title": title, "text": text, "request_id": shown_id},
-        status_code=status,
-        headers=PAGE_HEADERS,
-        media_type=MediaType.HTML,
-    )
+    page = visit.page("error.html", title=title, text=text, request_id=request_id if status == 500 else None)
+    page.status_code = status
+    return page
+
+
+def _status_of(error: ApiError | HTTPException) -> int:
+    return error.status if isinstance(error, ApiError) else error.status_code

@@ -21,6 +21,8 @@ _FILTERS: Mapping[str, Any] = {
     "bytes": wording.bytes_words,
     "figure": wording.figure,
     "moment": wording.moment_words,
+    "month": wording.month_words,
+    "seconds": wording.seconds_words,
 }
 
 

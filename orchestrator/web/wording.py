@@ -26,6 +26,11 @@ def span_words(span: timedelta) -> str:
     return f"{seconds // 86400} days"
 
 
+def seconds_words(seconds: float) -> str:
+    """The same of a plain number."""
+    return span_words(timedelta(seconds=seconds))
+
+
 def ago_words(moment: datetime, now: datetime) -> str:
     """`just now`, `12 min ago`, or the day when it is over a month."""
     span = now - moment
@@ -34,6 +39,11 @@ def ago_words(moment: datetime, now: datetime) -> str:
     if span > timedelta(days=30):
         return f"{moment.astimezone(UTC):%Y-%m-%d}"
     return f"{span_words(span)} ago"
+
+
+def month_words(month: str) -> str:
+    """`2026-01` → `January 2026`."""
+    return datetime.strptime(month, "%Y-%m").replace(tzinfo=UTC).strftime("%B %Y")
 
 
 def moment_words(moment: datetime) -> str:

@@ -21,6 +21,7 @@ from orchestrator.cli import main
 from orchestrator.database import Database
 from orchestrator.doctor import gathering
 from orchestrator.doctor.gathering import gather
+from orchestrator.embedded.lock import sole_holder
 from orchestrator.saves.folder_store import FolderStore
 from orchestrator.settings import Settings
 from tests.certificates import trusted
@@ -94,6 +95,16 @@ async def test_what_does_not_answer_is_told_in_its_own_words(settings: Settings,
     )
     assert all(troubles), troubles
     assert "hidden" not in repr(facts)
+
+
+async def test_beside_make_play_its_address_is_asked_unless_another_was_given(
+    nobody: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ORCHESTRATOR_PUBLIC_URL", raising=False)
+    with sole_holder(tmp_path, 8017, f"http://{nobody}"):
+        played = await gather(Settings(data=tmp_path))
+        given = await gather(Settings(data=tmp_path, public_url=f"http://{nobody}/given"))
+    assert (played.public_url, given.public_url) == (f"http://{nobody}", f"http://{nobody}/given")
 
 
 @only_on("sqlite")

@@ -10,7 +10,15 @@ from orchestrator.audit.recording import Action
 from orchestrator.web.admin_views import DOINGS
 from orchestrator.web.asked import Asked, pages_of
 from orchestrator.web.plots import HEIGHT, WIDTH, Figures, plot
-from orchestrator.web.wording import ago_words, bytes_words, figure, moment_words, span_words
+from orchestrator.web.wording import (
+    ago_words,
+    bytes_words,
+    figure,
+    moment_words,
+    month_words,
+    seconds_words,
+    span_words,
+)
 from scheduler.profiles import EMPTY, SMALLEST_CPU_CORES, Sample, updated
 
 NOW = datetime(2026, 11, 30, 12, 0, tzinfo=UTC)
@@ -57,6 +65,7 @@ def test_sizes_are_told_as_the_players_pages_do(count: float, words: str) -> Non
 )
 def test_spans(seconds: float, words: str) -> None:
     assert span_words(timedelta(seconds=seconds)) == words
+    assert seconds_words(seconds) == words
 
 
 def test_moments() -> None:
@@ -64,6 +73,7 @@ def test_moments() -> None:
     assert ago_words(NOW - timedelta(minutes=3), NOW) == "3 min ago"
     assert ago_words(NOW - timedelta(days=60), NOW) == "2026-10-01"
     assert moment_words(NOW) == "2026-11-30 12:00:00 UTC"
+    assert month_words("2026-01") == "January 2026"
 
 
 @pytest.mark.parametrize(("value", "word"), [(0, "0"), (0.25, "0.25"), (3.0, "3"), (12.34, "12.3"), (512.0, "512")])

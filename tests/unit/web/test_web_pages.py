@@ -219,6 +219,20 @@ async def test_a_game_that_is_not_there_is_not_found(signed_in: SignedIn, servic
     assert "Nothing is playing here" in page.text
 
 
+async def test_the_page_of_a_failure_still_knows_who_is_signed_in(
+    signed_in: SignedIn, client: httpx.AsyncClient
+) -> None:
+    player = await signed_in()
+    for path in ("/nowhere", "/games/nowhere", "/admin/fleet"):
+        page = await player.get(path, headers=HTML)
+        assert page.status_code in (403, 404)
+        assert "Menu of" in page.text
+        assert "Menu of" not in (await client.get("/nowhere", headers=HTML)).text
+    out = await player.post("/api/auth/signout", data={"csrfToken": csrf_token_of(page)})
+    assert out.status_code == 302
+    assert "Menu of" not in (await player.get("/nowhere", headers=HTML)).text
+
+
 @get("/away", sync_to_thread=False)
 def away() -> None:
     raise DatabaseUnavailable

@@ -223,12 +223,13 @@ async def test_origins_and_theme_are_checked_and_hold_for_what_is_made_from_then
 async def test_a_streamed_run_has_a_page_without_moves(
     scene: TenantScene, services: Services, member: httpx.AsyncClient
 ) -> None:
-    result = {"winner": None, "reason": "finished", "score": 1200, "distance": 340, "coins": 7, "duration": None}
+    result = {"winner": None, "reason": "finished", "score": 1200, "distance": 340, "coins": 7, "duration": 342}
     run = update(ArenaSession).where(ArenaSession.id == scene.sessions["tictactoe"])
     async with services.database.write() as session:
-        await session.execute(run.values(game="subway-runner", match_id=None, result=result))
+        await session.execute(run.values(game="subway-runner", match_id=None, result=result, ended_at=func.now()))
     page = await member.get(f"/console/{scene.tenant_id}/sessions/{scene.sessions['tictactoe']}", headers=HTML)
     assert (page.status_code, "1200 points: finished." in page.text, "Moves" in page.text) == (200, True, False)
+    assert ", after 5 min" in page.text
 
 
 async def test_two_who_change_keys_at_once_leave_one_that_goes_on(
@@ -270,6 +271,7 @@ async def test_usage_counts_each_day_by_mode(scene: TenantScene, services: Servi
     page = (await member.get(f"/console/{scene.tenant_id}")).text
     assert "812 <span" in page
     assert "of 1,000" in page
+    assert "January 2026: <strong>640<" in page
     assert '<strong>1 <span class="count">of 60' in page
     other = await services.tenant_keys.create("Quiet", Plan.ENTERPRISE)
     assert (await services.arena_overview.usage(other[0].tenant.id)).months == [(f"{now:%Y-%m}", 0)]
