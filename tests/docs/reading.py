@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 HOUSE = Path(__file__).parents[2]
 SHELL = "sh"
+PAGES = ["README.md", "CONTRIBUTING.md", *(str(page.relative_to(HOUSE)) for page in (HOUSE / "docs").rglob("*.md"))]
 
 
 class Block(NamedTuple):
@@ -70,3 +71,25 @@ def without_comment(command: str) -> str:
         if is_whole(command[: found.start()]):
             return command[: found.start()]
     return command
+
+
+def simple_commands(block: str) -> Iterator[list[str]]:
+    """The words of all that stands in a block of shell, cut at pipes, brackets and redirections; comments, optional
+    brackets and here-documents are left out.
+    """
+    for command in commands(without_documents(block)):
+        lexer = shlex.shlex(re.sub(r"[\[\]]", "", command), posix=True, punctuation_chars=True)
+        lexer.whitespace_split = True
+        words: list[str] = []
+        for word in lexer:
+            if set(word) <= set("();<>|&"):
+                yield words
+                words = []
+            else:
+                words.append(word)
+        yield words
+
+
+def without_documents(block: str) -> str:
+    """Without the here-documents in it."""
+    return re.sub(r"((?<!<)<<(?!<)['\"]?(\w+)['\"]?[^\n]*)\n.*?^\2$", r"\1", block, flags=re.MULTILINE | re.DOTALL)

@@ -6,7 +6,6 @@ And somebody types each of them in a test, or it is said why nobody does.
 import itertools
 import re
 import shlex
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -14,9 +13,8 @@ import pytest
 
 from gameserver_agent.cli import main as gameserver_agent
 from orchestrator.cli import main as orchestrator
-from tests.docs.reading import HOUSE, SHELL, blocks, shell_blocks
+from tests.docs.reading import HOUSE, PAGES, SHELL, blocks, shell_blocks, simple_commands
 
-PAGES = ["README.md", "CONTRIBUTING.md", *(str(page.relative_to(HOUSE)) for page in (HOUSE / "docs").rglob("*.md"))]
 PROGRAMS: dict[str, click.Command] = {"orchestrator": orchestrator, "gameserver-agent": gameserver_agent}
 TARGETS = set(re.findall(r"^([a-z-]+):", (HOUSE / "Makefile").read_text(), re.MULTILINE))
 FEWEST = 60
@@ -33,27 +31,6 @@ READ_ELSEWHERE = {
 DEPLOYED = "/opt/playhouse/bin/"
 OF_THE_SERVICE = ("GAMESERVER_AGENT_ORCHESTRATOR_URL", "https://play.example.org")
 """What a command that was deployed finds in its service's settings."""
-
-
-def simple_commands(block: str) -> Iterator[list[str]]:
-    """What stands in a block of shell, cut at pipes, brackets and redirections; comments and optional brackets are left
-    out, and lines whose quotes go on in the next.
-    """
-    for line in block.splitlines():
-        lexer = shlex.shlex(re.sub(r"[\[\]]", "", line), posix=True, punctuation_chars=True)
-        lexer.whitespace_split = True
-        try:
-            words = list(lexer)
-        except ValueError:
-            continue
-        command: list[str] = []
-        for word in words:
-            if set(word) <= set("();<>|&"):
-                yield command
-                command = []
-            else:
-                command.append(word)
-        yield command
 
 
 def of_ours(command: list[str]) -> tuple[str, list[str]] | None:

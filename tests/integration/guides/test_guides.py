@@ -102,7 +102,9 @@ async def test_arena(house: House) -> None:
 
             del page.knows["KEY"]
             page.knows["bg_test_…"] = test
-            page.types("KEY=bg_test")
+            page.types("bg_test_…")
+            assert (house.folder / "key").stat().st_mode & 0o777 == 0o600
+            page.types("HOST=")
             made = as_json(page.types("/v1/sessions"))
             assert made["sessionToken"]
             page.knows["BOT/train"] = f"{as_json(page.types('/v1/bots'))['id']}/train"
@@ -113,13 +115,16 @@ async def test_webhooks(house: House) -> None:
     async with receiving() as receiver:
         other = receiver.url.replace("/hook", "/other")
         here = {
+            "https://play.example": house.url,
             "https://games.acme.example/hook": receiver.url,
             "https://games.acme.example/other": other,
             "10.20.0.0/16": "127.0.0.0/8",
         }
         with house.reads("docs/webhooks.md", **here) as page:
             _, live, _ = last_line(page.does("orchestrator tenants create Hooked")).split()
-            page.does(f"KEY={live} HOST={house.url}")
+            page.knows["bg_live_…"] = live
+            page.types("bg_live_…")
+            page.types("HOST=")
             by_key = as_json(page.types("/v1/webhooks"))
             assert by_key["secret"].startswith("whsec_")
             page.does("set -a")
@@ -170,7 +175,8 @@ async def test_publishers(house: House, docker_engine: DockerEngine) -> None:
         assert json.loads(page.types("deploy/games/base"))["image"] == "playhouse/runtime:1"
         del page.knows["KEY"]
         page.knows["ppk_…"] = another
-        page.types("KEY=ppk_")
+        page.types("ppk_…")
+        page.types("HOST=")
         assert as_json(page.types("/api/partners/games -d"))["status"] == "pending_upload"
         page.types("/upload")
         looks = page.filled(page.next("/api/partners/games/garden"))
