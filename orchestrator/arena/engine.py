@@ -25,6 +25,7 @@ from matches.values import Game, Json
 from orchestrator.arena.doors import Doors
 from orchestrator.errors import RateLimited
 from orchestrator.http import sender
+from orchestrator.ids import hash_of
 
 PATHS: Final = ("/socket.io", "/api/socket/io")
 MAX_MESSAGE_BYTES: Final = 16_384
@@ -165,7 +166,7 @@ class Engine:
         self._silent.pop(connection_id, None)
         connection = self._server.eio.sockets.get(connection_id)
         if connection is not None:
-            log.info("arena.silent")
+            log.info("arena.silent", **self._known_of(connection_id))
             self._do_apart(self._server.eio.disconnect(connection_id))
 
     def _has_entered(self, connection_id: str) -> None:
@@ -175,6 +176,16 @@ class Engine:
 
     def _connection_of(self, game: str, socket_id: str) -> str:
         return self._server.manager.eio_sid_from_sid(socket_id, f"/{game}")
+
+    def _known_of(self, connection_id: str) -> dict[str, object]:
+        """What a log may tell of a connection: by its own id anybody could speak in its place, so it has a name here.
+        Its rooms are those of its matches.
+        """
+        manager, rooms = self._server.manager, set[str]()
+        for game in Game:
+            socket_id = manager.sid_from_eio_sid(connection_id, f"/{game.value}")
+            rooms.update(set(manager.get_rooms(socket_id, f"/{game.value}")) - {socket_id})
+        return {"connection": hash_of(connection_id)[:12], "rooms": sorted(rooms)}
 
     def listen(self, game: str, ears: Ears) -> None:
         """One more namespace, and who hears what is said there."""
@@ -215,7 +226,7 @@ class Engine:
 
     async def _cut_off(self, connection: Any) -> None:
         if not connection.closing:
-            log.info("arena.too_slow", dropped=connection.queue.qsize())
+            log.info("arena.too_slow", dropped=connection.queue.qsize(), **self._known_of(connection.sid))
             await connection.close(wait=False, reason=self._server.reason.TRANSPORT_ERROR)
 
     async def _gone(self, ears: Ears, socket_id: str) -> None:

@@ -175,4 +175,4 @@ class Presence:
             async with self._database.write() as session:
                 await session.execute(gone)
         except DatabaseUnavailable:
-            log.warning("arena.left_without_a_word")
+            log.warning("arena.left_without_a_word", replica=self.id)

@@ -14,6 +14,7 @@ import pytest
 import socketio.exceptions
 from litestar import Litestar
 from sqlalchemy import func, select
+from structlog.testing import capture_logs
 
 from orchestrator.arena import allowance
 from orchestrator.arena.admission import Player
@@ -198,12 +199,23 @@ async def test_who_connects_again_and_again_is_refused(arena_url: str) -> None:
         assert "rate_limited" in await poll.hear()
 
 
-async def test_who_takes_nothing_of_what_is_sent_is_cut_off(arena_url: str) -> None:
-    async with polling(arena_url) as poll:
-        for _ in range(MOST_QUEUED // 16):
-            assert await poll.send(*["40/poker,"] * 16) == 200
-        statuses = [await poll.send(*["40/poker,"] * 16) for _ in range(2)]
-        assert statuses[-1] == 400
+async def test_who_takes_nothing_of_what_is_sent_is_cut_off(arena_url: str, backend: Backend) -> None:
+    session = await backend.session("tictactoe", "ann", matchType="bot")
+    join = json.dumps(["matchmaking:join", {"playerId": "ann", "sessionId": session["sessionId"]}])
+    with capture_logs() as logs:
+        async with polling(arena_url) as poll:
+            await poll.send("40/tictactoe,", f"42/tictactoe,{join}")
+            heard = await poll.hear()
+            while "game:started" not in heard:
+                heard += await poll.hear()
+            sent = 0
+            while await poll.send(*["40/poker,"] * 16) == 200:
+                sent += 16
+            assert MOST_QUEUED - 16 <= sent <= MOST_QUEUED + 16
+    [cut_off] = [line for line in logs if line["event"] == "arena.too_slow"]
+    assert f'"roomId":"{cut_off["rooms"][0]}"' in heard
+    assert cut_off["connection"]
+    assert poll.query["sid"] not in str(logs)
 
 
 async def test_who_is_gone_while_they_join_waits_for_nobody(

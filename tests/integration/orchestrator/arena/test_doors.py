@@ -7,6 +7,7 @@ import httpx
 import pytest
 import socketio.exceptions
 from litestar import Litestar
+from structlog.testing import capture_logs
 
 from orchestrator.arena import doors, engine
 from tests.conftest import only_on
@@ -74,11 +75,15 @@ async def test_who_enters_no_game_is_sent_away(
     monkeypatch.setattr(engine, "ENTERS_WITHIN_S", 0.2)
     session = await backend.session("tictactoe", "ann", "bob", matchType="private")
     player = await clients.connected("tictactoe", session["sessionToken"])
-    async with httpx.AsyncClient(base_url=clients.url, timeout=60) as stranger:
-        opened = await stranger.get("/socket.io/", params=NEW)
-        query = NEW | {"sid": json.loads(opened.text[1:])["sid"]}
-        async with asyncio.timeout(60):
-            while (await stranger.get("/socket.io/", params=query)).status_code == 200:
-                pass
+    with capture_logs() as logs:
+        async with httpx.AsyncClient(base_url=clients.url, timeout=60) as stranger:
+            opened = await stranger.get("/socket.io/", params=NEW)
+            query = NEW | {"sid": json.loads(opened.text[1:])["sid"]}
+            async with asyncio.timeout(60):
+                while (await stranger.get("/socket.io/", params=query)).status_code == 200:
+                    pass
+    [sent_away] = [line for line in logs if line["event"] == "arena.silent"]
+    assert sent_away["connection"]
+    assert query["sid"] not in str(logs)
     await player.join(session, "ann")
     await player.hears("matchmaking:waiting")

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import delete, select, update
+from structlog.testing import capture_logs
 
 from orchestrator.arena.models import ArenaConnection, ArenaMatch, ArenaOutage, ArenaReplica
 from orchestrator.arena.presence import Presence, milliseconds
@@ -132,7 +133,10 @@ async def test_a_time_in_which_this_replica_could_do_nothing_counts_against_nobo
 
 async def test_a_replica_ends_also_while_the_database_is_away(tmp_path: Path) -> None:
     nowhere = Database(f"sqlite+aiosqlite:///{tmp_path}/no-such-folder/arena.sqlite3")
-    await Presence(nowhere).leave()
+    presence = Presence(nowhere)
+    with capture_logs() as logs:
+        await presence.leave()
+    assert [(line["event"], line["replica"]) for line in logs] == [("arena.left_without_a_word", presence.id)]
     await nowhere.close()
 
 
