@@ -12,7 +12,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 from sqlalchemy import or_, select
 
-from orchestrator.accounts import throttle
+from orchestrator.accounts import limits
 from orchestrator.accounts.account import Account
 from orchestrator.accounts.models import AccountRow, Device, LinkedIdentity
 from orchestrator.audit.log import of_person
@@ -21,6 +21,7 @@ from orchestrator.catalog.models import Favorite, Game
 from orchestrator.database import Database
 from orchestrator.http import utc_seconds
 from orchestrator.library.models import LibraryEntry
+from orchestrator.limits.throttle import Throttle
 from orchestrator.play.models import Session
 from orchestrator.saves.models import SaveSlot, SaveVersion
 from orchestrator.saves.store import ArchiveGone, ArchiveStore
@@ -48,13 +49,13 @@ class Export:
     def __init__(self, database: Database, store: ArchiveStore) -> None:
         self._database = database
         self._store = store
-        self._throttle = throttle.Throttle(database)
+        self._throttle = Throttle(database)
 
     async def begin(self, account: Account) -> AsyncIterator[bytes]:
         """The zip in pieces. RateLimited, before the first. When the store goes away meanwhile it breaks off:
         `StoreUnavailable`.
         """
-        await self._throttle.count(throttle.EXPORTS, account.id)
+        await self._throttle.count(limits.EXPORTS, account.id)
         return self._pieces(account)
 
     async def _pieces(self, account: Account) -> AsyncIterator[bytes]:

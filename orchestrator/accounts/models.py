@@ -1,4 +1,4 @@
-"""Tables of people: their accounts and devices, letters to them, and how often something was tried."""
+"""Tables of people: their accounts and devices, and letters to them."""
 
 from datetime import datetime
 
@@ -87,13 +87,3 @@ class MailOrder(Base):
     tries: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     due_at: Mapped[datetime] = mapped_column(index=True)
     ordered_at: Mapped[datetime]
-
-
-class SignInThrottle(Base):
-    """Tries within one window. `key` is a digest: no address and no e-mail of a stranger is kept."""
-
-    __tablename__ = "sign_in_throttles"
-
-    key: Mapped[str] = mapped_column(String(64), primary_key=True)
-    tries: Mapped[int]
-    ends_at: Mapped[datetime] = mapped_column(index=True)

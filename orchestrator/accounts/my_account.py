@@ -9,7 +9,7 @@ import structlog
 from sqlalchemy import Delete, delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from orchestrator.accounts import throttle
+from orchestrator.accounts import limits
 from orchestrator.accounts.account import Account, AccountState, SignedIn
 from orchestrator.accounts.models import AccountRow, Device, MailOrder
 from orchestrator.accounts.passwords import Passwords, Verdict
@@ -18,6 +18,7 @@ from orchestrator.accounts.service import account_of
 from orchestrator.accounts.standing import Standing
 from orchestrator.database import Database
 from orchestrator.errors import Forbidden, NotFound, Unauthorized
+from orchestrator.limits.throttle import Throttle
 
 log = structlog.get_logger()
 
@@ -37,7 +38,7 @@ class MyAccount:
         self._database = database
         self._standing = standing
         self._passwords = passwords
-        self._throttle = throttle.Throttle(database)
+        self._throttle = Throttle(database)
 
     async def particulars(self, account: Account) -> Particulars:
         async with self._database.read() as session:
@@ -102,13 +103,13 @@ class MyAccount:
 
     async def require_password(self, account: Account, password: str) -> str:
         """The hash that `password` has now. Forbidden `wrong_password`; RateLimited after too many tries."""
-        await self._throttle.count(throttle.PASSWORD_CHECKS, account.id)
+        await self._throttle.count(limits.PASSWORD_CHECKS, account.id)
         async with self._database.read() as session:
             row = await _row_of(session, account)
         if await self._passwords.verify(password, row.password_hash) is Verdict.WRONG or row.password_hash is None:
             raise _wrong_password()
         async with self._database.write() as session:
-            await self._throttle.forget(session, throttle.PASSWORD_CHECKS, account.id)
+            await self._throttle.forget(session, limits.PASSWORD_CHECKS, account.id)
         return row.password_hash
 
 

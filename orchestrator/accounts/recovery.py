@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from orchestrator.accounts import throttle
+from orchestrator.accounts import limits
 from orchestrator.accounts.account import Account, AccountState
 from orchestrator.accounts.letters import Purpose
 from orchestrator.accounts.models import AccountRow, Device, MailOrder, MailToken
@@ -18,6 +18,7 @@ from orchestrator.accounts.postman import Postman
 from orchestrator.database import Database
 from orchestrator.errors import Forbidden, InvalidRequest, Unauthorized
 from orchestrator.ids import hash_of
+from orchestrator.limits.throttle import Throttle
 
 log = structlog.get_logger()
 
@@ -27,7 +28,7 @@ class Recovery:
         self._database = database
         self._passwords = passwords
         self._postman = postman
-        self._throttle = throttle.Throttle(database)
+        self._throttle = Throttle(database)
 
     async def ask_for_reset(self, email: str, *, address: str) -> None:
         """A letter with which a new password can be chosen within an hour, if anybody has this address. RateLimited."""
@@ -65,15 +66,15 @@ class Recovery:
             self._postman.order(session, purpose, email, await self._database.now(session))
 
     async def _count(self, email: str, address: str) -> None:
-        await self._throttle.count(throttle.LETTERS_OF_ADDRESS, address)
-        await self._throttle.count(throttle.LETTERS_OF_ADDRESS_TO, address, email)
-        await self._throttle.count(throttle.LETTERS_TO, email)
+        await self._throttle.count(limits.LETTERS_OF_ADDRESS, address)
+        await self._throttle.count(limits.LETTERS_OF_ADDRESS_TO, address, email)
+        await self._throttle.count(limits.LETTERS_TO, email)
 
     async def reset(self, secret: str, password: str, *, address: str) -> None:
         """Choose a new password with the secret of a letter, once. All devices are signed out, and whoever reads the
         letters of an address has proven that it is theirs. InvalidRequest `invalid_token`, RateLimited.
         """
-        await self._throttle.count(throttle.TOKENS_OF_ADDRESS, address)
+        await self._throttle.count(limits.TOKENS_OF_ADDRESS, address)
         async with self._database.read() as session:
             if await session.scalar(select(MailToken.purpose).where(*_is(secret, Purpose.RESET_PASSWORD))) is None:
                 raise _invalid()  # before the costly hash
@@ -91,7 +92,7 @@ class Recovery:
         """Prove an address with the secret of a letter, once; another one than before becomes the account's with it.
         InvalidRequest `invalid_token`, also when somebody else was faster to have that address. RateLimited.
         """
-        await self._throttle.count(throttle.TOKENS_OF_ADDRESS, address)
+        await self._throttle.count(limits.TOKENS_OF_ADDRESS, address)
         try:
             async with self._database.write() as session:
                 row, token = await self._redeem(session, secret, Purpose.VERIFY_EMAIL, Purpose.CHANGE_EMAIL)

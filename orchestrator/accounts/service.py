@@ -11,7 +11,7 @@ from sqlalchemy import Select, bindparam, delete, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from orchestrator.accounts import throttle, tokens
+from orchestrator.accounts import limits, tokens
 from orchestrator.accounts.account import Account, AccountState, Role, SignedIn
 from orchestrator.accounts.device_names import UNKNOWN
 from orchestrator.accounts.letters import Purpose
@@ -23,6 +23,7 @@ from orchestrator.database import Database, Prepared
 from orchestrator.errors import Conflict, Unauthorized
 from orchestrator.ids import new_id
 from orchestrator.installation import Installation
+from orchestrator.limits.throttle import Throttle
 
 MOST_DEVICES = 50  # of one person; the ones signed in longest ago give way
 
@@ -42,13 +43,13 @@ class Accounts:
         self._database = database
         self._passwords = passwords
         self._postman = postman
-        self._throttle = throttle.Throttle(database)
+        self._throttle = Throttle(database)
 
     async def register(self, email: str, password: str, name: str, *, address: str, device: str = UNKNOWN) -> str:
         """A new player from `address`, signed in on `device`: the session token. A letter asks for the proof of the
         e-mail address. Conflict `email_taken`, RateLimited.
         """
-        await self._throttle.count(throttle.REGISTRATIONS_OF_ADDRESS, address)
+        await self._throttle.count(limits.REGISTRATIONS_OF_ADDRESS, address)
         account = await self.create(email, password, name, is_email_proven=False)
         return await self.issue_token(account, device)
 
@@ -101,7 +102,7 @@ class Accounts:
         """
         email = email.lower()
         await self.count_sign_in(address)
-        await self._throttle.count(throttle.SIGN_IN, address, email)
+        await self._throttle.count(limits.SIGN_IN, address, email)
         async with self._database.read() as session:
             row = (await session.execute(select(AccountRow).where(AccountRow.email == email))).scalar_one_or_none()
         seen_hash = row.password_hash if row else None
@@ -111,7 +112,7 @@ class Accounts:
             raise _wrong_credentials()
         upgraded = await self._passwords.hash(password) if verdict is Verdict.RIGHT_BUT_OUTDATED else None
         async with self._database.write() as session:
-            await self._throttle.forget(session, throttle.SIGN_IN, address, email)
+            await self._throttle.forget(session, limits.SIGN_IN, address, email)
             row = await session.get(AccountRow, row.id, with_for_update=True)
             # The password may have been changed while this one was checked: then it opens nothing any more.
             if row is None or row.password_hash != seen_hash or row.state is not AccountState.ACTIVE:
@@ -121,7 +122,7 @@ class Accounts:
 
     async def count_sign_in(self, address: str) -> None:
         """One more try from `address`, by whichever door. RateLimited."""
-        await self._throttle.count(throttle.SIGN_INS_OF_ADDRESS, address)
+        await self._throttle.count(limits.SIGN_INS_OF_ADDRESS, address)
 
     async def issue_token(self, account: Account, device: str = UNKNOWN) -> str:
         """A session token for `account` on one more device, good for 30 days or until that is signed out."""

@@ -11,10 +11,10 @@ from litestar.handlers import BaseRouteHandler
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from orchestrator.accounts.throttle import Tally
 from orchestrator.audit.recording import Actor, ActorKind
 from orchestrator.errors import ApiError, Forbidden, RateLimited, Unauthorized
 from orchestrator.http import AnyConnection, AnyRequest, address_of, answer_bug, request_id_of
+from orchestrator.limits.throttle import Tally
 from orchestrator.tenants.keys import Proven, TenantKeys
 
 _PROVEN, _TALLY = "tenant", "tenant_tally"

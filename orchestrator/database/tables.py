@@ -8,6 +8,7 @@ from orchestrator.database.types import Base
 from orchestrator.fleet import models as fleet
 from orchestrator.installation import models as installation
 from orchestrator.library import models as library
+from orchestrator.limits import models as limits
 from orchestrator.pictures import models as pictures
 from orchestrator.play import models as play
 from orchestrator.publishers import models as publishers
@@ -23,6 +24,7 @@ __all__ = [
     "fleet",
     "installation",
     "library",
+    "limits",
     "metadata",
     "pictures",
     "play",

@@ -12,7 +12,6 @@ from sqlalchemy import Select, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from orchestrator.accounts.account import Account
-from orchestrator.accounts.throttle import Limit, Throttle
 from orchestrator.audit.recording import COMMAND_LINE, Action, Actor, record
 from orchestrator.catalog.models import Game
 from orchestrator.catalog.snapshot import mark_changed
@@ -21,6 +20,7 @@ from orchestrator.errors import InvalidRequest, NotFound
 from orchestrator.ids import new_id
 from orchestrator.library.codes import ending_of, hash_of, new_code
 from orchestrator.library.models import CodeBatch, LibraryCode, LibraryEntry
+from orchestrator.limits.throttle import Limit, Throttle
 
 MOST_CODES_AT_ONCE = 1000
 CODES_OF_ACCOUNT = Limit("codes-of-account", 10, timedelta(minutes=15))

@@ -9,10 +9,10 @@ from litestar.params import JSONBody
 
 from orchestrator.accounts.account import Account
 from orchestrator.accounts.dependencies import provide_account, signed_in
-from orchestrator.accounts.throttle import Limit, Throttle
 from orchestrator.database import Database
 from orchestrator.http import AnyRequest, address_of, origin_of
 from orchestrator.ids import new_id
+from orchestrator.limits.throttle import Limit, Throttle
 from orchestrator.play.invites import Invites, Watch
 from orchestrator.play.lifecycle import Position, life_is_connectable, status_of
 from orchestrator.play.models import life_of

@@ -13,11 +13,11 @@ from sqlalchemy import or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from orchestrator.accounts.throttle import Limit, Throttle
 from orchestrator.audit.recording import COMMAND_LINE, Action, Actor, record
 from orchestrator.database import Database
 from orchestrator.errors import Conflict, NotFound, Unauthorized
 from orchestrator.ids import hash_of, new_id
+from orchestrator.limits.throttle import Limit, Throttle
 from orchestrator.publishers.models import Publisher, PublisherKey
 
 REQUESTS = Limit("publisher-requests", 600, timedelta(minutes=1))

@@ -15,11 +15,11 @@ from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from orchestrator.accounts.throttle import Limit, Tally, Throttle
 from orchestrator.audit.recording import COMMAND_LINE, Action, Actor, record
 from orchestrator.database import Database
 from orchestrator.errors import Conflict, InvalidRequest, NotFound, Unauthorized
 from orchestrator.ids import hash_of, new_id
+from orchestrator.limits.throttle import Limit, Tally, Throttle
 from orchestrator.tenants.models import Tenant, TenantKey, TenantOrigin
 from orchestrator.tenants.plans import GRANTS, Grants, KeyMode, Plan, granted
 from orchestrator.tenants.theme import theme_of

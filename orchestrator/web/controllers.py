@@ -12,12 +12,12 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, QueryParameter
 from litestar.response import Redirect, Template
 
-from orchestrator.accounts import throttle
+from orchestrator.accounts import limits
 from orchestrator.accounts.my_account import MyAccount
-from orchestrator.accounts.throttle import Limit
 from orchestrator.catalog.service import Catalog
 from orchestrator.errors import NotFound
 from orchestrator.http import MOST_RETURN_CHARACTERS, AnyRequest, local_path
+from orchestrator.limits.throttle import Limit
 from orchestrator.tenants.members import TenantMembers
 from orchestrator.web.rendering import STATIC
 from orchestrator.web.shelf import SORTS, cards_of, pages_of, shelf_of
@@ -31,7 +31,7 @@ def _too_many(limit: Limit) -> str:
 
 _SIGN_IN_FAILURES = {
     "CredentialsSignin": "The e-mail address or the password is wrong.",
-    "RateLimited": _too_many(throttle.SIGN_IN),
+    "RateLimited": _too_many(limits.SIGN_IN),
     "MissingCSRF": "The page was open for too long. Please sign in again.",
     "OAuthCallback": "Signing in with Google did not work. Please try again.",
     "AccessDenied": "Google did not let you through, or this account cannot be signed in to.",
@@ -43,7 +43,7 @@ _SIGN_IN_FAILURES = {
 _REGISTRATION_FAILURES = {
     "EmailTaken": "An account with this e-mail address exists already. Sign in instead.",
     "InvalidFields": "Please give a name, an e-mail address, and a password of at least 8 characters.",
-    "RateLimited": _too_many(throttle.REGISTRATIONS_OF_ADDRESS),
+    "RateLimited": _too_many(limits.REGISTRATIONS_OF_ADDRESS),
     "MissingCSRF": "The page was open for too long. Please try again.",
     "SignUpClosed": "New accounts are made by the people who run this Playhouse. Please ask them for one.",
 }

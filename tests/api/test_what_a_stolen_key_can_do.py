@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import orchestrator
-from orchestrator.accounts.throttle import Limit
+from orchestrator.limits.throttle import Limit
 from tests.api.served import Served
 from tests.api.stolen import hosts, people, publishers, streams, tenants
 from tests.api.stolen.doors import DOORS, HOSTS, PEOPLE, PUBLISHERS, TENANTS

@@ -12,8 +12,8 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
-from orchestrator.accounts import throttle
-from orchestrator.accounts.throttle import Limit
+from orchestrator.accounts import limits
+from orchestrator.limits.throttle import Limit
 from orchestrator.settings import Settings
 from tests.browser.pages.catalogue import fill
 from tests.browser.pages.pages_support import SEAT_PAGE, FakeApi
@@ -74,9 +74,7 @@ async def tenant(replica: Replica, site: Site) -> Tenant:
 @pytest.fixture(autouse=True)
 def many_may_register(monkeypatch: pytest.MonkeyPatch) -> None:
     """All from one address."""
-    monkeypatch.setattr(
-        throttle, "REGISTRATIONS_OF_ADDRESS", Limit("registrations-of-address", 1000, timedelta(hours=1))
-    )
+    monkeypatch.setattr(limits, "REGISTRATIONS_OF_ADDRESS", Limit("registrations-of-address", 1000, timedelta(hours=1)))
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -8,10 +8,12 @@ import httpx
 import pytest
 from sqlalchemy import update
 
-from orchestrator.accounts import throttle, tokens
+from orchestrator.accounts import limits, tokens
 from orchestrator.accounts.account import Account
-from orchestrator.accounts.models import Device, SignInThrottle
+from orchestrator.accounts.models import Device
 from orchestrator.accounts.passwords import Passwords
+from orchestrator.limits.models import Tries
+from orchestrator.limits.throttle import Throttle
 from orchestrator.services import Services
 
 EMAIL, PASSWORD, NEW = "ada@example.org", "correct horse", "battery staple"
@@ -166,14 +168,14 @@ async def test_a_sign_in_that_is_under_way_while_the_password_changes_opens_noth
 async def test_guessing_the_old_password_is_slow(
     browser: httpx.AsyncClient, account: Account, services: Services
 ) -> None:
-    for _ in range(throttle.PASSWORD_CHECKS.tries):
-        await throttle.Throttle(services.database).count(throttle.PASSWORD_CHECKS, account.id)
+    for _ in range(limits.PASSWORD_CHECKS.tries):
+        await Throttle(services.database).count(limits.PASSWORD_CHECKS, account.id)
     body = {"currentPassword": PASSWORD, "newPassword": NEW}
     answer = await browser.post("/api/account/password", json=body)
     assert (answer.status_code, answer.json()["error"]) == (429, "rate_limited")
     assert int(answer.headers["retry-after"]) > 0
     async with services.database.write() as writing:
-        await writing.execute(update(SignInThrottle).values(ends_at=datetime.now(UTC) - timedelta(seconds=1)))
+        await writing.execute(update(Tries).values(ends_at=datetime.now(UTC) - timedelta(seconds=1)))
     assert (await browser.post("/api/account/password", json=body)).status_code == 204
 
 

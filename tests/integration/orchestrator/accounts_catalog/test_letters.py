@@ -12,8 +12,8 @@ import pytest
 from litestar import Litestar
 from sqlalchemy import func, select, update
 
+from orchestrator.accounts import limits, tokens
 from orchestrator.accounts import postman as postmen
-from orchestrator.accounts import throttle, tokens
 from orchestrator.accounts.account import Account, AccountState
 from orchestrator.accounts.letters import Purpose
 from orchestrator.accounts.models import AccountRow, MailOrder, MailToken
@@ -242,11 +242,11 @@ async def test_no_secret_lies_in_the_database(
 
 async def test_letters_to_one_address_are_bounded(client: httpx.AsyncClient, services: Services) -> None:
     for email in (EMAIL, STRANGER):
-        answers = [await forgot(client, email) for _ in range(throttle.LETTERS_OF_ADDRESS_TO.tries + 1)]
+        answers = [await forgot(client, email) for _ in range(limits.LETTERS_OF_ADDRESS_TO.tries + 1)]
         assert {answer.status_code for answer in answers[:-1]} == {204}
         refused(answers[-1], 429, "rate_limited")
         assert int(answers[-1].headers["retry-after"]) > 0
-    assert await count(services, MailOrder) <= 2 * throttle.LETTERS_OF_ADDRESS_TO.tries
+    assert await count(services, MailOrder) <= 2 * limits.LETTERS_OF_ADDRESS_TO.tries
 
 
 async def test_whoever_registers_plays_at_once_and_proves_the_address_by_letter(
@@ -334,7 +334,7 @@ async def test_another_address_needs_the_password(client: httpx.AsyncClient, acc
     refused(await change(client, password="wrong"), 403, "wrong_password")
     refused(await change(client, "nonsense"), 400, "invalid_request")
     refused(await change(client, EMAIL), 400, "invalid_request")
-    answers = [await change(client, password="wrong") for _ in range(throttle.PASSWORD_CHECKS.tries + 1)]
+    answers = [await change(client, password="wrong") for _ in range(limits.PASSWORD_CHECKS.tries + 1)]
     refused(answers[-1], 429, "rate_limited")
 
 

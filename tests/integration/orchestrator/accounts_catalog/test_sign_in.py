@@ -9,10 +9,12 @@ import httpx
 import pytest
 from sqlalchemy import select, update
 
-from orchestrator.accounts import service, throttle, tokens
+from orchestrator.accounts import limits, service, tokens
 from orchestrator.accounts.account import Account, AccountState, Role
-from orchestrator.accounts.models import AccountRow, Device, SignInThrottle
+from orchestrator.accounts.models import AccountRow, Device
 from orchestrator.accounts.service import MOST_DEVICES
+from orchestrator.limits.models import Tries
+from orchestrator.limits.throttle import Throttle
 from orchestrator.services import Services
 
 EMAIL, PASSWORD = "ada@example.org", "correct horse"
@@ -243,23 +245,23 @@ async def test_too_many_tries_are_refused_until_the_window_ends(
     client: httpx.AsyncClient, account: Account, services: Services
 ) -> None:
     now = datetime.now(UTC)
-    for _ in range(throttle.SIGN_IN.tries):
-        await throttle.Throttle(services.database).count(throttle.SIGN_IN, "127.0.0.1", EMAIL)
+    for _ in range(limits.SIGN_IN.tries):
+        await Throttle(services.database).count(limits.SIGN_IN, "127.0.0.1", EMAIL)
     assert (await sign_in(client)).headers["location"] == "/signin?error=RateLimited"
     refused = await sign_in(client, json="true")
     assert (refused.status_code, refused.json()["error"]) == (429, "rate_limited")
     assert 0 < int(refused.headers["retry-after"]) <= 15 * 60
 
     async with services.database.write() as writing:
-        await writing.execute(update(SignInThrottle).values(ends_at=now - timedelta(seconds=1)))
+        await writing.execute(update(Tries).values(ends_at=now - timedelta(seconds=1)))
     assert (await sign_in(client)).headers["location"] == "/"
 
 
 async def test_a_success_ends_the_count_of_its_address_and_email(
     client: httpx.AsyncClient, account: Account, services: Services
 ) -> None:
-    for _ in range(throttle.SIGN_IN.tries - 1):
-        await throttle.Throttle(services.database).count(throttle.SIGN_IN, "127.0.0.1", EMAIL)
+    for _ in range(limits.SIGN_IN.tries - 1):
+        await Throttle(services.database).count(limits.SIGN_IN, "127.0.0.1", EMAIL)
     for _ in "12":
         assert (await sign_in(client)).headers["location"] == "/"
 
@@ -267,7 +269,7 @@ async def test_a_success_ends_the_count_of_its_address_and_email(
 async def test_the_throttle_keeps_no_address(client: httpx.AsyncClient, services: Services) -> None:
     await sign_in(client)
     async with services.database.read() as reading:
-        keys = (await reading.execute(select(SignInThrottle.key))).scalars().all()
+        keys = (await reading.execute(select(Tries.key))).scalars().all()
     assert keys
     assert not any("127.0.0.1" in key or "ada" in key for key in keys)
 

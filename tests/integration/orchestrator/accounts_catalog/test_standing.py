@@ -15,12 +15,13 @@ from click.testing import CliRunner
 from sqlalchemy import func, select, update
 
 from orchestrator import cli
-from orchestrator.accounts import throttle, tokens
+from orchestrator.accounts import limits, tokens
 from orchestrator.accounts.account import Account, AccountState
 from orchestrator.accounts.models import AccountRow, Device, LinkedIdentity, MailOrder, MailToken
 from orchestrator.catalog.models import Favorite
 from orchestrator.database import Base
 from orchestrator.database.tables import metadata
+from orchestrator.limits.throttle import Throttle
 from orchestrator.play.models import ERASED_OWNER, LaunchAttempt, Session
 from orchestrator.saves.models import SaveSlot, SaveVersion, UnwantedArchive
 from orchestrator.services import Services
@@ -317,8 +318,8 @@ async def test_an_export_names_no_file_for_an_archive_that_is_gone(
 
 
 async def test_exports_are_bounded(browser: httpx.AsyncClient, account: Account, services: Services) -> None:
-    for _ in range(throttle.EXPORTS.tries):
-        await throttle.Throttle(services.database).count(throttle.EXPORTS, account.id)
+    for _ in range(limits.EXPORTS.tries):
+        await Throttle(services.database).count(limits.EXPORTS, account.id)
     assert (await browser.get("/api/account/export")).status_code == 429
 
 

@@ -5,7 +5,7 @@ import jwt
 import pytest
 from sqlalchemy import select
 
-from orchestrator.accounts.throttle import Limit
+from orchestrator.limits.throttle import Limit
 from orchestrator.play import invite_controllers
 from orchestrator.play.invites import INVITES_LIMIT
 from orchestrator.play.models import Invite

@@ -11,9 +11,9 @@ from hashlib import sha256
 from sqlalchemy import case, delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from orchestrator.accounts.models import SignInThrottle
 from orchestrator.database import Database, insert_into
 from orchestrator.errors import RateLimited
+from orchestrator.limits.models import Tries
 
 
 @dataclass(frozen=True)
@@ -45,17 +45,6 @@ class Tally:
         return max(0, self.limit.tries - self.tries)
 
 
-SIGN_IN = Limit("sign-in", 10, timedelta(minutes=15))
-SIGN_INS_OF_ADDRESS = Limit("sign-ins-of-address", 200, timedelta(minutes=15))
-REGISTRATIONS_OF_ADDRESS = Limit("registrations-of-address", 30, timedelta(hours=1))
-LETTERS_OF_ADDRESS = Limit("letters-of-address", 30, timedelta(hours=1))
-LETTERS_TO = Limit("letters-to", 20, timedelta(hours=1))
-LETTERS_OF_ADDRESS_TO = Limit("letters-of-address-to", 5, timedelta(hours=1))
-TOKENS_OF_ADDRESS = Limit("tokens-of-address", 60, timedelta(hours=1))
-EXPORTS = Limit("exports", 10, timedelta(hours=1))
-PASSWORD_CHECKS = Limit("password-checks", 10, timedelta(minutes=15))
-
-
 class Throttle:
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -71,43 +60,43 @@ class Throttle:
         async with self._database.write() as session:
             now = await self._database.now(session)
             await _clear(session, now)
-            is_over = SignInThrottle.ends_at <= now
+            is_over = Tries.ends_at <= now
             first = {"key": _key(limit, subject), "tries": 1, "ends_at": now + limit.window}
-            statement = insert_into(session, SignInThrottle).values(first)
+            statement = insert_into(session, Tries).values(first)
             row = (
                 await session.execute(
                     statement.on_conflict_do_update(
-                        index_elements=[SignInThrottle.key],
+                        index_elements=[Tries.key],
                         set_={
                             "tries": case(
                                 (is_over, 1),
                                 # Beyond the limit there is nothing more to count.
-                                (SignInThrottle.tries > limit.tries, SignInThrottle.tries),
-                                else_=SignInThrottle.tries + 1,
+                                (Tries.tries > limit.tries, Tries.tries),
+                                else_=Tries.tries + 1,
                             ),
-                            "ends_at": case((is_over, now + limit.window), else_=SignInThrottle.ends_at),
+                            "ends_at": case((is_over, now + limit.window), else_=Tries.ends_at),
                         },
-                    ).returning(SignInThrottle.tries, SignInThrottle.ends_at)
+                    ).returning(Tries.tries, Tries.ends_at)
                 )
             ).one()
         return Tally(limit, row.tries, row.ends_at, max(1, math.ceil((row.ends_at - now).total_seconds())))
 
     async def look(self, limit: Limit, *subject: str) -> int:
         """How often `subject` tried within the window that is, without counting."""
-        query = select(SignInThrottle.tries, SignInThrottle.ends_at).where(SignInThrottle.key == _key(limit, subject))
+        query = select(Tries.tries, Tries.ends_at).where(Tries.key == _key(limit, subject))
         async with self._database.read() as session:
             row = (await session.execute(query)).one_or_none()
             return 0 if row is None or row.ends_at <= await self._database.now(session) else row.tries
 
     async def forget(self, session: AsyncSession, limit: Limit, *subject: str) -> None:
         """A success ends its window."""
-        await session.execute(delete(SignInThrottle).where(SignInThrottle.key == _key(limit, subject)))
+        await session.execute(delete(Tries).where(Tries.key == _key(limit, subject)))
 
 
 async def _clear(session: AsyncSession, now: datetime) -> None:
     """Windows that are over, save for those that another replica is at: two that clear never wait for each other."""
-    over = select(SignInThrottle.key).where(SignInThrottle.ends_at <= now).with_for_update(skip_locked=True)
-    await session.execute(delete(SignInThrottle).where(SignInThrottle.key.in_(over)))
+    over = select(Tries.key).where(Tries.ends_at <= now).with_for_update(skip_locked=True)
+    await session.execute(delete(Tries).where(Tries.key.in_(over)))
 
 
 def _key(limit: Limit, subject: tuple[str, ...]) -> str:
