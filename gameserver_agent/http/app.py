@@ -2,6 +2,7 @@
 
 import hmac
 import secrets
+import time
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
@@ -15,10 +16,12 @@ from gameserver_agent.host_usage import HostFigures
 from gameserver_agent.http.stream_token import Bearer, Expected, TokenForeignError, TokenRefusedError, verified_bearer
 from metering import CONTENT_TYPE, may_scrape
 from streaming.audience import Role
+from streaming.budget import Budget
 from streaming.protocol import Introduction, SessionDescription
 
 log = structlog.get_logger()
 _BODY_LIMIT = 512 * 1024
+_REFUSALS_SAID_PER_S, _REFUSALS_SAID_AT_ONCE = 1.0, 60.0
 
 
 class PlayableSession(Protocol):
@@ -99,6 +102,8 @@ class _Server:
         self._secret = secret
         self._play_url = play_url
         self._now_s = now_s
+        self._refusals = Budget.full(_REFUSALS_SAID_PER_S, _REFUSALS_SAID_AT_ONCE, time.monotonic())
+        self._unsaid = 0
 
     async def health(self, request: web.Request) -> web.Response:
         figures = self._agent.figures()
@@ -169,10 +174,10 @@ class _Server:
                 self._now_s(),
             )
         except TokenForeignError as error:
-            log.info("stream_token.foreign", session=session_id, reason=str(error))
+            self._say_refused("stream_token.foreign", session_id, error)
             return _problem(403, "forbidden", "This stream token is for another session.")
         except TokenRefusedError as error:
-            log.info("stream_token.refused", session=session_id, reason=str(error))
+            self._say_refused("stream_token.refused", session_id, error)
             return _problem(401, "unauthorized", "The stream token is not valid (any more).")
         if session is None:
             return _problem(404, "not_found", "This host runs no such session.")
@@ -181,6 +186,15 @@ class _Server:
         except SeatError as error:
             return _seat_problem(error)
         return web.json_response({"answer": answer.model_dump()})
+
+    def _say_refused(self, event: str, session_id: str, error: TokenRefusedError) -> None:
+        """In the log; of a flood a line a second, with how many were left out before it."""
+        spent = self._refusals.spent(time.monotonic())
+        if spent.is_overdrawn:
+            self._unsaid += 1
+            return
+        log.info(event, session=session_id, reason=str(error), unsaid=self._unsaid)
+        self._refusals, self._unsaid = spent, 0
 
     @web.middleware
     async def cross_origin(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -231,6 +245,10 @@ def _seat_problem(error: SeatError) -> web.Response:
             return _problem(409, error.code, f"There is no place left: {error}")
         case "replaced":
             return _problem(409, error.code, "A newer page has taken this session over.")
+        case "too_fast":
+            answer = _problem(429, "rate_limited", f"Too many offers: {error}")
+            answer.headers["Retry-After"] = "1"
+            return answer
         case "bad_offer":
             return _problem(400, "invalid_request", f"This offer cannot be answered: {error}")
         case _:

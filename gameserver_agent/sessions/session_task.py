@@ -7,6 +7,7 @@ them up from the record. Each phase has its deadline; whatever happens, the way 
 """
 
 import asyncio
+import time
 
 from agent_protocol import DesiredSession, EndReport, ObservedSession, ObservedState, SavedVersion
 from gameserver_agent.errors import SeatError
@@ -18,9 +19,12 @@ from gameserver_agent.sessions.record import SessionRecord
 from gameserver_agent.sessions.services import SessionServices
 from gameserver_agent.tasks import cancelled
 from streaming.audience import Role
+from streaming.budget import Budget
 from streaming.protocol import Introduction, SessionDescription
 
 _CANCELLED_WITHIN_S = 1.0
+_OFFERS = {Role.PLAYER: (1.0, 10.0), Role.WATCHER: (8.0, 40.0)}
+"""Of one session, a second and at once. Each is work for the process that makes its picture."""
 _ON_ITS_WAY = frozenset({ObservedState.PULLING, ObservedState.RESTORING, ObservedState.BOOTING})
 
 
@@ -33,6 +37,7 @@ class SessionTask:
         self._playing = Playing(self._live, self._ending)
         self._stop_ordered: asyncio.Future[EndReport] = asyncio.get_running_loop().create_future()
         self._task: asyncio.Task[None] | None = None
+        self._offers = {role: Budget.full(*often, time.monotonic()) for role, often in _OFFERS.items()}
         self.was_reported = False
 
     # What others see and order.
@@ -108,10 +113,14 @@ class SessionTask:
         self, offer: SessionDescription, role: Role = Role.PLAYER, who: Introduction | None = None
     ) -> SessionDescription:
         """Signalling for a page; a paused game runs before its player is answered, and stands still for who watches.
-        Raises `SeatError` when the seat is not ready, or refuses a watcher.
+        Raises `SeatError` when the seat is not ready or refuses a watcher; `too_fast` where offers come without end.
         """
         if self._live.seat is None or self._is_over:
             raise SeatError("the seat is not ready yet")
+        offers = self._offers[role].spent(time.monotonic())
+        if offers.is_overdrawn:
+            raise SeatError("wait a moment, then try again", "too_fast")
+        self._offers[role] = offers
         if role is Role.WATCHER:
             return await self._live.seat.connect(offer, role, who)
         async with self._playing.pausing.awake():

@@ -1,5 +1,10 @@
 """The agent's port: whatever strangers send to it, the answer has a name and nothing else happens."""
 
+import asyncio
+import itertools
+import json
+import time
+from collections import Counter
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 
@@ -204,6 +209,7 @@ async def test_a_good_offer_gets_the_seats_answer(browser: aiohttp.ClientSession
         ("replaced", 409, "replaced"),
         ("revoked", 401, "unauthorized"),
         ("bad_offer", 400, "invalid_request"),
+        ("too_fast", 429, "rate_limited"),
     ],
 )
 async def test_a_watcher_comes_as_such_and_hears_why_not(
@@ -233,6 +239,43 @@ async def test_a_mistake_of_ours_says_nothing_but_the_id_under_which_it_is_logge
     [logged] = [event for event in logs if event["event"] == "request.failed"]
     assert logged["path"] == "/session/ses1/connect"
     assert logged["request_id"] in problem["message"]
+
+
+async def test_a_flood_of_bad_offers_keeps_no_player_waiting_and_fills_no_log(
+    browser: aiohttp.ClientSession, agent: OneSession
+) -> None:
+    good = {"type": "offer", "sdp": "v=0" + "a=x" * 50_000}
+    forged = token()[:-8] + "AAAAAAAA"
+    bodies = [
+        b"[" * 500_000,
+        b'{"token": "' + b"x" * 500_000,
+        *(json.dumps({"token": given, "offer": good}).encode() for given in ("a.b.c", forged, token("ses2"), "")),
+    ]
+    statuses = Counter[int]()
+    enough = asyncio.Event()
+
+    async def flood() -> None:
+        for body in itertools.cycle(bodies):
+            async with browser.post("/session/ses1/connect", data=body) as answer:
+                statuses[answer.status] += 1
+            if statuses.total() > 600:
+                enough.set()
+
+    with capture_logs() as logs:
+        floods = [asyncio.create_task(flood()) for _ in range(16)]
+        took_s: list[float] = []
+        while not enough.is_set():
+            began_s = time.monotonic()
+            assert (await connect(browser, "ses1", token()))[0] == 200
+            took_s.append(time.monotonic() - began_s)
+        for each in floods:
+            each.cancel()
+        await asyncio.gather(*floods, return_exceptions=True)
+    assert set(statuses) == {400, 401, 403}
+    assert len(agent.held.offers) == len(took_s)
+    assert sorted(took_s)[len(took_s) // 2] < 5
+    said = [line for line in logs if line["event"].startswith("stream_token.")]
+    assert 60 <= len(said) < statuses[401] + statuses[403]
 
 
 async def test_a_raised_epoch_ends_older_tokens(browser: aiohttp.ClientSession, agent: OneSession) -> None:
