@@ -119,8 +119,9 @@ walk-pictures: setup-tests ## Walk through the house as a player and as a publis
 test-games: setup-tests ## Play each of the four games of `make games` for a minute through the stream (GAMES_PLAY_S=60); keeps pictures in test-artifacts/games
 	GAMES_PLAY_S=$(GAMES_PLAY_S) $(RUN)pytest tests/browser/house/test_real_games.py
 
-test-deploy: setup-tests ## Boot a Debian with systemd, deploy to it by package and by images, and play there while agents start anew (needs root and the network)
+test-deploy: setup-tests ## Boot a Debian with systemd, deploy to it by package and by images, and play there while agents start anew; then type the front page on one that has nothing (needs root and the network)
 	$(RUN)python -m tests.booted
+	$(RUN)python -m tests.booted.clean
 
 soak: MINUTES = 30
 soak: setup-tests ## A day in half an hour: fifty people on two hosts, with faults, and nothing may grow; writes bench/results/soak.json (MINUTES=30)

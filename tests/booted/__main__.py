@@ -14,7 +14,7 @@ import yaml
 
 from deploy.debian.build import build
 from deploy.ssh.deploy import PROJECT, release_of
-from tests.booted.machine import ADDRESS, KEPT, Booted, debian
+from tests.booted.machine import ADDRESS, DEPLOYED_TO, KEPT, Booted, debian
 from tests.integration.docker_engine import RunningEngine
 
 URL = f"http://{ADDRESS}:8000"
@@ -155,7 +155,7 @@ def play(machine: Booted, meanwhile: str) -> None:
 
 def main() -> None:
     packed = images()
-    with Booted() as machine:
+    with Booted(debian("machine", DEPLOYED_TO)) as machine:
         try:
             with_units(machine)
             with_containers(machine, packed)

@@ -7,30 +7,31 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
 from deploy.ssh.deploy import PROJECT
 
 ADDRESS = "10.213.78.1"
+"""Of a machine in a network that leads nowhere."""
 KEPT = PROJECT / ".tools" / "booted"
 """What takes minutes to make, and is the same each time."""
 
 _MIRROR = "http://deb.debian.org/debian"
-_PACKAGES = (
+DEPLOYED_TO = (
     *("ca-certificates", "curl", "dbus", "docker-compose", "docker-registry", "docker.io", "e2fsprogs", "iproute2"),
     *("libxcb-shm0", "libxcb1", "libyuv0", "passwd", "postgresql", "procps", "pulseaudio", "python3", "python3-venv"),
     *("systemd", "systemd-sysv", "util-linux", "xvfb"),
 )
+"""What a machine has that others deploy to."""
 _GROUPS = Path("/sys/fs/cgroup")
 _ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "HOME": "/root",
     "LANG": "C.UTF-8",
-    "UV_OFFLINE": "1",
-    "UV_CACHE_DIR": "/var/cache/uv",
-    "UV_LINK_MODE": "copy",
 }
+_FROM_SHELVES = {"UV_OFFLINE": "1", "UV_CACHE_DIR": "/var/cache/uv", "UV_LINK_MODE": "copy"}
 
 
 def debian(name: str, packages: tuple[str, ...]) -> Path:
@@ -47,9 +48,14 @@ def debian(name: str, packages: tuple[str, ...]) -> Path:
 
 
 class Booted:
-    """`with`: it is up, in a network that leads nowhere. Nothing is left of it afterwards."""
+    """`with`: it is up. Nothing is left of it afterwards. Its network leads nowhere, and what it needs of Python is on
+    its shelves; with a `way_out`, which are variables of its programs, its network is this machine's instead.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, system: Path, way_out: Mapping[str, str] | None = None) -> None:
+        self._system = system
+        self._is_online = way_out is not None
+        self._environment = {**_ENVIRONMENT, **(_FROM_SHELVES if way_out is None else way_out)}
         self.folder = Path(tempfile.mkdtemp(prefix="booted-", dir="/tmp"))
         self.root = self.folder / "root"
         self._first: subprocess.Popen[bytes] | None = None
@@ -57,9 +63,10 @@ class Booted:
     def __enter__(self) -> Self:
         try:
             self.root.mkdir()
-            subprocess.run(["tar", "--extract", "--file", debian("machine", _PACKAGES), "-C", self.root], check=True)
-            self._fill_shelves()
+            subprocess.run(["tar", "--extract", "--file", self._system, "-C", self.root], check=True)
+            shelves = {"UV_CACHE": "", "ADDRESS": ""} if self._is_online else self._fill_shelves()
             groups = " ".join(str(group) for group in self._groups())
+            spaces = "--mount --pid --uts --ipc --cgroup" + ("" if self._is_online else " --net")
             enter = f"""
                 for group in {groups}; do
                     mkdir $group
@@ -68,9 +75,9 @@ class Booted:
                     done
                     echo $$ > $group/cgroup.procs
                 done
-                exec setpriv --pdeathsig KILL unshare --mount --pid --uts --ipc --net --cgroup --fork --kill-child "$0"
+                exec setpriv --pdeathsig KILL unshare {spaces} --fork --kill-child "$0"
             """
-            variables = {**os.environ, "ROOT": str(self.root), "UV_CACHE": _uv("cache", "dir")}
+            variables = {**os.environ, **shelves, "ROOT": str(self.root)}
             with (self.folder / "log").open("wb") as log:
                 self._first = subprocess.Popen(
                     ["sh", "-euc", enter, Path(__file__).parent / "begin"],
@@ -104,13 +111,18 @@ class Booted:
                         time.sleep(0.1)
         shutil.rmtree(self.folder)
 
+    @property
+    def first_process(self) -> int:
+        """The number that its systemd has out here."""
+        assert self._first is not None
+        return int(Path(f"/proc/{self._first.pid}/task/{self._first.pid}/children").read_text().split()[0])
+
     def inside(self, *command: str) -> tuple[str, ...]:
         """The command, as one of root's that runs in there."""
-        assert self._first is not None
-        children = Path(f"/proc/{self._first.pid}/task/{self._first.pid}/children").read_text().split()
         spaces = ("--mount", "--net", "--uts", "--ipc", "--pid", "--cgroup")
-        variables = [f"{name}={value}" for name, value in _ENVIRONMENT.items()]
-        return ("nsenter", f"--target={children[0]}", *spaces, "env", "-i", "--chdir=/root", *variables, *command)
+        variables = [f"{name}={value}" for name, value in self._environment.items()]
+        env = ("env", "-i", "--chdir=/root", *variables)
+        return ("nsenter", f"--target={self.first_process}", *spaces, *env, *command)
 
     def types(self, lines: str) -> str:
         """What root's shell prints there. Raises when a line fails."""
@@ -124,15 +136,15 @@ class Booted:
 
     def in_its_network(self, *command: str) -> tuple[str, ...]:
         """The command, as one of this machine's that speaks there."""
-        return ("nsenter", f"--net=/proc/{self.inside()[1].removeprefix('--target=')}/ns/net", *command)
+        return ("nsenter", f"--net=/proc/{self.first_process}/ns/net", *command)
 
     def _groups(self) -> list[Path]:
         tops = [_GROUPS] if (_GROUPS / "cgroup.procs").exists() else []
         tops = tops or sorted({path.parent.resolve() for path in _GROUPS.glob("*/cgroup.procs")})
         return [top / self.folder.name for top in tops]
 
-    def _fill_shelves(self) -> None:
-        """What packages of Python it will want is in uv's cache afterwards, and uv is there."""
+    def _fill_shelves(self) -> dict[str, str]:
+        """What packages of Python it will want is in uv's cache afterwards, and uv is there. What `begin` asks for."""
         what = "--quiet --frozen --extra orchestrator --extra agent --no-dev --no-install-project"
         environment = {**os.environ, "UV_PROJECT_ENVIRONMENT": str(self.folder / "packages")}
         command = [_uv_program(), "sync", *what.split(), "--python", "/usr/bin/python3"]
@@ -141,6 +153,7 @@ class Booted:
         tools = self.root / "opt" / "playhouse" / "tools" / "bin"
         tools.mkdir(parents=True)
         shutil.copy(_uv_program(), tools / "uv")
+        return {"UV_CACHE": _uv("cache", "dir"), "ADDRESS": ADDRESS}
 
     def _until(self, line: str) -> None:
         deadline = time.monotonic() + 120

@@ -117,6 +117,7 @@ class House:
         for page, words in SETTINGS:
             [setting] = [line for block in shell_blocks(page) for line in commands(block) if words in line]
             front.does(f"set -a; {front.filled(without_comment(setting))}")
+        front.leaves("apt-get install -y git make", "tests/booted/clean.py types it")
         front.leaves("make play", "bench/play and tests/browser/house type it")
         front.leaves("make test", "it is what runs this")
         front.types("export ORCHESTRATOR_DATA=./data")
