@@ -160,6 +160,15 @@ async def test_stop_asks_first_and_the_game_notices_nothing_of_a_no(page: Page, 
     assert api.called("/api/game/stop") == []
 
 
+async def test_a_double_click_on_stop_asks_as_well(page: Page, api: FakeApi, seat: Page) -> None:
+    await play(page, api)
+    await page.keyboard.press("Control+Alt+Enter")
+    await page.locator("#stop-button").dblclick()
+    await expect(page.get_by_role("dialog", name="Stop the game?")).to_be_visible()
+    assert await page.evaluate("getSelection().toString()") == ""
+    assert api.called("/api/game/stop") == []
+
+
 async def test_stop_lets_go_of_a_captured_mouse_and_can_be_answered_by_it(page: Page, api: FakeApi, seat: Page) -> None:
     await play(page, api)
     await page.mouse.move(600, 400)

@@ -2,8 +2,8 @@
 export class StopQuestion {
   constructor({ dialog, stage, onYes }) {
     this._dialog = dialog;
-    // Its form fills it, so that what is clicked beside that is beside the question.
-    dialog.addEventListener("click", ({ target }) => target === dialog && this.close());
+    // Its form fills it, so that what is clicked beside that is beside the question; the second half of a double click asked it.
+    dialog.addEventListener("click", ({ target, detail }) => target === dialog && detail < 2 && this.close());
     dialog.addEventListener("close", () => {
       if (dialog.returnValue === "stop") onYes();
       else stage.focus({ preventScroll: true });
