@@ -126,10 +126,10 @@ async def test_a_new_password_needs_the_old_one_and_signs_the_other_devices_out(
     assert (await sign_in(new_client(), NEW)).status_code == 200
 
 
-@pytest.mark.parametrize("new", ["short", "x" * 1001])
-async def test_a_new_password_that_cannot_be_is_refused(browser: httpx.AsyncClient, new: str) -> None:
-    answer = await browser.post("/api/account/password", json={"currentPassword": PASSWORD, "newPassword": new})
-    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+async def test_a_new_password_that_cannot_be_is_refused(browser: httpx.AsyncClient) -> None:
+    for new in ("short", "x" * 1001):
+        answer = await browser.post("/api/account/password", json={"currentPassword": PASSWORD, "newPassword": new})
+        assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request"), new
 
 
 async def test_of_two_changes_of_a_password_at_once_one_is_made(
@@ -197,12 +197,18 @@ async def test_a_person_is_called_what_they_like(browser: httpx.AsyncClient, acc
     assert (await browser.get("/api/auth/session")).json()["user"]["name"] == "Lady <Ada> 🎩"
 
 
-@pytest.mark.parametrize(
-    "body", [{}, {"name": "  "}, {"name": "x" * 101}, {"name": "a\0"}, {"name": 7}, {"name": None}]
-)
-async def test_a_name_that_cannot_be_is_refused(browser: httpx.AsyncClient, body: dict[str, object]) -> None:
-    answer = await browser.patch("/api/account", json=body)
-    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+async def test_a_name_that_cannot_be_is_refused(browser: httpx.AsyncClient) -> None:
+    bodies: list[dict[str, object]] = [
+        {},
+        {"name": "  "},
+        {"name": "x" * 101},
+        {"name": "a\0"},
+        {"name": 7},
+        {"name": None},
+    ]
+    for body in bodies:
+        answer = await browser.patch("/api/account", json=body)
+        assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request"), body
 
 
 async def test_changes_of_an_account_come_from_our_own_site(browser: httpx.AsyncClient) -> None:

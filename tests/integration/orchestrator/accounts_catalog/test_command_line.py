@@ -184,22 +184,21 @@ def test_an_engine_that_does_not_answer_is_one_line(run: Run, game_file: str) ->
 
 
 @pytest.mark.parametrize(
-    ("environment", "problem"),
+    ("name", "value", "problem"),
     [
-        ({"ORCHESTRATOR_DATABASE_URL": "nonsense"}, "Error: "),
-        ({"ORCHESTRATOR_PUBLIC_URL": "play.example"}, "Error: ORCHESTRATOR_PUBLIC_URL: "),
+        ("ORCHESTRATOR_DATABASE_URL", "nonsense", "Error: "),
+        ("ORCHESTRATOR_PUBLIC_URL", "play.example", "Error: ORCHESTRATOR_PUBLIC_URL: "),
     ],
 )
-@pytest.mark.parametrize("command", [("games", "list"), ("serve",), ("migrate",)])
 def test_a_setting_that_cannot_be_is_one_line(
-    run: Run, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], problem: str, command: tuple[str, ...]
+    run: Run, monkeypatch: pytest.MonkeyPatch, name: str, value: str, problem: str
 ) -> None:
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    refused = run(*command)
-    assert refused.exit_code == 1
-    assert refused.output.startswith(problem)
-    assert refused.output.count("\n") == 1
+    monkeypatch.setenv(name, value)
+    for command in (("games", "list"), ("serve",), ("migrate",)):
+        refused = run(*command)
+        assert refused.exit_code == 1, command
+        assert refused.output.startswith(problem), command
+        assert refused.output.count("\n") == 1, command
 
 
 def test_a_database_that_is_behind_is_one_line(

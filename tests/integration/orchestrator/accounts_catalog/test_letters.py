@@ -184,10 +184,10 @@ async def test_a_link_is_good_for_an_hour(
     assert await count(services, MailToken) == 1, "what is over is forgotten"
 
 
-@pytest.mark.parametrize("token", ["nonsense", "0" * 64, "\0", "x" * 101, ""])
-async def test_a_made_up_link_opens_nothing(client: httpx.AsyncClient, account: Account, token: str) -> None:
-    for answer in (await reset(client, token), await confirm(client, token)):
-        assert answer.status_code == 400
+async def test_a_made_up_link_opens_nothing(client: httpx.AsyncClient, account: Account) -> None:
+    for token in ("nonsense", "0" * 64, "\0", "x" * 101, ""):
+        for answer in (await reset(client, token), await confirm(client, token)):
+            assert answer.status_code == 400, token
     assert await sign_in(client, PASSWORD) == 200
 
 

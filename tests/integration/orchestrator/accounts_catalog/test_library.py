@@ -83,25 +83,23 @@ async def test_a_code_is_read_however_it_is_typed(admin: httpx.AsyncClient, sign
         assert (await redeem(player, typed)).status_code == 200
 
 
-@pytest.mark.parametrize(
-    "code",
-    [
-        "",
-        "ABCD",
-        "ABCD-EFGH-JKMN-PQRS",
-        "0000-0000-0000-0000",
-        "😀" * 16,
-        "<script>",
-        "' OR 1=1",
-        "\0",
-        "\u202e",
-        "É" * 16,
-    ],
+NO_CODES = (
+    "",
+    "ABCD",
+    "ABCD-EFGH-JKMN-PQRS",
+    "0000-0000-0000-0000",
+    "😀" * 16,
+    "<script>",
+    "' OR 1=1",
+    "\0",
+    "\u202e",
+    "É" * 16,
 )
-async def test_what_is_no_code_is_refused_like_one_that_nobody_made(
-    player: httpx.AsyncClient, locked: str, code: str
-) -> None:
-    assert is_refused(await redeem(player, code))
+
+
+async def test_what_is_no_code_is_refused_like_one_that_nobody_made(player: httpx.AsyncClient, locked: str) -> None:
+    for code in NO_CODES:
+        assert is_refused(await redeem(player, code)), code
 
 
 async def test_whatever_is_wrong_with_a_code_the_answer_is_the_same(
@@ -203,25 +201,25 @@ async def codes(admin: httpx.AsyncClient, batch_id: str) -> list[dict[str, Any]]
     return (await admin.get(f"/api/admin/codes/{batch_id}")).json()["codes"]
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"count": 0},
-        {"count": 1001},
-        {"count": "many"},
-        {"gameSlug": "Bad Slug"},
-        {"note": "x" * 101},
-        {"note": "a\nb"},
-        {"note": "\u202ex"},
-        {"expiresAt": "2020-01-01T00:00:00Z"},
-        {"expiresAt": "2030-01-01T00:00:00"},
-        {"expiresAt": "0001-01-01T00:00:00+14:00"},
-        {"expiresAt": "soon"},
-    ],
-)
-async def test_a_batch_that_cannot_be_is_refused(admin: httpx.AsyncClient, locked: str, change: dict[str, Any]) -> None:
-    answer = await admin.post("/api/admin/codes", json={"gameSlug": locked, "count": 1, **change})
-    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request"), answer.text
+NO_BATCHES: list[dict[str, Any]] = [
+    {"count": 0},
+    {"count": 1001},
+    {"count": "many"},
+    {"gameSlug": "Bad Slug"},
+    {"note": "x" * 101},
+    {"note": "a\nb"},
+    {"note": "\u202ex"},
+    {"expiresAt": "2020-01-01T00:00:00Z"},
+    {"expiresAt": "2030-01-01T00:00:00"},
+    {"expiresAt": "0001-01-01T00:00:00+14:00"},
+    {"expiresAt": "soon"},
+]
+
+
+async def test_a_batch_that_cannot_be_is_refused(admin: httpx.AsyncClient, locked: str) -> None:
+    for change in NO_BATCHES:
+        answer = await admin.post("/api/admin/codes", json={"gameSlug": locked, "count": 1, **change})
+        assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request"), (change, answer.text)
     assert (await admin.get("/api/admin/codes")).json() == {"batches": []}
 
 

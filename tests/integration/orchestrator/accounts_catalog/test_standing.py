@@ -134,10 +134,10 @@ async def test_what_admins_see_of_people(
         assert (refused.status_code, refused.json()["error"]) == (403, "forbidden")
 
 
-@pytest.mark.parametrize("state", ["deleted", "gone", None, 5])
-async def test_a_state_that_is_none_is_refused(admin: httpx.AsyncClient, account: Account, state: object) -> None:
-    answer = await admin.patch(f"/api/admin/users/{account.id}", json={"state": state})
-    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+async def test_a_state_that_is_none_is_refused(admin: httpx.AsyncClient, account: Account) -> None:
+    for state in ("deleted", "gone", None, 5):
+        answer = await admin.patch(f"/api/admin/users/{account.id}", json={"state": state})
+        assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request"), state
 
 
 async def test_no_admin_locks_themselves_out(admin: httpx.AsyncClient) -> None:

@@ -11,6 +11,7 @@ from orchestrator.play import service
 from orchestrator.play.lifecycle import TIME_LIMITS, Position
 from orchestrator.play.reasons import next_step
 from orchestrator.services import Services
+from tests.conftest import SignedIn
 from tests.integration.orchestrator.conftest import HostMaker, ScriptedHost, add_game
 from tests.integration.orchestrator.play.clock import Clock
 from tests.integration.orchestrator.play.scenes import keep_alive, launch, running, status, stop
@@ -109,25 +110,25 @@ async def test_a_stop_while_it_starts_cancels_it(
     assert (await status(player, session_id))["error"]["code"] == "stopped"
 
 
-@pytest.mark.parametrize("code", [*EndCode, "a-code-of-tomorrow"])
 async def test_every_end_on_a_host_has_a_text_for_people_who_decided_and_what_to_do_next(
-    player: httpx.AsyncClient, host: ScriptedHost, game: str, code: str
+    signed_in: SignedIn, host: ScriptedHost, game: str
 ) -> None:
     """Invariant 5."""
-    order = await running(player, host)
-    await host.end(order, code, "What happened.")
-    view = await status(player, order.session_id)
-    assert view["status"] in {"stopped", "error"}
-    end = view["error"]
-    assert end == {
-        "code": "game_exited" if code == "exited" else code,
-        "message": "What happened.",
-        "by": "game" if code in {"exited", "crashed", "out_of_memory", "save_full"} else "host",
-        "nextStep": next_step(code),
-        "logTail": ["last line"],
-    }
-    ended = await keep_alive(player, order.session_id)
-    assert (ended.status_code, ended.json()["error"]) == (409, "session_ended")
+    for code in (*EndCode, "a-code-of-tomorrow"):
+        player = await signed_in(f"{code}@example.org")
+        order = await running(player, host)
+        await host.end(order, code, "What happened.")
+        view = await status(player, order.session_id)
+        assert view["status"] in {"stopped", "error"}, code
+        assert view["error"] == {
+            "code": "game_exited" if code == "exited" else code,
+            "message": "What happened.",
+            "by": "game" if code in {"exited", "crashed", "out_of_memory", "save_full"} else "host",
+            "nextStep": next_step(code),
+            "logTail": ["last line"],
+        }
+        ended = await keep_alive(player, order.session_id)
+        assert (ended.status_code, ended.json()["error"]) == (409, "session_ended"), code
 
 
 async def test_a_pause_and_the_size_of_the_save_are_shown(

@@ -135,9 +135,8 @@ async def test_too_many_launches_say_when_to_come_back(
     assert 1 <= int(refused.headers["Retry-After"]) <= 61
 
 
-@pytest.mark.parametrize(
-    ("body", "code", "error"),
-    [
+async def test_refused_launches(player: httpx.AsyncClient, host: ScriptedHost, game: str) -> None:
+    refusals: list[tuple[dict[str, object], int, str]] = [
         ({}, 400, "invalid_request"),
         ({"gameSlug": 5}, 400, "invalid_request"),
         ({"gameSlug": "Bad Slug"}, 400, "invalid_request"),
@@ -145,14 +144,11 @@ async def test_too_many_launches_say_when_to_come_back(
         ({"gameSlug": "the-question", "fresh": True, "saveSlotId": "cls1"}, 400, "invalid_request"),
         ({"gameSlug": "unknown"}, 404, "not_found"),
         ({"gameSlug": "the-question", "saveSlotId": "cls-nobody"}, 404, "not_found"),
-    ],
-)
-async def test_refused_launches(
-    player: httpx.AsyncClient, host: ScriptedHost, game: str, body: dict[str, object], code: int, error: str
-) -> None:
-    answer = await player.post("/api/game/launch", json=body)
-    assert (answer.status_code, answer.json()["error"]) == (code, error)
-    assert answer.json()["message"]
+    ]
+    for body, code, error in refusals:
+        answer = await player.post("/api/game/launch", json=body)
+        assert (answer.status_code, answer.json()["error"]) == (code, error), body
+        assert answer.json()["message"], body
 
 
 async def test_malformed_json_is_an_invalid_request(player: httpx.AsyncClient) -> None:

@@ -4,7 +4,6 @@ from datetime import timedelta
 from typing import Any
 
 import httpx
-import pytest
 from sqlalchemy import select
 
 from orchestrator.saves.disposal import READERS_GRACE
@@ -71,27 +70,31 @@ async def test_a_slot_is_named_and_its_name_taken_away(
         assert (await label(player, slot_id, nothing)).json()["label"] is None
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["<img src=x onerror=alert(1)>", "שלום עולם", "😀🏳️‍🌈𐌀", "'; DROP TABLE save_slots; --", "{{ 7 * 7 }}", "😀" * 60],
+TEXTS = (
+    "<img src=x onerror=alert(1)>",
+    "שלום עולם",
+    "😀🏳️‍🌈𐌀",
+    "'; DROP TABLE save_slots; --",
+    "{{ 7 * 7 }}",
+    "😀" * 60,
 )
-async def test_a_name_is_kept_as_the_text_it_is(
-    player: httpx.AsyncClient, host: ScriptedHost, game: str, text: str
-) -> None:
-    slot_id = await evening(player, host, b"one")
-    assert (await label(player, slot_id, text)).json()["label"] == text
-    assert [slot["label"] for slot in await slots(player)] == [text]
 
 
-@pytest.mark.parametrize("text", ["a\nb", "\0", "\u202eevil", "x" * 61, "x" * 2000, 7, ["x"], {"a": 1}, True])
-async def test_what_is_no_name_is_refused(
-    player: httpx.AsyncClient, host: ScriptedHost, game: str, text: object
-) -> None:
+async def test_a_name_is_kept_as_the_text_it_is(player: httpx.AsyncClient, host: ScriptedHost, game: str) -> None:
     slot_id = await evening(player, host, b"one")
-    answer = await label(player, slot_id, text)
-    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
-    assert "label" in answer.json()["message"]
-    assert [slot["label"] for slot in await slots(player)] == [None]
+    for text in TEXTS:
+        assert (await label(player, slot_id, text)).json()["label"] == text
+        assert [slot["label"] for slot in await slots(player)] == [text]
+
+
+async def test_what_is_no_name_is_refused(player: httpx.AsyncClient, host: ScriptedHost, game: str) -> None:
+    slot_id = await evening(player, host, b"one")
+    no_names: list[object] = ["a\nb", "\0", "\u202eevil", "x" * 61, "x" * 2000, 7, ["x"], {"a": 1}, True]
+    for text in no_names:
+        answer = await label(player, slot_id, text)
+        assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request"), text
+        assert "label" in answer.json()["message"], text
+        assert [slot["label"] for slot in await slots(player)] == [None], text
 
 
 async def test_a_slot_tells_how_long_it_was_played(player: httpx.AsyncClient, host: ScriptedHost, game: str) -> None:
