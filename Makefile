@@ -27,7 +27,7 @@ PAGES := $(filter-out $(STREAMS),$(wildcard tests/browser/pages/test_*.py))
 BESIDE := test-services test-fleets test-hosts test-pages
 APART := test-streams test-house
 
-.PHONY: help play games test test-services test-hosts test-fleets test-pages test-streams test-house setup setup-tests setup-bench lint format unit coverage chaos chaos-fleet soak input-scripts walk-pictures test-games test-deploy bench-play bench-streaming bench-hour bench-chaos bench-soak bench-fleet bench-uploads bench-catalogue bench-api bench-arena simulate strength deploy-orchestrator deploy-agent images deb docs drawings fuzz audit clean
+.PHONY: help play games test test-services test-hosts test-fleets test-pages test-streams test-house setup setup-code setup-tests setup-bench lint format unit coverage chaos chaos-fleet soak input-scripts walk-pictures test-games test-deploy bench-play bench-streaming bench-hour bench-chaos bench-soak bench-fleet bench-uploads bench-catalogue bench-api bench-arena simulate strength deploy-orchestrator deploy-agent images deb docs drawings fuzz audit clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1mmake %-19s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,26 +82,29 @@ endef
 setup: ## Install what playing needs, and nothing that is there
 	@deploy/setup play
 
+setup-code: ## Install what working on the code needs as well: its checks and the fast tests
+	@deploy/setup code
+
 setup-tests: ## Install what the tests need as well
 	@deploy/setup test
 
 setup-bench: ## Install what the tests need, and the peers that are measured beside us
 	@deploy/setup bench
 
-lint: setup ## Style, types and who may import whom
+lint: setup-code ## Style, types and who may import whom
 	$(RUN)ruff check
 	$(RUN)ruff format --check
 	$(RUN)basedpyright
 	$(RUN)lint-imports
 
-format: setup ## Put the code in the house's form
+format: setup-code ## Put the code in the house's form
 	$(RUN)ruff check --fix
 	$(RUN)ruff format
 
-unit: setup ## The fast tests alone: no engine, no browser
+unit: setup-code ## The fast tests alone: no engine, no browser
 	$(RUN)pytest tests/unit $(PYTEST)
 
-coverage: setup ## Every branch of what decides is tested: the fast tests, measured
+coverage: setup-code ## Every branch of what decides is tested: the fast tests, measured
 	@mkdir -p .coverage
 	$(RUN)coverage run -m pytest tests/unit
 	$(RUN)coverage report
@@ -161,7 +164,7 @@ bench-hour: setup-tests ## An hour of play on one seat: nothing may grow; writes
 strength: setup-tests ## Let the bots of each game play each other; writes bench/results/arena-strength.json (ARGS="--games 20")
 	$(RUN)python -m bench.arena_strength $(ARGS)
 
-simulate: setup ## Our placement beside others' in virtual time; writes bench/results/simulate.json and a plot (ARGS="--large")
+simulate: setup-code ## Our placement beside others' in virtual time; writes bench/results/simulate.json and a plot (ARGS="--large")
 	$(RUN)python -m bench.simulate --jobs $(JOBS) $(ARGS)
 
 deploy-orchestrator: ## Deploy replicas over ssh, one after the other (HOST="root@a root@b" SETTINGS=orchestrator.env ARGS=--check)

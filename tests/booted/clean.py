@@ -57,6 +57,7 @@ def newcomer(machine: Booted) -> None:
     assert [set(each.split()) for each in installed] == [told], f"{installed}, and without root {told}"
     assert running(machine) <= before, running(machine) - before
     machine.types(f"! systemctl is-enabled {' '.join(AT_BOOT)}")
+    machine.types(f"! {CHECKOUT}/.venv/bin/python -c 'import pytest'")
     again = evening(machine, play, NEXT_START_S, lambda player: find_the_save_again(player, *empty_places))
     assert running(machine) <= before, running(machine) - before
     size = machine.types(f"du --summarize --block-size=M {CHECKOUT}/data | cut -f 1")
