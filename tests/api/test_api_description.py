@@ -21,7 +21,7 @@ from orchestrator.api_description import REFUSALS, with_refusals
 from orchestrator.app import create_app
 from orchestrator.errors import ApiError
 from orchestrator.settings import Settings
-from tests.api.served import Served
+from tests.api.served import PLAIN, Served
 
 EXAMPLES = 5
 PROVEN_BY_THE_BODY = {
@@ -144,7 +144,7 @@ def test_it_says_what_it_does_and_who_may_ask(
     headers = {each["name"]: example(each["schema"]) for each in needed if each["in"] == "header"}
     sent = next((body["example"] for body in bodies({**operation, "responses": {}})), None)
     is_form = "application/x-www-form-urlencoded" in operation.get("requestBody", {}).get("content", {})
-    with httpx.Client(params=query, headers=headers, timeout=60) as client:
+    with httpx.Client(params=query, headers=headers, **PLAIN) as client:
         answer = client.request(method, url, data=sent) if is_form else client.request(method, url, json=sent)
     is_refused = answer.status_code == 401
     assert is_refused if proof else not is_refused or path in PROVEN_BY_THE_BODY, answer.text

@@ -9,7 +9,7 @@ from orchestrator.app import create_app
 from orchestrator.arena.description import PREFIXES
 from orchestrator.fleet.controllers import MOST_SYNC_BYTES
 from orchestrator.settings import Settings
-from tests.api.served import Served
+from tests.api.served import PLAIN, Served
 
 _IDS = {"slug": "the-question", "transfer": "arc" + "0" * 22}
 _OPEN = {"/api/auth/csrf", "/api/auth/session", "/api/games", "/api/games/tags", "/api/games/{slug}"}
@@ -65,7 +65,7 @@ BODIES = {
 
 @pytest.fixture
 def client(replica: Served) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=replica.url, timeout=60) as client:
+    with httpx.Client(base_url=replica.url, **PLAIN) as client:
         yield client
 
 

@@ -12,7 +12,7 @@ from litestar.routes import BaseRoute, HTTPRoute
 
 from orchestrator.app import create_app
 from orchestrator.settings import Settings
-from tests.api.served import Served
+from tests.api.served import PLAIN, Served
 
 ASKERS = ("nobody", "player", "admin")
 SCHEMES_OF_CODE = re.compile(r"\s*(javascript|data|vbscript):", re.IGNORECASE)
@@ -89,7 +89,7 @@ def policy_of(answer: httpx.Response) -> dict[str, str]:
 def test_every_answer_is_guarded_and_no_page_holds_code(replica: Served, asker: str) -> None:
     proof = {"nobody": {}, "player": replica.signed_in, "admin": replica.as_admin}[asker]
     pages = 0
-    with httpx.Client(base_url=replica.url, headers=proof | {"Accept": "text/html"}, timeout=60) as client:
+    with httpx.Client(base_url=replica.url, headers=proof | {"Accept": "text/html"}, **PLAIN) as client:
         for method, path in ALL:
             answer = client.request(method, path)
             told = (method, path, answer.status_code)

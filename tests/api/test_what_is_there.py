@@ -13,7 +13,7 @@ from orchestrator.api_description import HOST, PUBLISHER, SIGNED_IN, proof_of, w
 from orchestrator.app import create_app
 from orchestrator.arena.description import PREFIXES
 from orchestrator.settings import Settings
-from tests.api.served import Served
+from tests.api.served import PLAIN, Served
 from tests.integration.orchestrator.saves.playing import finish, saved, slots, start
 
 JPEG = b"\xff\xd8\xff\xe0 a picture"
@@ -78,7 +78,7 @@ async def _scene(replica: Served) -> dict[str, str]:
 async def _clients(replica: Served) -> AsyncGenerator[list[httpx.AsyncClient]]:
     async with AsyncExitStack() as stack:
         proofs = (replica.signed_in, replica.as_admin, replica.as_publisher, {})
-        clients = [httpx.AsyncClient(base_url=replica.url, headers=proof, timeout=60) for proof in proofs]
+        clients = [httpx.AsyncClient(base_url=replica.url, headers=proof, **PLAIN) for proof in proofs]
         yield [await stack.enter_async_context(client) for client in clients]
 
 
@@ -96,7 +96,7 @@ def test_what_is_there_has_the_form_that_is_described(
         for each in operation.get("parameters", [])
         if each.get("required") and each["in"] == "query"
     }
-    answer = httpx.get(replica.url + address, params=needed, headers=proof(path, replica), timeout=60)
+    answer = httpx.get(replica.url + address, params=needed, headers=proof(path, replica), **PLAIN)
     [status] = [each for each in operation["responses"] if each.startswith(("2", "3"))]
     assert str(answer.status_code) == status, answer.text
     content = operation["responses"][status].get("content", {})

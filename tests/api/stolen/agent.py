@@ -11,6 +11,7 @@ from gameserver_agent.host_usage import HostFigures
 from gameserver_agent.http.app import make_app
 from streaming.audience import Role
 from streaming.protocol import Introduction, SessionDescription
+from tests.api.served import PLAIN
 from tests.api.stolen.scene import Scene
 
 OFFER = {"type": "offer", "sdp": "v=0"}
@@ -82,7 +83,7 @@ async def connecting(scene: Scene, agent: Agent, token: str, session_id: str = "
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(**PLAIN) as client:
             url = f"http://127.0.0.1:{runner.addresses[0][1]}/session/{session_id or scene.order.session_id}/connect"
             return (await client.post(url, json={"token": token, "offer": OFFER})).status_code
     finally:

@@ -10,7 +10,7 @@ import httpx
 from agent_protocol import DesiredSession, SyncResponse
 from orchestrator.services import Services, open_services
 from orchestrator.tenants.plans import Plan
-from tests.api.served import Served
+from tests.api.served import PLAIN, Served
 from tests.integration.orchestrator.conftest import ScriptedHost
 from tests.integration.orchestrator.saves.playing import saved, start
 
@@ -37,7 +37,7 @@ class Scene:
     @asynccontextmanager
     async def asking(self, **headers: str) -> AsyncGenerator[httpx.AsyncClient]:
         """A thief's program, with these headers."""
-        async with httpx.AsyncClient(base_url=self.replica.url, headers=headers, timeout=60) as client:
+        async with httpx.AsyncClient(base_url=self.replica.url, headers=headers, **PLAIN) as client:
             yield client
 
     def bearer(self, token: str) -> dict[str, str]:
@@ -70,9 +70,9 @@ class Scene:
 async def set_up(replica: Served) -> Scene:
     host = replica.host
     async with (
-        httpx.AsyncClient(base_url=replica.url, headers=replica.signed_in, timeout=60) as player,
-        httpx.AsyncClient(base_url=replica.url, headers=replica.as_admin, timeout=60) as admin,
-        httpx.AsyncClient(base_url=replica.url, timeout=60) as nobody,
+        httpx.AsyncClient(base_url=replica.url, headers=replica.signed_in, **PLAIN) as player,
+        httpx.AsyncClient(base_url=replica.url, headers=replica.as_admin, **PLAIN) as admin,
+        httpx.AsyncClient(base_url=replica.url, **PLAIN) as nobody,
         open_services(replica.settings) as services,
     ):
         host.client = nobody
