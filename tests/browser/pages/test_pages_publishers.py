@@ -66,7 +66,7 @@ async def console(context: BrowserContext, key: str) -> AsyncGenerator[Page]:
     await page.close()
 
 
-async def describe(page: Page, slug: str) -> None:
+async def describe(page: Page, slug: str, clicks: int = 1) -> None:
     await page.get_by_role("button", name="Describe a game").click()
     fields = {
         "Title": "Garden of Forking Paths",
@@ -79,7 +79,7 @@ async def describe(page: Page, slug: str) -> None:
     }
     for label, value in fields.items():
         await page.get_by_label(label, exact=True).fill(value)
-    await page.get_by_role("button", name="Create it").click()
+    await page.get_by_role("button", name="Create it").click(click_count=clicks)
 
 
 async def choose(page: Page, file: Path) -> None:
@@ -119,9 +119,9 @@ async def test_from_a_description_to_a_game_that_is_played_and_back(console: Pag
     await choose(console, archive(tmp_path, "newer.tar.gz", launcher(), Packed("garden/new", b"x")))
     rows = console.locator(".console-version")
     await expect(rows).to_have_count(2)
-    await expect(rows.first).to_contain_text("2.0 <b>beta</b>Played")
+    await expect(rows.first).to_contain_text("2.0 <b>beta</b>Current")
     await rows.nth(1).get_by_role("button", name="Go back to version 1").click()
-    await expect(rows.nth(1)).to_contain_text("1Played")
+    await expect(rows.nth(1)).to_contain_text("1Current")
     await shot(console, "versions")
 
 
@@ -317,6 +317,14 @@ async def test_a_description_that_is_refused_says_so_beside_its_button_and_opens
     await console.get_by_role("button", name="Describe a game").click()
     await expect(console.get_by_role("heading", name="Describe a game")).to_be_in_viewport(ratio=1)
     assert await console.locator("#new-game-dialog").evaluate("(dialog) => dialog.scrollTop") == 0
+
+
+async def test_a_double_click_describes_a_game_once(console: Page) -> None:
+    asked: list[str] = []
+    console.on("request", lambda request: asked.append(request.method) if request.method == "POST" else None)
+    await describe(console, f"garden-{secrets.token_hex(4)}", clicks=2)
+    await expect(console.locator(".console-state").first).to_have_text("Waits for its archive")
+    assert asked == ["POST"]
 
 
 async def test_a_launcher_that_was_described_wrongly_is_mended_here(console: Page, tmp_path: Path) -> None:

@@ -314,7 +314,7 @@ function versionList(slug, versions, body) {
     create(
       "li",
       { class: "console-version" },
-      create("span", {}, create("strong", {}, version.version), version.isActive && create("span", { class: "mark" }, "Played"), create("span", { class: "hint" }, ` ${formatBytes(version.sizeBytes)}, ${formatAgo(version.createdAt, Date.now())}`)),
+      create("span", {}, create("strong", {}, version.version), version.isActive && create("span", { class: "mark" }, "Current"), create("span", { class: "hint" }, ` ${formatBytes(version.sizeBytes)}, ${formatAgo(version.createdAt, Date.now())}`)),
       !version.isActive && create("button", { class: "button button-quiet button-small", type: "button", "aria-label": `Go back to version ${version.version}`, onclick: () => activate(slug, version, body) }, "Go back to it"),
     ),
   );
@@ -362,12 +362,18 @@ newGame.addEventListener("submit", async (event) => {
   failures.replaceChildren();
   const fields = new FormData(newGame);
   const slug = described ?? String(fields.get("slug")).trim();
+  const button = byId("new-game-submit");
+  button.disabled = true;
+  button.setAttribute("aria-busy", "true");
   try {
     if (described === null) await call("POST", "/api/partners/games", { body: { slug, ...formOf(fields) } });
     else await call("PATCH", gamePath(slug), { body: formOf(fields) });
   } catch (failure) {
     failures.replaceChildren(failureNotice(wordsFor(failure)));
     return;
+  } finally {
+    button.disabled = false;
+    button.removeAttribute("aria-busy");
   }
   newGame.reset();
   byId("new-game-dialog").close();
