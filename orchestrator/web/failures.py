@@ -13,7 +13,7 @@ from orchestrator.http import AnyRequest, BoundedRequest
 from orchestrator.web.visit import Visit
 
 _WORDS = {
-    403: ("This is not yours to see", "It belongs to another account."),
+    403: ("This is not yours to see", "It is not open to this account."),
     404: ("Nothing is playing here", "The address may have a typing error, or what it named is gone."),
     405: ("This page cannot do that", "A form of it needs JavaScript: allow it for this site. Nothing was changed."),
     503: ("One moment, please", "The house is busy, or a part of it is away. Nothing was changed; try again soon."),

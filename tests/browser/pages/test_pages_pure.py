@@ -230,6 +230,13 @@ async def test_a_screenshot_is_named_after_the_game_and_the_moment(page: Page) -
     ]
 
 
+async def test_a_match_that_one_side_let_stand_is_not_blamed_on_both(page: Page) -> None:
+    end = "m.overWords({winner: 'bob', reason: 'afk_timeout'}, [{id: 'bob', displayName: 'Bob'}], given)"
+    lost = await ask(page, "arena/words", end, "ann")
+    assert lost == {"title": "You lost", "text": "Bob won because no move came in time."}
+    assert (await ask(page, "arena/words", end, "bob"))["text"] == "Because no move came in time."
+
+
 async def test_a_remembered_volume_is_a_percentage_or_the_whole(page: Page) -> None:
     assert await ask(page, "sound", "given.map(m.volumeFrom)", ["0", "35", "100", "101", "-1", "loud", None]) == [
         0,

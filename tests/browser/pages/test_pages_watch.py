@@ -115,6 +115,7 @@ async def test_a_door_that_stays_closed_says_why(
     api.watch = (status, {"error": code, "message": ""})
     await page.goto(WATCH)
     await expect(page.get_by_role("heading", level=1)).to_contain_text(heading)
+    await expect(page.get_by_role("button", name="Fullscreen")).to_be_hidden()
 
 
 async def test_a_full_house_may_be_tried_again(page: Page, api: FakeApi, seat: Page) -> None:
@@ -130,8 +131,10 @@ async def test_a_full_house_may_be_tried_again(page: Page, api: FakeApi, seat: P
 async def test_revoked_and_ended_are_told_apart(page: Page, api: FakeApi, seat: Page) -> None:
     await come_in(page, api)
     await page.locator("#typing-button").evaluate("(button) => { button.hidden = false; }")
+    await expect(page.get_by_role("button", name="Fullscreen")).to_be_visible()
     await tell(seat, type="revoked")
     await expect(page.get_by_role("heading", level=1)).to_have_text("This invitation was taken back")
+    await expect(page.get_by_role("button", name="Fullscreen")).to_be_hidden()
     await expect(page.locator("#typing-button")).to_be_hidden()
     await page.reload()
     await expect(page.locator("#curtain")).to_be_hidden()

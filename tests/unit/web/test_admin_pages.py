@@ -41,6 +41,7 @@ async def test_only_admins_see_them(client: httpx.AsyncClient, signed_in: Signed
         player = await somebody.get(path, headers=HTML)
         assert player.status_code == 403
         assert "This is not yours to see" in player.text
+        assert "another account" not in player.text
 
 
 async def test_the_way_there_is_shown_to_admins_alone(admin: httpx.AsyncClient, signed_in: SignedIn) -> None:

@@ -214,6 +214,7 @@ function show(scene) {
     return;
   }
   curtain.hidden = scene === null;
+  byId("toolbar").hidden = scene !== null;
   document.body.classList.toggle("playing", scene === null);
   if (scene === null) return;
   if (document.fullscreenElement && scene.id !== "waiting") document.exitFullscreen();

@@ -39,7 +39,7 @@ const WINS = {
   checkmate: "by checkmate",
   resignation: "by resignation",
   timeout: "on time",
-  afk_timeout: "because nobody moved in time",
+  afk_timeout: "because no move came in time",
   disconnect: "because the connection stayed away",
   "no pieces": "with the last piece captured",
   "no moves": "with every way blocked",
