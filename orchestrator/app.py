@@ -199,7 +199,7 @@ async def _lifespan(app: Litestar) -> AsyncGenerator[None, None]:
                 app.state[field.name] = getattr(services, field.name)
             arena = _arena(services, bots)
             app.state[_ARENA] = arena
-            async with open_arena(arena, services.arena_presence), running(_loops(services, arena)):
+            async with open_arena(arena, services.arena_presence), running(_loops(services, arena), _upkeep(services)):
                 yield
 
 
@@ -234,20 +234,14 @@ def _loops(services: Services, arena: Arena) -> Sequence[Loop]:
     """What runs beside the requests."""
     loops = (
         services.reconciler.run,
-        services.save_disposal.run,
-        services.catalog_upkeep.run,
         services.prepulling.run,
         services.agent_sync.watch,
         services.signing_keys.run,
         services.postman.run,
-        services.postman.keep_tidy,
-        services.uploads.run,
         services.publishing.run,
         services.enforcer.run,
         services.pictures.run,
         services.webhook_dispatcher.run,
-        services.webhook_upkeep.run,
-        services.tenant_upkeep.run,
         arena.run,
         arena.telling.run,
         arena.hear_starts,
@@ -255,6 +249,18 @@ def _loops(services: Services, arena: Arena) -> Sequence[Loop]:
         Stalls(services.meter).run,
     )
     return loops if services.database.is_sqlite else (*loops, services.hearing.run)
+
+
+def _upkeep(services: Services) -> Sequence[Loop]:
+    """What nobody waits for."""
+    return (
+        services.catalog_upkeep.run,
+        services.save_disposal.run,
+        services.uploads.run,
+        services.webhook_upkeep.run,
+        services.tenant_upkeep.run,
+        services.postman.keep_tidy,
+    )
 
 
 def _for_its_reader(answer: Answer[FailureType]) -> Answer[FailureType]:

@@ -19,12 +19,16 @@ Loop = Callable[[], Awaitable[None]]
 _RESTART_AFTER_S = 1.0
 _ROUND_EVERY_S = 5.0  # a notice comes sooner
 _LONGEST_BACKOFF_S = 60.0
+_LATER_APART_S = 1.0
 
 
 @asynccontextmanager
-async def running(loops: Sequence[Loop]) -> AsyncGenerator[None, None]:
-    """Runs every loop until the block ends, then cancels them and waits for their end."""
+async def running(loops: Sequence[Loop], later: Sequence[Loop] = ()) -> AsyncGenerator[None, None]:
+    """Runs every loop until the block ends, then cancels them and waits for their end. Those that may begin `later` do
+    so one after the other: who starts is asked enough already.
+    """
     tasks = [asyncio.create_task(_keep_alive(loop)) for loop in loops]
+    tasks += [asyncio.create_task(_keep_alive(loop, place * _LATER_APART_S)) for place, loop in enumerate(later, 1)]
     try:
         yield
     finally:
@@ -39,7 +43,8 @@ async def cancelled(*tasks: asyncio.Task[None] | None) -> None:
     await asyncio.gather(*running_ones, return_exceptions=True)
 
 
-async def _keep_alive(loop: Loop) -> None:
+async def _keep_alive(loop: Loop, begins_after_s: float = 0.0) -> None:
+    await asyncio.sleep(begins_after_s)
     while True:
         try:
             await loop()

@@ -130,9 +130,12 @@ class PostgresqlServer:
             for statement in statements:
                 await connection.execute(statement)
 
+    async def connect(self, database: str) -> Any:
+        return await asyncpg.connect(host=str(self._folder), user="house", database=database)
+
     @asynccontextmanager
     async def connection(self, database: str) -> AsyncGenerator[Any]:
-        connection: Any = await asyncpg.connect(host=str(self._folder), user="house", database=database)
+        connection = await self.connect(database)
         try:
             yield connection
         finally:
@@ -150,6 +153,8 @@ class Databases:
         self._uses = Counter[str]()
         self._empty: list[str] = []
         self._worker = ThreadPoolExecutor(1)
+        self._loop = asyncio.new_event_loop()
+        self._kept: dict[str, Any] = {}  # connections: a new one reads the catalogue of every table anew
         self._do(lambda: server.execute("CREATE DATABASE migrated")).result()
         self._do(lambda: migrate(server.url("migrated"))).result()
         self._tables, self._emptying = self._do(self._look_at_template).result()
@@ -171,7 +176,13 @@ class Databases:
         self._do(lambda: self._clear(name))
 
     def close(self) -> None:
-        self._worker.shutdown(cancel_futures=True)
+        self._do(self._let_go).result()
+        self._worker.shutdown()
+        self._loop.close()
+
+    async def _let_go(self) -> None:
+        for connection in self._kept.values():
+            await connection.close()
 
     async def _look_at_template(self) -> tuple[Any, str]:
         async with self._server.connection("migrated") as connection:
@@ -191,21 +202,26 @@ class Databases:
         if name.startswith("house") and self._uses[name] < _MOST_USES and await self._is_emptied(name):
             self._empty.append(name)
         else:
+            if name in self._kept:
+                await self._kept.pop(name).close()
             await self._server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
     async def _is_emptied(self, name: str) -> bool:
-        async with self._server.connection(name) as connection:
-            await connection.execute(_ALONE)
-            if await connection.fetchval(_TABLES) != self._tables:
-                return False
-            await connection.execute(f"SET session_replication_role = replica; {self._emptying} {_COUNT_ANEW}")
+        connection = self._kept.get(name)
+        if connection is None:
+            connection = self._kept[name] = await self._server.connect(name)
+            await connection.execute("SET session_replication_role = replica")
+        await connection.execute(_ALONE)
+        if await connection.fetchval(_TABLES) != self._tables:
+            return False
+        await connection.execute(f"{self._emptying} {_COUNT_ANEW}")
         return True
 
     def _do(self, work: Callable[[], Awaitable[Result]]) -> "Future[Result]":
         async def run() -> Result:
             return await work()
 
-        return self._worker.submit(lambda: asyncio.run(run()))
+        return self._worker.submit(lambda: self._loop.run_until_complete(run()))
 
 
 def _program(name: str) -> Path:

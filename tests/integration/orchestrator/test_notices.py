@@ -16,10 +16,13 @@ DEADLINE_S = 60
 @pytest.fixture
 async def elsewhere(database: Database) -> AsyncGenerator[Notices]:
     """The notices of another replica on the same database, which listens."""
-    notices = Notices()
+    notices, other = Notices(), Notices()
     hearing = asyncio.create_task(Hearing(database, notices).run())
-    with notices.subscribe("anything") as begun:
-        assert await begun.wait(DEADLINE_S)
+    with notices.subscribe("begun") as begun:
+        async with asyncio.timeout(DEADLINE_S):
+            while not await begun.wait(0.1):
+                async with database.write() as session:
+                    other.publish_after_commit(session, "begun")
     yield notices
     hearing.cancel()
     await asyncio.gather(hearing, return_exceptions=True)

@@ -63,9 +63,10 @@ async def test_notices_are_heard_again_once_the_database_is_back(server: Postgre
     database, notices = Database(settings.database_url), Notices()
     hearing = asyncio.create_task(Hearing(database, notices).run())
     try:
-        with notices.subscribe("host:a") as news:
+        with notices.subscribe("host:a") as news, notices.subscribe("host:b") as begun:
             async with asyncio.timeout(60):
-                assert await news.wait(30)  # it listens
+                while not await begun.wait(0.1):  # until it listens
+                    await say(settings, "host:b")
                 server.stop()
                 server.start()
                 assert await news.wait(30)  # it listens again, and makes up for what it missed

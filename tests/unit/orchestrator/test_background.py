@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+from functools import partial
 
 import pytest
 from structlog.testing import capture_logs
@@ -55,3 +56,26 @@ async def test_rounds_go_on_after_the_database_was_away() -> None:
             await asyncio.sleep(0)
     said = [line["event"] for line in logs]
     assert said == ["loop.put_off", "loop.resumed"]
+
+
+async def test_what_may_begin_later_begins_after_all_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    began: list[str] = []
+    all_began = asyncio.Event()
+
+    async def begin(name: str) -> None:
+        began.append(name)
+        if name == "last":
+            all_began.set()
+        await asyncio.Event().wait()
+
+    at_once, later = partial(begin, "at once"), [partial(begin, "next"), partial(begin, "last")]
+    monkeypatch.setattr(background, "_LATER_APART_S", 3600)
+    async with background.running([at_once], later):
+        for _ in range(10):
+            await asyncio.sleep(0)
+    assert began == ["at once"]
+    began.clear()
+    monkeypatch.setattr(background, "_LATER_APART_S", 0.01)
+    async with background.running([at_once], later), asyncio.timeout(60):
+        await all_began.wait()
+    assert began == ["at once", "next", "last"]
