@@ -17,6 +17,7 @@ REFUSALS: Mapping[str, Mapping[str, str]] = {
     "400": {
         "invalid_request": "The request is not what this operation takes.",
         "code_invalid": "This library code does not work.",
+        "guessable_password": "The password is among the first that others would try.",
         "digest_mismatch": "The archive is another one than was announced.",
         "invalid_token": "The link of a letter has been used or is too old.",
         "not_a_save": "The file is not a save of this game.",

@@ -53,7 +53,9 @@ class AccountController(Controller):
         asking: NamedDependency[SignedIn],
         my_account: NamedDependency[MyAccount],
     ) -> None:
-        """Needs the old one (403 `wrong_password`). Every other device is signed out."""
+        """Needs the old one (403 `wrong_password`), and one that is not easy to guess (400 `guessable_password`). Every
+        other device is signed out.
+        """
         await my_account.change_password(asking, data.current_password, data.new_password)
 
     @post("/email", status_code=204, operation_id="changeEmail")

@@ -20,6 +20,7 @@ from orchestrator.accounts.account import EMAIL_PATTERN, MOST_EMAIL_CHARACTERS, 
 from orchestrator.accounts.cookies import cookie_of, session_cookie
 from orchestrator.accounts.dependencies import provide_signed_in
 from orchestrator.accounts.device_names import device_name
+from orchestrator.accounts.passwords import GuessablePassword
 from orchestrator.accounts.schemas import (
     Credentials,
     CsrfToken,
@@ -153,9 +154,10 @@ class AuthController(Controller):
     ) -> Response[Any]:
         """A new account, signed in at once.
 
-        Takes `email`, `password` (8 characters or more), `name` and `csrfToken` as JSON or as a form. JSON is answered
-        with 201 and the session, a form with a redirect to `callbackUrl`, or to `/register?error=` on failure. A letter
-        asks for the proof of the address; one can play before. Where sign-up is closed: 403.
+        Takes `email`, `password` (8 characters or more; one that is easy to guess is refused with 400
+        `guessable_password`), `name` and `csrfToken` as JSON or as a form. JSON is answered with 201 and the session, a
+        form with a redirect to `callbackUrl`, or to `/register?error=` on failure. A letter asks for the proof of the
+        address; one can play before. Where sign-up is closed: 403.
         """
         fields = await read_fields(request)
         path = local_path(fields.get("callbackUrl"), settings.public_url, origin_of(request))
@@ -183,6 +185,7 @@ class AuthController(Controller):
 _REGISTRATION_ERRORS: dict[type[ApiError], str] = {
     Conflict: "EmailTaken",
     Forbidden: "MissingCSRF",
+    GuessablePassword: "GuessablePassword",
     SignUpClosed: "SignUpClosed",
     InvalidRequest: "InvalidFields",
     RateLimited: "RateLimited",

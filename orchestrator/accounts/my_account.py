@@ -72,10 +72,10 @@ class MyAccount:
 
     async def change_password(self, signed_in: SignedIn, current: str, new: str) -> None:
         """The other devices are signed out with it, and no letter brings another address any more. Forbidden
-        `wrong_password`, RateLimited.
+        `wrong_password`, GuessablePassword, RateLimited.
         """
         seen_hash = await self.require_password(signed_in.account, current)
-        new_hash = await self._passwords.hash(new)
+        new_hash = await self._passwords.chosen(new, signed_in.account.email, signed_in.account.name)
         async with self._database.write() as session:
             row = await _row_of(session, signed_in.account, for_update=True)
             if row.password_hash != seen_hash:  # another device was faster

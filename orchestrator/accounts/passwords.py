@@ -1,18 +1,24 @@
 """Password hashes: argon2id (RFC 9106, its low-memory parameters). bcrypt hashes are accepted and ask to be upgraded.
+What is easy to guess gets none.
 
 Hashing costs 64 MiB and tens of milliseconds, so it happens in threads, two at a time, and never on the event loop.
 """
 
 import asyncio
 from enum import StrEnum
+from pathlib import Path
 
 import bcrypt
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from orchestrator.accounts.guessing import is_guessable
+from orchestrator.errors import InvalidRequest
+
 _BCRYPT_PREFIXES = ("$2a$", "$2b$", "$2y$")
 _BCRYPT_MAX_BYTES = 72
 _AT_ONCE = 2
+_COMMON = Path(__file__).with_name("common_passwords.txt")
 
 # No password has this hash; checking against it makes an unknown e-mail address cost what a known one does.
 DECOY = "$argon2id$v=19$m=65536,t=3,p=4$tiaIv9J8+thgNzn7tZ0uOA$J3LL+yaFmDDEsAvccm4VITSXDNjZ4KkCpqZXa9ubFR4"
@@ -24,10 +30,26 @@ class Verdict(StrEnum):
     RIGHT_BUT_OUTDATED = "right_but_outdated"
 
 
+class GuessablePassword(InvalidRequest):
+    """It is among the first that others would try."""
+
+    code = "guessable_password"
+
+    def __init__(self) -> None:
+        super().__init__("This password is easy to guess. Take another, such as a few words in a row.")
+
+
 class Passwords:
     def __init__(self) -> None:
         self._hasher = PasswordHasher()
         self._turns = asyncio.Semaphore(_AT_ONCE)
+
+    async def chosen(self, password: str, *about: str) -> str:
+        """The hash of a password that somebody chooses, whose e-mail address and name it is told. GuessablePassword."""
+        async with self._turns:
+            if await asyncio.to_thread(_is_guessable, password, about):
+                raise GuessablePassword
+        return await self.hash(password)
 
     async def hash(self, password: str) -> str:
         async with self._turns:
@@ -52,3 +74,9 @@ class Passwords:
         except (VerificationError, InvalidHashError):
             return Verdict.WRONG
         return Verdict.RIGHT_BUT_OUTDATED if self._hasher.check_needs_rehash(hashed) else Verdict.RIGHT
+
+
+def _is_guessable(password: str, about: tuple[str, ...]) -> bool:
+    """The list is read each time: that takes a millisecond or two, and there is nothing to carry in between."""
+    listed = _COMMON.read_text(encoding="utf-8")
+    return is_guessable(password, lambda word: f"\n{word}\n" in listed, about)

@@ -72,13 +72,16 @@ class Recovery:
 
     async def reset(self, secret: str, password: str, *, address: str) -> None:
         """Choose a new password with the secret of a letter, once. All devices are signed out, and whoever reads the
-        letters of an address has proven that it is theirs. InvalidRequest `invalid_token`, RateLimited.
+        letters of an address has proven that it is theirs. InvalidRequest `invalid_token`, GuessablePassword (the
+        link stays good), RateLimited.
         """
         await self._throttle.count(limits.TOKENS_OF_ADDRESS, address)
         async with self._database.read() as session:
-            if await session.scalar(select(MailToken.purpose).where(*_is(secret, Purpose.RESET_PASSWORD))) is None:
-                raise _invalid()  # before the costly hash
-        password_hash = await self._passwords.hash(password)
+            people = select(AccountRow.email, AccountRow.name).join(MailToken, MailToken.account_id == AccountRow.id)
+            whose = (await session.execute(people.where(*_is(secret, Purpose.RESET_PASSWORD)))).one_or_none()
+        if whose is None:
+            raise _invalid()  # before the costly hash
+        password_hash = await self._passwords.chosen(password, whose.email, whose.name)
         async with self._database.write() as session:
             row, _ = await self._redeem(session, secret, Purpose.RESET_PASSWORD)
             row.password_hash = password_hash

@@ -26,8 +26,8 @@ class RecoveryController(Controller):
     async def reset_password(
         self, request: AnyRequest, data: JSONBody[PasswordReset], recovery: NamedDependency[Recovery]
     ) -> None:
-        """Choose a new password with the token of a letter: good once, for an hour, else 400 `invalid_token`. Every
-        device is signed out.
+        """Choose a new password with the token of a letter: good once, for an hour, else 400 `invalid_token`. One
+        that is easy to guess is refused with 400 `guessable_password`. Every device is signed out.
         """
         await recovery.reset(data.token, data.password, address=address_of(request))
 

@@ -47,7 +47,7 @@ class Accounts:
 
     async def register(self, email: str, password: str, name: str, *, address: str, device: str = UNKNOWN) -> str:
         """A new player from `address`, signed in on `device`: the session token. A letter asks for the proof of the
-        e-mail address. Conflict `email_taken`, RateLimited.
+        e-mail address. Conflict `email_taken`, GuessablePassword, RateLimited.
         """
         await self._throttle.count(limits.REGISTRATIONS_OF_ADDRESS, address)
         account = await self.create(email, password, name, is_email_proven=False)
@@ -64,9 +64,9 @@ class Accounts:
         by: Actor | None = None,
     ) -> Account:
         """A new account, in the audit log where an operator makes it. Conflict `email_taken` when one has this address,
-        in whatever case it is written.
+        in whatever case it is written, GuessablePassword.
         """
-        password_hash = await self._passwords.hash(password)
+        password_hash = await self._passwords.chosen(password, email, name)
         try:
             async with self._database.write() as session:
                 now = await self._database.now(session)

@@ -43,6 +43,7 @@ _SIGN_IN_FAILURES = {
 _REGISTRATION_FAILURES = {
     "EmailTaken": "An account with this e-mail address exists already. Sign in instead.",
     "InvalidFields": "Please give a name, an e-mail address, and a password of at least 8 characters.",
+    "GuessablePassword": "This password is easy to guess. Take another, such as a few words in a row.",
     "RateLimited": _too_many(limits.REGISTRATIONS_OF_ADDRESS),
     "MissingCSRF": "The page was open for too long. Please try again.",
     "SignUpClosed": "New accounts are made by the people who run this Playhouse. Please ask them for one.",

@@ -197,6 +197,14 @@ async def test_a_wrong_old_password_is_told_and_nothing_is_lost(mine: Page) -> N
     await expect(mine.get_by_label("New password")).to_have_value(NEW)
 
 
+async def test_a_password_that_is_easy_to_guess_is_told(mine: Page) -> None:
+    await mine.get_by_label("Current password").fill(PASSWORD)
+    await mine.get_by_label("New password").fill("password1234")
+    await mine.get_by_role("button", name="Change password").click()
+    await expect(mine.get_by_role("alert")).to_contain_text("This password is easy to guess.")
+    await expect(mine.get_by_label("New password")).to_be_focused()
+
+
 async def test_by_keyboard_alone_to_a_new_password(person: Person, mine: Page) -> None:
     with person.signed_in_elsewhere() as phone:
         await mine.get_by_label("Current password").focus()
@@ -236,6 +244,9 @@ async def test_a_forgotten_password_is_mended_by_the_letter(person: Person) -> N
     await page.get_by_role("button", name="Send the letter").click()
     await expect(page.get_by_text("a letter is on its way")).to_be_visible()
     await page.goto(person.letter("reset-password"))
+    await page.get_by_label("New password").fill("password1234")
+    await page.get_by_role("button", name="Set the password").click()
+    await expect(page.get_by_role("alert")).to_contain_text("easy to guess")
     await page.get_by_label("New password").fill(NEW)
     await page.get_by_role("button", name="Set the password").click()
     await expect(page.get_by_text("Your new password is set.")).to_be_visible()

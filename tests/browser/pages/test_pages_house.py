@@ -176,6 +176,11 @@ async def test_register_shows_the_refusal_and_keeps_the_form(context: BrowserCon
     await page.get_by_role("button", name="Create account").click()
     await expect(page.get_by_role("alert")).to_contain_text("exists already")
     await expect(page.get_by_label("E-mail")).to_have_value("ada@example.org")
+    await page.get_by_label("E-mail").fill("grace@example.org")
+    await page.get_by_label("Password").fill("password1234")
+    await page.get_by_role("button", name="Create account").click()
+    await expect(page.get_by_role("alert")).to_contain_text("easy to guess")
+    await expect(page.get_by_label("Password")).to_be_focused()
 
 
 async def test_register_says_at_once_that_it_works(context: BrowserContext, page: Page) -> None:

@@ -13,6 +13,7 @@ const others = byId("others-button");
 function wordsFor(failure) {
   if (wentToSignIn(failure)) return "You are signed out.";
   if (failure.code === "wrong_password") return "The current password is wrong.";
+  if (failure.code === "guessable_password") return failure.message;
   if (failure.code === "rate_limited") return `Too many tries.${waitWords(failure.retryAfterS)}`;
   const { title, text } = describeFailure(failure);
   return `${title}. ${text}`;
@@ -43,7 +44,7 @@ if (passwordForm) {
       return "Your password is changed, and you are signed out everywhere else.";
     },
     wordsFor: (failure) => (failure.code === "invalid_request" ? "The new password needs at least 8 characters." : wordsFor(failure)),
-    focusAfter: byId("current-password"),
+    focusAfter: ({ code }) => byId(["invalid_request", "guessable_password"].includes(code) ? "new-password" : "current-password"),
   });
 }
 

@@ -14,8 +14,7 @@ export function sendsInPlace(form, { failures, busyWords, send, wordsFor, focusA
     } catch (failure) {
       failures.replaceChildren(failureNotice(wordsFor(failure)));
       busy(false);
-      focusAfter.focus();
-      focusAfter.select();
+      goBackTo(focusAfter, failure);
     }
   });
   window.addEventListener("pageshow", () => busy(false));
@@ -35,11 +34,17 @@ export function answersInPlace(form, { note, busyWords, send, wordsFor, focusAft
       note.replaceChildren(doneNotice(await send(Object.fromEntries(new FormData(form)))));
     } catch (failure) {
       note.replaceChildren(failureNotice(wordsFor(failure)));
-      focusAfter.focus();
-      focusAfter.select();
+      goBackTo(focusAfter, failure);
     }
     busy(false);
   });
+}
+
+/** The field that `focusAfter` is, or that it says by the failure. */
+function goBackTo(focusAfter, failure) {
+  const field = typeof focusAfter === "function" ? focusAfter(failure) : focusAfter;
+  field.focus();
+  field.select();
 }
 
 /** A box that says that something worked. */

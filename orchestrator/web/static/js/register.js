@@ -12,5 +12,5 @@ sendsInPlace(byId("register-form"), {
     return callbackUrl;
   },
   wordsFor: ({ code, message, retryAfterS }) => (code === "rate_limited" ? `Too many tries.${waitWords(retryAfterS)}` : message || "The account could not be made. Try again in a moment."),
-  focusAfter: byId("email"),
+  focusAfter: ({ code }) => byId(code === "guessable_password" ? "password" : "email"),
 });

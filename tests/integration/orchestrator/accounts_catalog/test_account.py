@@ -132,6 +132,15 @@ async def test_a_new_password_that_cannot_be_is_refused(browser: httpx.AsyncClie
         assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request"), new
 
 
+async def test_a_new_password_that_is_easy_to_guess_is_refused(
+    browser: httpx.AsyncClient, phone: httpx.AsyncClient
+) -> None:
+    body = {"currentPassword": PASSWORD, "newPassword": "password1234"}
+    answer = await browser.post("/api/account/password", json=body)
+    assert (answer.status_code, answer.json()["error"]) == (400, "guessable_password")
+    assert await is_signed_in(phone)
+
+
 async def test_of_two_changes_of_a_password_at_once_one_is_made(
     browser: httpx.AsyncClient, phone: httpx.AsyncClient, new_client: NewClient
 ) -> None:

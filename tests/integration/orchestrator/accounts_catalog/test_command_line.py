@@ -89,6 +89,12 @@ def test_a_person_that_cannot_be_is_one_line(run: Run, email: str, password: str
     assert refused.output.count("\n") == 1
 
 
+def test_a_password_that_is_easy_to_guess_is_one_line(run: Run) -> None:
+    refused = run("users", "create", "ada@example.org", "--password-stdin", stdin="password1234\n")
+    assert (refused.exit_code, refused.output.count("\n")) == (1, 1)
+    assert "easy to guess" in refused.output
+
+
 def test_a_password_is_never_an_argument(run: Run) -> None:
     assert run("users", "create", "ada@example.org").exit_code == 2
 

@@ -162,6 +162,7 @@ async def test_a_link_opens_once(
     await postman.round()
     first, second = map(secret_of, postbag.letters)
     refused(await reset(client, first, "short"), 400, "invalid_request")
+    refused(await reset(client, first, "password1234"), 400, "guessable_password")
     codes = [answer.status_code for answer in await asyncio.gather(*(reset(client, first) for _ in range(4)))]
     assert sorted(codes) == [204, 400, 400, 400]
     refused(await reset(client, second), 400, "invalid_token")  # one new password ends every other link

@@ -311,6 +311,29 @@ async def test_a_registration_that_cannot_be_names_its_field(client: httpx.Async
             assert answer.headers["location"] == "/register?error=InvalidFields", (field, value)
 
 
+@pytest.mark.parametrize("password", ["password1234", "Lovelace1815", "grace.lovelace"])
+async def test_a_password_that_is_easy_to_guess_is_refused(client: httpx.AsyncClient, password: str) -> None:
+    fields = {"email": "grace@example.org", "password": password, "name": "Grace Lovelace"}
+    body = fields | {"csrfToken": await csrf_token(client)}
+    answer = await client.post("/api/auth/register", json=body)
+    assert (answer.status_code, answer.json()["error"]) == (400, "guessable_password")
+    assert "a few words" in answer.json()["message"]
+    answer = await client.post("/api/auth/register", data=body)
+    assert answer.headers["location"] == "/register?error=GuessablePassword"
+    assert "easy to guess" in (await client.get("/register?error=GuessablePassword")).text
+    assert await session(client) == {}
+
+
+async def test_a_password_from_before_it_was_refused_goes_on(
+    client: httpx.AsyncClient, account: Account, services: Services
+) -> None:
+    outdated = bcrypt.hashpw(b"password1234", bcrypt.gensalt(4)).decode()
+    async with services.database.write() as writing:
+        await writing.execute(update(AccountRow).values(password_hash=outdated))
+    for _ in "12":  # first with the hash that is outdated, then with its upgrade
+        assert (await sign_in(client, password="password1234")).headers["location"] == "/"
+
+
 async def test_an_email_address_has_one_account(client: httpx.AsyncClient, account: Account) -> None:
     fields = {"email": EMAIL.upper(), "password": "long enough", "name": "Eve"}
     answer = await client.post("/api/auth/register", json=fields | {"csrfToken": await csrf_token(client)})
