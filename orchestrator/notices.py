@@ -179,7 +179,7 @@ class Hearing:
     def __init__(self, database: Database, notices: Notices) -> None:
         self._database = database
         self._notices = notices
-        self._is_down = self._has_listened = False
+        self._is_down = False
 
     async def run(self) -> None:
         """Until cancelled. A connection that ends is made anew; what was said meanwhile is made up for."""
@@ -216,9 +216,8 @@ class Hearing:
     def _has_begun(self) -> None:
         if self._is_down:
             _log.info("notices.recovered")
-        if self._is_down or self._has_listened:
-            self._notices.hear_everything()
-        self._is_down, self._has_listened = False, True
+        self._is_down = False
+        self._notices.hear_everything()
 
     def _heard(self, _connection: object, _pid: int, _channel: str, notice: str) -> None:
         self._notices.hear_notice(notice)

@@ -7,7 +7,7 @@ itself.
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from itertools import pairwise
+from itertools import pairwise, product
 
 MOST_AROUND = 5
 """So few characters around a word are soon tried, whatever they are: a year and a sign."""
@@ -26,7 +26,8 @@ def is_guessable(password: str, is_common: Callable[[str], bool], about: Iterabl
         return word in known or is_common(word)
 
     return any(
-        _is_tried(word, is_listed) and (len(around) <= MOST_AROUND or _is_tried(around, is_listed))
+        (_is_tried(word, is_listed) and (len(around) <= MOST_AROUND or _is_tried(around, is_listed)))
+        or (len(word) <= MOST_AROUND and _is_tried(around, is_listed))
         for word, around in _cuts(password.casefold())
         if word
     )
@@ -52,8 +53,7 @@ def _cuts(password: str) -> Iterator[tuple[str, str]]:
     yield _bare(password), ""
     letters = [place for place, character in enumerate(password) if character.isalpha()]
     if letters:
-        end = letters[-1] + 1
-        for start in (0, letters[0]):
+        for start, end in product((0, letters[0]), (letters[-1] + 1, len(password))):
             word, around = password[start:end], password[:start] + password[end:]
             yield word, around
             for spelling in _SPELLINGS:

@@ -18,6 +18,7 @@ from orchestrator.errors import InvalidRequest
 _BCRYPT_PREFIXES = ("$2a$", "$2b$", "$2y$")
 _BCRYPT_MAX_BYTES = 72
 _AT_ONCE = 2
+GUESSABLE = "This password is easy to guess. Take another, such as a few words in a row."
 _COMMON = Path(__file__).with_name("common_passwords.txt")
 
 # No password has this hash; checking against it makes an unknown e-mail address cost what a known one does.
@@ -36,7 +37,7 @@ class GuessablePassword(InvalidRequest):
     code = "guessable_password"
 
     def __init__(self) -> None:
-        super().__init__("This password is easy to guess. Take another, such as a few words in a row.")
+        super().__init__(GUESSABLE)
 
 
 class Passwords:

@@ -184,6 +184,8 @@ class Engine:
         manager, rooms = self._server.manager, set[str]()
         for game in Game:
             socket_id = manager.sid_from_eio_sid(connection_id, f"/{game.value}")
+            if socket_id is None:  # asked for nobody's rooms, it looks through those of all
+                continue
             rooms.update(set(manager.get_rooms(socket_id, f"/{game.value}")) - {socket_id})
         return {"connection": hash_of(connection_id)[:12], "rooms": sorted(rooms)}
 

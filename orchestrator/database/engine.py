@@ -39,10 +39,8 @@ POOL_WAIT_S = 5.0
 _SQLITE_NOW = text("SELECT strftime('%Y-%m-%dT%H:%M:%fZ', 'now')")
 _POSTGRESQL_NOW = text("SELECT clock_timestamp()")
 _POSTGRESQL_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
-_POOL_OPTIONS: dict[str, Any] = {"pool_use_lifo": True}  # whoever worked last has prepared what is asked next
-_SQLITE_OPTIONS: dict[str, Any] = {**_POOL_OPTIONS, "module": DRIVER}
+_SQLITE_OPTIONS: dict[str, Any] = {"module": DRIVER}
 _POSTGRESQL_OPTIONS: dict[str, Any] = {
-    **_POOL_OPTIONS,
     "pool_size": POOL_SIZE,
     "max_overflow": POOL_OVERFLOW,
     "pool_timeout": POOL_WAIT_S,

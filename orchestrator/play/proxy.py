@@ -40,7 +40,7 @@ class SeatProxy:
         self._client: aiohttp.ClientSession | None = None
 
     async def connect(self, session_id: str, body: bytes) -> tuple[int, bytes]:
-        """The agent's status and body for this offer. Raises `NotFound` or `HostUnreachable`.
+        """The agent's status and body for this offer, and none of its headers. Raises `NotFound` or `HostUnreachable`.
 
         A host may name any address of this machine as its own: it is told that the offer was passed on, so that ours is
         no way to ourselves, and where it would send us is not followed.

@@ -12,7 +12,7 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, QueryParameter
 from litestar.response import Redirect, Template
 
-from orchestrator.accounts import limits
+from orchestrator.accounts import limits, passwords
 from orchestrator.accounts.my_account import MyAccount
 from orchestrator.catalog.service import Catalog
 from orchestrator.errors import NotFound
@@ -43,7 +43,7 @@ _SIGN_IN_FAILURES = {
 _REGISTRATION_FAILURES = {
     "EmailTaken": "An account with this e-mail address exists already. Sign in instead.",
     "InvalidFields": "Please give a name, an e-mail address, and a password of at least 8 characters.",
-    "GuessablePassword": "This password is easy to guess. Take another, such as a few words in a row.",
+    "GuessablePassword": passwords.GUESSABLE,
     "RateLimited": _too_many(limits.REGISTRATIONS_OF_ADDRESS),
     "MissingCSRF": "The page was open for too long. Please try again.",
     "SignUpClosed": "New accounts are made by the people who run this Playhouse. Please ask them for one.",

@@ -1,5 +1,6 @@
 """Failures as pages: for a person who opened an address in a browser, never for a program that asked the API."""
 
+import asyncio
 import contextlib
 
 from litestar.enums import MediaType
@@ -20,6 +21,7 @@ _WORDS = {
 }
 _REFUSED = ("That did not work", "The address or the form was not understood.")
 _BROKEN = ("The lights went out", "Something went wrong on our side. It is written down; try again in a moment.")
+_KNOWN_WITHIN_S = 1.0  # a failure is told as well without a name
 _NOT_PAGES = ("/api/", "/static/", "/session/", "/health/", "/metrics", "/schema")
 
 
@@ -33,8 +35,9 @@ async def find_reader(error: Exception, scope: Scope) -> None:
     """Before a failure becomes a page: who is signed in, for `known_account`. Where our side fails nobody is asked."""
     is_refused = isinstance(error, ApiError | HTTPException) and _status_of(error) < 500
     if scope["type"] == "http" and is_refused and wants_page(request := BoundedRequest(scope)):
-        with contextlib.suppress(ApiError):
-            await provide_optional_account(request)
+        with contextlib.suppress(ApiError, TimeoutError):
+            async with asyncio.timeout(_KNOWN_WITHIN_S):
+                await provide_optional_account(request)
 
 
 def failure_page(visit: Visit, status: int, request_id: str | None = None) -> Template:

@@ -21,6 +21,7 @@ def is_easy(password: str, *about: str) -> bool:
     [
         *("password", "PASSWORD", "i love you", "password1234", "Password2024!", "!!password", "#1sunshine"),
         *("p@ssw0rd", "pa55w0rd!", "$unsh1ne", "he11o123", "hello123456"),
+        *("hell0", "h3ll0", "123456xy", "xy123456"),
         *("abcdefgh", "87654321", "abcdefgh!", "aaaaaaaa", "abcabcabcabc", "passwordpassword", "--------"),
         *("playhouse", "Playhouse2026"),
     ],
